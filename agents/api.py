@@ -1,0 +1,5 @@
+"""JSON endpoints of agents."""
+
+from ninja import Router
+
+router = Router()

@@ -1,0 +1,141 @@
+"""Machines, their certificates, what they report, and the agent packages."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+
+from agents import states
+from portal.transitions import StateTable
+from vaults.models import Credential, Vault
+
+
+class Machine(models.Model):
+    """A registered machine; its repository is the folder `<vault>/<machine>` of the region."""
+
+    STATES: ClassVar[StateTable] = states.MACHINE
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    vault = models.ForeignKey(Vault, models.PROTECT, related_name="machine_set")
+    name = models.CharField(max_length=63)
+    name_key = models.CharField(max_length=63)  # lower case
+    state = models.CharField(max_length=12, choices=states.MachineState.choices, default=states.MachineState.REGISTERED)
+    state_reason = models.CharField(max_length=500, blank=True)
+    credential = models.ForeignKey(Credential, models.PROTECT, related_name="machine_set")
+    platform = models.JSONField(default=dict)
+    agent_version = models.CharField(max_length=32, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    registered_at = models.DateTimeField()
+    updated_at = models.DateTimeField(auto_now=True)
+    last_seen_at = models.DateTimeField(null=True)
+    last_backup_at = models.DateTimeField(null=True)
+    last_restore_check_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["vault", "name_key", "id"])]
+        constraints = [
+            # A machine that has left makes room for another of its name.
+            models.UniqueConstraint(
+                fields=["vault", "name_key"],
+                condition=~models.Q(state="Unregistered"),
+                name="machine_name_unique_ci",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MachineCertificate(models.Model):
+    """A certificate that a machine holds or held. What the edge decides rests on this row, not on the certificate."""
+
+    machine = models.ForeignKey(Machine, models.CASCADE, related_name="certificates")
+    serial = models.CharField(max_length=40, unique=True)  # lower-case hexadecimal
+    fingerprint = models.CharField(max_length=64, unique=True)  # SHA-256 of the certificate
+    key_digest = models.CharField(max_length=64)  # SHA-256 of the public key (SPKI)
+    certificate = models.TextField()
+    not_before = models.DateTimeField()
+    not_after = models.DateTimeField()
+    superseded_at = models.DateTimeField(null=True)  # a newer one was issued; still good for data
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["machine", "key_digest"], name="machine_key_once")]
+
+    def __str__(self) -> str:
+        return f"certificate {self.serial[:12]}"
+
+
+class SpentToken(models.Model):
+    """A `jti` that was used; written in the transaction that acts, so that no message acts twice."""
+
+    jti = models.CharField(max_length=36, unique=True)
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.jti
+
+
+class Run(models.Model):
+    """What a machine reports to have done."""
+
+    class Kind(models.TextChoices):
+        BACKUP = "backup", "Backup"
+        RESTORE_CHECK = "restore_check", "Restore check"
+        RESTORE = "restore", "Restore"
+        CHECK = "check", "Check"
+
+    class Outcome(models.TextChoices):
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+
+    id = models.UUIDField(primary_key=True)  # made by the agent, so that a repeated report changes nothing
+    machine = models.ForeignKey(Machine, models.CASCADE, related_name="runs")
+    kind = models.CharField(max_length=13, choices=Kind.choices)
+    outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    reported_at = models.DateTimeField(auto_now_add=True)
+    snapshot = models.CharField(max_length=64, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    figures = models.JSONField(default=dict)  # files, bytes, bytes_added, compared, total, changed, mismatched
+
+    class Meta:
+        indexes = [models.Index(fields=["machine", "-finished_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.outcome}"
+
+
+class RefusedRegistration(models.Model):
+    """A machine that tried to register with a credential of the vault and was refused, for its people to see."""
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="refused_registrations")
+    credential = models.ForeignKey(Credential, models.CASCADE, null=True, related_name="refused_registrations")
+    name = models.CharField(max_length=63, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    code = models.CharField(max_length=32)
+    message = models.CharField(max_length=500)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["vault", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} refused: {self.code}"
+
+
+class AgentPackage(models.Model):
+    """A build of the agent that people can download; the file lies in the packages folder under `file_name`."""
+
+    platform = models.CharField(max_length=32)  # linux, windows, macos
+    architecture = models.CharField(max_length=16)
+    version = models.CharField(max_length=32)
+    file_name = models.CharField(max_length=120, unique=True)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    published_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.file_name

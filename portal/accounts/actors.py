@@ -1,0 +1,35 @@
+"""Who acts. Domain functions take an `Actor`, never a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A person, a machine or the system itself, with the way and the address it came by.
+
+    `via` is one of `page`, `api`, `token`, `agent`, `admin`, `command`, `worker`. `user` is set for people only.
+    `read_only` holds for people who came with a token of scope `read`.
+    """
+
+    label: str
+    via: str
+    user: User | None = None
+    address: str = ""
+    read_only: bool = False
+
+    @property
+    def person(self) -> User:
+        """The person; raises TypeError for machines and the system, which have no rights of a person."""
+        if self.user is None:
+            raise TypeError(f"{self.label} is not a person")
+        return self.user
+
+
+SYSTEM = Actor(label="system", via="worker")
+"""The worker and the scheduler, when they act by themselves."""

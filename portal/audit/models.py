@@ -1,0 +1,49 @@
+"""The audit log: rows are added, never changed or deleted."""
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+
+
+class AppendOnly(TypeError):
+    """Somebody tried to change or delete what is only ever added to."""
+
+
+class AuditEvent(models.Model):
+    """One thing that happened: who did what to what, when, from where and by which way."""
+
+    at = models.DateTimeField()
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    actor_label = models.CharField(max_length=200)
+    via = models.CharField(max_length=16)
+    address = models.CharField(max_length=45, blank=True)
+    action = models.CharField(max_length=64)
+    refused = models.BooleanField(default=False)
+    target_type = models.CharField(max_length=64, blank=True)
+    target_id = models.CharField(max_length=64, blank=True)
+    target_label = models.CharField(max_length=200, blank=True)
+    vault_id = models.UUIDField(null=True)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["action", "-id"]),
+            models.Index(fields=["actor_label", "-id"]),
+            models.Index(fields=["vault_id", "-id"]),
+            models.Index(fields=["target_id", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor_label} {self.action} {self.target_label}".strip()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add the entry; raises AppendOnly for one that is stored already."""
+        if self.pk is not None:
+            raise AppendOnly("Audit entries are not changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Always raises AppendOnly."""
+        raise AppendOnly("Audit entries are not deleted.")

@@ -1,0 +1,106 @@
+"""What can go wrong for reasons that a person or a program can act on.
+
+Domain functions raise these; `portal.middleware.domain_errors` shows them as pages, `portal.api` as RFC 9457
+problem details. A message is fit for people: what happened, why, and the next step; it never holds a secret.
+"""
+
+from collections.abc import Mapping
+
+
+class DomainError(Exception):
+    """A refusal with a machine-readable `code`, an HTTP `status`, a `message` and, when there is one, a `remedy`."""
+
+    code = "failed"
+    status = 400
+
+    def __init__(self, message: str, *, remedy: str = "", code: str = "", **extra: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.code = code or type(self).code
+        self.extra: Mapping[str, object] = extra
+
+    @property
+    def detail(self) -> str:
+        """The whole text: the message, then the remedy."""
+        return f"{self.message} {self.remedy}".strip()
+
+
+class Invalid(DomainError):
+    """Input that cannot be accepted; `errors` has the messages for each field."""
+
+    code = "invalid"
+    status = 422
+
+    def __init__(self, errors: Mapping[str, list[str]], message: str = "Some of the input is not right.") -> None:
+        super().__init__(message, errors=dict(errors))
+        self.errors = errors
+
+
+class NameTaken(DomainError):
+    """Another open request, vault or restorable vault of the subscription has the name."""
+
+    code = "name_taken"
+    status = 409
+
+
+class NotFound(DomainError):
+    """There is no such thing, or the actor may not know of it."""
+
+    code = "not_found"
+    status = 404
+
+    def __init__(self, message: str = "There is nothing here that you can see.") -> None:
+        super().__init__(message)
+
+
+class NotAllowed(DomainError):
+    """The actor may see it but not do this."""
+
+    code = "not_allowed"
+    status = 403
+
+
+class OwnRequest(NotAllowed):
+    """Nobody decides on their own request."""
+
+    code = "own_request"
+
+
+class StaleState(DomainError):
+    """Somebody else was first: the row is no longer in the state that the change started from."""
+
+    code = "stale_state"
+    status = 409
+
+
+class ContentChanged(DomainError):
+    """The decision was made about other content than what is there now."""
+
+    code = "content_changed"
+    status = 409
+
+
+class RedundancyLocked(DomainError):
+    """A machine has registered; the redundancy stays as it is."""
+
+    code = "redundancy_locked"
+    status = 409
+
+
+class Throttled(DomainError):
+    """Too many tries; `retry_after` is in seconds."""
+
+    code = "throttled"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.retry_after = retry_after
+
+
+class Unavailable(DomainError):
+    """A part that is needed does not answer just now; trying again later is right."""
+
+    code = "unavailable"
+    status = 503

@@ -1,0 +1,5 @@
+"""Health."""
+
+from django.urls import URLPattern
+
+urls: list[URLPattern] = []

@@ -1,0 +1,37 @@
+"""Typed views of requests: who acts, by which way, from where."""
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
+
+from portal.accounts.actors import Actor
+from portal.accounts.models import User
+
+
+class SiteRequest(HttpRequest):
+    """A request as our middleware leaves it, with or without somebody signed in."""
+
+    user: User | AnonymousUser
+    htmx: HtmxDetails
+
+
+class PersonRequest(SiteRequest):
+    """A request of somebody who is signed in."""
+
+    user: User
+
+
+def client_address(request: HttpRequest) -> str:
+    """The peer's address as the edge tells it, in `X-Real-IP`, which the edge sets and strips from what clients send.
+
+    Web processes listen on a unix socket behind the edge, so nobody else can set the header.
+    """
+    return str(request.META.get("HTTP_X_REAL_IP") or request.META.get("REMOTE_ADDR", ""))
+
+
+def actor_of(request: HttpRequest, via: str = "page") -> Actor:
+    """The person who is signed in, as an Actor; raises TypeError when nobody is."""
+    user = request.user
+    if not isinstance(user, User):
+        raise TypeError("Nobody is signed in.")
+    return Actor(label=user.username, via=via, user=user, address=client_address(request))

@@ -1,0 +1,49 @@
+"""`publish()`: tells people what runs, how far it is, and how it ended."""
+
+from django.utils import timezone
+
+from portal.accounts.models import Subscription, User
+from portal.notifications.models import Notification
+
+State = Notification.State
+ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.ATTENTION, State.INFO})
+
+
+def publish(
+    key: str,
+    *,
+    state: Notification.State,
+    title: str,
+    step: str = "",
+    progress: int = 0,
+    url: str = "",
+    subscription: Subscription | None = None,
+    user: User | None = None,
+    for_approvers: bool = False,
+) -> None:
+    """Show or change the entry `key`, in the transaction that is open.
+
+    The audience is the members of `subscription`, or `user`, or with `for_approvers` all approvers; it is set when the
+    entry is first published and updated with each call. `progress` is in per cent.
+    """
+    now = timezone.now()
+    values: dict[str, object] = {
+        "state": state,
+        "title": title[:200],
+        "step": step[:300],
+        "progress": 100 if state == State.SUCCEEDED else progress,
+        "url": url,
+        "subscription": subscription,
+        "user": user,
+        "for_approvers": for_approvers,
+        "updated_at": now,
+        "finished_at": now if state in ENDED else None,
+    }
+    Notification.objects.update_or_create(
+        key=key, defaults=values, create_defaults={**values, "key": key, "started_at": now}
+    )
+
+
+def withdraw(key: str) -> None:
+    """Take the entry `key` away, where there is one: it no longer concerns anybody."""
+    Notification.objects.filter(key=key).delete()

@@ -1,0 +1,139 @@
+"""Django settings, all of them from the environment (see portal/env.py and README.md, *Settings*)."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from portal import env
+from portal.secrets import secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA = Path(env.text("STRONGROOM_DATA", str(BASE_DIR / "var"))).resolve()
+RUN = DATA / "run"  # unix sockets; kept short, because their paths end at about 108 characters
+
+PRODUCTION = env.flag("STRONGROOM_PRODUCTION")
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = secret("SECRET_KEY", DATA)
+SEAL_KEY = secret("STRONGROOM_SEAL_KEY", DATA)
+EDGE_SECRET = secret("STRONGROOM_EDGE_SECRET", DATA)
+
+PORT = env.number("PORT", 8000)
+EDGE_PORT = env.number("EDGE_PORT", 8443)
+PORTAL_URL = env.text("PORTAL_URL", f"http://localhost:{PORT}").rstrip("/")
+EDGE_URL = env.text("EDGE_URL", f"https://localhost:{EDGE_PORT}").rstrip("/")
+_portal = urlsplit(PORTAL_URL)
+_edge = urlsplit(EDGE_URL)
+
+ALLOWED_HOSTS = sorted({_portal.hostname or "", _edge.hostname or "", "localhost", "127.0.0.1", "[::1]"})
+CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+HTTPS = _portal.scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "template_partials",
+    "portal",
+    "portal.accounts",
+    "portal.audit",
+    "portal.notifications",
+    "vaults",
+    "agents",
+]
+MIDDLEWARE = [
+    "portal.middleware.security_headers",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "portal.middleware.domain_errors",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context.shell",
+            ],
+        },
+    }
+]
+
+DATABASES = {"default": env.database("DATABASE_URL", DATA / "strongroom.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["portal.accounts.backend.PortalBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "vaults:list"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    },
+}
+
+# The broker is disposable: rows are the truth, and the sweep finds what the broker lost (portal/queue.py).
+BROKER_URL = env.text("BROKER_URL", f"redis+socket://{RUN / 'valkey.sock'}")
+VISIBILITY_TIMEOUT = 2 * 3600  # seconds; above the longest task
+
+REGIONS_FILE = Path(env.text("REGIONS_FILE", str(DATA / "regions.toml")))
+STORAGE_SOCKET = env.text("STORAGE_SOCKET", str(RUN / "storage.sock"))  # rclone's remote control
+GATEWAY_SOCKET = env.text("GATEWAY_SOCKET", str(RUN / "gateway-{region}.sock"))
+PKI = DATA / "pki"
+AGENT_PACKAGES = DATA / "agents"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+}
+
+# User names are unique whatever their case, by a constraint on lower(username), which this check does not know of.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]

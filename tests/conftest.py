@@ -1,0 +1,123 @@
+"""What all tests share: people, a subscription, regions, and vaults in the state that a test begins with."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from portal.accounts.actors import Actor
+from portal.accounts.models import Membership, Subscription, User
+from vaults.models import Redundancy, Region, Vault
+from vaults.states import VaultState
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Unit tests reach no socket but the database's and those of this machine's own unix sockets."""
+    if "system" in request.keywords:
+        yield
+        return
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and str(address[0]) not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"A unit test tried to reach {address!r}.")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    yield
+
+
+@pytest.fixture(autouse=True)
+def no_broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[Any, ...]]]:
+    """Unit tests have no broker: what would be sent is in the list, in order."""
+    sent: list[tuple[str, tuple[Any, ...]]] = []
+    if "system" not in request.keywords:
+        monkeypatch.setattr("portal.queue._send", lambda task, args: sent.append((task, args)))
+    return sent
+
+
+def person(username: str, **flags: Any) -> User:
+    """A person who can sign in with PASSWORD."""
+    user = User(username=username, **flags)
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+@pytest.fixture
+def subscription(db: None) -> Subscription:
+    return Subscription.objects.create(name="Default")
+
+
+@pytest.fixture
+def staff(subscription: Subscription) -> User:
+    """IT staff: a member of `subscription` and nothing else."""
+    user = person("staff")
+    Membership.objects.create(user=user, subscription=subscription)
+    return user
+
+
+@pytest.fixture
+def approver(db: None) -> User:
+    return person("approver", is_approver=True)
+
+
+@pytest.fixture
+def auditor(db: None) -> User:
+    return person("auditor", is_auditor=True)
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return person("admin", is_administrator=True)
+
+
+@pytest.fixture
+def outsider(db: None) -> User:
+    """IT staff of another subscription."""
+    user = person("outsider")
+    Membership.objects.create(user=user, subscription=Subscription.objects.create(name="Elsewhere"))
+    return user
+
+
+def as_actor(user: User, via: str = "page") -> Actor:
+    """The person as domain functions take them."""
+    return Actor(label=user.username, via=via, user=user, address="192.0.2.7")
+
+
+@pytest.fixture
+def regions(db: None) -> tuple[Region, Region]:
+    """`Local A` and `Local B`."""
+    return (
+        Region.objects.get_or_create(slug="local-a", defaults={"name": "Local A"})[0],
+        Region.objects.get_or_create(slug="local-b", defaults={"name": "Local B"})[0],
+    )
+
+
+@pytest.fixture
+def make_vault(subscription: Subscription, regions: tuple[Region, Region]) -> Callable[..., Vault]:
+    """Makes a vault, Active unless told otherwise; the rows only, no storage."""
+
+    def make(name: str = "Payroll", **columns: Any) -> Vault:
+        values: dict[str, Any] = {
+            "subscription": subscription,
+            "region": regions[0],
+            "redundancy": Redundancy.GEO,
+            "state": VaultState.ACTIVE,
+            "activated_at": timezone.now(),
+            **columns,
+        }
+        return Vault.objects.create(name=name, **values)
+
+    return make
+
+
+@pytest.fixture
+def vault(make_vault: Callable[..., Vault]) -> Vault:
+    """An Active, geo-redundant vault named Payroll, without machines."""
+    return make_vault()

@@ -1,0 +1,11 @@
+"""Settings of the unit tests: the real ones, in a data folder of their own, with a fast password hasher."""
+
+import os
+import tempfile
+
+# A folder for each test run (and each xdist worker), unless the caller gave one.
+os.environ.setdefault("STRONGROOM_DATA", tempfile.mkdtemp(prefix="strongroom-test-"))
+
+from portal.settings import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,5 @@
+"""JSON endpoints of vaults."""
+
+from ninja import Router
+
+router = Router()

@@ -1,0 +1,241 @@
+"""Regions, requests, vaults, the work on them, and their credentials."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+
+from portal.accounts.models import Subscription
+from portal.leases import Leased
+from portal.transitions import StateTable
+from vaults import states
+
+
+class Redundancy(models.TextChoices):
+    """How many regions hold what machines store."""
+
+    GEO = "geo", "Geo-redundant"
+    LOCAL = "local", "Locally redundant"
+
+
+class Region(models.Model):
+    """A place for storage. The regions file owns its remote and its pair; administrators its name and switch."""
+
+    slug = models.SlugField(max_length=32, unique=True)
+    name = models.CharField(max_length=80)
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(Lower("name"), name="region_name_unique_ci")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Vault(models.Model):
+    """A container in a region, in which registered machines keep their backups.
+
+    Columns from `machines` on are facts about machines, written by `agents` in its own transactions.
+    """
+
+    STATES: ClassVar[StateTable] = states.VAULT
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="vaults")
+    name = models.CharField(max_length=50)
+    region = models.ForeignKey(Region, models.PROTECT, related_name="vaults")
+    redundancy = models.CharField(max_length=5, choices=Redundancy.choices)
+    redundancy_confirmed_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=8, choices=states.VaultState.choices, default=states.VaultState.CREATING)
+    state_reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    activated_at = models.DateTimeField(null=True)
+
+    machines = models.PositiveIntegerField(default=0)
+    redundancy_locked_at = models.DateTimeField(null=True)
+    redundancy_locked_by = models.CharField(max_length=63, blank=True)  # the machine that registered first
+    last_backup_at = models.DateTimeField(null=True)
+    last_restore_check_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["subscription", "name", "id"]),
+            models.Index(fields=["name", "id"]),
+            models.Index(fields=["state", "name", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def redundancy_locked(self) -> bool:
+        """Whether a machine has ever registered."""
+        return self.redundancy_locked_at is not None
+
+
+class VaultRequest(models.Model):
+    """Somebody asks for a vault; approvers decide on exactly what `digest` stands for."""
+
+    STATES: ClassVar[StateTable] = states.REQUEST
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="requests")
+    name = models.CharField(max_length=50)
+    region = models.ForeignKey(Region, models.PROTECT, related_name="+")
+    redundancy = models.CharField(max_length=5, choices=Redundancy.choices)
+    reason = models.TextField(max_length=2000)
+    state = models.CharField(max_length=9, choices=states.RequestState.choices, default=states.RequestState.PENDING)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    digest = models.CharField(max_length=64)
+    vault = models.OneToOneField(Vault, models.PROTECT, null=True, related_name="request")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["state", "-requested_at", "id"]),
+            models.Index(fields=["subscription", "-requested_at", "id"]),
+            models.Index(fields=["requested_by", "-requested_at", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Decision(models.Model):
+    """What a person decided on a request, and about which content."""
+
+    class Verdict(models.TextChoices):
+        APPROVE = "approve", "approved"
+        REJECT = "reject", "rejected"
+        CANCEL = "cancel", "cancelled"
+
+    request = models.ForeignKey(VaultRequest, models.PROTECT, related_name="decisions")
+    verdict = models.CharField(max_length=8, choices=Verdict.choices)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    comment = models.TextField(max_length=2000, blank=True)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [models.UniqueConstraint(fields=["request", "by"], name="decision_once_each")]
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.get_verdict_display()}"
+
+
+class NameReservation(models.Model):
+    """A vault name in use in a subscription: by an open request, a live vault, or one that can be brought back."""
+
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="+")
+    name_key = models.CharField(max_length=50)  # lower case
+    request = models.OneToOneField(VaultRequest, models.CASCADE, related_name="reservation")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subscription", "name_key"], name="vault_name_unique_ci")]
+
+    def __str__(self) -> str:
+        return self.name_key
+
+
+class Operation(Leased):
+    """A visible piece of background work on a vault, done in saved steps under a lease."""
+
+    STATES: ClassVar[StateTable] = states.OPERATION
+
+    class Kind(models.TextChoices):
+        CREATE = "create", "Creating vault"
+        MAKE_COPY = "make-copy", "Copying to the paired region"
+        END_COPY = "end-copy", "Ending the copy in the paired region"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    vault = models.ForeignKey(Vault, models.PROTECT, related_name="operations")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    state = models.CharField(max_length=9, choices=states.OperationState.choices, default=states.OperationState.RUNNING)
+    steps_done = models.PositiveSmallIntegerField(default=0)
+    step = models.CharField(max_length=200, blank=True)
+    timings = models.JSONField(default=dict)  # seconds by step
+    reason = models.CharField(max_length=500, blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["vault", "-started_at"])]
+        constraints = [
+            # One piece of work at a time on a vault: a second one has to wait for, or take over, the first.
+            models.UniqueConstraint(fields=["vault"], condition=models.Q(state="running"), name="operation_one_running")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.vault_id}"
+
+
+class PairedCopy(Leased):
+    """The copy of a geo-redundant vault in the paired region: when it was last complete, and when it is due again."""
+
+    vault = models.OneToOneField(Vault, models.CASCADE, related_name="copy")
+    region = models.ForeignKey(Region, models.PROTECT, related_name="+")
+    complete_as_of = models.DateTimeField(null=True)  # all that was stored by then is in the pair
+    objects_copied = models.PositiveBigIntegerField(default=0)
+    trouble = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name_plural = "paired copies"
+
+    def __str__(self) -> str:
+        return f"copy of {self.vault_id}"
+
+
+class Credential(models.Model):
+    """A vault credential: a certificate that may register machines for 48 hours. Its private key is never here."""
+
+    class Purpose(models.TextChoices):
+        REGISTER = "register", "Register new machines"
+        REPLACE = "replace", "Replace one machine"
+
+    class KeyOrigin(models.TextChoices):
+        BROWSER = "browser", "made in the browser"
+        SERVER = "server", "made by the portal, in memory"
+
+    class End(models.TextChoices):
+        REPLACED = "replaced", "Replaced"
+        ENDED = "ended", "Ended"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    vault = models.ForeignKey(Vault, models.PROTECT, related_name="credentials")
+    purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.REGISTER)
+    machine_id = models.UUIDField(null=True)  # the machine that a replacement is for
+    serial = models.CharField(max_length=40, unique=True)  # lower-case hexadecimal
+    fingerprint = models.CharField(max_length=64, unique=True)  # SHA-256 of the certificate
+    certificate = models.TextField()
+    key_origin = models.CharField(max_length=7, choices=KeyOrigin.choices)
+    machines_limit = models.PositiveSmallIntegerField(default=1)
+    machines_used = models.PositiveSmallIntegerField(default=0)
+    issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    end = models.CharField(max_length=8, choices=End.choices, blank=True)
+
+    class Meta:
+        ordering = ["-issued_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["vault", "issued_at"], name="credential_issue_times_increase"),
+            models.CheckConstraint(
+                condition=models.Q(machines_used__lte=models.F("machines_limit")),
+                name="credential_not_overused",
+            ),
+            models.UniqueConstraint(
+                fields=["vault"],
+                condition=models.Q(ended_at__isnull=True, purpose="register"),
+                name="credential_one_valid",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"credential {self.serial[:12]}"
