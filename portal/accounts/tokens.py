@@ -10,7 +10,7 @@ from portal.accounts.models import ApiToken
 
 
 def bearer(secret: str, *, address: str) -> Actor | None:
-    """The person whose live token `secret` is; None for one that is unknown, expired, revoked, or of somebody who left."""
+    """The person whose live token `secret` is; None for an unknown, expired or revoked one, or an inactive person."""
     digest = hashlib.sha256(secret.encode()).hexdigest()
     now = timezone.now()
     token = (

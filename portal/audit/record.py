@@ -49,18 +49,11 @@ def refusal(
 ) -> AuditEvent:
     """Write that something was refused, in a transaction of its own.
 
-    Call it where no transaction is open: raises django.db.transaction.TransactionManagementError otherwise, since the
-    entry would vanish with the roll-back of what was refused.
+    Call it where no transaction is open: raises RuntimeError otherwise, since the entry would vanish with the roll-back
+    of what was refused.
     """
-    if transaction.get_connection().in_atomic_block and not _in_test_case():
-        raise transaction.TransactionManagementError("A refusal is recorded after the roll-back, not inside it.")
-    return record(action, actor=actor, target=target, detail=detail, refused=True)
-
-
-def _in_test_case() -> bool:
-    """Whether the only open block is the one that Django's TestCase wraps around a test."""
-    blocks = transaction.get_connection().atomic_blocks
-    return all(getattr(block, "_from_testcase", False) for block in blocks)
+    with transaction.atomic(durable=True):
+        return record(action, actor=actor, target=target, detail=detail, refused=True)
 
 
 def _vault_id(target: models.Model | None) -> UUID | None:
