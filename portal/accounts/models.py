@@ -18,7 +18,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person. Roles are the three flags and the memberships, and they combine: IT staff are those with a membership."""
+    """A person. The flags and the memberships are the roles, and combine: IT staff are those with a membership."""
 
     username = models.CharField(max_length=150, validators=[UnicodeUsernameValidator()])
     full_name = models.CharField(max_length=150, blank=True)
