@@ -1,0 +1,46 @@
+"""One browser for all of the end-to-end tests, and people who are signed in."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.people import Person
+from tests.portal_process import Portal
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+SignIn = Callable[[str], Person]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def sign_in(portal: Portal, browser: Browser) -> Iterator[SignIn]:
+    """Signs a person in, each in a window of their own; the windows are closed at the end of the test."""
+    people: list[Person] = []
+
+    def enter(username: str) -> Person:
+        person = Person(browser, portal.portal_url, username, portal.accounts[username])
+        people.append(person)
+        return person
+
+    yield enter
+    for person in people:
+        person.context.close()

@@ -1,0 +1,88 @@
+"""The whole flow on real parts: three people in a real browser, a real machine, the real edge, the real restic."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import SignIn
+from tests.e2e.machine import contents, make_machine, restored
+from tests.e2e.people import WAIT, Person
+from tests.portal_process import Portal
+
+pytestmark = pytest.mark.system
+FILES = 220
+MEGABYTES = 105
+
+
+@pytest.fixture
+def active_vault(sign_in: SignIn) -> Callable[..., tuple[Person, str]]:
+    """Asks for a vault as `staff`, approves it as `approver`; returns staff's window and the id of the Active vault."""
+
+    def make(name: str, **choices: str) -> tuple[Person, str]:
+        staff, approver = sign_in("staff"), sign_in("approver")
+        request = staff.ask_for_vault(name, **choices)
+        approver.approve(request)
+        return staff, staff.open_vault(name)
+
+    return make
+
+
+def test_from_request_to_restored(
+    portal: Portal, sign_in: SignIn, active_vault: Callable[..., tuple[Person, str]], tmp_path: Path
+) -> None:
+    """Request, approval, Active, credential, registration, backup, restore, seen live; then the pair alone restores."""
+    staff, vault_id = active_vault("Payroll")
+    expect(staff.page.get_by_text('Successfully created vault "Payroll".').first).to_be_visible()
+    credentials = staff.download_credentials(vault_id, tmp_path)
+    assert credentials.name.startswith("Payroll_")
+    assert credentials.suffix == ".VaultCredentials"
+    staff.check()
+
+    machine = make_machine(tmp_path, "hr-db-02", files=FILES, megabytes=MEGABYTES)
+    before = contents(machine.files)
+    assert sum(len(one) for one in before.values() if isinstance(one, bytes)) >= 100_000_000
+    machine.setup(credentials)
+    # Nobody touches the page: it must tell by itself which machine came, and that it was restored.
+    expect(staff.page.get_by_text("hr-db-02").first).to_be_visible(timeout=WAIT)
+    expect(staff.page.get_by_text("Ready: backed up and restored on").first).to_be_visible(timeout=WAIT)
+    staff.check()
+
+    machine.agent("restore", "--target", tmp_path / "back")
+    assert contents(restored(tmp_path / "back", machine.files)) == before
+
+    portal.wait_for_copy(vault_id)
+    _walk(staff, vault_id)
+    _audit_has(sign_in("auditor"), "machine:register")
+
+    gone = portal.data / "storage" / "local-a"
+    gone.rename(gone.with_name("local-a.away"))
+    try:
+        machine.agent("restore", "--target", tmp_path / "from-pair")
+    finally:
+        shutil.rmtree(gone, ignore_errors=True)
+        gone.with_name("local-a.away").rename(gone)
+    assert contents(restored(tmp_path / "from-pair", machine.files)) == before
+
+
+def _walk(staff: Person, vault_id: str) -> None:
+    """Every page that IT staff have, each looked at by axe, light and dark."""
+    for path in ("", "quick-start/", "machines/", "configure/", "activity/"):
+        staff.go(f"/vaults/{vault_id}/{path}")
+        staff.check()
+    staff.page.get_by_text("Locked").first.wait_for(state="attached")
+    for path in ("/vaults/", "/vaults/new/", "/requests/", "/agents/", "/notifications/", "/accounts/tokens/"):
+        staff.go(path)
+        staff.check()
+    staff.go(f"/vaults/{vault_id}/machines/")
+    staff.page.get_by_role("link", name="hr-db-02").first.click()
+    staff.page.wait_for_url("**/machines/*/")
+    staff.check()
+
+
+def _audit_has(auditor: Person, action: str) -> None:
+    auditor.go("/audit/")
+    expect(auditor.page.get_by_text(action).first).to_be_visible()
+    auditor.check()

@@ -1,0 +1,121 @@
+"""Who is refused at the real edge: other machines, other vaults, strangers, and credentials that no longer count."""
+
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api_person import ApiPerson
+from tests.e2e.machine import Machine, make_machine
+from tests.portal_process import Portal
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def staff(portal: Portal) -> ApiPerson:
+    return ApiPerson(portal.portal_url, "staff", portal.accounts["staff"])
+
+
+def active_vault(portal: Portal, staff: ApiPerson, name: str) -> str:
+    """The id of a new Active vault."""
+    approver = ApiPerson(portal.portal_url, "approver", portal.accounts["approver"])
+    asked = staff.request_vault(name)
+    decided = approver.post(f"vault-requests/{asked['id']}/approve", {"comment": "", "digest": asked["digest"]})
+    vault_id: str = decided["vault_id"]
+    wait_for(f"{name} to become Active", lambda: staff.get(f"vaults/{vault_id}")["state"] == "Active")
+    return vault_id
+
+
+def credentials(staff: ApiPerson, vault_id: str, folder: Path, machines: int = 1) -> Path:
+    """A credential file with a key made by the portal."""
+    document = staff.post(f"vaults/{vault_id}/credentials", {"machines": machines}, status=201)
+    path = folder / f"{document['issued_at'].replace(':', '')}.VaultCredentials"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def ready_machine(folder: Path, name: str, credential: Path) -> tuple[Machine, dict[str, Any]]:
+    """A machine that has been set up with the credential; returns also what `setup` answered."""
+    machine = make_machine(folder, name, files=3, megabytes=1)
+    return machine, machine.setup(credential)
+
+
+def edge(portal: Portal, certificate: Path | None) -> httpx.Client:
+    """A client of the machine port, with the certificate and key in one PEM file, or with none."""
+    context = ssl.create_default_context(cafile=str(portal.data / "pki" / "root.pem"))
+    if certificate:
+        context.load_cert_chain(certificate)
+    return httpx.Client(base_url=portal.edge_url, verify=context, timeout=20)
+
+
+def certificate_of(machine: Machine) -> Path:
+    """The file with the machine's certificate chain and key."""
+    holds_both = [
+        path
+        for path in machine.home.rglob("*")
+        if path.is_file() and b"BEGIN CERTIFICATE" in path.read_bytes() and b"PRIVATE KEY" in path.read_bytes()
+    ]
+    assert len(holds_both) == 1, holds_both
+    return holds_both[0]
+
+
+def test_only_its_own_machine_reaches_a_folder(portal: Portal, staff: ApiPerson, tmp_path: Path) -> None:
+    """The owner's certificate opens its repository; nobody else's does, in reading or in writing."""
+    vault, other_vault = active_vault(portal, staff, "Ledger"), active_vault(portal, staff, "Images")
+    both = credentials(staff, vault, tmp_path, machines=2)
+    owner, _ = ready_machine(tmp_path, "owner", both)
+    neighbour, _ = ready_machine(tmp_path, "neighbour", both)
+    foreign = credentials(staff, other_vault, tmp_path)
+    stranger, _ = ready_machine(tmp_path, "stranger", foreign)
+    names = {one["name"]: one["id"] for one in staff.get(f"vaults/{vault}/machines")["items"]}
+    config = f"/local-a/{vault}/{names['owner']}/config"
+
+    credential_pair = tmp_path / "credential.pem"
+    document = json.loads(both.read_text())
+    credential_pair.write_text(document["certificate"] + document["private_key"])
+
+    assert edge(portal, certificate_of(owner)).get(config).status_code == 200
+    for who, certificate in {
+        "a second machine": certificate_of(neighbour),
+        "a machine of another vault": certificate_of(stranger),
+        "a credential": credential_pair,
+        "nobody": None,
+    }.items():
+        with edge(portal, certificate) as client:
+            assert client.get(config).status_code == 403, who
+            lock = config.replace("config", "locks/" + "0" * 64)
+            assert client.post(lock, content=b"junk").status_code == 403, who
+            assert client.delete(lock).status_code == 403, who
+
+
+def test_credentials_that_no_longer_count(portal: Portal, staff: ApiPerson, tmp_path: Path) -> None:
+    """Expired, replaced and used up: refused by the portal with the code and the beginning of the contract."""
+    vault = active_vault(portal, staff, "Archive")
+    first = credentials(staff, vault, tmp_path)
+    used = credentials(staff, vault, tmp_path)
+    ready_machine(tmp_path, "first", used)
+
+    replaced = make_machine(tmp_path, "late", files=1, megabytes=1).setup(first, status=3)
+    assert replaced["code"] == "credential_superseded"
+    assert replaced["message"].startswith("Invalid vault credentials provided.")
+
+    used_up = make_machine(tmp_path, "second", files=1, megabytes=1).setup(used, status=3)
+    assert used_up["code"] == "credential_used_up"
+    assert "first" in used_up["message"]
+
+    expired = credentials(staff, vault, tmp_path)
+    serial_moved = portal.manage(
+        *("shell", "-v", "0", "-c"),
+        "from datetime import timedelta; from django.db.models import F; from vaults.models import Credential;"
+        "print(Credential.objects.filter(ended_at=None).update(expires_at=F('issued_at') - timedelta(hours=1)))",
+    )
+    assert serial_moved.strip() == "1"
+    late = make_machine(tmp_path, "third", files=1, megabytes=1).setup(expired, status=3)
+    assert late["code"] == "credential_expired"
+    assert late["message"].startswith("Vault credentials file provided has expired.")
+    assert [one["name"] for one in staff.get(f"vaults/{vault}/machines")["items"]] == ["first"]
