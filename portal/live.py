@@ -15,23 +15,26 @@ CSRF_FIELD = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 
 
 def live(
-    request: SiteRequest, template: str, part: str, context: dict[str, object], *, final: bool = False
+    request: SiteRequest,
+    template: str,
+    part: str,
+    context: dict[str, object],
+    *,
+    final: bool = False,
+    status: int = 200,
 ) -> HttpResponse:
     """The page `template`; for htmx its partial `part`, 304 when the browser has it already, 286 when `final`.
 
-    `final` says that nothing in the part will change any more, which ends the polling. The part is guarded by what
-    guards the view: it is the same view.
+    `part` is the name of the partial and the id of the element that it fills, so that htmx requests which aim at
+    something else get the whole page. `final` says that nothing in the part will change any more, which ends the
+    polling. The part is guarded by what guards the view: it is the same view.
     """
-    whole = not request.htmx or request.htmx.boosted or request.htmx.history_restore_request
-    response = render(request, template if whole else f"{template}#{part}", context)
+    whole = request.htmx.target != part
+    response = render(request, template if whole else f"{template}#{part}", context, status=status)
     if not whole:
-        response = _stopped(response) if final else _unless_known(request, response)
-    patch_vary_headers(response, ["HX-Request"])
+        response = HttpResponseStopPolling(response.content) if final else _unless_known(request, response)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response
-
-
-def _stopped(response: HttpResponse) -> HttpResponse:
-    return HttpResponseStopPolling(response.content)
 
 
 def _unless_known(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -47,12 +47,10 @@ def page_of(rows: QuerySet[Row], *order: str, after: str = "", limit: int = PAGE
 
 
 def _values(model: type[Model], order: tuple[str, ...], signer: signing.Signer, after: str) -> list[Any]:
+    columns = {field.name: field for field in model._meta.concrete_fields}
     try:
         texts = signer.unsign_object(after)
-        return [
-            model._meta.get_field(name.removeprefix("-")).to_python(text)
-            for name, text in zip(order, texts, strict=True)
-        ]
+        return [columns[name.removeprefix("-")].to_python(text) for name, text in zip(order, texts, strict=True)]
     except (signing.BadSignature, ValidationError, ValueError) as error:
         raise Invalid({"after": ["This is not a cursor of this list. Begin at its first page."]}) from error
 
