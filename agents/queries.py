@@ -1,0 +1,51 @@
+"""Reading: machines as people see them, fetched with the check of access in one step.
+
+An outsider gets NotFound, so that nobody learns what exists; a member without the right NotAllowed.
+"""
+
+from uuid import UUID
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from agents.models import Machine, MachineCertificate
+from agents.states import MachineState
+from portal.accounts.actors import Actor
+from portal.accounts.models import User
+from portal.errors import NotFound
+from vaults.rules import require_member
+
+
+def visible_machines(user: User) -> QuerySet[Machine]:
+    """The machines of the vaults that the person may see."""
+    if user.sees_all:
+        return Machine.objects.all()
+    return Machine.objects.filter(vault__subscription__memberships__user=user)
+
+
+def machine_seen_by(actor: Actor, machine_id: UUID) -> Machine:
+    """The machine, with its vault, region, subscription and credential; raises NotFound for outsiders."""
+    machine = (
+        visible_machines(actor.person)
+        .select_related("vault__region", "vault__subscription", "credential__issued_by")
+        .filter(pk=machine_id)
+        .first()
+    )
+    if machine is None:
+        raise NotFound
+    return machine
+
+
+def machine_worked_on_by(actor: Actor, machine_id: UUID) -> Machine:
+    """The machine, for somebody who wants to change it; raises NotFound for outsiders, NotAllowed for onlookers."""
+    machine = machine_seen_by(actor, machine_id)
+    require_member(actor, machine.vault.subscription)
+    return machine
+
+
+def machines_of(vault_id: UUID, *, left: bool = False) -> QuerySet[Machine]:
+    """The machines of a vault, those that have left or those that have not, each with `certificate_ends`: when the
+    newest certificate ends that still lets it in, None when there is none."""
+    usable = MachineCertificate.objects.filter(machine=OuterRef("pk"), revoked_at=None).order_by("-not_after")
+    gone = Machine.objects.filter(vault_id=vault_id, state=MachineState.UNREGISTERED)
+    here = Machine.objects.filter(vault_id=vault_id).exclude(state=MachineState.UNREGISTERED)
+    return (gone if left else here).annotate(certificate_ends=Subquery(usable.values("not_after")[:1]))
