@@ -1,0 +1,107 @@
+"""From a command line to an exit status: parse, run one command, print one answer."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import arguments, backup, check, restore, setup, status
+from .errors import AgentError, Exit, usage
+from .home import Home, default_folder
+from .output import Done, show_done, show_error
+from .session import open_session
+
+
+def run(argv: Sequence[str]) -> int:
+    """Carry out a command line. The exit status; everything else has been printed."""
+    as_json = "--json" in argv
+    try:
+        outcome = _carry_out(arguments.build().parse_args(argv))
+    except AgentError as error:
+        show_error(error, as_json=as_json)
+        return int(error.exit_status)
+    except KeyboardInterrupt:
+        interrupted = AgentError("interrupted", "Stopped before it was done.", "Run it again.")
+        show_error(interrupted, as_json=as_json)
+        return int(Exit.FAILED)
+    except Exception as error:  # noqa: BLE001 - the contract: one JSON object, whatever happens
+        show_error(_unexpected(error), as_json=as_json)
+        return int(Exit.FAILED)
+    show_done(outcome, as_json=as_json)
+    return int(Exit.DONE)
+
+
+def main() -> None:
+    """The program."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _carry_out(given: argparse.Namespace) -> Done:
+    if given.command == "setup":
+        arguments.check_setup(given)
+    home = Home(default_folder())
+    if given.command == "status":
+        return status.run(open_session(home))
+    with home.locked():
+        return _change(given, home)
+
+
+def _change(given: argparse.Namespace, home: Home) -> Done:
+    """The commands that need the state folder for themselves."""
+    if given.command == "setup":
+        return setup.run(home, _setup_wish(given))
+    session = open_session(home)
+    match given.command:
+        case "backup":
+            return backup.run(session)
+        case "restore":
+            wish = restore.Wish(given.target, given.snapshot, given.include, given.region)
+            return restore.run(session, wish)
+        case "snapshots":
+            return restore.run_snapshots(session, given.region)
+        case "check":
+            return check.run(session)
+        case "renew":
+            return status.run_renew(session)
+        case _:
+            return status.run_unregister(session, forget=given.forget)
+
+
+def _setup_wish(given: argparse.Namespace) -> setup.Wish:
+    return setup.Wish(
+        credentials=given.credentials,
+        install_dir=given.install_dir,
+        cache_dir=given.cache_dir,
+        protect=given.protect,
+        passphrase_file=given.passphrase_file,
+        save_passphrase_to=given.save_passphrase_to,
+        name=given.name,
+        proxy=given.proxy,
+        proxy_user=given.proxy_user,
+        proxy_password=_password(given.proxy_password_file),
+    )
+
+
+def _password(path: str | None) -> str | None:
+    """The proxy's password, from a file only; one trailing newline does not count."""
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise usage(f"--proxy-password-file {path} cannot be read: {error}.") from error
+
+
+def _unexpected(error: Exception) -> AgentError:
+    return AgentError(
+        "internal",
+        f"The agent failed in a way it was not made for: {type(error).__name__}: {error}.",
+        "Tell the people who run the portal what this says and what you did.",
+    )
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """Treat a polite end like Ctrl-C: restic is told to clean up, and the answer still comes."""
+    raise KeyboardInterrupt

@@ -1,0 +1,68 @@
+"""What can go wrong, as one exception: a code for programs, a message and a remedy for people."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit statuses of the program; they are part of its contract."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    NETWORK = 4
+
+
+REFUSALS = frozenset(
+    {
+        "credential_expired",
+        "credential_superseded",
+        "credential_used_up",
+        "credential_invalid",
+        "credential_without_key",
+        "credential_unreadable",
+        "vault_not_active",
+        "machine_exists",
+        "clock_skew",
+    }
+)
+_STATUS_OF_CODE = {"usage": Exit.USAGE, "network": Exit.NETWORK}
+
+
+class AgentError(Exception):
+    """A failure that is told to the user.
+
+    `problem` says what is wrong and `remedy` what to do about it; `message` is both, so that it can
+    stand alone. `details` become further fields of the JSON answer.
+    """
+
+    def __init__(self, code: str, problem: str, remedy: str = "", **details: object) -> None:
+        super().__init__(f"{problem} {remedy}".strip())
+        self.code = code
+        self.remedy = remedy
+        self.details = details
+
+    @property
+    def message(self) -> str:
+        """The whole message, remedy included."""
+        return str(self)
+
+    @property
+    def exit_status(self) -> Exit:
+        """3 for the refusals of the contract, 2 and 4 for usage and network, otherwise 1."""
+        if self.code in REFUSALS:
+            return Exit.REFUSED
+        return _STATUS_OF_CODE.get(self.code, Exit.FAILED)
+
+
+class Refused(AgentError):
+    """The portal said no; its words are passed on as they are."""
+
+    def __init__(self, code: str, detail: str, remedy: str, **details: object) -> None:
+        super().__init__(code, detail, "", **details)
+        self.remedy = remedy
+
+
+def usage(problem: str, remedy: str = "See strongroom-agent --help.") -> AgentError:
+    """The error for a command line that cannot be carried out."""
+    return AgentError("usage", problem, remedy)

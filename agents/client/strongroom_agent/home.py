@@ -1,0 +1,143 @@
+"""The state folder: who may read it, how it is written, and that only one run uses it at a time."""
+
+import contextlib
+import json
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import AgentError
+
+NAME = "strongroom-agent"
+
+
+def default_folder() -> Path:
+    """`$STRONGROOM_AGENT_HOME`, else the platform's place for a user's configuration."""
+    if chosen := os.environ.get("STRONGROOM_AGENT_HOME"):
+        return Path(chosen).absolute()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / NAME
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / NAME
+    return Path.home() / ".config" / NAME
+
+
+class Home:
+    """The folder with this machine's keys and settings, mode 0700; its files have mode 0600."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, name: str) -> Path:
+        """Where the file `name` is or would be."""
+        return self.folder / name
+
+    def ensure(self) -> None:
+        """Make the folder, or tighten the mode of an existing one. AgentError if that fails."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if stat.S_IMODE(self.folder.stat().st_mode) != 0o700:
+                self.folder.chmod(0o700)
+        except OSError as error:
+            raise AgentError(
+                "home_unusable",
+                f"The state folder {self.folder} cannot be used: {error.strerror}.",
+                "Choose another one with STRONGROOM_AGENT_HOME.",
+            ) from error
+
+    def read_text(self, name: str) -> str | None:
+        """The content of a file; None when there is none."""
+        try:
+            return self.path(name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._damaged(name, error) from error
+
+    def read_object(self, name: str) -> dict[str, object] | None:
+        """The JSON object in a file; None when there is no file, AgentError when it is damaged."""
+        text = self.read_text(name)
+        if text is None:
+            return None
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise self._damaged(name, error) from error
+        if not isinstance(value, dict):
+            raise self._damaged(name, TypeError("not a JSON object"))
+        return value
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replace a file in one step: after a crash either the old or the new content is there."""
+        self.ensure()
+        path = self.path(name)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+    def write_object(self, name: str, value: dict[str, object]) -> None:
+        """Replace a file with a JSON object, in one step."""
+        self.write_text(name, json.dumps(value, indent=1))
+
+    def remove(self, name: str) -> None:
+        """Delete a file if it is there."""
+        self.path(name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one run. AgentError `busy` at once when another run holds it."""
+        self.ensure()
+        with self.path("lock").open("a+b") as file:
+            if not _try_lock(file.fileno()):
+                raise AgentError(
+                    "busy",
+                    "Another run of strongroom-agent is in progress on this machine.",
+                    "Wait until it has finished, then try again.",
+                )
+            yield
+
+    def _damaged(self, name: str, error: Exception) -> AgentError:
+        return AgentError(
+            "state_damaged",
+            f"The agent's own file {self.path(name)} cannot be read: {error}.",
+            "Restore it from a copy, or unregister this machine with --forget and set it up again.",
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the renaming itself durable; Windows has no such call."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    """Take an advisory lock that the system itself drops when the process dies."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

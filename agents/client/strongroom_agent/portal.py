@@ -1,0 +1,106 @@
+"""Signed requests to the portal, over TLS that trusts only the certificates of the credential file."""
+
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from .errors import AgentError, Refused
+from .jose import Signer
+
+ATTEMPTS = 4
+FIRST_PAUSE = 0.5  # seconds; doubles with each attempt
+_TIMEOUT = httpx.Timeout(30, connect=10)
+# What an edge without its portal answers: not the portal's word, so worth asking again.
+_NOBODY_THERE = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the portal said yes to: 200, or 201 where something was made."""
+
+    status: int
+    body: dict[str, object]
+
+
+class Portal:
+    """The portal as machines see it, at `edge_url`."""
+
+    def __init__(self, edge_url: str, ca_certificates: str, proxy: str | None = None) -> None:
+        self.edge_url = edge_url
+        self._trust = trust_only(ca_certificates)
+        self._proxy = proxy
+
+    def post(self, what: str, signer: Signer, fields: dict[str, object]) -> Answer:
+        """Send one request, again while nobody answers; each attempt is signed afresh.
+
+        Refused with the portal's code when it says no, AgentError `network` when it cannot be reached.
+        """
+        url = f"{self.edge_url}/api/v1/agent/{what}"
+        trouble = ""
+        with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=_TIMEOUT) as client:
+            for _ in pauses():
+                body = signer.sign(url, fields)
+                try:
+                    response = client.post(url, content=body, headers={"Content-Type": "application/jose"})
+                except httpx.TransportError as error:
+                    trouble = _describe(error)
+                    continue
+                if response.status_code not in _NOBODY_THERE:
+                    return _answer(response)
+                trouble = f"it answered {response.status_code}"
+        raise unreachable(self.edge_url, trouble)
+
+
+def trust_only(ca_certificates: str) -> ssl.SSLContext:
+    """TLS that believes these roots and no others, neither the system's nor anyone's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=ca_certificates)
+    return context
+
+
+def pauses() -> Iterator[int]:
+    """The numbers of the attempts, with growing pauses between them."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
+        yield attempt
+
+
+def unreachable(url: str, trouble: str) -> AgentError:
+    """The error for an address that gives no usable answer."""
+    host = urlsplit(url).netloc
+    return AgentError(
+        "network",
+        f"Strongroom cannot be reached at {host}: {trouble}.",
+        "Check this machine's network, name resolution, firewall and proxy, then try again.",
+    )
+
+
+def _answer(response: httpx.Response) -> Answer:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise unreachable(str(response.url), f"it answered {response.status_code} without JSON")
+    if response.is_success:
+        return Answer(response.status_code, body)
+    raise _refusal(response.status_code, body)
+
+
+def _refusal(status: int, body: dict[str, object]) -> Refused:
+    code, remedy = str(body.get("code") or "refused"), str(body.get("remedy") or "")
+    detail = str(body.get("detail") or f"The portal answered {status}.")
+    known = {"type", "title", "status", "detail", "code", "remedy", "ok", "message"}
+    return Refused(code, detail, remedy, **{k: v for k, v in body.items() if k not in known})
+
+
+def _describe(error: httpx.TransportError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "it did not answer in time"
+    return str(error).strip().rstrip(".") or type(error).__name__

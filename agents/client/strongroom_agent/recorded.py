@@ -1,0 +1,51 @@
+"""Doing a run so that the portal hears of it, however it ends."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+
+from . import runs
+from .errors import AgentError
+from .runs import Run
+from .session import Session
+
+
+class Reportable(Protocol):
+    """The result of a run, as far as the portal is told."""
+
+    @property
+    def figures(self) -> Mapping[str, object]: ...
+
+    @property
+    def failure(self) -> AgentError | None:
+        """Why the run counts as failed although it went to its end."""
+
+    @property
+    def remark(self) -> str:
+        """What a person should know about a run that succeeded."""
+
+
+R = TypeVar("R", bound=Reportable)
+
+
+def record(session: Session, kind: str, work: Callable[[], R]) -> R:
+    """Do the work and report it. Its result; raises what the work raises, once that is reported.
+
+    A report that cannot be delivered now waits in the queue and changes nothing about the outcome.
+    """
+    run = Run(kind)
+    try:
+        result = work()
+    except AgentError as error:
+        _tell(session, run.report("failed", error.message))
+        raise
+    if failure := result.failure:
+        _tell(session, run.report("failed", failure.message, **result.figures))
+        raise failure
+    _tell(session, run.report("succeeded", result.remark, **result.figures))
+    return result
+
+
+def _tell(session: Session, report: dict[str, object]) -> None:
+    runs.keep(session.home, report)
+    runs.remember_last(session.home, report)
+    runs.deliver(session.home, session.portal, session.identity.signer)

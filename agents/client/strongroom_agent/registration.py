@@ -1,0 +1,75 @@
+"""Registering this machine, so that a lost answer can be asked for again."""
+
+import platform
+
+from . import __version__, identity, keys
+from .credential import Credential
+from .errors import AgentError
+from .home import Home
+from .identity import Identity
+from .portal import Portal
+
+_FILE = "registration.json"
+
+
+def current(home: Home, credential: Credential, name: str) -> Identity | None:
+    """The identity to go on with when setup is repeated; None when this machine is to be registered.
+
+    AgentError `already_registered` when it is registered as something else.
+    """
+    found = identity.load(home)
+    if found is None:
+        return None
+    attempt = home.read_object(_FILE) or {}
+    if credential.purpose == "replace" and attempt.get("credential") != credential.fingerprint:
+        return None
+    same_vault = found.vault["id"] == credential.vault["id"]
+    if same_vault and found.name.casefold() == name.casefold():
+        return found
+    raise AgentError(
+        "already_registered",
+        f"This machine is registered as {found.name} in vault {found.vault['name']}.",
+        "Run strongroom-agent unregister first, or set STRONGROOM_AGENT_HOME to another folder.",
+    )
+
+
+def register(home: Home, credential: Credential, name: str, proxy: str | None) -> Identity:
+    """Register with the portal and store the identity.
+
+    The key is on disk before it is sent: repeated with the same credential, name and key, the portal
+    gives the same machine instead of taking another place of the credential.
+    """
+    private_key = _key_of_attempt(home, credential, name)
+    portal = Portal(credential.edge_url, credential.ca_certificates, proxy)
+    answer = portal.post(
+        "register",
+        credential.signer,
+        {
+            "name": name,
+            "csr": keys.certificate_request(private_key),
+            "platform": {
+                "os": platform.system(),
+                "arch": platform.machine(),
+                "release": platform.release(),
+            },
+            "agent_version": __version__,
+        },
+    )
+    registered = Identity(answer.body, private_key, credential.edge_url)
+    identity.save(home, registered)
+    return registered
+
+
+def forget(home: Home) -> None:
+    """Drop the key of the registration."""
+    home.remove(_FILE)
+
+
+def _key_of_attempt(home: Home, credential: Credential, name: str) -> str:
+    attempt = home.read_object(_FILE)
+    this: dict[str, object] = {"credential": credential.fingerprint, "name": name}
+    if attempt is not None and {k: attempt.get(k) for k in this} == this:
+        return str(attempt["private_key"])
+    private_key = keys.generate()
+    home.write_object(_FILE, {**this, "private_key": private_key})
+    return private_key

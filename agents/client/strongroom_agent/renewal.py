@@ -1,0 +1,50 @@
+"""The machine's certificate: a new one from the second day on, for a new key each time."""
+
+from . import identity, keys, moments
+from .errors import AgentError
+from .home import Home
+from .identity import Identity
+from .output import progress
+from .portal import Portal
+
+# The key of a renewal that was asked for and not yet answered: asking again with it is harmless.
+_PENDING = "renewal-key.pem"
+
+
+def renew_if_due(home: Home, current: Identity, portal: Portal) -> Identity:
+    """Renew when the portal's time for it has come. The identity to go on with.
+
+    A portal that cannot be reached is no reason to skip a backup while the certificate is good.
+    """
+    now = moments.now()
+    if now < current.renew_after:
+        return current
+    try:
+        return renew(home, current, portal)
+    except AgentError as error:
+        if error.code in ("network", "unavailable", "throttled") and now < current.expires_at:
+            progress(f"note: the certificate was not renewed. {error.message}")
+            return current
+        raise
+
+
+def renew(home: Home, current: Identity, portal: Portal) -> Identity:
+    """Ask for a certificate for a new key, and replace certificate and key in one step.
+
+    The new key is on disk before it is sent, so a lost answer is made good by asking again.
+    """
+    new_key = home.read_text(_PENDING)
+    if new_key is None or keys.belongs_to(keys.load_chain(current.certificate)[0], new_key):
+        new_key = keys.generate()
+        home.write_text(_PENDING, new_key)
+    request = keys.certificate_request(new_key)
+    answer = portal.post("renew", current.signer, {"csr": request})
+    renewed = Identity(answer.body, new_key, current.edge_url)
+    identity.save(home, renewed)
+    home.remove(_PENDING)
+    return renewed
+
+
+def forget(home: Home) -> None:
+    """Drop a key that waits for its certificate."""
+    home.remove(_PENDING)

@@ -1,0 +1,44 @@
+"""Making the repository at setup, also when an earlier setup was interrupted in the middle of it."""
+
+from dataclasses import replace
+
+from .errors import AgentError
+from .output import progress
+from .restic import Restic
+from .session import Session
+from .storage import Storage
+
+
+def ensure(session: Session) -> None:
+    """Make the repository if there is none, and prove that the passphrase opens it.
+
+    AgentError `passphrase_wrong` when it exists and was made with another passphrase.
+    """
+    storage, restic = session.storage, session.restic(session.primary)
+    if not storage.exists(session.primary):
+        progress("making the place for backups")
+        restic.run("init")
+    hint = _key_hint(session, storage, restic)
+    Restic(replace(restic.connection, key_hint=hint)).run("cat", "config")
+    session.remember(key_hint=hint, opened=True)
+
+
+def _key_hint(session: Session, storage: Storage, restic: Restic) -> str:
+    """Which key opens the repository, when there are several; empty when there is one.
+
+    An `init` that died after writing its key leaves it behind for good, since nothing can be deleted.
+    restic takes the first key that fits the passphrase, and may then fail on the rest.
+    """
+    found = storage.names(session.primary, "keys")
+    if len(found) < 2:
+        return ""
+    for key in found:
+        hinted = Restic(replace(restic.connection, key_hint=key))
+        try:
+            hinted.run("cat", "config")
+        except AgentError as error:
+            if error.code != "engine_failed":
+                raise
+            continue
+        return key
+    return ""

@@ -1,0 +1,137 @@
+"""Running restic on one repository: its arguments, its environment, its output, its end."""
+
+import os
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO
+
+from .restic_errors import explain
+
+# restic's complaints are short; the last ones say why it gave up.
+_KEPT_LINES = 400
+_PATIENCE = 30  # seconds for restic to remove its lock after it was asked to stop
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach one repository: paths of the files that restic reads, never their contents."""
+
+    program: str
+    url: str
+    client_pem: str
+    ca_pem: str
+    passphrase_file: str
+    cache_dir: str
+    read_only: bool = False
+    proxy: str | None = field(default=None, repr=False)
+    key_hint: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a restic ended: exit status and the last lines of its standard error."""
+
+    status: int
+    complaints: list[str]
+
+
+class Restic:
+    """restic bound to one repository."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def run(
+        self,
+        *arguments: str,
+        on_line: Callable[[str], None] | None = None,
+        accept: tuple[int, ...] = (0,),
+    ) -> Ended:
+        """Run a command to its end, handing each line of its output to `on_line`.
+
+        AgentError with a remedy when it ends with a status that is not in `accept`.
+        """
+        complaints: deque[str] = deque(maxlen=_KEPT_LINES)
+        with self._running(arguments, complaints) as process:
+            assert process.stdout is not None  # noqa: S101 - we asked for a pipe
+            for raw in process.stdout:
+                if on_line is not None:
+                    on_line(raw.decode("utf-8", "replace").rstrip("\r\n"))
+        ended = Ended(process.returncode, list(complaints))
+        if ended.status not in accept:
+            raise explain(arguments[0], ended.status, ended.complaints)
+        return ended
+
+    @contextmanager
+    def stream(self, *arguments: str) -> Iterator[IO[bytes]]:
+        """The raw output of a command, to be read in the block. AgentError if restic fails."""
+        complaints: deque[str] = deque(maxlen=_KEPT_LINES)
+        with self._running(arguments, complaints) as process:
+            assert process.stdout is not None  # noqa: S101 - we asked for a pipe
+            yield process.stdout
+            while process.stdout.read(1 << 20):
+                pass
+        if process.returncode != 0:
+            raise explain(arguments[0], process.returncode, list(complaints))
+
+    @contextmanager
+    def _running(self, arguments: tuple[str, ...], complaints: deque[str]) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(
+            self._command(arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment(),
+        )
+        reader = threading.Thread(target=_collect, args=(process.stderr, complaints), daemon=True)
+        reader.start()
+        try:
+            yield process
+            process.wait()
+        finally:
+            _stop(process)
+            reader.join(_PATIENCE)
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        at = self.connection
+        command = [at.program, *("--repo", f"rest:{at.url}")]
+        command += ["--password-file", at.passphrase_file, "--cache-dir", at.cache_dir]
+        command += ["--cacert", at.ca_pem, "--tls-client-cert", at.client_pem]
+        if at.key_hint:
+            command += ["--key-hint", at.key_hint]
+        if at.read_only:
+            command.append("--no-lock")
+        return [*command, *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        """The user's own RESTIC_* settings are for other repositories; a proxy can only be told here."""
+        mine = {k: v for k, v in os.environ.items() if not k.upper().startswith("RESTIC")}
+        mine["RESTIC_PROGRESS_FPS"] = "1"
+        if self.connection.proxy:
+            mine["HTTPS_PROXY"] = self.connection.proxy
+        return mine
+
+
+def _collect(pipe: IO[bytes] | None, complaints: deque[str]) -> None:
+    for raw in pipe or ():
+        if line := raw.decode("utf-8", "replace").strip():
+            complaints.append(line)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask first: restic then removes its lock from the repository."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,123 @@
+"""What every run of a registered machine needs, opened once: identity, settings, engine, portal."""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from . import engine, identity, passphrase, renewal, runs, settings
+from .errors import AgentError
+from .home import Home
+from .identity import Identity, Repository
+from .portal import Portal
+from .restic import Connection, Restic
+from .settings import Settings
+from .storage import Storage, missing
+
+
+@dataclass
+class Session:
+    """A registered machine at work. Its identity changes when the certificate is renewed."""
+
+    home: Home
+    identity: Identity
+    settings: Settings
+
+    @cached_property
+    def proxy(self) -> str | None:
+        """The proxy with its sign-in, or None."""
+        return settings.proxy_url(self.home, self.settings)
+
+    @cached_property
+    def engine(self) -> engine.Engine:
+        """The restic to use; AgentError where there is none."""
+        return engine.find()
+
+    @property
+    def portal(self) -> Portal:
+        """The portal that this machine is registered with."""
+        return Portal(self.identity.edge_url, self.identity.ca_certificates, self.proxy)
+
+    @property
+    def storage(self) -> Storage:
+        """Direct access to the repositories."""
+        client_pem, _ = identity.write_for_restic(self.home, self.identity)
+        return Storage(client_pem, self.identity.ca_certificates, self.proxy)
+
+    @property
+    def primary(self) -> Repository:
+        """The repository that backups go to. AgentError if there is none to write to."""
+        first = self.identity.repositories[0]
+        if first.read_only:
+            raise AgentError("not_allowed", "The portal gives this machine no place to back up to.")
+        return first
+
+    def restic(self, repository: Repository) -> Restic:
+        """restic bound to one of this machine's repositories."""
+        if passphrase.kept(self.home) is None:
+            raise AgentError(
+                "passphrase_missing",
+                f"The passphrase is no longer in {self.home.path(passphrase.FILE)}.",
+                "Put it back there, in a file that only this user may read.",
+            )
+        client_pem, ca_pem = identity.write_for_restic(self.home, self.identity)
+        self.settings.restic_cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Restic(
+            Connection(
+                program=self.engine.program,
+                url=repository.url,
+                client_pem=client_pem,
+                ca_pem=ca_pem,
+                passphrase_file=str(self.home.path(passphrase.FILE)),
+                cache_dir=str(self.settings.restic_cache),
+                read_only=repository.read_only,
+                proxy=self.proxy,
+                key_hint=self.settings.key_hint,
+            )
+        )
+
+    def remember(self, **changes: object) -> None:
+        """Change settings, on disk and in this run."""
+        self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]
+        settings.save(self.home, self.settings)
+
+    def prepare(self) -> None:
+        """Before a run: renew the certificate when it is time, and send the reports kept so far."""
+        self.identity = renewal.renew_if_due(self.home, self.identity, self.portal)
+        runs.deliver(self.home, self.portal, self.identity.signer)
+
+    def open_primary(self) -> Restic:
+        """restic on the writable repository, found present and freed of locks that died with a run."""
+        if not self.storage.exists(self.primary):
+            raise missing(self.primary)
+        return self.unlocked(self.primary)
+
+    def unlocked(self, repository: Repository) -> Restic:
+        """restic on a repository, without the locks of runs that died; those of live runs stay.
+
+        Looking for locks first costs a request; starting restic for nothing costs most of a second.
+        """
+        restic = self.restic(repository)
+        if not repository.read_only and self.storage.names(repository, "locks"):
+            restic.run("unlock")
+        return restic
+
+
+def open_session(home: Home) -> Session:
+    """The session of a registered machine. AgentError `not_registered` before setup."""
+    found, chosen = identity.load(home), settings.load(home)
+    if found is None or chosen is None:
+        raise AgentError(
+            "not_registered",
+            "This machine is not registered with a vault.",
+            "Run strongroom-agent setup with the vault credentials file.",
+        )
+    return Session(home, found, chosen)
+
+
+def describe(value: Identity) -> dict[str, object]:
+    """The identity as JSON answers show it, without keys."""
+    return {
+        "machine": json.loads(json.dumps(value.answer["machine"])),
+        "vault": dict(value.vault),
+        "certificate_expires_at": value.expires_at.isoformat(),
+    }

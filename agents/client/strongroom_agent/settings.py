@@ -1,0 +1,86 @@
+"""What setup was told, kept for the runs that follow."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from .errors import AgentError, usage
+from .home import Home
+
+_FILE = "settings.json"
+_PROXY_PASSWORD = "proxy-password"  # noqa: S105 - a file name
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are on this machine, and what is backed up. All paths are absolute."""
+
+    install_dir: str
+    cache_dir: str
+    protect: list[str]
+    proxy: str = ""
+    proxy_user: str = ""
+    # Which of several keys in the repository opens it; only needed after an interrupted `init`.
+    key_hint: str = ""
+    # Whether the passphrase on this machine has opened the repository: from then on it stays.
+    opened: bool = False
+
+    @property
+    def restic_cache(self) -> Path:
+        """restic's own cache inside the cache folder."""
+        return Path(self.cache_dir) / "restic"
+
+
+def load(home: Home) -> Settings | None:
+    """The settings on this machine; None before setup."""
+    stored = home.read_object(_FILE)
+    if stored is None:
+        return None
+    try:
+        return Settings(**stored)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise AgentError(
+            "state_damaged",
+            f"The agent's own file {home.path(_FILE)} does not hold what it should ({error}).",
+            "Run setup again.",
+        ) from error
+
+
+def save(home: Home, settings: Settings) -> None:
+    """Replace the stored settings in one step."""
+    home.write_object(_FILE, asdict(settings))
+
+
+def keep_proxy_password(home: Home, password: str | None) -> None:
+    """Keep the proxy's password in a file of its own, or drop the one from before."""
+    if password is None:
+        home.remove(_PROXY_PASSWORD)
+    else:
+        home.write_text(_PROXY_PASSWORD, password)
+
+
+def proxy_url(home: Home, settings: Settings) -> str | None:
+    """The proxy with user and password in it; never to be printed. None without a proxy."""
+    if not settings.proxy:
+        return None
+    return with_sign_in(settings.proxy, settings.proxy_user, home.read_text(_PROXY_PASSWORD))
+
+
+def with_sign_in(proxy: str, user: str, password: str | None) -> str:
+    """Put user and password into a proxy's address."""
+    if not user:
+        return proxy
+    sign_in = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    return urlsplit(proxy)._replace(netloc=f"{sign_in}@{urlsplit(proxy).netloc}").geturl()
+
+
+def check_proxy(proxy: str) -> None:
+    """AgentError `usage` unless this is the address of a proxy, without a password in it."""
+    parts = urlsplit(proxy)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise usage(f"--proxy {proxy} is not an http or https address.")
+    if "@" in parts.netloc:
+        raise usage(
+            "--proxy must not hold user or password, which everybody on this machine could see.",
+            "Give --proxy-user and --proxy-password-file.",
+        )

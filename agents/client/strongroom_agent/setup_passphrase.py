@@ -1,0 +1,49 @@
+"""The step *Encryption setting*: which passphrase this machine uses from now on."""
+
+from pathlib import Path
+
+from . import passphrase
+from .errors import AgentError
+from .home import Home
+from .settings import Settings
+
+
+def settle(home: Home, given: str | None, save_to: str | None, before: Settings | None) -> None:
+    """Read or generate the passphrase and keep it on this machine.
+
+    `before` are the settings of a setup that is being repeated. Once a passphrase has opened the
+    repository it is not exchanged for another one: nothing stored could be read any more.
+    """
+    used = passphrase.kept(home) if before is not None and before.opened else None
+    if given is not None:
+        _provided(home, passphrase.read(Path(given)), used)
+    elif save_to is not None:
+        _generated(home, Path(save_to).absolute(), used)
+
+
+def _provided(home: Home, wanted: str, used: str | None) -> None:
+    if used is not None and used != wanted:
+        raise AgentError(
+            "passphrase_differs",
+            "This machine's backups are encrypted with another passphrase.",
+            f"Give the one in {home.path(passphrase.FILE)}; it cannot be changed afterwards.",
+        )
+    passphrase.keep(home, wanted)
+
+
+def _generated(home: Home, target: Path, used: str | None) -> None:
+    """A repeated setup finds the passphrase that it saved the first time, and goes on with it."""
+    kept = passphrase.kept(home)
+    if kept is not None and _holds(target, kept):
+        return
+    wanted = used or passphrase.generate()
+    if not target.exists():
+        passphrase.keep(home, wanted)
+    passphrase.save_new(target, wanted)
+
+
+def _holds(target: Path, kept: str) -> bool:
+    try:
+        return passphrase.read(target) == kept
+    except AgentError:
+        return False

@@ -1,0 +1,86 @@
+"""The snapshots in a repository, and the files in one of them."""
+
+import json
+import re
+from dataclasses import dataclass
+
+from . import moments
+from .restic import Restic
+from .restic_errors import unknown_snapshot
+
+_ID = re.compile(r"[0-9a-f]{1,64}|latest")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One backup: its full id, when it began, and what it covers."""
+
+    id: str
+    time: str
+    paths: list[str]
+    hostname: str
+
+    @property
+    def began_ns(self) -> int:
+        """The start of the backup, in nanoseconds since 1970."""
+        return moments.parse_nanoseconds(self.time)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A regular file as a snapshot has it. Bytes in `path` that are no text appear as U+FFFD."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def all_of(restic: Restic) -> list[Snapshot]:
+    """The snapshots of a repository, oldest first."""
+    lines: list[str] = []
+    restic.run("snapshots", "--json", on_line=lines.append)
+    found = json.loads("".join(lines) or "[]") or []
+    return sorted((_snapshot(each) for each in found), key=lambda each: each.began_ns)
+
+
+def contents(restic: Restic, wanted: str) -> tuple[Snapshot, list[Listed]]:
+    """A snapshot and its regular files. `wanted` is an id, the beginning of one, or `latest`.
+
+    AgentError `snapshot_unknown` when there is none.
+    """
+    if not _ID.fullmatch(wanted):
+        raise unknown_snapshot()
+    heads: list[Snapshot] = []
+    files: list[Listed] = []
+
+    def take(line: str) -> None:
+        node = json.loads(line)
+        if node.get("struct_type") == "snapshot":
+            heads.append(_snapshot(node))
+        elif node.get("type") == "file":
+            files.append(_listed(node))
+
+    restic.run("ls", "--json", wanted, on_line=take)
+    if len(heads) != 1:
+        raise unknown_snapshot()
+    return heads[0], files
+
+
+def _listed(node: dict[str, object]) -> Listed:
+    return Listed(
+        path=str(node["path"]),
+        size=int(str(node.get("size", 0))),
+        mtime_ns=moments.parse_nanoseconds(str(node["mtime"])),
+        ctime_ns=moments.parse_nanoseconds(str(node["ctime"])),
+    )
+
+
+def _snapshot(value: dict[str, object]) -> Snapshot:
+    paths = value.get("paths")
+    return Snapshot(
+        id=str(value["id"]),
+        time=str(value["time"]),
+        paths=[str(each) for each in paths] if isinstance(paths, list) else [],
+        hostname=str(value.get("hostname", "")),
+    )

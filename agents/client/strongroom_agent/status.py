@@ -1,0 +1,89 @@
+"""The commands `status`, `renew` and `unregister`."""
+
+from . import __version__, identity, passphrase, registration, renewal, runs
+from .errors import AgentError
+from .home import Home
+from .moments import for_people, render
+from .output import Done
+from .session import Session, describe
+
+
+def run(session: Session) -> Done:
+    """What this machine knows about itself, and what the portal says about it now.
+
+    A portal out of reach is part of the answer, not a failure; being refused is one.
+    """
+    portal = _ask_portal(session)
+    current = session.identity
+    there = f"the portal says {portal['state']}" if portal["reachable"] else "portal out of reach"
+    text = (
+        f"{current.name} in vault {current.vault['name']}: {there}; "
+        f"certificate valid until {for_people(current.expires_at)}."
+    )
+    return Done(
+        text,
+        details={
+            **describe(current),
+            "renew_after": render(current.renew_after),
+            "protect": session.settings.protect,
+            "cache_dir": session.settings.cache_dir,
+            "install_dir": session.settings.install_dir,
+            "repositories": [vars(each) for each in current.repositories],
+            "last_runs": runs.last(session.home),
+            "reports_waiting": runs.waiting(session.home),
+            "portal": portal,
+            "agent_version": __version__,
+            "engine_version": session.engine.version,
+        },
+    )
+
+
+def run_renew(session: Session) -> Done:
+    """Renew the certificate now, whether it is time or not."""
+    session.identity = renewal.renew(session.home, session.identity, session.portal)
+    until = for_people(session.identity.expires_at)
+    return Done(f"The certificate is valid until {until}.", details=describe(session.identity))
+
+
+def run_unregister(session: Session, *, forget: bool) -> Done:
+    """Take this machine out of its vault and delete its keys here; what is stored stays stored.
+
+    With `forget` the keys go even if the portal refuses or cannot be reached. The passphrase is
+    never deleted, since the backups are worth nothing without it.
+    """
+    told = True
+    try:
+        runs.deliver(session.home, session.portal, session.identity.signer)
+        session.portal.post("unregister", session.identity.signer, {})
+    except AgentError:
+        if not forget:
+            raise
+        told = False
+    kept = forget_here(session.home, session.identity.machine_id)
+    name, vault = session.identity.name, session.identity.vault["name"]
+    text = f"{name} is no longer registered with vault {vault}."
+    if not told:
+        text = f"{name} has forgotten vault {vault}; the portal was not told."
+    return Done(
+        f"{text} The passphrase is kept in {kept}." if kept else text,
+        details={**describe(session.identity), "told": told, "passphrase_kept": kept},
+    )
+
+
+def forget_here(home: Home, owner: str) -> str | None:
+    """Delete this machine's keys and reports. Where the passphrase is kept, if there was one."""
+    kept = passphrase.set_aside(home, owner)
+    for part in (runs, renewal, registration, identity):
+        part.forget(home)
+    return str(kept) if kept else None
+
+
+def _ask_portal(session: Session) -> dict[str, object]:
+    fields = {"agent_version": __version__, "engine_version": session.engine.version}
+    try:
+        answer = session.portal.post("heartbeat", session.identity.signer, dict(fields))
+    except AgentError as error:
+        if error.code not in ("network", "unavailable", "throttled"):
+            raise
+        return {"reachable": False, "state": None, "detail": error.message}
+    return {"reachable": True, "state": answer.body.get("state"), "detail": ""}
