@@ -1,0 +1,82 @@
+"""The files that the edge reads: whom to trust as a client, and the certificate that it shows."""
+
+import ipaddress
+import os
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from portal import pki
+from portal.crypto import certificates, issuing, keys
+from portal.crypto.certificates import Certificate
+from portal.crypto.errors import Unacceptable
+
+LIFE = timedelta(days=365)
+RENEW_BEFORE_END = timedelta(days=120)
+"""Renewed at a start of the portal, so that the certificate outlives a long time without one."""
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare()` found or made."""
+
+    certificate: Certificate
+    renewed: bool
+
+
+def prepare(folder: Path, edge_url: str, at: datetime) -> Prepared:
+    """Write root.pem, client-ca.pem, edge.pem and edge.key (in clear, mode 0600) into `folder`.
+
+    client-ca.pem is the trust pool for client certificates: our issuing CA for clients alone, so that no other
+    certificate of ours can be shown there. The edge's certificate is made anew when it nears its end, when the host of
+    `edge_url` has changed, or when another CA than ours issued it.
+    """
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    _replace(folder / "root.pem", pki.roots_pem())
+    _replace(folder / "client-ca.pem", certificates.pem(pki.client_authority().certificate))
+    names = server_names(edge_url)
+    if (present := _good(folder, names, at)) is not None:
+        return Prepared(present, renewed=False)
+    authority, key = pki.edge_authority(), keys.new_key()
+    leaf = issuing.issue_server(authority, key.public_key(), names, at=at, until=at + LIFE)
+    # A crash between the two leaves a pair that does not fit; the next call sees that and makes another.
+    _replace(folder / "edge.key", keys.private_pem(key))
+    _replace(folder / "edge.pem", certificates.pem(leaf, authority.certificate))
+    return Prepared(leaf, renewed=True)
+
+
+def server_names(edge_url: str) -> list[str]:
+    """The names that the edge answers to: the host of `edge_url` first, then this machine's own."""
+    host = urlsplit(edge_url).hostname or LOCAL_NAMES[0]
+    try:
+        host = str(ipaddress.ip_address(host))
+    except ValueError:
+        host = host.encode("idna").decode()
+    return list(dict.fromkeys((host, *LOCAL_NAMES)))
+
+
+def _good(folder: Path, names: list[str], at: datetime) -> Certificate | None:
+    try:
+        leaf, issuer = certificates.read_chain((folder / "edge.pem").read_text())
+        key = keys.read_private((folder / "edge.key").read_text())
+    except (FileNotFoundError, Unacceptable, ValueError):
+        return None
+    fits = keys.digest(key.public_key()) == keys.digest(certificates.public_key(leaf))
+    ours = issuer == pki.edge_authority().certificate
+    young = leaf.not_valid_after_utc - at > RENEW_BEFORE_END
+    return leaf if fits and ours and young and certificates.server_names(leaf) == set(names) else None
+
+
+def _replace(path: Path, text: str) -> None:
+    if path.exists() and path.read_text() == text:
+        return
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)

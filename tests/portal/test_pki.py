@@ -1,0 +1,129 @@
+"""portal.pki and prepare_pki: made once, sealed, and right for the edge."""
+
+import ssl
+import stat
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from portal import edge_files, pki
+from portal.crypto import certificates, keys
+
+URL = "https://localhost:8443"
+
+
+@pytest.fixture(autouse=True)
+def own_folder(settings: Settings, tmp_path: Path) -> Path:
+    """A data folder without keys."""
+    settings.PKI = tmp_path / "pki"
+    return tmp_path / "pki"
+
+
+def test_keys_are_made_once_and_stay() -> None:
+    first = keys.digest(pki.signing_key().public_key()), pki.roots_pem()
+    assert (keys.digest(pki.signing_key().public_key()), pki.roots_pem()) == first
+
+
+def test_processes_that_start_together_share_one_set_of_keys(own_folder: Path) -> None:
+    start = threading.Barrier(8)
+    seen: list[tuple[str, str]] = []
+
+    def begin() -> None:
+        start.wait()
+        seen.append((pki.roots_pem(), keys.digest(pki.client_authority().key.public_key())))
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 8
+    assert len(set(seen)) == 1
+    assert [path.name for path in own_folder.iterdir()] == ["keys"]
+
+
+def test_keys_lie_sealed_and_private(own_folder: Path) -> None:
+    pki.signing_key()
+    files = sorted((own_folder / "keys").iterdir())
+    assert [path.name for path in files] == ["clients.json", "edge.json", "root.json", "signing.json"]
+    for path in files:
+        assert "PRIVATE KEY" not in path.read_text()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((own_folder / "keys").stat().st_mode) == 0o700
+
+
+def test_another_sealing_key_is_told_as_such(settings: Settings) -> None:
+    pki.signing_key()
+    settings.SEAL_KEY = "another secret, long enough to be one"
+    with pytest.raises(ImproperlyConfigured, match="STRONGROOM_SEAL_KEY is not the one"):
+        pki.signing_key()
+
+
+def test_short_sealing_key_is_refused(settings: Settings) -> None:
+    settings.SEAL_KEY = "too short"
+    with pytest.raises(ImproperlyConfigured, match="at least 32 characters"):
+        pki.signing_key()
+
+
+def test_edges_files_serve_tls(own_folder: Path, settings: Settings) -> None:
+    call_command("prepare_pki")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(own_folder / "edge.pem", own_folder / "edge.key")
+    client = ssl.create_default_context(cafile=own_folder / "root.pem")
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for _ in range(3):
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    assert ends[0].version() == "TLSv1.3"
+    assert stat.S_IMODE((own_folder / "edge.key").stat().st_mode) == 0o600
+
+
+def test_trust_pool_for_clients_is_the_clients_authority_alone(own_folder: Path) -> None:
+    edge_files.prepare(own_folder, URL, timezone.now())
+    pool = certificates.read_chain((own_folder / "client-ca.pem").read_text())
+    assert pool == [pki.client_authority().certificate]
+
+
+def test_certificate_is_kept_while_it_fits(own_folder: Path) -> None:
+    now = timezone.now()
+    first = edge_files.prepare(own_folder, URL, now)
+    again = edge_files.prepare(own_folder, URL, now + timedelta(days=240))
+    assert (first.renewed, again.renewed) == (True, False)
+    assert again.certificate == first.certificate
+
+
+def test_certificate_is_renewed_near_its_end_for_another_host_and_when_its_key_is_gone(own_folder: Path) -> None:
+    now = timezone.now()
+    edge_files.prepare(own_folder, URL, now)
+    assert edge_files.prepare(own_folder, URL, now + timedelta(days=250)).renewed
+    moved = edge_files.prepare(own_folder, "https://Backup.example:443", now)
+    assert moved.renewed
+    assert certificates.server_names(moved.certificate) == {"backup.example", "localhost", "127.0.0.1", "::1"}
+    (own_folder / "edge.key").write_text(keys.private_pem(keys.new_key()))
+    assert edge_files.prepare(own_folder, "https://backup.example", now).renewed
+
+
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        ("https://localhost:8443", ["localhost", "127.0.0.1", "::1"]),
+        ("https://192.0.2.7", ["192.0.2.7", "localhost", "127.0.0.1", "::1"]),
+        ("https://[2001:db8::7]:8443", ["2001:db8::7", "localhost", "127.0.0.1", "::1"]),
+        ("https://bücher.example", ["xn--bcher-kva.example", "localhost", "127.0.0.1", "::1"]),
+    ],
+)
+def test_names_of_the_edge(url: str, names: list[str]) -> None:
+    assert edge_files.server_names(url) == names
