@@ -9,7 +9,7 @@ import uuid
 from datetime import timedelta
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Least, Now
 
 
 class LeaseLost(Exception):
@@ -33,7 +33,10 @@ class Leased(models.Model):
         return models.Q(due_at__lte=Now()) & (models.Q(lease_until__isnull=True) | models.Q(lease_until__lt=Now()))
 
     def claim(self, seconds: int) -> bool:
-        """Take the row for `seconds`, counting an attempt; False when it is not due or another holds it."""
+        """Take the row for `seconds`, counting an attempt; False when it is not due or another holds it.
+
+        Store `due_at` as the database's Now(): a clock with finer ticks is ahead of it for part of a millisecond.
+        """
         token = uuid.uuid4()
         taken = (
             type(self)
@@ -41,23 +44,25 @@ class Leased(models.Model):
             .update(
                 lease_token=token,
                 lease_until=Now() + timedelta(seconds=seconds),
-                attempts=models.F("attempts") + 1,
+                attempts=Least(models.F("attempts") + 1, 1000),  # some work is tried for ever
             )
         )
         if taken:
             self.refresh_from_db()
         return bool(taken)
 
-    def save_held(self, **changes: object) -> None:
-        """Store `changes` on condition that the lease is still ours; raises LeaseLost."""
+    def save_held(self, *, hold: int = 0, **changes: object) -> None:
+        """Store `changes` on condition that the lease is still ours, holding on for `hold` more seconds if given.
+
+        Raises LeaseLost.
+        """
         held = type(self)._default_manager.filter(pk=self.pk, lease_token=self.lease_token)
-        if not held.update(**changes):
+        lease = {"lease_until": Now() + timedelta(seconds=hold)} if hold else {}
+        if self.lease_token is None or not held.update(**changes, **lease):
             raise LeaseLost(f"{self._meta.label} {self.pk}")
         for name, value in changes.items():
             setattr(self, name, value)
 
     def extend(self, seconds: int) -> None:
         """Hold the row for `seconds` from now on; raises LeaseLost."""
-        held = type(self)._default_manager.filter(pk=self.pk, lease_token=self.lease_token)
-        if not held.update(lease_until=Now() + timedelta(seconds=seconds)):
-            raise LeaseLost(f"{self._meta.label} {self.pk}")
+        self.save_held(hold=seconds)

@@ -1,8 +1,20 @@
-"""Who may do what with requests and vaults: questions that answer yes or no, or raise."""
+"""Who may do what with requests and vaults, and what is well-formed: questions that answer, or raise."""
+
+import re
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
 
 from portal.accounts.actors import Actor
-from portal.accounts.models import Membership, Subscription
+from portal.accounts.models import Membership, Subscription, User
 from portal.errors import NotAllowed
+from vaults.models import NameReservation, VaultRequest
+from vaults.states import RequestState
+
+OPEN_FOR = timedelta(days=14)
+"""How long a request waits for a decision before it expires."""
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,49}")
 
 
 def require_full(actor: Actor) -> None:
@@ -31,3 +43,57 @@ def require_approver(actor: Actor) -> None:
     require_full(actor)
     if not actor.person.is_approver:
         raise NotAllowed("Only approvers decide on requests.")
+
+
+def may_decide(actor: Actor, request: VaultRequest) -> str:
+    """Why the person may not approve or reject the request now; "" when they may."""
+    if request.state != RequestState.PENDING:
+        return "It has been decided already."
+    if not actor.person.is_approver:
+        return "Only approvers decide on requests."
+    if request.requested_by_id == actor.person.pk:
+        return "You asked for it yourself: another approver has to decide."
+    return ""
+
+
+def deciders(request: VaultRequest) -> QuerySet[User]:
+    """The people who can decide on the request: all approvers but the one who asked."""
+    return (
+        User.objects.filter(is_active=True, is_approver=True).exclude(pk=request.requested_by_id).order_by("username")
+    )
+
+
+def decide_until(request: VaultRequest) -> datetime:
+    """When the request expires if nobody decides."""
+    return request.requested_at + OPEN_FOR
+
+
+def name_problem(subscription: Subscription, name: str) -> str:
+    """Why a new vault cannot have the name, in a sentence for people; "" when it is well-formed and free.
+
+    Free now is not reserved: two people may be told so at once, and the constraint decides.
+    """
+    if not 2 <= len(name) <= 50:
+        return "A name has 2 to 50 characters."
+    if not NAME.fullmatch(name):
+        return "A name begins with a letter, followed by letters, digits or hyphens."
+    if NameReservation.objects.filter(subscription=subscription, name_key=name.lower()).exists():
+        return name_taken(subscription, name)
+    return ""
+
+
+def name_taken(subscription: Subscription, name: str) -> str:
+    """What people are told about a name that is in use."""
+    return f"{name} is in use in {subscription.name}, by an open request or by a vault. Choose another name."
+
+
+def text_problem(text: str, *, required: bool = False, limit: int = 2000) -> str:
+    """Why a reason or a comment cannot be stored, in a sentence for people; "" when it can."""
+    if required and not text.strip():
+        return "Say a few words here."
+    if len(text) > limit:
+        return f"This has more than {limit} characters."
+    # Databases and pages take neither NUL nor halves of surrogate pairs.
+    if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
+        return "This has a character that cannot be stored."
+    return ""

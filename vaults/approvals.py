@@ -1,0 +1,273 @@
+"""Requests for vaults, from asking to the decision.
+
+Every way to a decision ends in one of two places: `_grant`, which makes the vault, and `_close`, which frees the name.
+What decides whether a request is granted (an approver's word now) is called from `submit` and `approve` alone.
+"""
+
+import hashlib
+import json
+from datetime import timedelta
+from hmac import compare_digest
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from portal.accounts.actors import SYSTEM, Actor
+from portal.accounts.models import Subscription
+from portal.audit.record import record, refusal
+from portal.errors import (
+    ContentChanged,
+    DomainError,
+    Invalid,
+    NameTaken,
+    NotAllowed,
+    NotFound,
+    OwnRequest,
+    StaleState,
+)
+from portal.transitions import advance
+from vaults import lifecycle, outcomes
+from vaults.models import Decision, NameReservation, Redundancy, Region, VaultRequest
+from vaults.queries import request_seen_by, visible_subscriptions
+from vaults.regions import pair_of
+from vaults.rules import (
+    OPEN_FOR,
+    name_problem,
+    name_taken,
+    require_approver,
+    require_full,
+    require_member,
+    text_problem,
+)
+from vaults.states import RequestState
+
+DOUBLE_CLICK = timedelta(seconds=10)
+
+
+def digest_of(request: VaultRequest) -> str:
+    """The SHA-256 of all that an approver agrees to, in a canonical form."""
+    content = {
+        "id": str(request.pk),
+        "subscription": request.subscription_id,
+        "name": request.name,
+        "region": request.region.slug,
+        "redundancy": request.redundancy,
+        "reason": request.reason,
+        "requested_by": request.requested_by_id,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def submit(
+    *, actor: Actor, subscription: Subscription, name: str, region: Region, redundancy: str, reason: str
+) -> VaultRequest:
+    """Ask for a vault; the name is reserved until the request is rejected, cancelled or expires.
+
+    The same again from the same person within seconds is the same request. Raises NotFound, NotAllowed, Invalid (with
+    the messages for each field) and NameTaken.
+    """
+    if not visible_subscriptions(actor.person).filter(pk=subscription.pk).exists():
+        raise NotFound
+    require_member(actor, subscription)
+    wanted = VaultRequest(
+        subscription=subscription,
+        name=name,
+        region=region,
+        redundancy=redundancy,
+        reason=reason.strip(),
+        requested_by=actor.person,
+        requested_at=timezone.now(),
+    )
+    if twin := _twin(wanted):
+        return twin
+    _require_valid(wanted)
+    wanted.digest = digest_of(wanted)
+    try:
+        with transaction.atomic():
+            _open(wanted, actor)
+    except IntegrityError as error:
+        if twin := _twin(wanted):
+            return twin
+        raise NameTaken(name_taken(subscription, name)) from error
+    return wanted
+
+
+def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
+    """Agree to exactly what `digest` stands for: the vault is made at once, by a worker.
+
+    Raises NotFound, NotAllowed, OwnRequest, ContentChanged, Invalid, and StaleState when it has been decided already.
+    """
+    request = _for_decision(request_id, actor, comment, digest)
+    if not request.region.enabled:
+        raise StaleState(
+            f"{request.region.name} has been closed for new vaults since this was asked for.",
+            remedy="Reject the request, or ask an administrator to open the region.",
+        )
+    with transaction.atomic():
+        _grant(request, actor)
+        _note(request, Decision.Verdict.APPROVE, actor, comment)
+    return request
+
+
+def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
+    """Say no, with a comment that says why; the name is free again. Raises as `approve`."""
+    if problem := text_problem(comment, required=True):
+        raise Invalid(
+            {"comment": ["Say why, so that the requester can act on it." if not comment.strip() else problem]}
+        )
+    request = _for_decision(request_id, actor, comment, digest)
+    with transaction.atomic():
+        _close(request, RequestState.REJECTED, actor)
+        _note(request, Decision.Verdict.REJECT, actor, comment)
+        outcomes.rejected(request, actor, comment)
+    return request
+
+
+def cancel(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
+    """Take one's own request back; the name is free again.
+
+    Raises NotFound, NotAllowed, ContentChanged, Invalid, StaleState.
+    """
+    request = request_seen_by(actor, request_id)
+    require_full(actor)
+    if request.requested_by_id != actor.person.pk:
+        raise NotAllowed("Only the person who asked for it can cancel a request.")
+    _require_decidable(request, comment, digest)
+    with transaction.atomic():
+        _close(request, RequestState.CANCELLED, actor)
+        _note(request, Decision.Verdict.CANCEL, actor, comment)
+        outcomes.cancelled(request, actor)
+    return request
+
+
+def expire(limit: int) -> int:
+    """End requests that nobody decided in time, at most `limit` of them; gives how many."""
+    overdue = VaultRequest.objects.filter(state=RequestState.PENDING, requested_at__lt=timezone.now() - OPEN_FOR)
+    ended = 0
+    for request in overdue.select_related("subscription").order_by("requested_at")[:limit]:
+        try:
+            with transaction.atomic():
+                _close(request, RequestState.EXPIRED, SYSTEM)
+                outcomes.expired(request)
+        except StaleState:
+            continue  # decided this very moment
+        ended += 1
+    return ended
+
+
+def _twin(wanted: VaultRequest) -> VaultRequest | None:
+    return (
+        VaultRequest.objects.select_related("region", "subscription", "requested_by")
+        .filter(
+            state=RequestState.PENDING,
+            requested_at__gt=wanted.requested_at - DOUBLE_CLICK,
+            requested_by=wanted.requested_by,
+            subscription=wanted.subscription,
+            name=wanted.name,
+            region=wanted.region,
+            redundancy=wanted.redundancy,
+            reason=wanted.reason,
+        )
+        .first()
+    )
+
+
+def _require_valid(wanted: VaultRequest) -> None:
+    problem = name_problem(wanted.subscription, wanted.name)
+    if problem and problem == name_taken(wanted.subscription, wanted.name):
+        raise NameTaken(problem)
+    found = {
+        "name": problem,
+        "region": "" if wanted.region.enabled else f"{wanted.region.name} is closed for new vaults.",
+        "redundancy": _redundancy_problem(wanted.region, wanted.redundancy),
+        "reason": text_problem(wanted.reason, required=True),
+    }
+    if errors := {field: [message] for field, message in found.items() if message}:
+        raise Invalid(errors)
+
+
+def _redundancy_problem(region: Region, redundancy: str) -> str:
+    if redundancy not in Redundancy.values:
+        return "Choose geo or local."
+    if redundancy == Redundancy.GEO:
+        pair = pair_of(region)
+        if pair is None or not pair.enabled:
+            return f"{region.name} has no open paired region; choose {Redundancy.LOCAL.label}."
+    return ""
+
+
+def _open(wanted: VaultRequest, actor: Actor) -> None:
+    wanted.save(force_insert=True)
+    NameReservation.objects.create(subscription=wanted.subscription, name_key=wanted.name.lower(), request=wanted)
+    record(
+        "vault-request:submit",
+        actor=actor,
+        target=wanted,
+        detail={
+            "subscription": wanted.subscription.name,
+            "region": wanted.region.slug,
+            "redundancy": wanted.redundancy,
+            "reason": wanted.reason,
+            "digest": wanted.digest,
+        },
+    )
+    outcomes.waiting(wanted)
+
+
+def _for_decision(request_id: UUID, actor: Actor, comment: str, digest: str) -> VaultRequest:
+    request = request_seen_by(actor, request_id)
+    try:
+        require_approver(actor)
+        if request.requested_by_id == actor.person.pk:
+            raise OwnRequest(
+                "You asked for this vault yourself.", remedy="Another approver has to decide on the request."
+            )
+    except NotAllowed as error:
+        _record_refusal(request, actor, error)
+        raise
+    _require_decidable(request, comment, digest)
+    return request
+
+
+def _record_refusal(request: VaultRequest, actor: Actor, error: DomainError) -> None:
+    refusal("vault-request:decide", actor=actor, target=request, detail={"code": error.code})
+
+
+def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None:
+    if problem := text_problem(comment):
+        raise Invalid({"comment": [problem]})
+    if request.state != RequestState.PENDING:
+        raise StaleState(
+            f"This request is {request.STATES.looks[request.state].label.lower()} already: somebody else was first.",
+            remedy="Look at it again before you go on.",
+        )
+    if not compare_digest(digest.encode(), digest_of(request).encode()):
+        raise ContentChanged(
+            "What is asked for has changed since you looked at it.", remedy="Read the request again, then decide."
+        )
+
+
+def _grant(request: VaultRequest, actor: Actor) -> None:
+    advance(request, RequestState.APPROVED, actor=actor, decided_at=timezone.now(), detail={"digest": request.digest})
+    vault = lifecycle.create(request, actor=actor)
+    VaultRequest.objects.filter(pk=request.pk).update(vault=vault)
+    request.vault = vault
+    outcomes.decided(request)
+
+
+def _close(request: VaultRequest, state: RequestState, actor: Actor) -> None:
+    advance(request, state, actor=actor, decided_at=timezone.now(), detail={"digest": request.digest})
+    NameReservation.objects.filter(request=request).delete()
+    outcomes.decided(request)
+
+
+def _note(request: VaultRequest, verdict: Decision.Verdict, actor: Actor, comment: str) -> None:
+    Decision.objects.create(
+        request=request,
+        verdict=verdict,
+        by=actor.person,
+        at=timezone.now(),
+        comment=comment.strip(),
+        digest=request.digest,
+    )

@@ -1,0 +1,74 @@
+"""The life of a vault: made from an approved request, then Active or Failed, and another try by a person."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from portal.accounts.actors import SYSTEM, Actor
+from portal.audit.record import record
+from portal.errors import StaleState
+from portal.transitions import advance
+from vaults import copies, operations
+from vaults.models import Operation, Redundancy, Vault, VaultRequest
+from vaults.queries import vault_worked_on_by
+from vaults.states import VaultState
+
+
+def create(request: VaultRequest, *, actor: Actor) -> Vault:
+    """Make the vault that `request` asks for and begin to provision it, in the transaction of the approval."""
+    vault = Vault.objects.create(
+        subscription=request.subscription,
+        name=request.name,
+        region=request.region,
+        redundancy=request.redundancy,
+    )
+    record(
+        "vault:create",
+        actor=actor,
+        target=vault,
+        detail={
+            "request": str(request.pk),
+            "subscription": request.subscription.name,
+            "region": request.region.slug,
+            "redundancy": request.redundancy,
+        },
+    )
+    if vault.redundancy == Redundancy.GEO:
+        copies.begin(vault)
+    operations.start(vault, Operation.Kind.CREATE)
+    return vault
+
+
+def activate(operation: Operation, total_steps: int) -> None:
+    """The storage is there: end the operation and open the vault, in one transaction. Raises LeaseLost."""
+    with transaction.atomic():
+        vault = Vault.objects.select_for_update().get(pk=operation.vault_id)
+        operations.succeed(operation, total_steps)
+        advance(vault, VaultState.ACTIVE, actor=SYSTEM, activated_at=timezone.now(), state_reason="")
+    operation.vault = vault
+    copies.due(vault.pk)
+
+
+def fail(operation: Operation, reason: str) -> None:
+    """The storage could not be set up: end the operation and say why on the vault. Raises LeaseLost."""
+    with transaction.atomic():
+        vault = Vault.objects.select_for_update().get(pk=operation.vault_id)
+        operations.fail(operation, reason)
+        advance(vault, VaultState.FAILED, actor=SYSTEM, reason=reason, state_reason=reason)
+    operation.vault = vault
+
+
+def retry(vault_id: UUID, *, actor: Actor) -> Vault:
+    """Provision a Failed vault again. Raises NotFound, NotAllowed, StaleState when it is not Failed (any more)."""
+    vault = vault_worked_on_by(actor, vault_id)
+    if vault.state != VaultState.FAILED:
+        raise StaleState(
+            f"{vault.name} is {vault.state}; only a Failed vault can be tried again.",
+            remedy="Look at it again before you go on.",
+        )
+    with transaction.atomic():
+        advance(vault, VaultState.CREATING, actor=actor, action="vault:retry", state_reason="")
+        operation = vault.operations.select_related("vault__subscription").get(kind=Operation.Kind.CREATE)
+        operations.again(operation, actor=actor)
+    return vault

@@ -1,0 +1,21 @@
+"""`manage.py sync_regions`: brings the database and rclone's configuration in line with the regions file."""
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.accounts.actors import Actor
+from vaults import regions
+from vaults.regions_file import BadRegionsFile
+
+
+class Command(BaseCommand):
+    """Run it after each change of the regions file, before the gateways start."""
+
+    help = "Writes the default regions file when there is none, checks it, and applies it."
+
+    def handle(self, *args: object, **options: object) -> None:
+        """Apply the file; CommandError with one clear line when it is wrong."""
+        try:
+            found = regions.sync(Actor(label="sync_regions", via="command"))
+        except BadRegionsFile as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Regions: {', '.join(str(region) for region in found)}.")

@@ -1,0 +1,101 @@
+"""Redundancy: chosen freely until the first machine registers, then locked for good."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from portal.accounts.actors import Actor
+from portal.audit.record import record
+from portal.errors import Invalid, RedundancyLocked, StaleState
+from vaults import copies, operations
+from vaults.models import Operation, Redundancy, Vault
+from vaults.queries import vault_worked_on_by
+from vaults.regions import pair_of
+from vaults.states import VaultState
+
+
+def change(vault_id: UUID, *, actor: Actor, redundancy: str) -> Vault:
+    """Set the redundancy, which takes effect at once, and begin the work that it means as a visible operation.
+
+    Choosing what is set already confirms it. Raises NotFound, NotAllowed, Invalid, RedundancyLocked, and StaleState for
+    a vault that is not Active.
+
+    1. Update the row on condition that no machine has ever registered: of a registration (which sets
+       `redundancy_locked_at` on the same condition) and a change, one wins.
+    2. End the work of an earlier change that still runs, and begin that of this one.
+    """
+    vault = vault_worked_on_by(actor, vault_id)
+    if redundancy not in Redundancy.values:
+        raise Invalid({"redundancy": ["Choose geo or local."]})
+    with transaction.atomic():
+        vault = Vault.objects.select_for_update(of=("self",)).select_related("region", "subscription").get(pk=vault.pk)
+        before = Redundancy(vault.redundancy)
+        _require_pair(vault, redundancy)
+        _store(vault, redundancy)
+        record(
+            "vault:redundancy" if before != redundancy else "vault:confirm-redundancy",
+            actor=actor,
+            target=vault,
+            detail={"from": before.value, "to": redundancy},
+        )
+        if before != redundancy:
+            _begin_work(vault, actor)
+    return vault
+
+
+def confirm(vault_id: UUID, *, actor: Actor) -> Vault:
+    """Note that the redundancy is as its people want it; harmless when confirmed or locked already.
+
+    Raises NotFound, NotAllowed, and StaleState for a vault that is not Active.
+    """
+    vault = vault_worked_on_by(actor, vault_id)
+    with transaction.atomic():
+        unconfirmed = Vault.objects.filter(pk=vault.pk, redundancy_confirmed_at__isnull=True, state=VaultState.ACTIVE)
+        if unconfirmed.filter(redundancy_locked_at__isnull=True).update(redundancy_confirmed_at=timezone.now()):
+            record("vault:confirm-redundancy", actor=actor, target=vault)
+    vault.refresh_from_db()
+    if vault.redundancy_confirmed_at or vault.redundancy_locked:
+        return vault
+    raise _not_active(vault)
+
+
+def _require_pair(vault: Vault, redundancy: str) -> None:
+    becomes_geo = redundancy == Redundancy.GEO and vault.redundancy != Redundancy.GEO
+    if becomes_geo and pair_of(vault.region) is None:
+        raise Invalid({"redundancy": [f"{vault.region.name} has no paired region, so it cannot be geo-redundant."]})
+
+
+def _store(vault: Vault, redundancy: str) -> None:
+    now = timezone.now()
+    changes = {"redundancy": redundancy, "redundancy_confirmed_at": now, "updated_at": now}
+    open_row = Vault.objects.filter(pk=vault.pk, redundancy_locked_at__isnull=True, state=VaultState.ACTIVE)
+    if open_row.update(**changes):
+        vault.redundancy, vault.redundancy_confirmed_at, vault.updated_at = redundancy, now, now
+        return
+    vault.refresh_from_db()
+    if vault.redundancy_locked:
+        raise RedundancyLocked(
+            f"The redundancy of {vault.name} is locked since {vault.redundancy_locked_by} registered"
+            f" on {vault.redundancy_locked_at:%d %b %Y at %H:%M} UTC.",
+            remedy="For another redundancy, ask for a new vault.",
+        )
+    raise _not_active(vault)
+
+
+def _not_active(vault: Vault) -> StaleState:
+    return StaleState(
+        f"{vault.name} is {vault.state}; redundancy is chosen while a vault is Active.",
+        remedy="Look at the vault again before you go on.",
+    )
+
+
+def _begin_work(vault: Vault, actor: Actor) -> None:
+    chosen = Redundancy(vault.redundancy)
+    operations.supersede(vault, actor=actor, by=f"the vault is {chosen.label.lower()} now")
+    if chosen == Redundancy.GEO:
+        copies.begin(vault)
+        operations.start(vault, Operation.Kind.MAKE_COPY)
+    else:
+        copies.stop(vault)
+        operations.start(vault, Operation.Kind.END_COPY)
