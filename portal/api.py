@@ -1,32 +1,47 @@
 """The JSON API: who may call it, how refusals look, and the apps' routers."""
 
 from http import HTTPStatus
+from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from django.urls import URLPattern, URLResolver
+from ninja import NinjaAPI, Router
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer, SessionAuth
 
 from portal.accounts.actors import Actor
 from portal.accounts.tokens import bearer
-from portal.errors import DomainError, Invalid, NotFound
-from portal.http import actor_of, client_address
+from portal.errors import DomainError, Invalid, NotAllowed, NotFound
+from portal.http import ApiRequest, actor_of, client_address
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Token(HttpBearer):
     """`Authorization: Bearer …` with a token from `/accounts/tokens/`."""
 
-    def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
-        """The token's person; None (401) for a token that is unknown, expired or revoked, or a person who left."""
-        return bearer(token, address=client_address(request))
+    def authenticate(self, request: HttpRequest, token: str) -> Actor:
+        """The token's person; raises AuthenticationError for a token that is unknown, expired or revoked, or a person
+        who left, even if a session comes with it; NotAllowed for a token of scope `read` that wants to change."""
+        actor = bearer(token, address=client_address(request))
+        if actor is None:
+            raise AuthenticationError
+        if actor.read_only and request.method not in SAFE:
+            raise NotAllowed("This token may only read.", remedy="Make one that may do all that you may do.")
+        return actor
 
 
 class Session(SessionAuth):
     """The portal's own session, with the CSRF header for everything but reading."""
 
-    def authenticate(self, request: HttpRequest, key: str | None) -> Actor | None:
+    def __call__(self, request: HttpRequest) -> Actor | None:
+        """The person who is signed in; strangers are told to sign in, not that a CSRF token is missing."""
+        return super().__call__(request) if request.user.is_authenticated else None
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Actor:
         """The person who is signed in."""
-        return actor_of(request, via="api") if request.user.is_authenticated else None
+        return actor_of(request, via="api")
 
 
 api = NinjaAPI(
@@ -34,6 +49,8 @@ api = NinjaAPI(
     version="1",
     description="Backup vaults: ask for one, decide, watch, hand out credentials.",
     auth=[Token(), Session()],
+    openapi_url=None,  # an operation below, so that tokens open it; the docs are a page of ours
+    docs_url=None,
 )
 
 
@@ -54,7 +71,8 @@ def _refused(request: HttpRequest, error: DomainError) -> HttpResponse:
 def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
     fields: dict[str, list[str]] = {}
     for item in error.errors:
-        fields.setdefault(str(item["loc"][-1]), []).append(str(item["msg"]))
+        message = str(item["msg"]).removeprefix("Value error, ")
+        fields.setdefault(str(item["loc"][-1]), []).append(message)
     return _refused(request, Invalid(fields))
 
 
@@ -70,5 +88,49 @@ def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return response
 
 
+@api.exception_handler(HttpError)
+def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What ninja itself refuses: a body that is no JSON, a session without its CSRF header."""
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return _refused(request, Invalid({"body": ["This is not JSON."]}))
+    if error.status_code == HTTPStatus.FORBIDDEN:
+        message = "The CSRF token of the session is missing or wrong."
+        return _refused(request, NotAllowed(message, remedy="Send it as the header `X-CSRFToken`, or use a token."))
+    return problem(error.status_code, "failed", str(error))
+
+
+def schema() -> dict[str, Any]:
+    """The OpenAPI description of all endpoints."""
+    return api.get_openapi_schema()
+
+
+rest = Router()
+
+
+@rest.get("/openapi.json", include_in_schema=False)
+def openapi(request: ApiRequest) -> HttpResponse:
+    """The description, for those who may use what it describes."""
+    return JsonResponse(schema())
+
+
+@rest.api_operation(["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:unknown}", include_in_schema=False)
+def nothing(request: ApiRequest, unknown: str) -> HttpResponse:
+    """Paths that do not exist are refused in the form of everything else here."""
+    raise NotFound
+
+
 api.add_router("", "vaults.api.router")
 api.add_router("", "agents.api.router")
+api.add_router("", rest)
+
+
+def _urls() -> tuple[list[URLResolver | URLPattern], str, str]:
+    """The operations. They tell strangers apart themselves, and answer them in JSON."""
+    patterns, app_name, namespace = api.urls
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            login_not_required(pattern.callback)
+    return patterns, app_name, namespace
+
+
+urls = _urls()

@@ -21,6 +21,12 @@ class PersonRequest(SiteRequest):
     user: User
 
 
+class ApiRequest(SiteRequest):
+    """A call of the JSON API by somebody who has shown who they are, by session or by token."""
+
+    auth: Actor
+
+
 def client_address(request: HttpRequest) -> str:
     """The peer's address as the edge tells it, in `X-Real-IP`, which the edge sets and strips from what clients send.
 

@@ -137,3 +137,6 @@ LOGGING = {
 
 # User names are unique whatever their case, by a constraint on lower(username), which this check does not know of.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+
+# Where a search looks, in the order of the results; see portal/search.py.
+SEARCH_PROVIDERS = ["vaults.search.find", "agents.search.find"]

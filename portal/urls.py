@@ -5,8 +5,7 @@ from django.contrib import admin
 from django.shortcuts import redirect
 from django.urls import include, path
 
-from portal import health
-from portal.api import api
+from portal import api, health
 
 urlpatterns = [
     path("", lambda request: redirect(settings.LOGIN_REDIRECT_URL), name="home"),

@@ -3,20 +3,32 @@
 An outsider gets NotFound, so that nobody learns what exists; a member without the right NotAllowed.
 """
 
+from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
+from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
-from portal.errors import NotFound
-from vaults.models import Vault, VaultRequest
+from portal.audit.models import AuditEvent
+from portal.errors import Invalid, NotFound
+from vaults.models import Decision, Operation, Region, Vault, VaultRequest
 from vaults.rules import require_member
+from vaults.states import RequestState, VaultState
+
+MANY = 1000
+"""Where counting ends: more than this is "many"."""
 
 
 def visible_subscriptions(user: User) -> QuerySet[Subscription]:
     """The subscriptions that the person belongs to; all of them for approvers and auditors."""
-    return Subscription.objects.all() if user.sees_all else Subscription.objects.filter(memberships__user=user)
+    return Subscription.objects.all() if user.sees_all else own_subscriptions(user)
+
+
+def own_subscriptions(user: User) -> QuerySet[Subscription]:
+    """The subscriptions that the person belongs to, and so may ask for vaults in."""
+    return Subscription.objects.filter(memberships__user=user)
 
 
 def visible_vaults(user: User) -> QuerySet[Vault]:
@@ -31,9 +43,16 @@ def visible_requests(user: User) -> QuerySet[VaultRequest]:
     return VaultRequest.objects.filter(subscription__memberships__user=user)
 
 
+def with_decisions(requests: QuerySet[VaultRequest]) -> QuerySet[VaultRequest]:
+    """The requests with all that is shown of them; one more query for their decisions."""
+    decisions = Prefetch("decisions", Decision.objects.select_related("by"))
+    return requests.select_related("region", "subscription", "requested_by", "vault").prefetch_related(decisions)
+
+
 def vault_seen_by(actor: Actor, vault_id: UUID) -> Vault:
-    """The vault, with its region and subscription; raises NotFound for outsiders."""
-    vault = visible_vaults(actor.person).select_related("region", "subscription").filter(pk=vault_id).first()
+    """The vault, with its region, subscription and copy; raises NotFound for outsiders."""
+    vaults = visible_vaults(actor.person).select_related("region", "subscription", "copy__region")
+    vault = vaults.filter(pk=vault_id).first()
     if vault is None:
         raise NotFound
     return vault
@@ -48,12 +67,68 @@ def vault_worked_on_by(actor: Actor, vault_id: UUID) -> Vault:
 
 def request_seen_by(actor: Actor, request_id: UUID) -> VaultRequest:
     """The request, with what its page shows; raises NotFound for outsiders."""
-    request = (
-        visible_requests(actor.person)
-        .select_related("region", "subscription", "requested_by", "vault")
-        .filter(pk=request_id)
-        .first()
-    )
+    request = with_decisions(visible_requests(actor.person)).filter(pk=request_id).first()
     if request is None:
         raise NotFound
     return request
+
+
+def subscription_named(actor: Actor, name: str) -> Subscription:
+    """The subscription of that name that the person may see; raises Invalid, in one way for all others."""
+    subscription = visible_subscriptions(actor.person).filter(name__iexact=name).first()
+    if subscription is None:
+        raise Invalid({"subscription": ["You can see no subscription of this name."]})
+    return subscription
+
+
+def region_named(name: str) -> Region:
+    """The region of that name, where it takes new vaults; raises Invalid."""
+    region = Region.objects.filter(name__iexact=name, enabled=True).first()
+    if region is None:
+        raise Invalid({"region": ["There is no region of this name for new vaults."]})
+    return region
+
+
+def open_requests(user: User, subscription_id: int | None = None) -> QuerySet[VaultRequest]:
+    """Requests that wait for a decision, those that wait longest first, as far as the person sees them."""
+    requests = visible_requests(user).filter(state=RequestState.PENDING)
+    requests = requests.select_related("region", "subscription", "requested_by")
+    if subscription_id is not None:
+        requests = requests.filter(subscription_id=subscription_id)
+    return requests.order_by("requested_at", "-id")
+
+
+def decided_requests(user: User, state: str) -> QuerySet[VaultRequest]:
+    """Requests in one of the states that end them, as far as the person sees them; unordered."""
+    requests = visible_requests(user).filter(state=state)
+    return requests.select_related("region", "subscription", "requested_by", "vault")
+
+
+def vaults_owned(subscription: Subscription) -> int:
+    """How many vaults the subscription has that are not removed; counted up to MANY."""
+    return Vault.objects.filter(subscription=subscription).exclude(state=VaultState.REMOVED)[:MANY].count()
+
+
+def recent_outcomes(user: User) -> dict[str, int]:
+    """How many requests of the person's last thirty days were approved, and how many rejected."""
+    recent = VaultRequest.objects.filter(requested_by=user, requested_at__gte=timezone.now() - timedelta(days=30))
+    return recent.aggregate(
+        approved=Count("pk", filter=Q(state=RequestState.APPROVED)),
+        rejected=Count("pk", filter=Q(state=RequestState.REJECTED)),
+    )
+
+
+def operations_of(vault: Vault) -> QuerySet[Operation]:
+    """The work on a vault, the latest first."""
+    return Operation.objects.filter(vault=vault).order_by("-started_at", "-id")
+
+
+def approval_of(vault: Vault) -> Decision | None:
+    """The decision that the vault came of; None when no person took it."""
+    approvals = Decision.objects.filter(request__vault=vault, verdict=Decision.Verdict.APPROVE)
+    return approvals.select_related("by").last()
+
+
+def activity_of(vault: Vault) -> QuerySet[AuditEvent]:
+    """The audit entries of a vault, for the people who see it."""
+    return AuditEvent.objects.filter(vault_id=vault.pk)

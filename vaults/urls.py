@@ -1,6 +1,23 @@
 """URLs of vaults."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from vaults.views.listing import vault_list
+from vaults.views.new import new, new_name
+from vaults.views.requests import request_list, vault_request
+from vaults.views.search import search_page
+from vaults.views.vault import activity, configure, dashboard, retry
 
 app_name = "vaults"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("vaults/", vault_list, name="list"),
+    path("vaults/new/", new, name="new"),
+    path("vaults/new/name/", new_name, name="new-name"),
+    path("vaults/<uuid:vault_id>/", dashboard, name="vault"),
+    path("vaults/<uuid:vault_id>/retry/", retry, name="retry"),
+    path("vaults/<uuid:vault_id>/configure/", configure, name="configure"),
+    path("vaults/<uuid:vault_id>/activity/", activity, name="activity"),
+    path("requests/", request_list, name="requests"),
+    path("requests/<uuid:request_id>/", vault_request, name="request"),
+    path("search/", search_page, name="search"),
+]

@@ -1,5 +1,0 @@
-"""JSON endpoints of vaults."""
-
-from ninja import Router
-
-router = Router()

@@ -1,0 +1,62 @@
+"""JSON endpoints of requests: ask for a vault, read, decide."""
+
+from uuid import UUID
+
+from ninja import Router, Status
+
+from portal.http import ApiRequest
+from portal.paging import page_of
+from portal.schemas import Listed, Wanted, listed
+from vaults import approvals
+from vaults.api.schemas import DecisionIn, RequestIn, RequestOut, request_out
+from vaults.queries import region_named, request_seen_by, subscription_named, visible_requests, with_decisions
+
+router = Router()
+
+
+@router.post("", response={201: RequestOut}, summary="Ask for a vault")
+def submit(request: ApiRequest, body: RequestIn) -> Status[dict[str, object]]:
+    """The request waits for an approver, unless a rule approves it at once."""
+    made = approvals.submit(
+        actor=request.auth,
+        subscription=subscription_named(request.auth, body.subscription),
+        name=body.name,
+        region=region_named(body.region),
+        redundancy=body.redundancy,
+        reason=body.reason,
+    )
+    return Status(201, request_out(request_seen_by(request.auth, made.pk)))
+
+
+@router.get("", response=Listed[RequestOut], summary="Requests, the latest first")
+def requests(request: ApiRequest, wanted: Wanted) -> dict[str, object]:
+    """The requests that you may see."""
+    rows = with_decisions(visible_requests(request.auth.person))
+    return listed(page_of(rows, "-requested_at", "id", after=wanted.after, limit=wanted.limit), request_out)
+
+
+@router.get("/{uuid:request_id}", response=RequestOut, summary="One request")
+def one_request(request: ApiRequest, request_id: UUID) -> dict[str, object]:
+    """All that is asked for, and what was decided."""
+    return request_out(request_seen_by(request.auth, request_id))
+
+
+@router.post("/{uuid:request_id}/approve", response=RequestOut, summary="Approve")
+def approve(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
+    """The vault is created at once; `vault_id` says which it is."""
+    approvals.approve(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
+    return request_out(request_seen_by(request.auth, request_id))
+
+
+@router.post("/{uuid:request_id}/reject", response=RequestOut, summary="Reject")
+def reject(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
+    """Needs a comment, which the requester reads."""
+    approvals.reject(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
+    return request_out(request_seen_by(request.auth, request_id))
+
+
+@router.post("/{uuid:request_id}/cancel", response=RequestOut, summary="Cancel")
+def cancel(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
+    """Take back a request of your own that nobody has decided on."""
+    approvals.cancel(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
+    return request_out(request_seen_by(request.auth, request_id))

@@ -1,0 +1,50 @@
+"""JSON endpoints of vaults: read, change the redundancy, try again, hand out a credential."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from ninja import Router, Status
+
+from portal.http import ApiRequest
+from portal.paging import page_of
+from portal.schemas import Listed, Wanted, listed
+from vaults import credentials, lifecycle, redundancy
+from vaults.api.schemas import CredentialIn, RedundancyIn, VaultOut, vault_out
+from vaults.queries import vault_seen_by, visible_vaults
+
+router = Router()
+
+
+@router.get("", response=Listed[VaultOut], summary="Vaults, by name")
+def vaults(request: ApiRequest, wanted: Wanted) -> dict[str, object]:
+    """The vaults that you may see."""
+    rows = visible_vaults(request.auth.person).select_related("region", "subscription")
+    return listed(page_of(rows, "name", "id", after=wanted.after, limit=wanted.limit), vault_out)
+
+
+@router.get("/{uuid:vault_id}", response=VaultOut, summary="One vault")
+def one_vault(request: ApiRequest, vault_id: UUID) -> dict[str, object]:
+    """Its state, with the reason when it is Failed, and what is known of its machines."""
+    return vault_out(vault_seen_by(request.auth, vault_id))
+
+
+@router.patch("/{uuid:vault_id}", response=VaultOut, summary="Change the redundancy")
+def change(request: ApiRequest, vault_id: UUID, body: RedundancyIn) -> dict[str, object]:
+    """Until the first machine registers; from then on `redundancy_locked`."""
+    redundancy.change(vault_id, actor=request.auth, redundancy=body.redundancy)
+    return vault_out(vault_seen_by(request.auth, vault_id))
+
+
+@router.post("/{uuid:vault_id}/retry", response=VaultOut, summary="Try again")
+def retry(request: ApiRequest, vault_id: UUID) -> dict[str, object]:
+    """Set up the storage of a Failed vault again."""
+    lifecycle.retry(vault_id, actor=request.auth)
+    return vault_out(vault_seen_by(request.auth, vault_id))
+
+
+@router.post("/{uuid:vault_id}/credentials", response={201: dict[str, object]}, summary="Issue a vault credential")
+def issue(request: ApiRequest, response: HttpResponse, vault_id: UUID, body: CredentialIn) -> Status[dict[str, object]]:
+    """The credential file, its private key included: it is in this answer and nowhere else. Ends the one before."""
+    response["Cache-Control"] = "no-store"
+    issued = credentials.issue(vault_id, actor=request.auth, machines=body.machines)
+    return Status(201, dict(issued.document))

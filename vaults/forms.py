@@ -1,0 +1,64 @@
+"""What people type into pages of vaults and requests. Rules of the domain are asked, not repeated."""
+
+from typing import Any, cast
+
+from django import forms
+
+from portal.accounts.models import Subscription, User
+from vaults.models import Decision, Redundancy, Region
+from vaults.queries import own_subscriptions
+
+LONGEST_TEXT = 2000
+
+
+class VaultRequestForm(forms.Form):
+    """Quick Create."""
+
+    subscription = forms.ModelChoiceField(
+        Subscription.objects.none(),
+        empty_label=None,
+        help_text="The team or cost centre that will own the vault.",
+    )
+    name = forms.CharField(
+        max_length=50,
+        help_text="2 to 50 letters, digits or hyphens, a letter first. Unique in the subscription.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    region = forms.ModelChoiceField(
+        Region.objects.none(), empty_label=None, help_text="Near the machines that will back up."
+    )
+    redundancy = forms.ChoiceField(
+        label="Storage redundancy",
+        choices=Redundancy.choices,
+        initial=Redundancy.GEO,
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(
+        max_length=LONGEST_TEXT,
+        help_text="What the vault is for. The approver reads it.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast("forms.ModelChoiceField[Subscription]", self.fields["subscription"]).queryset = own_subscriptions(user)
+        cast("forms.ModelChoiceField[Region]", self.fields["region"]).queryset = Region.objects.filter(enabled=True)
+
+
+class DecisionForm(forms.Form):
+    """What somebody decides about a request, and about which content."""
+
+    verdict = forms.ChoiceField(choices=Decision.Verdict.choices)
+    comment = forms.CharField(
+        required=False,
+        max_length=LONGEST_TEXT,
+        help_text="Required to reject. The requester reads it.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+
+class RedundancyForm(forms.Form):
+    """How many regions shall hold what machines store."""
+
+    redundancy = forms.ChoiceField(label="Storage redundancy", choices=Redundancy.choices, widget=forms.RadioSelect)

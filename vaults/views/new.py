@@ -1,0 +1,63 @@
+"""Quick Create."""
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal.errors import Invalid, NameTaken
+from portal.http import PersonRequest, actor_of
+from vaults.approvals import submit
+from vaults.forms import VaultRequestForm
+from vaults.models import Region, VaultRequest
+from vaults.queries import own_subscriptions
+from vaults.rules import name_problem
+
+LONGEST_NAME = 200  # more than a name may have, so that the check can say that it is too long
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: PersonRequest) -> HttpResponse:
+    """The form; when it is sent and right, the request's page. Sending it twice makes one request."""
+    form = VaultRequestForm(
+        request.user, request.POST or None, initial={"subscription": request.GET.get("subscription")}
+    )
+    if form.is_valid():
+        try:
+            return redirect("vaults:request", _submitted(request, form).pk)
+        except NameTaken as error:  # somebody was faster than the check
+            form.add_error("name", error.detail)
+        except Invalid as error:
+            for name, messages in error.errors.items():
+                form.add_error(name if name in form.fields else None, list(messages))
+    return render(
+        request,
+        "vaults/new.html",
+        {
+            "form": form,
+            "member": own_subscriptions(request.user).exists(),
+            "open": Region.objects.filter(enabled=True).exists(),
+        },
+        status=422 if form.is_bound else 200,
+    )
+
+
+def _submitted(request: PersonRequest, form: VaultRequestForm) -> VaultRequest:
+    values = form.cleaned_data
+    return submit(
+        actor=actor_of(request),
+        subscription=values["subscription"],
+        name=values["name"],
+        region=values["region"],
+        redundancy=values["redundancy"],
+        reason=values["reason"],
+    )
+
+
+@require_safe
+def new_name(request: PersonRequest) -> HttpResponse:
+    """What is wrong with a name while it is typed, for members of the subscription; 404 for others."""
+    chosen = request.GET.get("subscription", "")
+    subscription = get_object_or_404(own_subscriptions(request.user), pk=chosen if chosen.isdigit() else None)
+    name = request.GET.get("name", "").strip()[:LONGEST_NAME]
+    problem = name_problem(subscription, name) if name else ""
+    return render(request, "vaults/new.html#name-check", {"name": name, "problem": problem})

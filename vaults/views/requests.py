@@ -1,0 +1,98 @@
+"""The queue of requests, and the page on which one is decided."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal.accounts.actors import Actor
+from portal.errors import ContentChanged, DomainError, Invalid, StaleState
+from portal.http import PersonRequest, actor_of
+from portal.live import live
+from portal.paging import page_of
+from vaults import approvals
+from vaults.forms import DecisionForm
+from vaults.models import Decision, Redundancy, Vault, VaultRequest
+from vaults.queries import (
+    decided_requests,
+    open_requests,
+    recent_outcomes,
+    request_seen_by,
+    vaults_owned,
+)
+from vaults.regions import pair_of
+from vaults.rules import decide_until, deciders, may_decide
+from vaults.states import RequestState
+
+DECIDERS_NAMED = 5
+DECIDE = {
+    Decision.Verdict.APPROVE.value: approvals.approve,
+    Decision.Verdict.REJECT.value: approvals.reject,
+    Decision.Verdict.CANCEL.value: approvals.cancel,
+}
+
+
+@require_safe
+def request_list(request: PersonRequest) -> HttpResponse:
+    """Requests in one state: those that wait, the longest first, or else those that ended so, the latest first."""
+    after, state = request.GET.get("after", ""), request.GET.get("state", "")
+    if state in VaultRequest.STATES.final:
+        page = page_of(decided_requests(request.user, state), "-requested_at", "id", after=after)
+    else:
+        state = RequestState.PENDING
+        page = page_of(open_requests(request.user), "requested_at", "-id", after=after)
+    chips = [(word, look.label) for word, look in VaultRequest.STATES.looks.items()]
+    context = {"page": page, "state": state, "chips": chips}
+    return live(request, "requests/list.html", "request-table", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def vault_request(request: PersonRequest, request_id: UUID) -> HttpResponse:
+    """All that is asked for, and the decision; 409 and the page as it is now for a decision that came too late."""
+    actor = actor_of(request)
+    asked = request_seen_by(actor, request_id)
+    form, refusal = DecisionForm(request.POST or None), None
+    if form.is_valid():
+        try:
+            _decide(actor, asked, form.cleaned_data)
+            return redirect("vaults:request", asked.pk)
+        except (ContentChanged, StaleState, Invalid) as error:
+            refusal, asked = error, request_seen_by(actor, request_id)
+            _show_beside_fields(form, error)
+    status = refusal.status if refusal else 422 if form.is_bound else 200
+    context = {**_page(actor, asked), "form": form, "refusal": None if isinstance(refusal, Invalid) else refusal}
+    return live(request, "requests/review.html", "request-state", context, final=_is_final(asked), status=status)
+
+
+def _decide(actor: Actor, asked: VaultRequest, values: dict[str, str]) -> None:
+    DECIDE[values["verdict"]](asked.pk, actor=actor, comment=values["comment"], digest=values["digest"])
+
+
+def _show_beside_fields(form: DecisionForm, error: DomainError) -> None:
+    if isinstance(error, Invalid):
+        for name, messages in error.errors.items():
+            form.add_error(name if name in form.fields else None, list(messages))
+
+
+def _is_final(asked: VaultRequest) -> bool:
+    """Whether neither the request nor the vault that came of it will change by itself."""
+    vault = asked.vault
+    return asked.state in VaultRequest.STATES.final and (vault is None or vault.state not in Vault.STATES.busy)
+
+
+def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
+    pending = asked.state == RequestState.PENDING
+    decide = list(deciders(asked)[: DECIDERS_NAMED + 1]) if pending else []
+    return {
+        "asked": asked,
+        "pending": pending,
+        "own": asked.requested_by_id == actor.person.pk,
+        "why_not": may_decide(actor, asked) if pending else "",
+        "decide_until": decide_until(asked),
+        "pair": pair_of(asked.region) if asked.redundancy == Redundancy.GEO else None,
+        "deciders": decide[:DECIDERS_NAMED],
+        "deciders_more": len(decide) > DECIDERS_NAMED,
+        "vaults_owned": vaults_owned(asked.subscription),
+        "outcomes": recent_outcomes(asked.requested_by),
+    }

@@ -1,0 +1,15 @@
+"""Search."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal import search
+from portal.http import PersonRequest
+
+
+@require_safe
+def search_page(request: PersonRequest) -> HttpResponse:
+    """Vaults, requests and machines that the person may see and whose name has the text in it."""
+    text = request.GET.get("q", "").strip()
+    return render(request, "vaults/search.html", {"text": text, "found": search.search(request.user, text)})

@@ -1,0 +1,92 @@
+"""The pages of one vault: Dashboard, Configure, Activity."""
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.accounts.actors import Actor
+from portal.errors import Invalid, RedundancyLocked, StaleState
+from portal.http import PersonRequest, actor_of
+from portal.live import live
+from portal.paging import page_of
+from vaults import lifecycle, redundancy
+from vaults.forms import RedundancyForm
+from vaults.listing import is_late
+from vaults.models import Vault
+from vaults.queries import activity_of, approval_of, operations_of, vault_seen_by, vault_worked_on_by
+from vaults.regions import pair_of
+from vaults.rules import is_member
+
+OPERATIONS_SHOWN = 5
+
+
+@require_safe
+def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """How the vault is: live each second while work on it runs."""
+    actor = actor_of(request)
+    vault = vault_seen_by(actor, vault_id)
+    operations = list(operations_of(vault)[:OPERATIONS_SHOWN])
+    busy = vault.state in Vault.STATES.busy or any(one.state in one.STATES.busy for one in operations)
+    context = {
+        "vault": vault,
+        "tab": "dashboard",
+        "operations": operations,
+        "approval": approval_of(vault),
+        "late": is_late(vault),
+        "member": is_member(actor, vault.subscription_id),
+        "seconds": 1 if busy else 30,
+    }
+    return live(request, "vaults/dashboard.html", "vault-dashboard", context)
+
+
+@require_POST
+def retry(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """Set up the storage of a Failed vault again, then show how it goes."""
+    actor = actor_of(request)
+    vault = vault_worked_on_by(actor, vault_id)
+    lifecycle.retry(vault.pk, actor=actor)
+    return redirect("vaults:vault", vault.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def configure(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """The choice of redundancy, or what locked it; 409 with the page as it is now for a choice that came too late."""
+    actor = actor_of(request)
+    vault = (vault_worked_on_by if request.method == "POST" else vault_seen_by)(actor, vault_id)
+    form, refusal = RedundancyForm(request.POST or None, initial={"redundancy": vault.redundancy}), None
+    if form.is_valid():
+        try:
+            _choose(actor, vault, form.cleaned_data["redundancy"])
+            return redirect("vaults:configure", vault.pk)
+        except (RedundancyLocked, StaleState) as error:
+            refusal, vault = error, vault_seen_by(actor, vault_id)
+        except Invalid as error:
+            form.add_error("redundancy", error.errors["redundancy"])
+    context = {
+        "vault": vault,
+        "tab": "configure",
+        "form": form,
+        "refusal": refusal,
+        "pair": pair_of(vault.region),
+        "member": is_member(actor, vault.subscription_id),
+    }
+    status = refusal.status if refusal else 422 if form.is_bound else 200
+    return render(request, "vaults/configure.html", context, status=status)
+
+
+def _choose(actor: Actor, vault: Vault, choice: str) -> None:
+    """Change the redundancy; choosing what it is already confirms it."""
+    if choice == vault.redundancy:
+        redundancy.confirm(vault.pk, actor=actor)
+    else:
+        redundancy.change(vault.pk, actor=actor, redundancy=choice)
+
+
+@require_safe
+def activity(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """What happened to the vault, from the audit log."""
+    vault = vault_seen_by(actor_of(request), vault_id)
+    page = page_of(activity_of(vault), "-id", after=request.GET.get("after", ""))
+    return render(request, "vaults/activity.html", {"vault": vault, "tab": "activity", "page": page})
