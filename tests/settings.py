@@ -9,3 +9,7 @@ os.environ.setdefault("STRONGROOM_DATA", tempfile.mkdtemp(prefix="strongroom-tes
 from portal.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+if "sqlite3" in str(DATABASES["default"]["ENGINE"]):  # noqa: F405
+    # A file, as in real life: threads of a test share nothing but it, where one in memory would share its locks too.
+    DATABASES["default"]["TEST"] = {"NAME": DATA / "test.sqlite3"}  # noqa: F405

@@ -1,0 +1,48 @@
+"""The vault credential file, as docs/protocol.md has it: its name, its fields, and the portal's signature over them."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.conf import settings
+
+from portal import pki
+from portal.crypto import certificates, keys
+from portal.moments import rfc3339
+from vaults.models import Credential, Vault
+
+FORMAT = "strongroom-vault-credentials/1"
+
+
+def file_name(vault_name: str, at: datetime) -> str:
+    """`<VaultName>_<Www Mmm DD YYYY>.VaultCredentials`, by the date in UTC."""
+    return f"{vault_name}_{at:%a %b %d %Y}.VaultCredentials"
+
+
+def canonical(document: Mapping[str, object]) -> bytes:
+    """What the signature of a credential file is over: RFC 8785 of all but the signature and the private key."""
+    signed = {name: value for name, value in document.items() if name not in {"signature", "private_key"}}
+    return json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def document_of(credential: Credential, vault: Vault) -> dict[str, object]:
+    """All that the file holds but the private key, signed."""
+    signing_key = pki.signing_key()
+    document: dict[str, object] = {
+        "format": FORMAT,
+        "vault": {
+            "id": str(vault.pk),
+            "name": vault.name,
+            "subscription": vault.subscription.name,
+            "region": vault.region.name,
+        },
+        "purpose": credential.purpose,
+        "portal_url": settings.PORTAL_URL,
+        "edge_url": settings.EDGE_URL,
+        "ca_certificates": pki.roots_pem(),
+        "agent_signing_key": keys.public_pem(signing_key.public_key()),
+        "certificate": credential.certificate + certificates.pem(pki.client_authority().certificate),
+        "issued_at": rfc3339(credential.issued_at),
+        "expires_at": rfc3339(credential.expires_at),
+    }
+    return {**document, "signature": keys.sign(signing_key, canonical(document))}
