@@ -47,7 +47,7 @@ class Portal:
                 try:
                     response = client.post(url, content=body, headers={"Content-Type": "application/jose"})
                 except httpx.TransportError as error:
-                    trouble = _describe(error)
+                    trouble = describe(error)
                     continue
                 if response.status_code not in _NOBODY_THERE:
                     return _answer(response)
@@ -100,7 +100,8 @@ def _refusal(status: int, body: dict[str, object]) -> Refused:
     return Refused(code, detail, remedy, **{k: v for k, v in body.items() if k not in known})
 
 
-def _describe(error: httpx.TransportError) -> str:
+def describe(error: httpx.TransportError) -> str:
+    """What went wrong on the way, for the middle of a sentence."""
     if isinstance(error, httpx.TimeoutException):
         return "it did not answer in time"
     return str(error).strip().rstrip(".") or type(error).__name__

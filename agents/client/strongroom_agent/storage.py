@@ -7,7 +7,7 @@ import httpx
 
 from .errors import AgentError
 from .identity import Repository
-from .portal import pauses, trust_only, unreachable
+from .portal import describe, pauses, trust_only, unreachable
 from .restic_errors import storage_refusal
 
 _TIMEOUT = httpx.Timeout(20, connect=10)
@@ -18,9 +18,9 @@ class Storage:
     """The REST interface of restic's repositories, with this machine's client certificate."""
 
     def __init__(self, client_pem: str, ca_certificates: str, proxy: str | None) -> None:
-        context = trust_only(ca_certificates)
-        context.load_cert_chain(client_pem)
-        self._client = httpx.Client(verify=context, proxy=proxy, timeout=_TIMEOUT)
+        self._tls = trust_only(ca_certificates)
+        self._tls.load_cert_chain(client_pem)
+        self._proxy = proxy
 
     def exists(self, repository: Repository) -> bool:
         """Whether there is a repository. AgentError when the storage refuses or does not answer."""
@@ -34,20 +34,23 @@ class Storage:
         return [str(each["name"]) for each in listed or []]
 
     def _ask(self, method: str, url: str) -> httpx.Response:
-        failure: AgentError | None = None
+        failure = AgentError("network", "The storage was not asked.")
         for _ in pauses():
             try:
-                response = self._client.request(method, url, headers=_LIST_V2)
+                response = self._once(method, url)
             except httpx.TransportError as error:
-                failure = unreachable(url, str(error).rstrip(".") or type(error).__name__)
+                failure = unreachable(url, describe(error))
                 continue
             if response.status_code in (200, 404):
                 return response
             failure = storage_refusal(response.status_code)
             if response.status_code < 500 or response.status_code == 507:
                 break
-        assert failure is not None  # noqa: S101 - there is at least one attempt
         raise failure
+
+    def _once(self, method: str, url: str) -> httpx.Response:
+        with httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT) as client:
+            return client.request(method, url, headers=_LIST_V2)
 
 
 @dataclass(frozen=True)

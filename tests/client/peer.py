@@ -1,0 +1,256 @@
+"""A small portal and edge for the agent's tests: real TLS, real signatures, real rclone behind it.
+
+It speaks docs/protocol.md from the other side and shares no code with the agent. `Faults` let a test
+lose answers, take regions away and refuse machines.
+"""
+
+import http.client
+import json
+import ssl
+import threading
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from .authority import Authority, stamp
+from .signed import Verified, verify
+
+REGIONS = {"local-a": "Local A", "local-b": "Local B"}
+CODES = {"machine_exists": 409, "clock_skew": 403, "not_allowed": 403, "unavailable": 503}
+
+
+class Problem(Exception):
+    """A refusal in the protocol's form."""
+
+    def __init__(self, code: str, detail: str = "Refused by the test.", remedy: str = "Do better.") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.body = {
+            "code": code,
+            "detail": f"{detail} {remedy}",
+            "remedy": remedy,
+            "title": "x",
+            "type": "about:blank",
+        }
+
+
+@dataclass
+class Faults:
+    """What goes wrong: set by tests."""
+
+    lost_answers: set[str] = field(default_factory=set)  # endpoints whose next answer is lost
+    refuse: dict[str, Problem] = field(default_factory=dict)  # endpoint: refusal
+    storage: dict[str, int] = field(default_factory=dict)  # region slug: HTTP status for all requests
+    silent: bool = False  # the portal's part answers 503 without JSON
+    renew_after: timedelta = timedelta(days=1)
+    life: timedelta = timedelta(days=7)
+    upload: int = 0  # status for uploads of data
+
+
+@dataclass
+class Machine:
+    """A registered machine, as the test portal remembers it."""
+
+    id: str
+    name: str
+    public_keys: list[bytes]
+    certificates: dict[bytes, str]
+    state: str = "Registered"
+
+
+class Peer:
+    """The state of the test portal, and its server while it runs."""
+
+    def __init__(self, authority: Authority, folder: Path, rclone: tuple[str, int]) -> None:
+        self.authority, self.folder, self.rclone = authority, folder, rclone
+        self.vault = {"id": str(uuid.uuid4()), "name": "Payroll", "subscription": "Default", "region": "Local A"}
+        self.machines: dict[str, Machine] = {}
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.seen_jti: set[str] = set()
+        self.requests: list[tuple[str, str]] = []
+        self.faults = Faults()
+        self.lock = threading.Lock()
+        self.url = ""
+
+    def start(self, port: int) -> ThreadingHTTPServer:
+        """Serve on 127.0.0.1; the caller shuts it down."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        (self.folder / "edge.pem").write_text(self.authority.edge())
+        context.load_cert_chain(self.folder / "edge.pem")
+        context.load_verify_locations(cadata=self.authority.roots)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        server = _Server(("127.0.0.1", port), type("Bound", (_Handler,), {"peer": self}))
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"https://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        return server
+
+    def credential(self, **other: Any) -> dict[str, Any]:
+        """A credential of this vault."""
+        return self.authority.credential(self.url, **{"vault": self.vault, **other})
+
+    def act(self, what: str, request: Verified) -> tuple[int, dict[str, Any]]:
+        """Do what a signed request asks. Problem when it is refused."""
+        if request.payload["jti"] in self.seen_jti:
+            raise Problem("not_allowed", "The request was sent twice.")
+        self.seen_jti.add(request.payload["jti"])
+        if what in self.faults.refuse:
+            raise self.faults.refuse[what]
+        if what == "register":
+            return self._register(request)
+        machine = self._machine_of(request)
+        if what == "renew":
+            return 200, self._identity(machine, request.payload["csr"])
+        if what == "runs":
+            self.runs[request.payload["run"]] = request.payload
+        elif what == "unregister":
+            machine.state = "Unregistered"
+        return 200, {"ok": True, "state": machine.state, "renew": False}
+
+    def may_use_storage(self, path: str, certificate: bytes | None) -> bool:
+        """Whether a client certificate opens the folder of a path."""
+        _, _, vault, machine, *_ = path.split("/")
+        known = self.machines.get(machine)
+        if certificate is None or known is None or known.state != "Registered" or vault != self.vault["id"]:
+            return False
+        return spki(x509.load_der_x509_certificate(certificate).public_key()) in known.public_keys
+
+    def _register(self, request: Verified) -> tuple[int, dict[str, Any]]:
+        name, key = request.payload["name"], spki(x509.load_pem_x509_csr(request.payload["csr"].encode()).public_key())
+        for machine in self.machines.values():
+            if machine.name == name and machine.public_keys[0] == key:
+                return 200, self._identity(machine, request.payload["csr"])
+            if machine.name == name:
+                raise Problem("machine_exists", f"A machine {name} is registered already.")
+        machine = Machine(str(uuid.uuid4()), name, [], {})
+        self.machines[machine.id] = machine
+        return 201, self._identity(machine, request.payload["csr"])
+
+    def _machine_of(self, request: Verified) -> Machine:
+        for machine in self.machines.values():
+            if spki(request.certificate.public_key()) in machine.public_keys:
+                if machine.state != "Registered":
+                    raise Problem("not_allowed", f"This machine is {machine.state}.")
+                return machine
+        raise Problem("not_allowed", "No machine has this certificate.")
+
+    def _identity(self, machine: Machine, csr: str) -> dict[str, Any]:
+        key = spki(x509.load_pem_x509_csr(csr.encode()).public_key())
+        if key not in machine.public_keys:
+            machine.public_keys.append(key)
+            machine.certificates[key] = self.authority.machine(csr, machine.id, self.faults.life)
+        return {
+            "machine": {"id": machine.id, "name": machine.name, "vault_id": self.vault["id"], "state": machine.state},
+            "vault": self.vault,
+            "certificate": machine.certificates[key],
+            "ca_certificates": self.authority.roots,
+            "renew_after": stamp(datetime.now(UTC) + self.faults.renew_after),
+            "repositories": [
+                {
+                    "region": name,
+                    "url": f"{self.url}/{slug}/{self.vault['id']}/{machine.id}/",
+                    "read_only": slug != "local-a",
+                }
+                for slug, name in REGIONS.items()
+            ],
+        }
+
+
+def spki(key: Any) -> bytes:
+    """The identity of a public key."""
+    return bytes(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up or fail TLS are part of the tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    peer: Peer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *arguments: Any) -> None:
+        """Silent."""
+
+    def do_POST(self) -> None:
+        """Signed requests, and uploads."""
+        body = self._body()
+        if self.path.startswith("/api/v1/agent/"):
+            self._agent(self.path.removeprefix("/api/v1/agent/"), body)
+        else:
+            self._storage(body)
+
+    def do_GET(self) -> None:
+        """Reading and deleting in a repository."""
+        self._storage(self._body())
+
+    do_HEAD = do_DELETE = do_GET
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _agent(self, what: str, body: bytes) -> None:
+        peer = self.peer
+        if peer.faults.silent:
+            return self._reply(503, b"nobody", "text/plain")
+        with peer.lock:
+            peer.requests.append(("POST", what))
+            try:
+                request = verify(body, self.headers["Content-Type"], peer.url + self.path, peer.authority)
+                status, answer = peer.act(what, request)
+                kind = "application/json"
+            except Problem as problem:
+                status, answer, kind = CODES.get(problem.code, 403), problem.body, "application/problem+json"
+            if what in peer.faults.lost_answers:
+                peer.faults.lost_answers.discard(what)
+                self.close_connection = True
+                return None
+        return self._reply(status, json.dumps(answer).encode(), kind)
+
+    def _storage(self, body: bytes) -> None:
+        peer, region = self.peer, self.path.split("/")[1]
+        peer.requests.append((self.command, self.path))
+        if fault := peer.faults.storage.get(region):
+            return self._reply(fault, b"", "text/plain")
+        if peer.faults.upload and self.command == "POST" and "/data/" in self.path:
+            return self._reply(peer.faults.upload, b"", "text/plain")
+        if not peer.may_use_storage(self.path, self.connection.getpeercert(binary_form=True)):
+            return self._reply(403, b"", "text/plain")
+        return self._forward(body)
+
+    def _forward(self, body: bytes) -> None:
+        passed = {k: v for k, v in self.headers.items() if k in ("Accept", "Content-Type", "Range")}
+        upstream = http.client.HTTPConnection(*self.peer.rclone, timeout=20)
+        try:
+            upstream.request(self.command, self.path, body or None, passed)
+            answer = upstream.getresponse()
+            content, length = answer.read(), answer.headers.get("Content-Length")
+            kind = answer.headers.get("Content-Type", "application/octet-stream")
+            self._reply(answer.status, content, kind, length if self.command == "HEAD" else None)
+        finally:
+            upstream.close()
+
+    def _reply(self, status: int, content: bytes, kind: str, length: str | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", length or str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)

@@ -1,0 +1,229 @@
+"""The small rules by themselves: cache, passphrase, paths, choice of files, restic's words."""
+
+import os
+import random
+import stat
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strongroom_agent import cache, moments, passphrase, paths, selection, settings, setup_passphrase
+from strongroom_agent.errors import AgentError, Exit
+from strongroom_agent.home import Home
+from strongroom_agent.restic_errors import explain
+from strongroom_agent.settings import Settings
+from strongroom_agent.snapshots import Listed
+
+PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
+GIB = 1024**3
+
+
+@pytest.mark.parametrize(
+    ("protected", "free", "fits"), [(0, 0, True), (100, 5, True), (100, 4, False), (101, 5, False)]
+)
+def test_five_percent_of_the_data_must_be_free(protected: int, free: int, fits: bool) -> None:
+    if fits:
+        cache.check_room(Path("/c"), protected, free)
+        return
+    with pytest.raises(AgentError) as caught:
+        cache.check_room(Path("/c"), protected, free)
+    assert caught.value.code == "cache_too_small"
+    assert caught.value.details == {
+        "protected_bytes": protected,
+        "needed_bytes": -(-protected // 20),
+        "free_bytes": free,
+    }
+
+
+def test_the_refusal_of_a_small_cache_gives_all_three_figures() -> None:
+    with pytest.raises(AgentError) as caught:
+        cache.check_room(Path("/c"), 100 * GIB, 2 * GIB)
+    assert caught.value.message.startswith(
+        "The cache folder /c has 2.0 GiB free; what is protected has 100.0 GiB, and 5 % of that, 5.0 GiB, must be free."
+    )
+
+
+def test_measuring_counts_regular_files_and_leaves_out_the_cache(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to("a")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "big").write_bytes(b"x" * 1000)
+    extent = cache.measure([str(tmp_path)], frozenset({str(tmp_path / "cache")}))
+    assert (extent.files, extent.bytes) == (1, 5)
+    assert cache.measure([str(tmp_path / "a")], frozenset()).bytes == 5
+
+
+def test_network_drives_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = "dev / ext4 rw 0 0\nsrv:/x /mnt/net nfs4 rw 0 0\nsrv /mnt/a\\040b cifs rw 0 0\n"
+    monkeypatch.setattr(Path, "read_text", lambda self, **_: mounts)
+    found = [cache.is_remote(Path(path)) for path in ("/mnt", "/mnt/net/c", "/mnt/network", "/mnt/a b/c")]
+    assert found == [False, True, False, True]
+
+
+@given(st.text(PRINTABLE, min_size=16).filter(lambda text: text == text.strip(" ")))
+def test_sixteen_printable_characters_are_a_passphrase(text: str) -> None:
+    assert passphrase.check(text) == passphrase.check(text + "\n") == passphrase.check(text + "\r\n") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x" * 15,
+        "x" * 15 + "\n",
+        " " * 20,
+        "x" * 20 + "\n\n",
+        "x" * 20 + "é",
+        "tab\t" * 5,
+        "x" * 16 + " ",
+        "\n" + "x" * 16,
+    ],
+)
+def test_anything_less_is_none(text: str) -> None:
+    with pytest.raises(AgentError) as caught:
+        passphrase.check(text)
+    assert (caught.value.code, caught.value.exit_status) == ("passphrase_invalid", Exit.FAILED)
+
+
+def test_generated_passphrases_have_128_bits_and_pass_the_rule() -> None:
+    made = {passphrase.generate() for _ in range(100)}
+    assert len(made) == 100
+    letters = {len(each.replace("-", "")) for each in made}
+    assert letters == {30}
+    assert set("".join(made)) <= set(string.ascii_lowercase + string.digits + "-")
+    assert all(passphrase.check(each) == each for each in made)
+
+
+def test_a_generated_passphrase_is_saved_once_and_found_again(tmp_path: Path) -> None:
+    home, target = Home(tmp_path / "home"), tmp_path / "saved"
+    setup_passphrase.settle(home, None, str(target), None)
+    first = target.read_text()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    setup_passphrase.settle(home, None, str(target), None)
+    assert target.read_text() == first == f"{passphrase.kept(home)}\n"
+
+
+def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
+    home, target = Home(tmp_path / "home"), tmp_path / "saved"
+    target.write_text("the only copy of something")
+    with pytest.raises(AgentError) as caught:
+        setup_passphrase.settle(home, None, str(target), None)
+    assert caught.value.code == "passphrase_file_exists"
+    assert target.read_text() == "the only copy of something"
+    assert passphrase.kept(home) is None
+
+
+def test_a_passphrase_in_use_is_not_exchanged(tmp_path: Path) -> None:
+    home, other = Home(tmp_path / "home"), tmp_path / "other"
+    other.write_text("y" * 20)
+    passphrase.keep(home, "x" * 20)
+    used = Settings("/i", "/c", ["/p"], opened=True)
+    with pytest.raises(AgentError) as caught:
+        setup_passphrase.settle(home, str(other), None, used)
+    assert caught.value.code == "passphrase_differs"
+    setup_passphrase.settle(home, None, str(tmp_path / "copy"), used)
+    assert (tmp_path / "copy").read_text() == "x" * 20 + "\n"
+    setup_passphrase.settle(home, str(other), None, Settings("/i", "/c", ["/p"]))
+    assert passphrase.kept(home) == "y" * 20
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/a/b", "/a/b"),
+        ("/a [1]/*?", "/a [[]1]/[*][?]"),
+        ("/back\\slash", "/back\\\\slash"),
+        ("/bad\ufffdname", "/bad?name"),
+    ],
+)
+def test_patterns_mean_one_path(path: str, expected: str) -> None:
+    assert paths.pattern(path) == expected
+
+
+def test_bytes_that_are_no_text_are_named_as_restic_lists_them() -> None:
+    assert paths.in_snapshot(os.fsdecode(b"/x\xff\xe2\x82y")) == "/x\ufffd\ufffd\ufffdy"
+
+
+@pytest.mark.parametrize(("path", "inside"), [("/a", True), ("/a/b", True), ("/ab", False), ("/", False)])
+def test_being_below_a_folder(path: str, inside: bool) -> None:
+    assert paths.is_below(path, "/a") is inside
+    assert paths.is_below(path, "/")
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        ("1970-01-01T00:00:01Z", 10**9),
+        ("1970-01-01T00:00:01.5Z", 1_500_000_000),
+        ("1970-01-01T01:00:00.123456789+01:00", 123_456_789),
+        ("1969-12-31T23:59:59.75Z", -250_000_000),
+    ],
+)
+def test_times_keep_their_nanoseconds(text: str, nanoseconds: int) -> None:
+    assert moments.parse_nanoseconds(text) == nanoseconds
+
+
+def listing(*sizes: int) -> list[Listed]:
+    """Files of these sizes."""
+    return [Listed(f"/f{number:04}", size, 0, 0) for number, size in enumerate(sizes)]
+
+
+def test_everything_is_chosen_up_to_the_limit_and_a_sample_above() -> None:
+    files = listing(*[10] * 10)
+    assert selection.choose(files, 100) == files
+    sample = selection.choose(files, 35)
+    assert (len(sample), len(set(sample)), set(sample) <= set(files)) == (3, 3, True)
+    assert selection.choose(listing(50, 60), 40) == listing(50)
+    assert len({frozenset(selection.choose(files, 50)) for _ in range(50)}) > 1
+
+
+@given(st.lists(st.integers(0, 50), max_size=60), st.integers(50, 120))
+def test_batches_hold_every_file_once_and_fit_the_room(sizes: list[int], room: int) -> None:
+    files = listing(*sizes)
+    random.shuffle(files)
+    made = list(selection.batches(files, files, room))
+    assert sorted(each.path for batch in made for each in batch.files) == sorted(each.path for each in files)
+    assert all(sum(each.size for each in batch.files) <= room for batch in made)
+    assert all(batch.include == [each.path for each in batch.files] or len(made) == 1 for batch in made)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("Fatal: wrong password or no key found", "passphrase_wrong"),
+        (
+            "Fatal: unable to create lock in backend: repository is already locked by PID 7 on h by root",
+            "repository_locked",
+        ),
+        ("Fatal: unable to open config file: unexpected HTTP response (403): 403 Forbidden", "not_allowed"),
+        ("Load(<data/1>) returned error: server response unexpected: 507 Insufficient Storage (507)", "quota_full"),
+        ("Fatal: unexpected HTTP response (503): 503", "unavailable"),
+        ("Fatal: dial tcp 127.0.0.1:1: connect: connection refused", "network"),
+        ("Fatal: x509: certificate signed by unknown authority", "network"),
+        ('invalid id "ab": no matching ID found for prefix "ab"', "snapshot_unknown"),
+        ("write /x: no space left on device", "disk_full"),
+        ('{"message_type":"exit_error","code":1,"message":"Fatal: something new"}', "engine_failed"),
+        ("", "engine_failed"),
+    ],
+)
+def test_what_restic_says_becomes_a_message_with_a_remedy(words: str, code: str) -> None:
+    error = explain("backup", 1, words.splitlines())
+    assert error.code == code
+    assert error.remedy
+    assert (error.exit_status == Exit.NETWORK) is (code == "network")
+
+
+def test_proxies_get_their_sign_in_quoted() -> None:
+    url = settings.with_sign_in("http://proxy:3128", "dom\\me", "p@ss:w/rd")
+    assert url == "http://dom%5Cme:p%40ss%3Aw%2Frd@proxy:3128"
+    assert settings.with_sign_in("http://proxy:3128", "", None) == "http://proxy:3128"
+
+
+@pytest.mark.parametrize("address", ["proxy:3128", "socks5://proxy", "http://", "http://me@proxy"])
+def test_only_plain_proxies_are_accepted(address: str) -> None:
+    with pytest.raises(AgentError) as caught:
+        settings.check_proxy(address)
+    assert caught.value.exit_status == Exit.USAGE
