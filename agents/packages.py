@@ -18,6 +18,8 @@ from portal.audit.record import record
 from portal.errors import Invalid, NotFound
 
 PLATFORMS = ("windows", "linux", "macos")
+FILES_URL = "/agents/files/"
+"""Where the edge serves the packages folder."""
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+]{0,15}")
 _SUFFIX = re.compile(r"(\.[a-z0-9]{1,8})?")
 _CHUNK = 1 << 20

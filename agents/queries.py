@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from agents.models import Machine, MachineCertificate
+from agents.models import Machine, MachineCertificate, Run
 from agents.states import MachineState
 from portal.accounts.actors import Actor
 from portal.accounts.models import User
@@ -49,3 +49,13 @@ def machines_of(vault_id: UUID, *, left: bool = False) -> QuerySet[Machine]:
     gone = Machine.objects.filter(vault_id=vault_id, state=MachineState.UNREGISTERED)
     here = Machine.objects.filter(vault_id=vault_id).exclude(state=MachineState.UNREGISTERED)
     return (gone if left else here).annotate(certificate_ends=Subquery(usable.values("not_after")[:1]))
+
+
+def runs_of(machine: Machine) -> QuerySet[Run]:
+    """All that the machine reported; unordered."""
+    return machine.runs.all()
+
+
+def last_backups(machine: Machine, most: int) -> list[Run]:
+    """Its last backups, at most so many, the oldest first."""
+    return list(machine.runs.filter(kind=Run.Kind.BACKUP).order_by("-finished_at", "-id")[:most])[::-1]

@@ -1,6 +1,19 @@
 """URLs of agents."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from agents.views.machines import machine, machine_list, revoke
+from agents.views.packages import package_list
+from agents.views.quick_start import confirm, download, end, quick_start
 
 app_name = "agents"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("vaults/<uuid:vault_id>/quick-start/", quick_start, name="quick-start"),
+    path("vaults/<uuid:vault_id>/quick-start/confirm/", confirm, name="confirm-redundancy"),
+    path("vaults/<uuid:vault_id>/credentials/", download, name="credentials"),
+    path("vaults/<uuid:vault_id>/credentials/end/", end, name="end-credentials"),
+    path("vaults/<uuid:vault_id>/machines/", machine_list, name="machines"),
+    path("machines/<uuid:machine_id>/", machine, name="machine"),
+    path("machines/<uuid:machine_id>/revoke/", revoke, name="revoke"),
+    path("agents/", package_list, name="packages"),
+]

@@ -1,0 +1,24 @@
+"""Command lines for people to copy, quoted for a POSIX shell."""
+
+import shlex
+
+PROGRAM = "strongroom-agent"
+
+
+def unpack_command(package_file: str) -> str:
+    """Makes the downloaded package a program in the same folder."""
+    return f"mv {shlex.quote(package_file)} {PROGRAM} && chmod +x {PROGRAM}"
+
+
+def setup_command(credential_file: str, *, downloaded: bool) -> str:
+    """Registers a machine, backs it up and restores it; run in the folder with the credential file, and with the
+    program when that was `downloaded` instead of being installed."""
+    program = f"sudo ./{PROGRAM}" if downloaded else f"sudo {PROGRAM}"
+    lines = (
+        f"{program} setup --unattended",
+        f"--credentials {shlex.quote(credential_file)}",
+        "--install-dir /opt/strongroom-agent --cache-dir /var/cache/strongroom-agent",
+        "--protect /home",
+        "--generate-passphrase --save-passphrase-to strongroom-passphrase.txt",
+    )
+    return " \\\n  ".join(lines)

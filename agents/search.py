@@ -1,0 +1,24 @@
+"""What a search finds among machines."""
+
+from collections.abc import Sequence
+
+from django.urls import reverse
+
+from agents.queries import visible_machines
+from portal.accounts.models import User
+from portal.search import Hit, Hits
+
+
+def find(user: User, text: str, most: int) -> Sequence[Hits]:
+    """Machines that the person sees and that have `text` in their name."""
+    machines = visible_machines(user).filter(name_key__contains=text.lower()).select_related("vault__subscription")
+    found = [
+        Hit(
+            one.name,
+            f"{one.vault.subscription.name} · {one.vault.name}",
+            reverse("agents:machine", args=[one.pk]),
+            one,
+        )
+        for one in machines.order_by("name_key", "id")[: most + 1]
+    ]
+    return [Hits("Machines", found[:most], len(found) > most)]

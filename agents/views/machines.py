@@ -1,0 +1,72 @@
+"""The `Registered machines` tab of a vault, and the page of one machine."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from agents.charts import HEIGHT, WIDTH, bars, per_cent_left
+from agents.forms import RevokeForm
+from agents.machines import revoke as lock_out
+from agents.models import Machine
+from agents.queries import last_backups, machine_seen_by, machine_worked_on_by, machines_of, runs_of
+from agents.states import MachineState
+from portal.http import PersonRequest, actor_of
+from portal.live import live
+from portal.paging import page_of
+from vaults.queries import vault_seen_by
+from vaults.rules import is_member
+
+BARS = 30
+
+
+@require_safe
+def machine_list(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """The machines of a vault by name: those that are in it, or with `show=left` those that have left it."""
+    vault = vault_seen_by(actor_of(request), vault_id)
+    left = request.GET.get("show") == "left"
+    context: dict[str, object] = {
+        "vault": vault,
+        "tab": "machines",
+        "left": left,
+        "page": page_of(machines_of(vault.pk, left=left), "name_key", "id", after=request.GET.get("after", "")),
+    }
+    return live(request, "agents/machine_list.html", "machine-list", context)
+
+
+@require_safe
+def machine(request: PersonRequest, machine_id: UUID) -> HttpResponse:
+    """One machine: what is known of it, what it did, what it may."""
+    return _page(request, machine_seen_by(actor_of(request), machine_id))
+
+
+@require_POST
+def revoke(request: PersonRequest, machine_id: UUID) -> HttpResponse:
+    """Lock the machine out of storage, for somebody who typed its name."""
+    found = machine_worked_on_by(actor_of(request), machine_id)
+    form = RevokeForm(request.POST, machine_name=found.name)
+    if not form.is_valid():
+        return _page(request, found, form)
+    lock_out(machine_id, actor=actor_of(request), reason=form.cleaned_data["reason"])
+    messages.success(request, f"{found.name} is locked out of storage.")
+    return redirect("agents:machine", machine_id)
+
+
+def _page(request: PersonRequest, found: Machine, refused: RevokeForm | None = None) -> HttpResponse:
+    now = timezone.now()
+    context: dict[str, object] = {
+        "machine": found,
+        "vault": found.vault,
+        "member": is_member(actor_of(request), found.vault.subscription_id),
+        "certificates": [(one, per_cent_left(one, now)) for one in found.certificates.order_by("-not_after")[:BARS]],
+        "bars": bars(last_backups(found, BARS), places=BARS),
+        "chart": {"width": WIDTH, "height": HEIGHT},
+        "page": page_of(runs_of(found), "-finished_at", "-id", after=request.GET.get("after", "")),
+        "revocable": Machine.STATES.allows(found.state, MachineState.REVOKED),
+        "refused": refused,
+        "now": now,
+    }
+    return render(request, "agents/machine.html", context, status=422 if refused else 200)

@@ -1,0 +1,103 @@
+"""The Quick Start page of a vault, and what its buttons do."""
+
+import json
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from agents.commands import setup_command, unpack_command
+from agents.forms import CredentialForm
+from agents.packages import FILES_URL
+from agents.quick_start import Progress, progress_of
+from portal.http import PersonRequest, actor_of
+from portal.live import live
+from vaults import credentials, redundancy
+from vaults.credential_file import file_name
+from vaults.models import Vault
+from vaults.queries import vault_seen_by, vault_worked_on_by
+from vaults.rules import is_member
+from vaults.states import VaultState
+
+
+@require_safe
+def quick_start(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """The steps in order, each showing whether it is done; it is fetched again and again while it is looked at.
+
+    The form for credentials is outside of what is fetched, so that it keeps what was typed.
+    """
+    vault = vault_seen_by(actor_of(request), vault_id)
+    if request.htmx and request.GET.get("seen", vault.state) != vault.state:
+        return HttpResponseClientRefresh()  # another page altogether: with the form, or without it
+    return _page(request, vault, CredentialForm())
+
+
+@require_POST
+def download(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """Issue a credential and hand out its file, once: nothing keeps the key that is in it."""
+    vault = vault_worked_on_by(actor_of(request), vault_id)
+    form = CredentialForm(request.POST)
+    if not form.is_valid():
+        return _page(request, vault, form, status=422)
+    issued = credentials.issue(vault_id, actor=actor_of(request), machines=form.cleaned_data["machines"])
+    disposition = content_disposition_header(as_attachment=True, filename=issued.file_name)
+    return HttpResponse(
+        json.dumps(issued.document, indent=1, ensure_ascii=False) + "\n",
+        content_type="application/octet-stream",
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Disposition": disposition or "attachment",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+@require_POST
+def end(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """`End now`: the credential registers nobody any more."""
+    vault_worked_on_by(actor_of(request), vault_id)
+    credentials.end(vault_id, actor=actor_of(request))
+    return redirect("agents:quick-start", vault_id)
+
+
+@require_POST
+def confirm(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """The redundancy is as it should be; the first machine locks it in any case."""
+    vault_worked_on_by(actor_of(request), vault_id)
+    redundancy.confirm(vault_id, actor=actor_of(request))
+    return redirect("agents:quick-start", vault_id)
+
+
+def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status: int = 200) -> HttpResponse:
+    progress = progress_of(vault)
+    context: dict[str, object] = {
+        "vault": vault,
+        "tab": "quick-start",
+        "active": vault.state == VaultState.ACTIVE,
+        "member": is_member(actor_of(request), vault.subscription_id),
+        "form": form,
+        "progress": progress,
+        "steps": progress.steps,
+        "oob": bool(request.htmx),
+        **_commands(progress),
+    }
+    return live(request, "agents/quick_start.html", "quick-start", context, final=progress.final, status=status)
+
+
+def _commands(progress: Progress) -> dict[str, object]:
+    """What to type, with the names that the files really have; for a file not issued yet, the name it will have."""
+    credential = progress.standing.credential
+    issued_at = credential.issued_at if credential and progress.listening else timezone.now()
+    name = file_name(progress.vault.name, issued_at)
+    package = next((one for one in progress.packages if one.platform == "linux"), None)
+    return {
+        "file_name": name,
+        "files": FILES_URL,
+        "package": package,
+        "unpack": unpack_command(package.file_name) if package else "",
+        "command": setup_command(name, downloaded=package is not None),
+    }
