@@ -16,3 +16,8 @@ def age(name: str) -> timedelta | None:
     """How long ago the part was last seen; None when it never was."""
     at = Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
     return None if at is None else timezone.now() - at
+
+
+def forget() -> None:
+    """Forget all of them, before a start: signs of an earlier run would say that parts live which are not there yet."""
+    Heartbeat.objects.all().delete()

@@ -1,0 +1,35 @@
+# Everything runs from here. `make help` lists what there is.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run test test-long lint bench lock
+
+help: ## List what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start the portal with all its parts; Ctrl-C stops it. PORT, EDGE_PORT, STRONGROOM_DATA move it
+	@deploy/install run "$(PYTHON)"
+	@exec $(BIN)/python -m deploy.runner
+
+test: ## Everything that CI runs: lint, both databases, real parts, a real browser
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m tests.suite
+
+test-long: ## The same with the full counts of the long suites
+	@deploy/install dev "$(PYTHON)"
+	@STRONGROOM_LONG=1 exec $(BIN)/python -m tests.suite
+
+lint: ## Style, types, import order, missing migrations
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m tests.suite lint
+
+bench: ## Measure against yardsticks taken in the same run; QUICK=1 for the short one
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m bench
+
+lock: ## Lock the newest versions that deploy/*.in allow, with hashes
+	@deploy/install dev "$(PYTHON)"
+	@deploy/lock

@@ -1,0 +1,1 @@
+"""`make run`: checks, prepares, starts and watches all parts of the portal on one machine."""

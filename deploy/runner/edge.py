@@ -1,0 +1,61 @@
+"""The edge's configuration: which addresses it listens on, how people's side gets its certificate, which regions."""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from deploy.runner import ports
+from deploy.runner.refused import Refused
+from deploy.runner.templates import fill
+from portal import env, settings
+
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def caddyfile(slugs: Sequence[str]) -> str:
+    """The Caddyfile for `slugs`; raises Refused when PORTAL_TLS or the addresses cannot be used."""
+    return fill(
+        "edge/Caddyfile.in",
+        data=settings.DATA,
+        run=settings.RUN,
+        static=settings.STATIC_ROOT,
+        packages=settings.AGENT_PACKAGES,
+        pki=settings.PKI,
+        auto_https="disable_redirects" if settings.HTTPS else "off",
+        portal_site=_portal_site(),
+        portal_bind=_bind(settings.PORTAL_URL),
+        portal_tls=_portal_tls(),
+        edge_port=settings.EDGE_PORT,
+        edge_bind=_bind(settings.EDGE_URL),
+        regions="".join(_region(slug) for slug in slugs),
+    )
+
+
+def _region(slug: str) -> str:
+    return fill("edge/region.in", slug=slug, run=settings.RUN, gateway=settings.GATEWAY_SOCKET.format(region=slug))
+
+
+def _portal_site() -> str:
+    host = urlsplit(settings.PORTAL_URL).hostname or "localhost"
+    if settings.HTTPS:
+        return f"https://{f'[{host}]' if ':' in host else host}:{settings.PORT}"
+    return f"http://:{settings.PORT}"
+
+
+def _bind(url: str) -> str:
+    """Only this machine reaches what has a local address; anything else is for everybody."""
+    local = (urlsplit(url).hostname or "") in LOCAL
+    return f"bind {' '.join(ports.loopbacks())}" if local else ""
+
+
+def _portal_tls() -> str:
+    """PORTAL_TLS: `auto` (Caddy gets certificates by itself), `internal` (Caddy's own CA), or `CERTIFICATE KEY`."""
+    if not settings.HTTPS:
+        return ""
+    words = env.text("PORTAL_TLS", "auto").split()
+    if words == ["auto"]:
+        return ""
+    if words == ["internal"]:
+        return "tls internal"
+    if len(words) != 2 or not all(word.startswith("/") for word in words):
+        raise Refused("PORTAL_TLS must be `auto`, `internal`, or the paths of a certificate and its key.")
+    return f'tls "{words[0]}" "{words[1]}"'

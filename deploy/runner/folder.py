@@ -1,0 +1,53 @@
+"""The data folder: usable, with a path that every program understands, and ours alone while we run."""
+
+import errno
+import fcntl
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from deploy.runner.refused import Refused
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SOCKET_PATH_LIMIT = 103  # bytes; Linux has 107, macOS 103
+LONGEST_SOCKET = "run/gateway-local-a.sock"
+PLAIN_PATH = re.compile(r"[\w/.,@+=~-]+", re.ASCII)
+
+
+def usable(folder: Path) -> Path:
+    """The folder, made if need be (mode 0700 then); raises Refused when it cannot serve."""
+    if not PLAIN_PATH.fullmatch(str(folder)):
+        raise Refused(f"the data folder {folder} needs a path of plain letters, digits and . , @ + = ~ - only.")
+    if len(os.fsencode(folder / LONGEST_SOCKET)) > SOCKET_PATH_LIMIT:
+        raise Refused(
+            f"the path of the data folder {folder} is too long for sockets; set STRONGROOM_DATA to a shorter."
+        )
+    try:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Refused(f"the data folder {folder} cannot be written ({error.strerror}).") from error
+    for name in ("run", "logs", "broker", "edge", "gateway"):
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
+    (folder / "run").chmod(0o700)  # its sockets have no other protection
+    return folder
+
+
+def lock(folder: Path) -> IO[str]:
+    """Hold the folder until the file that is returned is closed; raises Refused when another start holds it."""
+    file = (folder / "run" / "lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in {errno.EAGAIN, errno.EACCES}:
+            raise
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        raise Refused(f"Strongroom already runs on the data folder {folder} (process {holder}).") from error
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file

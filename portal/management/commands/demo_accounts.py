@@ -1,0 +1,43 @@
+"""`manage.py demo_accounts`: the four sign-ins and the subscription of a first run."""
+
+import json
+import os
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from portal.accounts import people
+from portal.accounts.actors import Actor
+from portal.accounts.models import User
+
+NAMES = ("staff", "approver", "auditor", "admin")
+SUBSCRIPTION = "Default"
+
+
+class Command(BaseCommand):
+    """Does nothing when there are people already, or in production."""
+
+    help = "Makes one sign-in for each role, with random passwords, and writes them to demo-accounts.json (mode 0600)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make them all, or none: the file is written before the transaction ends."""
+        if settings.PRODUCTION or User.objects.exists():
+            return
+        passwords = {name: secrets.token_urlsafe(12) for name in NAMES}
+        actor = Actor(label="demo_accounts", via="command")
+        with transaction.atomic():
+            staff = people.create_user(actor, "staff", passwords["staff"])
+            people.create_user(actor, "approver", passwords["approver"], is_approver=True)
+            people.create_user(actor, "auditor", passwords["auditor"], is_auditor=True)
+            people.create_user(actor, "admin", passwords["admin"], is_administrator=True)
+            people.add_member(actor, staff, people.create_subscription(actor, SUBSCRIPTION))
+            path = settings.DATA / "demo-accounts.json"
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(passwords, file)
+                file.flush()
+                os.fsync(file.fileno())
+        self.stdout.write(f"Sign-ins made: {', '.join(NAMES)}.")
