@@ -27,9 +27,11 @@ def live(
 
     `part` is the name of the partial and the id of the element that it fills, so that htmx requests which aim at
     something else get the whole page. `final` says that nothing in the part will change any more, which ends the
-    polling. The part is guarded by what guards the view: it is the same view.
+    polling. The part is guarded by what guards the view: it is the same view. In the part `live` is true, for what is
+    to be swapped elsewhere on the page.
     """
     whole = request.htmx.target != part
+    context = {**context, "live": not whole, "final": final}
     response = render(request, template if whole else f"{template}#{part}", context, status=status)
     if not whole:
         response = HttpResponseStopPolling(response.content) if final else _unless_known(request, response)

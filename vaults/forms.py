@@ -3,12 +3,22 @@
 from typing import Any, cast
 
 from django import forms
+from django.urls import reverse_lazy
 
 from portal.accounts.models import Subscription, User
 from vaults.models import Decision, Redundancy, Region
 from vaults.queries import own_subscriptions
 
 LONGEST_TEXT = 2000
+NAME_CHECK = {
+    "hx-get": reverse_lazy("vaults:new-name"),
+    "hx-include": "[name='subscription']",
+    "hx-trigger": "input changed delay:300ms, change from:#id_subscription",
+    "hx-target": "#name-check",
+    "hx-swap": "outerHTML",
+    "hx-sync": "this:replace",
+}
+"""Asks while somebody types whether the name is free; without scripts the answer comes when the form is sent."""
 
 
 class VaultRequestForm(forms.Form):
@@ -22,7 +32,7 @@ class VaultRequestForm(forms.Form):
     name = forms.CharField(
         max_length=50,
         help_text="2 to 50 letters, digits or hyphens, a letter first. Unique in the subscription.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", **NAME_CHECK}),
     )
     region = forms.ModelChoiceField(
         Region.objects.none(), empty_label=None, help_text="Near the machines that will back up."
@@ -32,6 +42,7 @@ class VaultRequestForm(forms.Form):
         choices=Redundancy.choices,
         initial=Redundancy.GEO,
         widget=forms.RadioSelect,
+        help_text="With a copy in the paired region, or without. Can be changed until the first machine registers.",
     )
     reason = forms.CharField(
         max_length=LONGEST_TEXT,

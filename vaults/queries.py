@@ -98,6 +98,21 @@ def open_requests(user: User, subscription_id: int | None = None) -> QuerySet[Va
     return requests.order_by("requested_at", "-id")
 
 
+def count_to_decide(user: User, limit: int) -> int:
+    """How many requests wait for a decision that the person may take, counted up to `limit`."""
+    if not user.is_approver:
+        return 0
+    waiting = VaultRequest.objects.filter(state=RequestState.PENDING).exclude(requested_by=user)
+    return len(waiting.values_list("pk", flat=True)[:limit])
+
+
+def count_to_decide(user: User, most: int) -> int:
+    """How many requests wait for this person's decision, counted up to `most`."""
+    if not user.is_approver:
+        return 0
+    return VaultRequest.objects.filter(state=RequestState.PENDING).exclude(requested_by=user)[:most].count()
+
+
 def decided_requests(user: User, state: str) -> QuerySet[VaultRequest]:
     """Requests in one of the states that end them, as far as the person sees them; unordered."""
     requests = visible_requests(user).filter(state=state)

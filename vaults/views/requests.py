@@ -86,7 +86,9 @@ def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
     decide = list(deciders(asked)[: DECIDERS_NAMED + 1]) if pending else []
     return {
         "asked": asked,
+        "outcome": VaultRequest.STATES.looks[asked.state],
         "pending": pending,
+        "seconds": 2 if pending else 1,
         "own": asked.requested_by_id == actor.person.pk,
         "why_not": may_decide(actor, asked) if pending else "",
         "decide_until": decide_until(asked),
