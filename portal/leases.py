@@ -61,7 +61,8 @@ class Leased(models.Model):
         if self.lease_token is None or not held.update(**changes, **lease):
             raise LeaseLost(f"{self._meta.label} {self.pk}")
         for name, value in changes.items():
-            setattr(self, name, value)
+            if not hasattr(value, "resolve_expression"):  # what the database computes is only known there
+                setattr(self, name, value)
 
     def extend(self, seconds: int) -> None:
         """Hold the row for `seconds` from now on; raises LeaseLost."""

@@ -46,8 +46,7 @@ def activate(operation: Operation, total_steps: int) -> None:
         vault = Vault.objects.select_for_update().get(pk=operation.vault_id)
         operations.succeed(operation, total_steps)
         advance(vault, VaultState.ACTIVE, actor=SYSTEM, activated_at=timezone.now(), state_reason="")
-    operation.vault = vault
-    copies.due(vault.pk)
+        copies.due(vault.pk)
 
 
 def fail(operation: Operation, reason: str) -> None:
@@ -56,7 +55,6 @@ def fail(operation: Operation, reason: str) -> None:
         vault = Vault.objects.select_for_update().get(pk=operation.vault_id)
         operations.fail(operation, reason)
         advance(vault, VaultState.FAILED, actor=SYSTEM, reason=reason, state_reason=reason)
-    operation.vault = vault
 
 
 def retry(vault_id: UUID, *, actor: Actor) -> Vault:

@@ -1,20 +1,32 @@
-"""What the tests of vaults share: regions as `sync_regions` makes them."""
+"""What the tests of vaults share: regions as `sync_regions` makes them, and the real rclone that serves them."""
 
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from io import StringIO
+from pathlib import Path
+from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 
 from portal.accounts.actors import Actor
-from portal.accounts.models import User
+from portal.accounts.models import Subscription, User
 from tests.conftest import as_actor
-from vaults.models import Region
+from vaults import approvals, regions_file
+from vaults.models import Operation, Region, Vault, VaultRequest
+
+RCLONE = Path(settings.BASE_DIR) / ".venv" / "bin" / "rclone"
+GATEWAY = ("serve", "restic", "--append-only", "--cache-objects=false")
 
 
 @pytest.fixture
 def regions(db: None) -> tuple[Region, Region]:
     """`Local A` and `Local B`, paired, from the default regions file."""
-    call_command("sync_regions", verbosity=0, stdout=StringIO())
+    call_command("sync_regions", stdout=StringIO())
     return Region.objects.get(slug="local-a"), Region.objects.get(slug="local-b")
 
 
@@ -26,3 +38,82 @@ def requester(staff: User) -> Actor:
 @pytest.fixture
 def decider(approver: User) -> Actor:
     return as_actor(approver)
+
+
+Ask = Callable[..., VaultRequest]
+
+
+@pytest.fixture
+def ask(requester: Actor, subscription: Subscription, regions: tuple[Region, Region]) -> Ask:
+    """Asks for a vault as `staff`: Payroll, geo-redundant, in Local A, unless told otherwise."""
+
+    def submit(name: str = "Payroll", **changes: object) -> VaultRequest:
+        wanted: dict[str, object] = {
+            "actor": requester,
+            "subscription": subscription,
+            "region": regions[0],
+            "redundancy": "geo",
+            "reason": "Pay slips",
+            **changes,
+        }
+        return approvals.submit(name=name, **wanted)  # type: ignore[arg-type]
+
+    return submit
+
+
+@pytest.fixture
+def creating(ask: Ask, decider: Actor) -> Callable[..., Operation]:
+    """An approved vault whose storage is yet to be made: its operation."""
+
+    def make(name: str = "Payroll", **changes: object) -> Operation:
+        request = ask(name, **changes)
+        vault = approvals.approve(request.pk, actor=decider, comment="", digest=request.digest).vault
+        return Operation.objects.select_related("vault").get(vault=vault)
+
+    return make
+
+
+@contextmanager
+def running(*arguments: str, socket: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Rclone with the arguments, from when it listens on `socket` until the end of the block."""
+    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    socket.unlink(missing_ok=True)
+    command = [str(RCLONE), *arguments, "--config", str(settings.DATA / "rclone.conf"), "-q"]
+    process = subprocess.Popen(command, env={**os.environ, "HOME": str(settings.DATA)}, stderr=subprocess.DEVNULL)
+    try:
+        ends = time.monotonic() + 20
+        while not socket.exists():
+            assert process.poll() is None, f"{command} ended with {process.returncode}"
+            assert time.monotonic() < ends, f"{command} does not listen"
+            time.sleep(0.01)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def storage() -> Iterator[Path]:
+    """The real storage process and both gateways; gives the folder that the two regions lie in."""
+    regions_file.write_default(settings.REGIONS_FILE, settings.DATA / "storage")
+    places = regions_file.read(settings.REGIONS_FILE)
+    regions_file.write_rclone_config(settings.DATA / "rclone.conf", places)
+    rcd = Path(settings.STORAGE_SOCKET)
+    with ExitStack() as stack:
+        control = ("rcd", "--rc-no-auth", "--rc-serve", "--rc-addr", f"unix://{rcd}")
+        stack.enter_context(running(*control, socket=rcd))
+        for place in places:
+            Path(place.remote).mkdir(parents=True, exist_ok=True)
+            socket = Path(settings.GATEWAY_SOCKET.format(region=place.slug))
+            stack.enter_context(running(*GATEWAY, "--addr", f"unix://{socket}", f"{place.slug}:", socket=socket))
+        yield settings.DATA / "storage"
+
+
+def vault_of(operation: Operation) -> Vault:
+    """The operation's vault as it is now."""
+    return Vault.objects.get(pk=operation.vault_id)
+
+
+def again(operation_id: UUID) -> Operation:
+    """The operation as it is now."""
+    return Operation.objects.select_related("vault").get(pk=operation_id)

@@ -1,0 +1,1 @@
+"""Storage: the one seam to the outside."""

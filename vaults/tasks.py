@@ -1,0 +1,34 @@
+"""Background tasks of vaults. Rows say what is to do; messages only say where to look."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from portal.heartbeats import beat
+from portal.queue import enqueue
+from vaults import approvals, copies, operations, provisioning, replication
+
+AT_ONCE = 500  # rows that one sweep takes up
+
+
+@shared_task(name=operations.TASK)
+def run_operation(operation_id: str) -> None:
+    """Make one attempt at the operation."""
+    provisioning.run(UUID(operation_id))
+
+
+@shared_task(name=copies.TASK)
+def copy_vault(copy_id: int) -> None:
+    """Bring the copy in the paired region up to date."""
+    replication.run(copy_id)
+
+
+@shared_task(name="portal.sweep")
+def sweep() -> None:
+    """Enqueue again what is due and held by nobody, end what has expired, and note that sweeps happen."""
+    for operation_id in operations.overdue(AT_ONCE):
+        enqueue(operations.TASK, str(operation_id))
+    for copy_id in copies.overdue(AT_ONCE):
+        enqueue(copies.TASK, copy_id)
+    approvals.expire(AT_ONCE)
+    beat("sweep")
