@@ -106,13 +106,6 @@ def count_to_decide(user: User, limit: int) -> int:
     return len(waiting.values_list("pk", flat=True)[:limit])
 
 
-def count_to_decide(user: User, most: int) -> int:
-    """How many requests wait for this person's decision, counted up to `most`."""
-    if not user.is_approver:
-        return 0
-    return VaultRequest.objects.filter(state=RequestState.PENDING).exclude(requested_by=user)[:most].count()
-
-
 def decided_requests(user: User, state: str) -> QuerySet[VaultRequest]:
     """Requests in one of the states that end them, as far as the person sees them; unordered."""
     requests = visible_requests(user).filter(state=state)
