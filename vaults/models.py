@@ -26,6 +26,9 @@ class Region(models.Model):
     slug = models.SlugField(max_length=32, unique=True)
     name = models.CharField(max_length=80)
     enabled = models.BooleanField(default=True)
+    # As last measured, in bytes; null where the storage cannot tell.
+    free_bytes = models.BigIntegerField(null=True, editable=False)
+    total_bytes = models.BigIntegerField(null=True, editable=False)
 
     class Meta:
         ordering = ["name"]
