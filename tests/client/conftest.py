@@ -4,13 +4,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from .authority import Authority
@@ -24,58 +24,46 @@ def authority() -> Authority:
     return Authority()
 
 
-def free_port() -> int:
-    """A port of the range that these tests may use."""
-    for port in range(18100, 18200):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
-
-
 @dataclass(frozen=True)
 class Regions:
-    """The folder with all regions' data, and the address of the rclone that serves it."""
+    """The folder with all regions' data, and the socket of the rclone that serves it."""
 
     folder: Path
-    rclone: tuple[str, int]
+    rclone: Path
 
 
 @pytest.fixture(scope="session")
 def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
     """Storage for all tests."""
-    folder, port = tmp_path_factory.mktemp("regions"), free_port()
-    command = ["rclone", "serve", "restic", "--append-only", "--cache-objects=false", "--addr", f"127.0.0.1:{port}"]
-    program = shutil.which("rclone") or str(Path(sys.executable).parent / "rclone")
-    process = subprocess.Popen([program, *command[1:], str(folder)], stderr=subprocess.DEVNULL)
-    try:
-        _wait_until_up(f"http://127.0.0.1:{port}/")
-        yield Regions(folder, ("127.0.0.1", port))
-    finally:
-        process.terminate()
-        process.wait(10)
+    folder = tmp_path_factory.mktemp("regions")
+    with tempfile.TemporaryDirectory() as short:  # a socket's path has at most 107 characters
+        address = Path(short) / "rclone"
+        program = shutil.which("rclone") or str(Path(sys.executable).parent / "rclone")
+        command = [program, "serve", "restic", "--append-only", "--cache-objects=false"]
+        process = subprocess.Popen([*command, "--addr", f"unix://{address}", str(folder)], stderr=subprocess.DEVNULL)
+        try:
+            _wait_until_up(address)
+            yield Regions(folder, address)
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
-def _wait_until_up(url: str) -> None:
+def _wait_until_up(address: Path) -> None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        try:
-            httpx.get(url, trust_env=False)
-        except httpx.TransportError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError(f"nothing answers at {url}")
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(address)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"nothing answers at {address}")
 
 
 @contextmanager
-def serving(authority: Authority, folder: Path, rclone: tuple[str, int]) -> Iterator[Peer]:
+def serving(authority: Authority, folder: Path, rclone: Path) -> Iterator[Peer]:
     """A test portal with a vault of its own, while it runs."""
     portal = Peer(authority, folder, rclone)
-    server = portal.start(free_port())
+    server = portal.start()
     yield portal
     server.shutdown()
     server.server_close()

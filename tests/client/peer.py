@@ -6,6 +6,7 @@ lose answers, take regions away and refuse machines.
 
 import http.client
 import json
+import socket
 import ssl
 import threading
 import uuid
@@ -67,7 +68,7 @@ class Machine:
 class Peer:
     """The state of the test portal, and its server while it runs."""
 
-    def __init__(self, authority: Authority, folder: Path, rclone: tuple[str, int]) -> None:
+    def __init__(self, authority: Authority, folder: Path, rclone: Path) -> None:
         self.authority, self.folder, self.rclone = authority, folder, rclone
         self.vault = {"id": str(uuid.uuid4()), "name": "Payroll", "subscription": "Default", "region": "Local A"}
         self.machines: dict[str, Machine] = {}
@@ -78,14 +79,14 @@ class Peer:
         self.lock = threading.Lock()
         self.url = ""
 
-    def start(self, port: int) -> ThreadingHTTPServer:
-        """Serve on 127.0.0.1; the caller shuts it down."""
+    def start(self) -> ThreadingHTTPServer:
+        """Serve on a free port of 127.0.0.1; the caller shuts it down."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         (self.folder / "edge.pem").write_text(self.authority.edge())
         context.load_cert_chain(self.folder / "edge.pem")
         context.load_verify_locations(cadata=self.authority.roots)
         context.verify_mode = ssl.CERT_OPTIONAL
-        server = _Server(("127.0.0.1", port), type("Bound", (_Handler,), {"peer": self}))
+        server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"peer": self}))
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         self.url = f"https://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -167,6 +168,19 @@ def spki(key: Any) -> bytes:
     return bytes(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo))
 
 
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=20)
+        self._path = path
+
+    def connect(self) -> None:
+        """Reach the socket instead of a port."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self._path))
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -237,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> None:
         passed = {k: v for k, v in self.headers.items() if k in ("Accept", "Content-Type", "Range")}
-        upstream = http.client.HTTPConnection(*self.peer.rclone, timeout=20)
+        upstream = _UnixConnection(self.peer.rclone)
         try:
             upstream.request(self.command, self.path, body or None, passed)
             answer = upstream.getresponse()

@@ -21,7 +21,7 @@ COMMANDS = ["backup", "snapshots", "check", "status", "renew", "unregister"]
 @pytest.fixture
 def alone(authority: Authority, tmp_path: Path) -> World:
     """A machine whose portal answers nothing: there is no server."""
-    peer = Peer(authority, tmp_path, ("127.0.0.1", 1))
+    peer = Peer(authority, tmp_path, tmp_path / "none")
     peer.url = "https://127.0.0.1:1"
     machine = World(tmp_path, peer)
     machine.fill()

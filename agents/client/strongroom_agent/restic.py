@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
-from .restic_errors import explain
+from .restic_errors import explain, is_final
 
 # restic's complaints are short; the last ones say why it gave up.
 _KEPT_LINES = 400
@@ -87,7 +87,7 @@ class Restic:
             stderr=subprocess.PIPE,
             env=self._environment(),
         )
-        reader = threading.Thread(target=_collect, args=(process.stderr, complaints), daemon=True)
+        reader = threading.Thread(target=_collect, args=(process, complaints), daemon=True)
         reader.start()
         try:
             yield process
@@ -119,10 +119,16 @@ class Restic:
         return mine
 
 
-def _collect(pipe: IO[bytes] | None, complaints: deque[str]) -> None:
-    for raw in pipe or ():
+def _collect(process: subprocess.Popen[bytes], complaints: deque[str]) -> None:
+    """Keep what restic complains about, and end it when its retries are in vain.
+
+    On its own it would go on for a quarter of an hour against a refusal that is final.
+    """
+    for raw in process.stderr or ():
         if line := raw.decode("utf-8", "replace").strip():
             complaints.append(line)
+            if is_final(line):
+                process.terminate()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -51,6 +51,12 @@ def explain(command: str, status: int, complaints: list[str]) -> AgentError:
     )
 
 
+def is_final(line: str) -> bool:
+    """Whether a line of restic's tells of a refusal that no retry will change: no entry, no room."""
+    found = _STATUS.search(line)
+    return found is not None and (found[1] or found[2]) in ("403", "507")
+
+
 def wrong_passphrase() -> AgentError:
     """The repository exists, and its keys do not open with this machine's passphrase."""
     return AgentError(

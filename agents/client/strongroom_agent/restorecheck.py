@@ -90,7 +90,7 @@ def _check(session: Session, wanted: str) -> CheckResult:
     chosen = selection.choose(files)
     progress(f"restore check: {len(chosen)} of {len(files)} files")
     tally = Tally()
-    room = shutil.disk_usage(cache).free // 2
+    room = _room(cache)
     fitting, large = selection.split(chosen, room)
     for batch in selection.batches(fitting, files, room):
         with _scratch(cache) as folder:
@@ -104,6 +104,11 @@ def _check(session: Session, wanted: str) -> CheckResult:
     tally.compared += len(forgotten)
     tally.mismatched += forgotten
     return CheckResult(snapshot, tally, len(files))
+
+
+def _room(cache: Path) -> int:
+    """How many bytes may be restored at a time: half of what the cache folder has free."""
+    return shutil.disk_usage(cache).free // 2
 
 
 def _compare_streamed(restic: Restic, snapshot: Snapshot, listed: Listed, tally: Tally) -> None:

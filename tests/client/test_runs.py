@@ -1,0 +1,242 @@
+"""The commands of a registered machine, against a real restic, a real rclone and a test portal."""
+
+import filecmp
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from strongroom_agent import portal, restorecheck, selection
+
+from .conftest import Regions
+from .peer import Problem
+from .world import World
+
+pytestmark = pytest.mark.system
+
+
+def assert_same_tree(left: Path, right: Path) -> None:
+    """Two folders hold the same names and bytes."""
+    compared = filecmp.dircmp(left, right)
+    assert (compared.left_only, compared.right_only, compared.funny_files) == ([], [], [])
+    _, wrong, errors = filecmp.cmpfiles(left, right, compared.common_files, shallow=False)
+    assert (wrong, errors) == ([], [])
+    for name in compared.common_dirs:
+        assert_same_tree(left / name, right / name)
+
+
+def kinds(machine: World) -> list[tuple[str, str]]:
+    """What the portal was told."""
+    return [(run["kind"], run["outcome"]) for run in machine.peer.runs.values()]
+
+
+def test_backup_then_restore_gives_every_byte_back(ready: World, tmp_path: Path) -> None:
+    saved = ready.run("backup")
+    assert (saved.status, saved.answer["files"], saved.answer["unreadable"]) == (0, 12, 0)
+    ran = ready.run("restore", "--target", str(tmp_path / "out"), "--snapshot", saved.answer["snapshot"][:10])
+    assert (ran.status, ran.answer["files"], ran.answer["bytes"], ran.answer["region"]) == (0, 12, 33066, "Local A")
+    assert_same_tree(ready.source, Path(f"{tmp_path}/out{ready.source}"))
+    assert kinds(ready) == [("backup", "succeeded"), ("restore", "succeeded")]
+
+
+def test_odd_names_links_pipes_and_closed_files_come_through(world: World, tmp_path: Path) -> None:
+    (world.source / "br[ack]*?\\").write_text("1")
+    (world.source / "new\nline \ufffd").write_text("2")
+    Path(os.fsdecode(os.fsencode(world.source) + b"/bad\xff\xe2\x82")).write_text("3")
+    (world.source / "closed").write_text("4")
+    (world.source / "closed").chmod(0)
+    (world.source / "closed folder").mkdir()
+    (world.source / "closed folder" / "inside").write_text("5")
+    (world.source / "closed folder").chmod(0)
+    (world.source / "link").symlink_to("closed")
+    (world.source / "dangling").symlink_to("nowhere")
+    os.mkfifo(world.source / "pipe")
+    os.link(world.source / "sub" / "file-2.bin", world.source / "hard")
+    ran = world.setup()
+    assert ran.status == 0, ran
+    assert (ran.answer["restore_check"]["compared"], ran.answer["restore_check"]["total"]) == (18, 18)
+    assert list((world.root / "cache").iterdir()) == [world.root / "cache" / "restic"]
+    one = world.run("restore", "--target", str(tmp_path / "one"), "--include", str(world.source / "br[ack]*?\\"))
+    assert (one.status, one.answer["files"]) == (0, 1)
+
+
+def test_parts_and_unknown_parts(ready: World, tmp_path: Path) -> None:
+    ran = ready.run("restore", "--target", str(tmp_path), "--include", str(ready.source / "sub"))
+    assert (ran.status, ran.answer["files"]) == (0, 6)
+    ran = ready.run("restore", "--target", str(tmp_path), "--include", str(ready.source / "su"))
+    assert (ran.status, ran.answer["code"]) == (2, "usage")
+    for snapshot in ("0000000000", "../x", "nonsense"):
+        ran = ready.run("restore", "--target", str(tmp_path), "--snapshot", snapshot)
+        assert (ran.status, ran.answer["code"]) == (1, "snapshot_unknown")
+
+
+def test_snapshots_are_listed_oldest_first(ready: World) -> None:
+    ready.run("backup")
+    found = ready.run("snapshots").answer["snapshots"]
+    assert found == sorted(found, key=lambda each: str(each["time"]))
+    assert {each["hostname"] for each in found} == {"hr-db-02"}
+    assert {tuple(each["paths"]) for each in found} == {(str(ready.source),)}
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_the_paired_region_gives_everything_when_the_first_is_gone(
+    ready: World, regions: Regions, tmp_path: Path, status: int
+) -> None:
+    shutil.copytree(regions.folder / "local-a", regions.folder / "local-b", dirs_exist_ok=True)
+    ready.peer.faults.storage["local-a"] = status
+    ran = ready.run("restore", "--target", str(tmp_path / "out"))
+    assert (ran.status, ran.answer["region"], ran.answer["from_copy"]) == (0, "Local B", True)
+    assert "Reading from the copy in region Local B" in ran.answer["note"]
+    assert "Reading from the copy in region Local B" in ran.progress
+    assert_same_tree(ready.source, Path(f"{tmp_path}/out{ready.source}"))
+    assert not [path for method, path in ready.peer.requests if method == "POST" and "/local-b/" in path]
+    assert ready.run("snapshots").answer["region"] == "Local B"
+    assert ready.run("backup").status == 1
+
+
+def test_a_region_can_be_asked_for_by_name(ready: World, tmp_path: Path) -> None:
+    ran = ready.run("restore", "--target", str(tmp_path), "--region", "Local C")
+    assert (ran.status, ran.answer["code"]) == (2, "usage")
+    assert "Local A, Local B" in ran.answer["message"]
+    assert ready.run("snapshots", "--region", "local a").answer["region"] == "Local A"
+
+
+def test_a_revoked_machine_is_told_so_and_does_not_try_the_pair(ready: World) -> None:
+    machine = next(iter(ready.peer.machines.values()))
+    machine.state = "Revoked"
+    try:
+        for command in ("backup", "snapshots", "check", "status", "unregister"):
+            ran = ready.run(command)
+            assert (ran.status, ran.answer["code"]) == (1, "not_allowed")
+    finally:
+        machine.state = "Registered"
+    assert not [path for _, path in ready.peer.requests if "/local-b/" in path]
+    assert ready.run("backup").status == 0
+
+
+def test_a_full_quota_is_told(ready: World) -> None:
+    (ready.source / "file-1.bin").write_bytes(os.urandom(501))
+    ready.peer.faults.upload = 507
+    ran = ready.run("backup")
+    assert (ran.status, ran.answer["code"]) == (1, "quota_full")
+    assert kinds(ready) == [("backup", "failed")]
+
+
+def test_losing_access_in_mid_backup_ends_it_at_once(ready: World) -> None:
+    (ready.source / "file-1.bin").write_bytes(os.urandom(501))
+    ready.peer.faults.upload = 403
+    assert ready.run("backup").answer["code"] == "not_allowed"
+    ready.peer.faults.upload = 0
+    assert ready.run("backup").status == 0
+
+
+def test_the_wrong_passphrase_opens_nothing(ready: World) -> None:
+    kept = ready.home / "passphrase"
+    right = kept.read_text()
+    try:
+        kept.write_text("another passphrase altogether\n")
+        assert ready.run("backup").answer["code"] == "passphrase_wrong"
+        kept.unlink()
+        assert ready.run("backup").answer["code"] == "passphrase_missing"
+    finally:
+        kept.write_text(right)
+
+
+def test_reports_wait_for_the_portal(ready: World) -> None:
+    ready.peer.faults.silent = True
+    assert ready.run("backup").status == 0
+    status = ready.run("status")
+    assert (status.status, status.answer["portal"]["reachable"], status.answer["reports_waiting"]) == (0, False, 1)
+    assert kinds(ready) == []
+    ready.peer.faults.silent = False
+    assert ready.run("backup").status == 0
+    assert kinds(ready) == [("backup", "succeeded")] * 2
+    assert ready.run("status").answer["reports_waiting"] == 0
+
+
+def test_a_report_that_is_not_accepted_does_not_block_the_others(ready: World) -> None:
+    ready.peer.faults.refuse["runs"] = Problem("invalid")
+    assert ready.run("backup").status == 0
+    ready.peer.faults.refuse.clear()
+    assert ready.run("status").answer["reports_waiting"] == 0
+
+
+def test_little_room_means_batches_and_large_files_are_streamed(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready.run("backup")
+    monkeypatch.setattr(restorecheck, "_room", lambda cache: 5400)
+    monkeypatch.setattr(selection, "choose", lambda files: sorted(files, key=lambda each: int(each.size))[8:])
+    ran = ready.run("check")
+    assert (ran.status, ran.answer["compared"], ran.answer["total"]) == (0, 4, 12)
+    assert ran.answer["compared_bytes"] == 4008 + 4509 + 5010 + 5511
+
+
+def test_a_file_that_the_snapshot_overlooked_is_found(ready: World, tmp_path: Path) -> None:
+    blind = tmp_path / "restic"
+    blind.write_text(
+        '#!/bin/sh\ncase "$*" in *" backup "*) exec restic --exclude=file-7.bin "$@" ;; esac\nexec restic "$@"\n'
+    )
+    blind.chmod(0o700)
+    assert ready.run("backup", RESTIC=str(blind)).answer["files"] == 11
+    ran = ready.run("check")
+    assert (ran.status, ran.answer["mismatched_first"]) == (1, [str(ready.source / "file-7.bin")])
+    ready.run("backup")
+
+
+def test_files_that_change_meanwhile_are_counted_apart(ready: World) -> None:
+    ready.run("backup")
+    (ready.source / "file-3.bin").write_bytes(b"new")
+    (ready.source / "file-5.bin").unlink()
+    ran = ready.run("check")
+    ready.fill()
+    assert (ran.status, ran.answer["compared"], ran.answer["changed"], ran.answer["mismatched"]) == (0, 10, 2, 0)
+
+
+def test_the_lock_of_a_run_that_died_is_removed(ready: World, regions: Regions) -> None:
+    folder = next((regions.folder / "local-a" / ready.peer.vault["id"]).iterdir())
+    home = ready.home
+    machine = ready.run("status").answer["repositories"][0]["url"]
+    command = ["restic", "-r", f"rest:{machine}", "--password-file", str(home / "passphrase"), "--no-cache"]
+    command += ["--cacert", str(home / "ca.pem"), "--tls-client-cert", str(home / "client.pem"), "backup", "--stdin"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        while not list((folder / "locks").iterdir()):
+            assert process.poll() is None
+        process.kill()
+    assert ready.run("check").status == 0  # wants the repository for itself
+    assert list((folder / "locks").iterdir()) == []
+
+
+def test_renewal_changes_key_and_certificate_and_survives_a_lost_answer(
+    ready: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = json.loads((ready.home / "identity.json").read_text())
+    machine = next(iter(ready.peer.machines.values()))
+    count = len(machine.public_keys)
+    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    ready.peer.faults.lost_answers.add("renew")
+    assert ready.run("renew").status == 4
+    assert json.loads((ready.home / "identity.json").read_text()) == before
+    assert ready.run("renew").status == 0
+    after = json.loads((ready.home / "identity.json").read_text())
+    assert after["private_key"] != before["private_key"]
+    assert len(machine.public_keys) == count + 1
+    assert ready.run("snapshots").status == 0
+
+
+def test_unregistering_deletes_the_keys_and_keeps_the_passphrase(world: World) -> None:
+    world.register_only()
+    machine = next(iter(world.peer.machines.values()))
+    ran = world.run("unregister")
+    assert (ran.status, ran.answer["told"], machine.state) == (0, True, "Unregistered")
+    assert Path(ran.answer["passphrase_kept"]).read_text() == "correct horse battery staple\n"
+    assert not {"identity.json", "client.pem", "registration.json"} & {path.name for path in world.home.iterdir()}
+    assert world.run("unregister").answer["code"] == "not_registered"
+
+
+def test_a_machine_can_forget_a_portal_that_refuses_it(world: World) -> None:
+    world.register_only()
+    world.peer.faults.silent = True
+    assert world.run("unregister").status == 4
+    ran = world.run("unregister", "--forget")
+    assert (ran.status, ran.answer["told"]) == (0, False)
