@@ -1,11 +1,14 @@
 """The Celery application. No result backend: pages read rows."""
 
 import os
+from datetime import UTC, datetime
 
 from celery import Celery
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # so that beat sends at once when it starts
 
 app = Celery("strongroom")
 app.conf.update(
@@ -34,8 +37,8 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_hijack_root_logger=False,
     beat_schedule={
-        "sweep": {"task": "portal.sweep", "schedule": 30.0, "options": {"expires": 30}},
-        "canary": {"task": "portal.canary", "schedule": 10.0, "options": {"expires": 10}},
+        "sweep": {"task": "portal.sweep", "schedule": 30.0, "last_run_at": LONG_AGO, "options": {"expires": 30}},
+        "canary": {"task": "portal.canary", "schedule": 10.0, "last_run_at": LONG_AGO, "options": {"expires": 10}},
     },
     beat_scheduler="celery.beat:Scheduler",
     timezone="UTC",
