@@ -1,8 +1,77 @@
-"""What the base template needs on every page."""
+"""What the frame of every page needs. Nothing is read until a template asks for it, so fragments pay nothing."""
+
+from dataclasses import dataclass
+from functools import cached_property
 
 from django.http import HttpRequest
 
+from portal.accounts.models import Subscription, User
+from portal.accounts.queries import subscriptions_seen_by
+from portal.navigation import waiting_for
+from portal.notifications.queries import Area, area_of
+
+THEMES = frozenset({"light", "dark"})
+MENU = 30
+"""The most subscriptions that the menu offers; search finds the others."""
+
+
+@dataclass
+class Shell:
+    """The frame around the page of one request."""
+
+    request: HttpRequest
+
+    @property
+    def theme(self) -> str:
+        """`light` or `dark` when the person chose one, else empty: as the system has it."""
+        chosen = self.request.COOKIES.get("theme", "")
+        return chosen if chosen in THEMES else ""
+
+    @cached_property
+    def _offered(self) -> list[Subscription]:
+        return list(subscriptions_seen_by(self._person)[: MENU + 1])
+
+    @property
+    def _person(self) -> User:
+        user = self.request.user
+        if not isinstance(user, User):
+            raise TypeError("The frame is for people who are signed in.")
+        return user
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """Those that the menu offers."""
+        return self._offered[:MENU]
+
+    @property
+    def more_subscriptions(self) -> bool:
+        """Whether there are others than the menu offers."""
+        return len(self._offered) > MENU
+
+    @property
+    def subscription(self) -> Subscription | None:
+        """The one that the page is filtered by, where it is one of the menu."""
+        chosen = self.request.GET.get("subscription", "")
+        return next((one for one in self.subscriptions if str(one.pk) == chosen), None)
+
+    @property
+    def subscription_label(self) -> str:
+        """What the closed menu says."""
+        if self.subscription:
+            return self.subscription.name
+        return self.subscriptions[0].name if len(self.subscriptions) == 1 else "All subscriptions"
+
+    @property
+    def to_decide(self) -> str:
+        """How many requests wait for this person's decision; empty for none."""
+        return waiting_for("requests", self._person)
+
+    @property
+    def area(self) -> Area:
+        """The notification area as it stands now."""
+        return area_of(self._person)
+
 
 def shell(request: HttpRequest) -> dict[str, object]:
-    """Values for the frame of the page; no queries for people who are not signed in."""
-    return {}
+    """Values for the frame of the page; no queries until they are used."""
+    return {"shell": Shell(request)}

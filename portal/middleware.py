@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
 from portal.errors import DomainError
-from portal.pages import refused
+from portal.pages import refused, signed_out
 
 type_of_view = Callable[[HttpRequest], HttpResponse]
 
@@ -44,3 +46,18 @@ class domain_errors(MiddlewareMixin):
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Render it; other exceptions go their way."""
         return refused(request, exception) if isinstance(exception, DomainError) else None
+
+
+class SignInRequired(LoginRequiredMiddleware):
+    """Pages need somebody who is signed in unless the view says otherwise.
+
+    A fragment of an open page must not turn into the sign-in page: htmx gets 401 and a word with a link.
+    """
+
+    def handle_no_permission(  # type: ignore[override]  # Django's stubs know of the redirect only
+        self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
+    ) -> HttpResponseBase:
+        """To the sign-in page, and from there back."""
+        if request.headers.get("HX-Request"):
+            return signed_out(request)
+        return super().handle_no_permission(request, view_func)

@@ -57,7 +57,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.middleware.SignInRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -100,6 +100,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "vaults:list"
+CSRF_FAILURE_VIEW = "portal.pages.csrf_failure"
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -133,6 +134,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"httpx": {"level": "WARNING"}},  # else a line for each request to storage
 }
 
 # User names are unique whatever their case, by a constraint on lower(username), which this check does not know of.
@@ -140,3 +142,5 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 
 # Where a search looks, in the order of the results; see portal/search.py.
 SEARCH_PROVIDERS = ["vaults.search.find", "agents.search.find"]
+# What waits for a person behind an entry of the navigation; see portal/navigation.py.
+NAVIGATION_COUNTERS = {"requests": "vaults.queries.count_to_decide"}

@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 
 class UserManager(BaseUserManager["User"]):
@@ -27,6 +28,7 @@ class User(AbstractBaseUser):
     is_approver = models.BooleanField("approver", default=False)
     is_auditor = models.BooleanField("auditor", default=False)
     is_administrator = models.BooleanField("administrator", default=False)
+    session_round = models.PositiveIntegerField(default=0, editable=False)  # raising it ends the person's sessions
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -53,6 +55,11 @@ class User(AbstractBaseUser):
     def sees_all(self) -> bool:
         """Approvers and auditors see every subscription."""
         return self.is_approver or self.is_auditor
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must know to go on: it changes with the password and with `session_round`."""
+        known = f"{self.session_round}:{super().get_session_auth_hash()}"
+        return salted_hmac("portal.accounts.session", known, algorithm="sha256").hexdigest()
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Rights on the admin site: administrators have those that the site offers, nobody else any."""

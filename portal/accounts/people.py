@@ -112,7 +112,7 @@ def set_password(actor: Actor, user: User, password: str) -> None:
 
 
 def change_own_password(old: str, new: str, *, actor: Actor) -> None:
-    """Change the actor's own password; their other sessions end. Raises Invalid for a wrong `old` or a weak `new` one."""
+    """Change the actor's own password; their other sessions end. Raises Invalid for a wrong `old`, a weak `new` one."""
     user = actor.person
     if not user.check_password(old):
         raise Invalid({"old": ["This is not your password."]})

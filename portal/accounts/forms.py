@@ -1,0 +1,110 @@
+"""Forms of people: signing in, one's password, tokens."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import password_validation
+from django.core.exceptions import ValidationError
+
+from portal.accounts import signing_in
+from portal.accounts.models import ApiToken, User
+from portal.errors import DomainError
+from portal.http import SiteRequest, client_address
+
+
+class SignInForm(forms.Form):
+    """User name and password. Valid only when they belong together and the throttle lets the try pass."""
+
+    username = forms.CharField(
+        label="User name",
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label="Password",
+        max_length=4096,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, request: SiteRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        self.refusal: DomainError | None = None
+        self.person: User | None = None
+
+    def clean(self) -> dict[str, Any]:
+        """Check the two together."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if {"username", "password"} <= values.keys():
+            try:
+                self.person = signing_in.check(
+                    values["username"], values["password"], address=client_address(self.request)
+                )
+            except DomainError as error:
+                self.refusal = error
+                raise ValidationError(error.detail, code=error.code) from error
+        return values
+
+    def get_user(self) -> User:
+        """The person who signs in, as Django's view asks for it."""
+        assert self.person is not None  # noqa: S101 - the view asks only valid forms
+        return self.person
+
+
+class PasswordForm(forms.Form):
+    """The password one has and, twice, the one to have."""
+
+    old = forms.CharField(
+        label="Password now",
+        max_length=4096,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    new = forms.CharField(
+        label="New password",
+        max_length=4096,
+        strip=False,
+        help_text="At least 12 characters, not a common one, not like your name.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label="New password again",
+        max_length=4096,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_new(self) -> str:
+        """Refuse weak ones, with the reason."""
+        new: str = self.cleaned_data["new"]
+        password_validation.validate_password(new, self.user)
+        return new
+
+    def clean(self) -> dict[str, Any]:
+        """The two new ones must be equal."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if "new" in values and values.get("again") not in {None, values["new"]}:
+            self.add_error("again", "This is not what you typed above.")
+        return values
+
+
+class TokenForm(forms.Form):
+    """A token to be made."""
+
+    name = forms.CharField(
+        label="Name", max_length=80, help_text="What will use it, for example: nightly report.", strip=True
+    )
+    scope = forms.ChoiceField(
+        label="May", choices=ApiToken.Scope.choices, initial=ApiToken.Scope.READ, widget=forms.RadioSelect
+    )
+    days = forms.TypedChoiceField(
+        label="Ends after",
+        coerce=int,
+        choices=[(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "A year")],
+        initial=30,
+    )

@@ -1,0 +1,115 @@
+"""Signing in and out, one's own account, theme and tokens."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth import logout, update_session_auth_hash
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+
+from portal.accounts import people, signing_in, tokens
+from portal.accounts.forms import PasswordForm, SignInForm, TokenForm
+from portal.context import THEMES
+from portal.errors import Invalid, Throttled
+from portal.http import PersonRequest, SiteRequest, actor_of
+
+
+class SignIn(LoginView):
+    """Django's sign-in with our form: it keeps `next` to this site, renews the session key and checks CSRF."""
+
+    form_class = SignInForm  # type: ignore[assignment]
+    template_name = "accounts/login.html"
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
+        """Begin the session and audit it."""
+        response = super().form_valid(form)  # type: ignore[arg-type]
+        signing_in.signed_in(actor=actor_of(self.request))
+        return response
+
+    def form_invalid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
+        """The form again, with 429 and the seconds to wait for one try too many."""
+        response = super().form_invalid(form)  # type: ignore[arg-type]
+        if isinstance(form.refusal, Throttled):
+            response.status_code = form.refusal.status
+            response["Retry-After"] = str(form.refusal.retry_after)
+        return response
+
+
+@login_not_required
+@require_POST
+def sign_out(request: SiteRequest) -> HttpResponse:
+    """End the session; harmless when there is none any more."""
+    if request.user.is_authenticated:
+        signing_in.signed_out(actor=actor_of(request))
+    logout(request)
+    return redirect("login")
+
+
+@require_GET
+def profile(request: PersonRequest) -> HttpResponse:
+    """Who one is, what one may do, and where to change the password."""
+    memberships = request.user.memberships.select_related("subscription").order_by("subscription__name")
+    return render(request, "accounts/profile.html", {"memberships": memberships, "form": PasswordForm(request.user)})
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_POST
+def password(request: PersonRequest) -> HttpResponse:
+    """Change one's own password; all other sessions end."""
+    form = PasswordForm(request.user, request.POST)
+    if form.is_valid():
+        try:
+            people.change_own_password(form.cleaned_data["old"], form.cleaned_data["new"], actor=actor_of(request))
+        except Invalid as error:
+            form.add_error("old", error.errors["old"][0])
+        else:
+            update_session_auth_hash(request, request.user)
+            messages.success(request, "Your password is changed. Sessions on other devices have ended.")
+            return redirect("accounts:profile")
+    memberships = request.user.memberships.select_related("subscription").order_by("subscription__name")
+    return render(request, "accounts/profile.html", {"memberships": memberships, "form": form}, status=422)
+
+
+@login_not_required
+@require_POST
+def theme(request: SiteRequest) -> HttpResponse:
+    """Light, dark or as the system has it; kept in a cookie, so that a page is right from its first byte."""
+    chosen, back = request.POST.get("theme", ""), request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    response = redirect(back if safe else "home")
+    if chosen in THEMES:
+        response.set_cookie("theme", chosen, max_age=365 * 86400, samesite="Lax", secure=request.is_secure())
+    else:
+        response.delete_cookie("theme", samesite="Lax")
+    return response
+
+
+@never_cache
+def own_tokens(request: PersonRequest) -> HttpResponse:
+    """One's tokens, and a form for a new one, whose secret the answer shows once."""
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    secret, status = "", 200
+    if request.method == "POST":
+        if form.is_valid():
+            _, secret = tokens.make(actor=actor_of(request), **form.cleaned_data)
+            form = TokenForm()
+        else:
+            status = 422
+    context = {"form": form, "secret": secret, "tokens": tokens.tokens_of(request.user)[:200]}
+    return render(request, "accounts/tokens.html", context, status=status)
+
+
+@require_POST
+def revoke_token(request: PersonRequest, token_id: UUID) -> HttpResponse:
+    """End one of one's tokens at once."""
+    tokens.revoke(token_id, actor=actor_of(request))
+    messages.success(request, "The token is revoked. Nothing can use it any more.")
+    return redirect("accounts:tokens")

@@ -1,0 +1,70 @@
+// The frame: theme, the search shortcut, copying, dialogs, menus. Each works by attributes, also in parts that are swapped in.
+
+const announcer = document.getElementById("announcer");
+
+/** Tell screen readers; the same words twice in a row are told twice. */
+export function announce(words) {
+  announcer.textContent = "";
+  setTimeout(() => { announcer.textContent = words; }, 50);
+}
+
+const typing = (element) => element.isContentEditable || /^(input|select|textarea)$/i.test(element.tagName);
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  const target = [...document.querySelectorAll("[data-shortcut]")].find((one) => one.dataset.shortcut === event.key.toLowerCase());
+  if (!target || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  target.focus();
+});
+
+document.addEventListener("click", async (event) => {
+  const copier = event.target.closest("[data-copy]");
+  if (copier) await copy(copier);
+  const mover = event.target.closest("[data-move-to]");
+  if (mover) document.getElementById(mover.dataset.moveTo).focus();
+  const opener = event.target.closest("button[commandfor]");
+  if (opener && !("command" in opener)) document.getElementById(opener.getAttribute("commandfor")).showModal();
+});
+
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    announce("Copied.");
+    mark(button);
+  } catch {
+    announce("Your browser does not let this page copy. Select the text instead.");
+  }
+}
+
+function mark(button) {
+  const use = button.querySelector("use");
+  const [part, old, done] = use
+    ? [(value) => use.setAttribute("href", value), use.getAttribute("href"), use.getAttribute("href").replace("#copy", "#check")]
+    : [(value) => { button.textContent = value; }, "Copy", "Copied"];
+  part(done);
+  setTimeout(() => part(old), 1500);
+}
+
+// A destructive button wakes when the name has been typed; the server compares it again.
+function arm(root) {
+  for (const field of root.querySelectorAll("[data-must-equal]")) {
+    const button = field.form.querySelector(".sure");
+    const look = () => { button.disabled = field.value !== field.dataset.mustEqual; };
+    field.addEventListener("input", look);
+    look();
+  }
+}
+arm(document);
+document.addEventListener("htmx:load", (event) => arm(event.target));
+
+document.querySelector("[data-theme-form]")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const data = new FormData(form, event.submitter);
+  const theme = data.get("theme");
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  for (const button of form.querySelectorAll("button")) button.ariaPressed = String(button === event.submitter);
+  fetch(form.action, { method: "POST", body: data, redirect: "manual" });
+});

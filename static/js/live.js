@@ -1,0 +1,63 @@
+// Live parts: what htmx needs from us for polling that costs nothing, survives an unreachable portal, and is heard.
+
+import { announce } from "./frame.js";
+
+const tags = new Map(); // the ETag of what each part shows: target id and path -> tag
+const offline = document.getElementById("offline");
+const key = (detail) => `${detail.target?.id} ${detail.pathInfo?.requestPath ?? detail.path}`;
+const polls = (element) => /\bevery\b/.test(element.getAttribute("hx-trigger") ?? "");
+const on = (name, act) => document.body.addEventListener(name, (event) => act(event.detail, event));
+
+on("htmx:configRequest", (detail) => {
+  const tag = detail.verb === "get" && (tags.get(key(detail)) ?? detail.elt.dataset.etag);
+  if (tag) detail.headers["If-None-Match"] = tag;
+});
+
+// Hidden pages don't poll; neither does a part that was refused.
+on("htmx:beforeRequest", (detail, event) => {
+  if (polls(detail.elt) && !detail.requestConfig.triggeringEvent && (document.hidden || "refused" in detail.elt.dataset)) event.preventDefault();
+});
+
+on("htmx:afterRequest", (detail) => {
+  const { xhr, requestConfig, elt } = detail;
+  if (requestConfig.verb !== "get") tags.clear();
+  else if (xhr.getResponseHeader("ETag")) tags.set(key(detail), xhr.getResponseHeader("ETag"));
+  const away = xhr.status === 0 || xhr.status === 502 || xhr.status === 504;
+  if (away !== !offline.hidden) toldAway(away);
+  if ([401, 403, 404].includes(xhr.status)) elt.dataset.refused = "";
+});
+
+let retry;
+function toldAway(away) {
+  offline.hidden = !away;
+  clearInterval(retry);
+  if (away) retry = setInterval(refresh, 3000);
+  else announce("The portal is back.");
+}
+
+document.addEventListener("visibilitychange", refresh);
+window.addEventListener("online", refresh);
+
+function refresh() {
+  if (document.hidden) return;
+  for (const part of document.querySelectorAll("[hx-trigger*='every']")) window.htmx.trigger(part, "refresh");
+}
+
+// `data-announce` on a part that is swapped in is read out once for each new text.
+const said = new Set();
+const news = (root) => [...root.querySelectorAll("[data-announce]")].map((one) => one.dataset.announce);
+for (const words of news(document)) said.add(words);
+on("htmx:afterSettle", () => {
+  const fresh = news(document).filter((words) => words && !said.has(words));
+  fresh.forEach((words) => said.add(words));
+  if (fresh.length) announce(fresh.join(" "));
+});
+
+// `data-since` counts on, so that a part need not be fetched for its clock alone.
+setInterval(() => {
+  for (const clock of document.querySelectorAll("[data-since]")) {
+    const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(clock.dataset.since)) / 1000));
+    clock.textContent = seconds < 60 ? `${seconds} s` : seconds < 3600 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+      : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  }
+}, 1000);
