@@ -44,6 +44,11 @@ def run(operation_id: UUID) -> None:
         return  # another worker or a person has taken it over, and will end it
 
 
+def step_labels(operation: Operation) -> list[str]:
+    """What the operation does, step by step, as people read it."""
+    return [step.label for step in _plan(operation).steps]
+
+
 def _attempt(operation: Operation, plan: Plan) -> None:
     if operation.attempts > operations.MAX_ATTEMPTS:  # the last one neither ended it nor gave it back
         plan.fail(operation, f"{STOPPED.format(attempts=operations.MAX_ATTEMPTS)} {plan.remedy}")

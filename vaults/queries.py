@@ -138,5 +138,12 @@ def approval_of(vault: Vault) -> Decision | None:
 
 
 def activity_of(vault: Vault) -> QuerySet[AuditEvent]:
-    """The audit entries of a vault, for the people who see it."""
+    """The audit entries of a vault, for the people who see it; unordered."""
     return AuditEvent.objects.filter(vault_id=vault.pk)
+
+
+def asking_for(vault: Vault) -> QuerySet[AuditEvent]:
+    """The audit entries of the request that the vault came of, the latest first: what happened before it was there."""
+    asked = VaultRequest.objects.filter(vault=vault).values_list("pk", flat=True)
+    keys = [str(key) for key in asked]
+    return AuditEvent.objects.filter(target_type="vaultrequest", target_id__in=keys, vault_id=None).order_by("-id")

@@ -1,5 +1,6 @@
 """The pages of one vault: Dashboard, Configure, Activity."""
 
+from itertools import chain, repeat
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -14,8 +15,9 @@ from portal.paging import page_of
 from vaults import lifecycle, redundancy
 from vaults.forms import RedundancyForm
 from vaults.listing import is_late
-from vaults.models import Vault
-from vaults.queries import activity_of, approval_of, operations_of, vault_seen_by, vault_worked_on_by
+from vaults.models import Operation, Vault
+from vaults.provisioning import step_labels
+from vaults.queries import activity_of, approval_of, asking_for, operations_of, vault_seen_by, vault_worked_on_by
 from vaults.regions import pair_of
 from vaults.rules import is_member
 
@@ -32,13 +34,23 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     context = {
         "vault": vault,
         "tab": "dashboard",
-        "operations": operations,
+        "operations": [(one, _steps(one, vault)) for one in operations],
         "approval": approval_of(vault),
         "late": is_late(vault),
         "member": is_member(actor, vault.subscription_id),
         "seconds": 1 if busy else 30,
     }
     return live(request, "vaults/dashboard.html", "vault-dashboard", context)
+
+
+def _steps(operation: Operation, vault: Vault) -> list[tuple[str, str]]:
+    """The steps of work that is not done, each with `done`, `now`, `wrong` or nothing."""
+    if operation.state in Operation.STATES.final:
+        return []
+    operation.vault = vault
+    here = "now" if operation.state in Operation.STATES.busy else "wrong"
+    marks = chain(["done"] * operation.steps_done, [here], repeat(""))
+    return list(zip(step_labels(operation), marks, strict=False))
 
 
 @require_POST
@@ -89,4 +101,6 @@ def activity(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """What happened to the vault, from the audit log."""
     vault = vault_seen_by(actor_of(request), vault_id)
     page = page_of(activity_of(vault), "-id", after=request.GET.get("after", ""))
-    return render(request, "vaults/activity.html", {"vault": vault, "tab": "activity", "page": page})
+    before = [] if page.next else list(asking_for(vault))
+    context = {"vault": vault, "tab": "activity", "page": page, "events": page.items + before}
+    return render(request, "vaults/activity.html", context)
