@@ -1,0 +1,45 @@
+"""Rows that the tests of the pages begin with."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from agents.models import Machine, MachineCertificate, Run
+from portal.accounts.models import User
+from tests.conftest import as_actor
+from vaults import credentials
+from vaults.models import Credential, Vault
+
+
+def credential_of(vault: Vault, user: User, **columns: Any) -> Credential:
+    """A real credential of the vault, with `columns` changed afterwards, as time and registrations would."""
+    credential = credentials.issue(vault.pk, actor=as_actor(user), machines=columns.pop("machines", 1)).credential
+    Credential.objects.filter(pk=credential.pk).update(**columns)
+    credential.refresh_from_db()
+    return credential
+
+
+def machine_in(vault: Vault, credential: Credential, name: str = "hr-db-02", **columns: Any) -> Machine:
+    """A machine that registered just now; the vault counts it, as registration does."""
+    Vault.objects.filter(pk=vault.pk).update(machines=F("machines") + 1)
+    values = {"name": name, "name_key": name.lower(), "registered_at": timezone.now(), **columns}
+    return Machine.objects.create(vault=vault, credential=credential, **values)
+
+
+def certificate_of(machine: Machine, ends: datetime | None = None, **columns: Any) -> MachineCertificate:
+    """A certificate of the machine, good for five more days of seven unless told otherwise."""
+    ends = ends or timezone.now() + timedelta(days=5)
+    names = {name: uuid.uuid4().hex for name in ("serial", "fingerprint", "key_digest")}
+    return MachineCertificate.objects.create(
+        machine=machine, **names, certificate="", not_before=ends - timedelta(days=7), not_after=ends, **columns
+    )
+
+
+def run_of(machine: Machine, kind: Run.Kind = Run.Kind.BACKUP, ago: timedelta = timedelta(), **columns: Any) -> Run:
+    """A run that the machine reported; succeeded unless told otherwise."""
+    at = timezone.now() - ago
+    values = {"outcome": Run.Outcome.SUCCEEDED, "started_at": at - timedelta(seconds=9), "finished_at": at, **columns}
+    return Run.objects.create(id=uuid.uuid4(), machine=machine, kind=kind, **values)

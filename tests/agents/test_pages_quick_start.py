@@ -1,0 +1,407 @@
+"""The Quick Start page: who sees and does what, and that it tells the truth in every state."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from html.parser import HTMLParser
+from urllib.parse import unquote
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from agents.models import AgentPackage, RefusedRegistration, Run
+from agents.quick_start import STEPS, progress_of
+from agents.states import MachineState
+from portal.accounts.models import User
+from portal.audit.models import AuditEvent
+from tests.agents.pages import credential_of, machine_in, run_of
+from vaults.models import Credential, PairedCopy, Region, Vault
+from vaults.states import VaultState
+
+pytestmark = pytest.mark.django_db
+POLL = {"HX-Request": "true", "HX-Target": "quick-start"}
+PRESSES = ("credentials/", "credentials/end/", "quick-start/confirm/")
+
+
+def url(vault: Vault, page: str = "quick-start/") -> str:
+    return f"/vaults/{vault.pk}/{page}"
+
+
+@pytest.fixture
+def page(client: Client, staff: User) -> Callable[..., str]:
+    """Fetches Quick Start as staff, and gives its text in one line."""
+    client.force_login(staff)
+
+    def fetch(vault: Vault) -> str:
+        return text(client.get(url(vault)).content)
+
+    return fetch
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.words += data.split()
+
+
+def text(page: bytes) -> str:
+    parser = _Text()
+    parser.feed(page.decode())
+    return " ".join(parser.words)
+
+
+def done(vault: Vault) -> list[str]:
+    return [key for key, step in progress_of(vault).steps.items() if step.done]
+
+
+def current(vault: Vault) -> list[str]:
+    return [key for key, step in progress_of(vault).steps.items() if step.current]
+
+
+class TestAccess:
+    def test_a_stranger_is_asked_to_sign_in(self, client: Client, vault: Vault) -> None:
+        response = client.get(url(vault))
+        assert (response.status_code, response.headers["Location"].split("?")[0]) == (302, "/accounts/login/")
+
+    def test_an_outsider_learns_nothing(self, client: Client, vault: Vault, outsider: User) -> None:
+        client.force_login(outsider)
+        for response in (client.get(url(vault)), client.get(url(vault), headers=POLL)):
+            assert response.status_code == 404
+            assert vault.name not in response.content.decode()
+
+    def test_there_is_no_such_vault(self, client: Client, staff: User) -> None:
+        client.force_login(staff)
+        assert client.get(f"/vaults/{uuid4()}/quick-start/").status_code == 404
+
+    @pytest.mark.parametrize("press", PRESSES)
+    def test_an_outsider_can_press_nothing(self, client: Client, vault: Vault, outsider: User, press: str) -> None:
+        client.force_login(outsider)
+        assert client.post(url(vault, press)).status_code == 404
+        _nothing_happened(vault)
+
+    @pytest.mark.parametrize("press", PRESSES)
+    @pytest.mark.parametrize("onlooker", ["approver", "auditor"])
+    def test_onlookers_look_but_press_nothing(
+        self, client: Client, vault: Vault, request: pytest.FixtureRequest, onlooker: str, press: str
+    ) -> None:
+        client.force_login(request.getfixturevalue(onlooker))
+        shown = client.get(url(vault))
+        assert shown.status_code == 200
+        steps = shown.content.decode().split('class="steps"')[1].split("</ol>")[0]
+        assert "<form" not in steps
+        assert "For how many machines" not in steps
+        assert client.post(url(vault, press)).status_code == 403
+        _nothing_happened(vault)
+
+    @pytest.mark.parametrize("press", PRESSES)
+    def test_nothing_is_done_by_get_or_without_the_csrf_token(self, vault: Vault, staff: User, press: str) -> None:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(staff)
+        assert client.get(url(vault, press)).status_code == 405
+        assert client.post(url(vault, press), {"machines": "1"}).status_code == 403
+        _nothing_happened(vault)
+
+
+def _nothing_happened(vault: Vault) -> None:
+    assert not Credential.objects.exists()
+    vault.refresh_from_db()
+    assert vault.redundancy_confirmed_at is None
+
+
+class TestDownload:
+    @pytest.fixture(autouse=True)
+    def _signed_in(self, client: Client, staff: User) -> None:
+        client.force_login(staff)
+
+    @pytest.mark.parametrize("machines", ["", "0", "501", "-1", "many", "1.5"])
+    def test_a_wrong_number_is_said_beside_the_field_and_issues_nothing(
+        self, client: Client, vault: Vault, machines: str
+    ) -> None:
+        response = client.post(url(vault, "credentials/"), {"machines": machines})
+        assert response.status_code == 422
+        assert 'aria-invalid="true"' in response.content.decode()
+        assert f'value="{machines}"' in response.content.decode() or not machines
+        assert not Credential.objects.exists()
+
+    @pytest.mark.parametrize("state", [state for state in VaultState if state != VaultState.ACTIVE])
+    def test_a_vault_that_is_not_active_hands_out_nothing(
+        self, client: Client, make_vault: Callable[..., Vault], state: VaultState
+    ) -> None:
+        vault = make_vault(state=state)
+        shown = client.get(url(vault))
+        assert shown.status_code == 200
+        assert "For how many machines" not in shown.content.decode()
+        assert client.post(url(vault, "credentials/"), {"machines": "1"}).status_code == 409
+        assert not Credential.objects.exists()
+
+    def test_the_file_is_handed_out_once_and_kept_nowhere(self, client: Client, vault: Vault) -> None:
+        response = client.post(url(vault, "credentials/"), {"machines": "3"})
+        document = json.loads(response.content)
+        name = f"Payroll_{timezone.now():%a %b %d %Y}.VaultCredentials"
+        assert response.status_code == 200
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+        assert document["private_key"].startswith("-----BEGIN PRIVATE KEY-----")
+        assert document["vault"]["id"] == str(vault.pk)
+        credential = Credential.objects.get()
+        assert (credential.machines_limit, credential.key_origin) == (3, "server")
+        assert "PRIVATE KEY" not in json.dumps(list(AuditEvent.objects.values_list("detail", flat=True)))
+
+    def test_any_name_is_safe_in_the_header(self, client: Client, make_vault: Callable[..., Vault]) -> None:
+        vault = make_vault(name='Löhne"; x=y')
+        header = client.post(url(vault, "credentials/"), {"machines": "1"}).headers["Content-Disposition"]
+        kind, _, value = header.partition("; filename*=utf-8''")
+        assert kind == "attachment"
+        assert unquote(value).startswith('Löhne"; x=y_')
+        assert '"' not in header
+
+    def test_the_last_one_downloaded_is_the_valid_one(self, client: Client, vault: Vault) -> None:
+        for _ in range(2):
+            client.post(url(vault, "credentials/"), {"machines": "1"})
+        assert [one.end for one in Credential.objects.order_by("issued_at")] == ["replaced", ""]
+
+    def test_end_now_ends_it(self, client: Client, vault: Vault, staff: User, page: Callable[..., str]) -> None:
+        credential_of(vault, staff)
+        assert "End now" in page(vault)
+        response = client.post(url(vault, "credentials/end/"))
+        assert (response.status_code, response.headers["Location"]) == (302, url(vault))
+        assert "it registers nobody any more" in page(vault)
+        assert "End now" not in page(vault)
+
+    def test_there_is_nothing_to_end_twice(self, client: Client, vault: Vault) -> None:
+        assert client.post(url(vault, "credentials/end/")).status_code == 409
+
+
+class TestStanding:
+    """What the page says of the newest credential."""
+
+    def test_none_yet(self, vault: Vault, page: Callable[..., str]) -> None:
+        assert "Download vault credentials To do now: None yet." in page(vault).replace("Later:", "To do now:")
+        assert "No machine can register now" in page(vault)
+
+    def test_valid(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
+        credential = credential_of(vault, staff, machines=3)
+        shown = page(vault)
+        assert f"Valid valid until {credential.expires_at:%a %-d %b %Y, %H:%M:%S} UTC ( 47 h 59 min left)" in shown
+        assert "Issued by staff just now" in shown
+        assert "its key was made by the portal, in memory" in shown
+        assert "For 3 more machines of 3. No machine has used it." in shown
+        assert f"Payroll_{credential.issued_at:%a %b %d %Y}.VaultCredentials" in shown
+
+    def test_valid_and_used(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
+        credential = credential_of(vault, staff, machines=3, machines_used=2)
+        machine_in(vault, credential, "first")
+        machine_in(vault, credential, "second")
+        assert "For 1 more machine of 3. Used by second , first ." in page(vault)
+
+    def test_used_by_more_than_are_shown(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
+        credential = credential_of(vault, staff, machines=500, machines_used=101)
+        machine_in(vault, credential, "newest")
+        assert "Used by newest and 100 more." in page(vault)
+
+    def test_used_up(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
+        credential = credential_of(vault, staff, machines_used=1)
+        machine_in(vault, credential)
+        assert "Used up All 1 place taken." in page(vault)
+        assert "End now" not in page(vault)
+
+    def test_expired(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
+        credential = credential_of(vault, staff, expires_at=timezone.now() - timedelta(seconds=1))
+        assert f"Expired It was valid until {credential.expires_at:%a %-d %b %Y, %H:%M:%S} UTC" in page(vault)
+        assert "Listening" not in page(vault)
+        assert "credentials" in current(vault) or "redundancy" in current(vault)
+
+    def test_machines_of_other_vaults_are_not_told(
+        self, make_vault: Callable[..., Vault], vault: Vault, staff: User, page: Callable[..., str]
+    ) -> None:
+        credential_of(vault, staff)
+        other = make_vault(name="Other")
+        machine = machine_in(other, credential_of(other, staff), "not-ours")
+        run_of(machine, outcome=Run.Outcome.FAILED, message="not-ours either")
+        RefusedRegistration.objects.create(vault=other, name="not-ours", code="x", message="x", at=timezone.now())
+        assert "not-ours" not in page(vault)
+
+
+class TestSteps:
+    def test_their_names_and_order_are_the_contract(self, client: Client, vault: Vault, staff: User) -> None:
+        client.force_login(staff)
+        body = client.get(url(vault)).content.decode()
+        names = [part.split("</h2>")[0] for part in body.split('class="steps"')[1].split("<h2>")[1:]]
+        assert names[:6] == [
+            "Configure storage redundancy",
+            "Download vault credentials",
+            "Get the agent",
+            "Register your machine",
+            "First backup",
+            "Restore check",
+        ]
+        assert [name for _, name in STEPS] == names[:6]
+
+    def test_from_nothing_to_ready(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
+        assert (done(vault), current(vault)) == ([], ["redundancy"])
+        vault.redundancy_confirmed_at = timezone.now()
+        assert (done(vault), current(vault)) == (["redundancy"], ["credentials"])
+        credential = credential_of(vault, staff)
+        assert (done(vault), current(vault)) == (["redundancy", "credentials"], ["agent", "register"])
+        machine = machine_in(vault, credential)
+        assert current(vault) == ["backup"]
+        now = vault.last_backup_at = machine.last_backup_at = timezone.now()
+        assert current(vault) == ["restore"]
+        assert not progress_of(vault).ready
+        vault.last_restore_check_at = now
+        assert (done(vault), current(vault)) == ([key for key, _ in STEPS], [])
+        vault.save()
+        assert f"Ready: backed up and restored on {now:%a %-d %b %Y, %H:%M:%S} UTC" in page(vault)
+
+    def test_not_ready_without_a_restore(self, vault: Vault, page: Callable[..., str]) -> None:
+        Vault.objects.filter(pk=vault.pk).update(last_backup_at=timezone.now())
+        assert "Ready: backed up" not in page(vault)
+
+    def test_a_lock_is_a_decision(self, vault: Vault, page: Callable[..., str]) -> None:
+        lock = {"redundancy_locked_at": timezone.now(), "redundancy_locked_by": "hr-db-01"}
+        Vault.objects.filter(pk=vault.pk).update(**lock)
+        shown = page(vault)
+        assert "Geo-redundant. Locked since hr-db-01 registered just now" in shown
+        assert "Confirm " not in shown.split("Download vault credentials")[0].split("Configure storage redundancy")[1]
+
+    def test_confirming(self, client: Client, vault: Vault, staff: User) -> None:
+        client.force_login(staff)
+        response = client.post(url(vault, "quick-start/confirm/"))
+        assert (response.status_code, response.headers["Location"]) == (302, url(vault))
+        assert done(Vault.objects.get()) == ["redundancy"]
+
+    def test_what_was_compared_is_told_with_what_had_changed(
+        self, vault: Vault, staff: User, page: Callable[..., str]
+    ) -> None:
+        now = timezone.now()
+        machine = machine_in(vault, credential_of(vault, staff), last_backup_at=now, last_restore_check_at=now)
+        figures = {"compared": 1180, "compared_bytes": 2 << 30, "total": 21840, "changed": 3, "mismatched": 0}
+        run_of(machine, Run.Kind.BACKUP, figures={"files": 21840, "bytes": 5 << 30})
+        run_of(machine, Run.Kind.RESTORE_CHECK, figures=figures)
+        Vault.objects.filter(pk=vault.pk).update(last_backup_at=now, last_restore_check_at=now)
+        shown = page(vault)
+        assert "hr-db-02 just now : 21840 files, 5.00 GiB." in shown
+        assert "1180 of 21840 files restored and compared byte for byte (2.00 GiB). 3 changed since" in shown
+
+    def test_a_failure_is_told_until_the_next_success(
+        self, vault: Vault, staff: User, page: Callable[..., str]
+    ) -> None:
+        machine = machine_in(vault, credential_of(vault, staff))
+        run_of(machine, outcome=Run.Outcome.FAILED, message="No space left.", ago=timedelta(minutes=9))
+        assert "hr-db-02: backup failed 9 minutes ago . No space left." in page(vault)
+        run_of(machine)
+        assert "No space left." not in page(vault)
+
+    def test_refusals_are_told_while_they_are_news(self, vault: Vault, page: Callable[..., str]) -> None:
+        for minutes, name in ((1, "hr-db-02"), (60 * 49, "long-ago")):
+            RefusedRegistration.objects.create(
+                vault=vault,
+                name=name,
+                address="192.0.2.9",
+                code="clock_skew",
+                message="The clock is 2 h 3 min behind. Set it.",
+                at=timezone.now() - timedelta(minutes=minutes),
+            )
+        shown = page(vault)
+        assert (
+            "hr-db-02 was refused 1 minute ago (from 192.0.2.9): The clock is 2 h 3 min behind. Set it. clock_skew"
+            in shown
+        )
+        assert "long-ago" not in shown
+
+    def test_the_command_line_names_the_real_files(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
+        assert "sudo strongroom-agent setup --unattended" in page(vault)
+        AgentPackage.objects.create(
+            platform="linux",
+            architecture="x86_64",
+            version="1.0.0",
+            file_name="strongroom-agent-1.0.0-linux-x86_64-0123abcd.pex",
+            size=1 << 20,
+            sha256="0" * 64,
+            published_at=timezone.now(),
+        )
+        credential = credential_of(vault, staff)
+        shown = page(vault)
+        assert "mv strongroom-agent-1.0.0-linux-x86_64-0123abcd.pex strongroom-agent" in shown
+        assert (
+            "sudo ./strongroom-agent setup --unattended \\ "
+            f"--credentials 'Payroll_{credential.issued_at:%a %b %d %Y}.VaultCredentials' \\ --install-dir"
+        ) in shown
+
+
+class TestLive:
+    @pytest.fixture(autouse=True)
+    def _signed_in(self, client: Client, staff: User) -> None:
+        client.force_login(staff)
+
+    def test_the_part_has_every_piece_but_the_form(self, client: Client, vault: Vault) -> None:
+        part = client.get(url(vault), headers=POLL).content.decode()
+        whole = client.get(url(vault)).content.decode()
+        assert "For how many machines" in whole
+        assert "For how many machines" not in part
+        assert "<html" not in part
+        pieces = [piece.split('"')[0] for piece in part.split('id="') if "hx-swap-oob" in piece.split(">")[0]]
+        assert len(pieces) == len(set(pieces)) == 15
+        assert [piece for piece in pieces if f'id="{piece}"' not in whole] == []
+        assert "hx-swap-oob" not in whole
+
+    def test_it_is_sent_when_something_changed_only(self, client: Client, vault: Vault, staff: User) -> None:
+        first = client.get(url(vault), headers=POLL)
+        again = {**POLL, "If-None-Match": first.headers["ETag"]}
+        unchanged = client.get(url(vault), headers=again)
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        machine_in(vault, credential_of(vault, staff))
+        changed = client.get(url(vault), headers=again)
+        assert changed.status_code == 200
+        assert "hr-db-02" in changed.content.decode()
+
+    def test_a_vault_of_another_state_is_another_page(self, client: Client, vault: Vault) -> None:
+        response = client.get(f"{url(vault)}?seen=Creating", headers=POLL)
+        assert response.headers["HX-Refresh"] == "true"
+
+    def test_a_removed_vault_is_not_asked_about_again(self, client: Client, make_vault: Callable[..., Vault]) -> None:
+        vault = make_vault(state=VaultState.REMOVED)
+        response = client.get(url(vault), headers=POLL)
+        assert response.status_code == 286
+        assert "hx-trigger" not in response.content.decode()
+
+    def test_it_asks_often_while_something_is_expected(self, vault: Vault, staff: User) -> None:
+        assert progress_of(vault).pause == 5
+        credential = credential_of(vault, staff)
+        assert progress_of(vault).pause == 2
+        machine = machine_in(vault, credential)
+        assert progress_of(vault).pause == 1
+        machine.state = MachineState.READY
+        machine.save()
+        assert progress_of(vault).pause == 2
+
+
+def test_the_number_of_queries_does_not_grow(
+    client: Client,
+    staff: User,
+    make_vault: Callable[..., Vault],
+    regions: tuple[Region, Region],
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    """With a handful of machines or fifty, the whole page or the part."""
+    now = timezone.now()
+    vault = make_vault(last_backup_at=now, last_restore_check_at=now, machines=50)
+    PairedCopy.objects.create(vault=vault, region=regions[1])
+    credential = credential_of(vault, staff, machines=500, machines_used=50)
+    for number in range(50):
+        machine = machine_in(vault, credential, f"m{number}", last_backup_at=now, last_restore_check_at=now)
+        run_of(machine)
+        run_of(machine, Run.Kind.RESTORE_CHECK, outcome=Run.Outcome.FAILED)
+        RefusedRegistration.objects.create(vault=vault, name=f"r{number}", code="x", message="x", at=now)
+    client.force_login(staff)
+    with django_assert_max_num_queries(20):
+        client.get(url(vault))
+    with django_assert_max_num_queries(14):
+        client.get(url(vault), headers=POLL)
