@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
+from tests.portal_process import portal as portal  # a fixture, for all system tests
 from vaults.models import Redundancy, Region, Vault
 from vaults.states import VaultState
 

@@ -7,8 +7,7 @@ from deploy.runner import ports
 from deploy.runner.refused import Refused
 from deploy.runner.templates import fill
 from portal import env, settings
-
-LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+from portal.checks import LOCAL
 
 
 def caddyfile(slugs: Sequence[str]) -> str:

@@ -1,0 +1,209 @@
+"""The whole portal, started by what `make run` starts it with, on free ports and in a data folder of its own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.waiting import wait_for
+
+ROOT = Path(__file__).resolve().parent.parent
+READY = 120  # seconds; a start on a busy machine, the agent's package included
+STOP = 40
+
+
+@dataclass
+class Portal:
+    """A portal that was started; parts are known by the names of supervisord's programs."""
+
+    data: Path
+    port: int
+    edge_port: int
+    process: "subprocess.Popen[str]"
+    environment: Mapping[str, str]
+
+    @property
+    def portal_url(self) -> str:
+        """Where people go."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def edge_url(self) -> str:
+        """Where machines go."""
+        return f"https://localhost:{self.edge_port}"
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """The passwords of the four sign-ins."""
+        accounts: dict[str, str] = json.loads((self.data / "demo-accounts.json").read_text())
+        return accounts
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """What machines trust at the edge."""
+        return ssl.create_default_context(cafile=str(self.data / "pki" / "root.pem"))
+
+    def health(self) -> dict[str, Any] | None:
+        """What `/health/ready` says, None when nobody answers."""
+        try:
+            answer: dict[str, Any] = httpx.get(f"{self.portal_url}/health/ready", timeout=10).json()
+        except (httpx.TransportError, ValueError):
+            return None
+        return answer
+
+    def wait_until_ready(self, seconds: float = READY) -> None:
+        """Return when every part is well; fails with the logs of those that are not."""
+
+        def ready() -> bool:
+            assert self.process.poll() is None, f"The portal ended:\n{self.log()}"
+            return (self.health() or {}).get("status") == "ok"
+
+        try:
+            wait_for("the portal to be ready", ready, seconds=seconds, pause=0.2)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.health()}\n{self.log()}") from error
+
+    def pids(self) -> dict[str, int]:
+        """The process of each part that is there: its parent is supervisord, which names it in its environment."""
+        found: dict[str, int] = {}
+        for pid in self.processes():
+            variables = _environment(pid)
+            if (name := variables.get("SUPERVISOR_PROCESS_NAME")) and _parent(pid) == self.supervisor():
+                found[name] = pid
+        return found
+
+    def processes(self) -> set[int]:
+        """All processes of this portal but the one that was started."""
+        marked = {pid for pid in _all() if _environment(pid).get("STRONGROOM_RUN") == str(self.data)}
+        return marked - {self.process.pid}
+
+    def supervisor(self) -> int:
+        """Supervisord's process id."""
+        return int((self.data / "run" / "supervisord.pid").read_text())
+
+    def kill(self, part: str) -> int:
+        """`kill -9` the part, once it is there; the process id that it had."""
+
+        def killed() -> int | None:
+            pid = self.pids().get(part)
+            if pid is None:
+                return None
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return None
+            return pid
+
+        return wait_for(f"{part} to be there", killed)
+
+    def manage(self, *arguments: str) -> str:
+        """What a management command writes, run beside the portal."""
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        done = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def wait_for_copy(self, vault_id: str, seconds: float = 60) -> None:
+        """Return when the paired region has all of the vault."""
+        code = (
+            f"from vaults.models import Vault; vault = Vault.objects.select_related('copy').get(pk='{vault_id}');"
+            "print((vault.copy.complete_as_of or vault.created_at) >= vault.last_backup_at)"
+        )
+
+        def copied() -> bool:
+            return self.manage("shell", "-v", "0", "-c", code).strip() == "True"
+
+        wait_for(f"the copy of vault {vault_id}", copied, seconds=seconds, pause=0.5)
+
+    def log(self) -> str:
+        """The end of every log, what the terminal showed first."""
+        texts = [f"== terminal\n{(self.data / 'terminal.log').read_text()}"]
+        for path in sorted((self.data / "logs").glob("*.log")):
+            texts.append(f"== {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-25:]))
+        return "\n".join(texts)
+
+    def stop(self, signum: int = signal.SIGINT) -> int:
+        """Stop it as Ctrl-C does; the exit status. Fails when anything of it is left."""
+        if self.process.poll() is None:
+            self.process.send_signal(signum)
+        status = self.process.wait(STOP)
+        assert self.processes() == set(), "Processes are left after the stop."
+        return status
+
+
+def start(data: Path, *, port: int | None = None, edge_port: int | None = None, **environment: str) -> Portal:
+    """Start a portal on `data` without waiting for it; ports are free ones unless given."""
+    port, edge_port = port or free_port(), edge_port or free_port()
+    ours = {"PORT": str(port), "EDGE_PORT": str(edge_port), "STRONGROOM_DATA": str(data), **environment}
+    everything = {name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE"}} | ours
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "terminal.log").open("a") as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.runner"],
+            cwd=ROOT,
+            env=everything,
+            stdout=terminal,
+            stderr=terminal,
+            text=True,
+        )
+    return Portal(data, port, edge_port, process, everything)
+
+
+def free_port() -> int:
+    """A port that nobody has just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(**environment: str) -> Iterator[Portal]:
+    """A ready portal in a folder of its own, both gone afterwards. The path is short: sockets lie below it."""
+    data = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp")) / "d"
+    portal = start(data, **environment)
+    try:
+        portal.wait_until_ready()
+        yield portal
+    finally:
+        portal.stop(signal.SIGTERM)
+        shutil.rmtree(data.parent)
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[Portal]:
+    """One portal for all tests that leave it as they found it: ready."""
+    with running() as portal:
+        yield portal
+
+
+def _all() -> set[int]:
+    return {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
+
+
+def _environment(pid: int) -> dict[str, str]:
+    try:
+        text = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return {}  # gone, or not ours
+    return dict(pair.split("=", 1) for pair in text.split("\0") if "=" in pair)
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0

@@ -1,0 +1,113 @@
+"""`make test`: every check that CI runs, one after the other, with the time that each takes.
+
+`python -m tests.suite [PART …]` runs only the parts named. All parts run, also after one has failed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests import postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+PYTEST = [sys.executable, "-m", "pytest", "-q"]
+DEBIAN = {"chromium": "chromium", "restic": "restic"}  # package: program
+
+LINT = (
+    [str(BIN / "ruff"), "check"],
+    [str(BIN / "ruff"), "format", "--check"],
+    [str(BIN / "mypy"), "."],
+    [str(BIN / "lint-imports")],
+    [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
+)
+
+
+def lint() -> bool:
+    """Style, types, import order, migrations that are missing."""
+    results = [_run(command) for command in LINT]
+    return all(results)
+
+
+def units() -> bool:
+    """Tests without other processes, on SQLite."""
+    return _run([*PYTEST, "-n", "2", "-m", "not system"])
+
+
+def units_on_postgresql() -> bool:
+    """The same on PostgreSQL."""
+    with postgres.cluster() as url:
+        return _run([*PYTEST, "-n", "2", "-m", "not system"], DATABASE_URL=url)
+
+
+def system() -> bool:
+    """Tests with real parts: portal, broker, worker, edge, storage, browser, restic."""
+    return _run([*PYTEST, "-m", "system"])
+
+
+PARTS: dict[str, Callable[[], bool]] = {
+    "lint": lint,
+    "units": units,
+    "postgresql": units_on_postgresql,
+    "system": system,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the parts; 0 when all of them are green."""
+    if unknown := set(names) - set(PARTS):
+        return _refuse(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}.")
+    wanted = list(names) or list(PARTS)
+    missing = _missing() if set(wanted) - {"lint", "units"} else []
+    if missing and not _installed(missing):
+        return _refuse(f"packages are missing. Install them with:  apt-get install -y {' '.join(missing)}")
+    results = [(name, *_timed(PARTS[name])) for name in wanted]
+    for name, green, seconds in results:
+        _say(f"{name:<12} {'green' if green else 'RED':<6} {seconds:7.1f} s")
+    return 0 if all(green for _, green, _ in results) else 1
+
+
+def _missing() -> list[str]:
+    missing = [package for package, program in DEBIAN.items() if shutil.which(program) is None]
+    try:
+        postgres.programs()
+    except postgres.NoPostgres:
+        missing.append("postgresql")
+    return missing
+
+
+def _installed(packages: Sequence[str]) -> bool:
+    """Install the packages when we may; False when we may not, or when it does not work."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return False
+    environment = {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    return _run(["apt-get", "update", "-qq"], **environment) and _run(install, **environment)
+
+
+def _timed(part: Callable[[], bool]) -> tuple[bool, float]:
+    began = time.monotonic()
+    return part(), time.monotonic() - began
+
+
+def _run(command: Sequence[str], **environment: str) -> bool:
+    _say(f"\n$ {' '.join(command)}")
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode == 0
+
+
+def _refuse(text: str) -> int:
+    sys.stderr.write(f"The tests cannot run: {text}\n")
+    return 1
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
