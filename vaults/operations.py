@@ -25,7 +25,7 @@ from vaults.models import Operation, Vault
 from vaults.states import OperationState
 
 TASK = "vaults.run_operation"
-LEASE = 60  # seconds; above the longest step, since each step begins with a fresh lease
+LEASE = 40  # seconds; above the longest step (five calls to storage), since each begins with a fresh lease
 MAX_ATTEMPTS = 5
 BACKOFF = (2, 10, 30, 60)  # seconds before the second, third … attempt
 WAITING = "Waiting for a worker"

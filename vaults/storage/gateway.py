@@ -7,7 +7,7 @@ from django.conf import settings
 
 from vaults.storage.base import ObjectMissing, StorageUnavailable
 
-TIMEOUT = httpx.Timeout(10, connect=2)  # seconds
+TIMEOUT = httpx.Timeout(5, connect=2)  # seconds
 
 
 def read_config(slug: str, name: str, repository: str) -> bytes:

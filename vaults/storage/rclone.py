@@ -27,7 +27,7 @@ from vaults.storage.base import (
 )
 
 log = logging.getLogger(__name__)
-QUICK = httpx.Timeout(10, connect=2)  # seconds; for what moves no data to speak of
+QUICK = httpx.Timeout(5, connect=2)  # seconds; for what moves no data to speak of
 LONG = httpx.Timeout(150, connect=2)  # for hashing or copying a batch
 AT_ONCE = 4  # objects of a batch that rclone works on side by side
 READ_LIMIT = 64 * 1024
