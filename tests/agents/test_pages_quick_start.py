@@ -172,7 +172,7 @@ class TestDownload:
         assert "End now" in page(vault)
         response = client.post(url(vault, "credentials/end/"))
         assert (response.status_code, response.headers["Location"]) == (302, url(vault))
-        assert "it registers nobody any more" in page(vault)
+        assert "registers nobody any more" in page(vault)
         assert "End now" not in page(vault)
 
     def test_there_is_nothing_to_end_twice(self, client: Client, vault: Vault) -> None:
@@ -189,17 +189,17 @@ class TestStanding:
     def test_valid(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         credential = credential_of(vault, staff, machines=3)
         shown = page(vault)
-        assert f"Valid valid until {credential.expires_at:%a %-d %b %Y, %H:%M:%S} UTC ( 47 h 59 min left)" in shown
+        assert f"It is valid until {credential.expires_at:%a %-d %b %Y, %H:%M:%S} UTC ( 47 h 59 min left)" in shown
         assert "Issued by staff just now" in shown
         assert "its key was made by the portal, in memory" in shown
-        assert "For 3 more machines of 3. No machine has used it." in shown
+        assert "for 3 more machines of 3. No machine has used it." in shown
         assert f"Payroll_{credential.issued_at:%a %b %d %Y}.VaultCredentials" in shown
 
     def test_valid_and_used(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         credential = credential_of(vault, staff, machines=3, machines_used=2)
         machine_in(vault, credential, "first")
         machine_in(vault, credential, "second")
-        assert "For 1 more machine of 3. Used by second , first ." in page(vault)
+        assert "for 1 more machine of 3. Used by second , first ." in page(vault)
 
     def test_used_by_more_than_are_shown(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         credential = credential_of(vault, staff, machines=500, machines_used=101)
@@ -209,7 +209,7 @@ class TestStanding:
     def test_used_up(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         credential = credential_of(vault, staff, machines_used=1)
         machine_in(vault, credential)
-        assert "Used up All 1 place taken." in page(vault)
+        assert "Used up It was used for all of the 1 machine that it was issued for. Used by hr-db-02 ." in page(vault)
         assert "End now" not in page(vault)
 
     def test_expired(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
@@ -348,7 +348,7 @@ class TestLive:
         assert "For how many machines" not in part
         assert "<html" not in part
         pieces = [piece.split('"')[0] for piece in part.split('id="') if "hx-swap-oob" in piece.split(">")[0]]
-        assert len(pieces) == len(set(pieces)) == 15
+        assert len(pieces) == len(set(pieces)) == 16
         assert [piece for piece in pieces if f'id="{piece}"' not in whole] == []
         assert "hx-swap-oob" not in whole
 
