@@ -1,27 +1,93 @@
-"""What people and machines themselves do with a registered machine."""
+"""What people and machines themselves do with a registered machine: lock it out, give a sign of life, leave."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
+from agents import certification, identity, messages, refusals, rules
+from agents.answers import LIFE, RENEW_FROM
+from agents.messages import Heartbeat
 from agents.models import Machine
 from agents.queries import machine_worked_on_by
 from agents.states import MachineState
 from portal.accounts.actors import Actor
-from portal.errors import StaleState
+from portal.errors import Invalid, StaleState
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish
 from portal.transitions import advance
+from vaults.models import Vault
+from vaults.rules import text_problem
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """What a machine is told for its sign of life: its state, and whether it is time to renew."""
+
+    state: str
+    renew: bool
 
 
 def revoke(machine_id: UUID, *, actor: Actor, reason: str) -> None:
     """Lock the machine out of storage, from the next request on.
 
-    Raises NotFound, NotAllowed, and StaleState when somebody was first.
+    Raises NotFound, NotAllowed, Invalid, and StaleState when it is locked out already, or somebody was first.
     """
     machine = machine_worked_on_by(actor, machine_id)
+    if problem := text_problem(reason, required=True, limit=500):
+        raise Invalid({"reason": [problem]})
     if not Machine.STATES.allows(machine.state, MachineState.REVOKED):
         raise StaleState(f"{machine.name} is {machine.state} already.", remedy="There is nothing to revoke.")
     with transaction.atomic():
-        now = timezone.now()
-        advance(machine, MachineState.REVOKED, actor=actor, reason=reason, action="machine:revoke", state_reason=reason)
-        machine.certificates.filter(revoked_at=None).update(revoked_at=now)
+        _leave(machine, MachineState.REVOKED, actor=actor, action="machine:revoke", reason=reason)
+
+
+def heartbeat(body: bytes, *, address: str) -> Pulse:
+    """Note that the machine lives, and with which versions. Raises NotAllowed, ClockSkew, Invalid."""
+    now = timezone.now()
+    sender = identity.sender_of(body, what="heartbeat", address=address, at=now)
+    machine, certificate = sender.machine, sender.certificate
+    rules.require_machine(machine, machine.vault)
+    rules.require_valid(certificate, now)
+    pulse = messages.parse(Heartbeat, sender.signed.fields)
+    platform = {**machine.platform, "engine": pulse.engine_version}
+    with transaction.atomic():
+        identity.spend(sender.signed, at=now, refuse=refusals.not_entitled)
+        Machine.objects.filter(pk=machine.pk).update(
+            last_seen_at=now, address=address, agent_version=pulse.agent_version, platform=platform
+        )
+    return Pulse(machine.state, now >= certificate.not_after - LIFE + RENEW_FROM)
+
+
+def unregister(body: bytes, *, address: str) -> None:
+    """Take the machine out of its vault at its own wish; its backups stay. Harmless when it has left already.
+
+    Raises NotAllowed, ClockSkew, and StaleState when somebody changed the machine at the same moment.
+    """
+    now = timezone.now()
+    sender = identity.sender_of(body, what="unregister", address=address, at=now)
+    machine = sender.machine
+    if machine.state == MachineState.UNREGISTERED:
+        return
+    rules.require_machine(machine, machine.vault)
+    rules.require_renewable(sender.certificate, now)
+    with transaction.atomic():
+        identity.spend(sender.signed, at=now, refuse=refusals.not_entitled)
+        _leave(machine, MachineState.UNREGISTERED, actor=sender.actor, action="machine:unregister", reason="")
+        publish(
+            f"machine-unregister:{machine.pk}",
+            state=Notification.State.INFO,
+            title=f'Machine "{machine.name}" has left vault "{machine.vault.name}".',
+            step=f"Unregistered by itself, from {address}. Its backups are kept.",
+            url=f"/machines/{machine.pk}/",
+            subscription=machine.vault.subscription,
+        )
+
+
+def _leave(machine: Machine, to: MachineState, *, actor: Actor, action: str, reason: str) -> None:
+    """The vault first, then the machine, then its certificates: the order in which everybody locks them."""
+    Vault.objects.filter(pk=machine.vault_id).update(machines=F("machines") - 1, updated_at=timezone.now())
+    advance(machine, to, actor=actor, action=action, reason=reason, state_reason=reason)
+    certification.revoke_all(machine, at=timezone.now())

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from agents.views.gateway import authorize
 from agents.views.machines import machine, machine_list, revoke
 from agents.views.packages import package_list
 from agents.views.quick_start import confirm, download, end, quick_start
@@ -16,4 +17,5 @@ urlpatterns = [
     path("machines/<uuid:machine_id>/", machine, name="machine"),
     path("machines/<uuid:machine_id>/revoke/", revoke, name="revoke"),
     path("agents/", package_list, name="packages"),
+    path("gateway/authorize", authorize, name="gateway-authorize"),
 ]

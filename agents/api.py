@@ -1,5 +1,0 @@
-"""JSON endpoints of agents."""
-
-from ninja import Router
-
-router = Router()

@@ -1,0 +1,9 @@
+"""JSON endpoints of machines: for people, and for the machines themselves."""
+
+from ninja import Router
+
+from agents.api import agent, machines
+
+router = Router()
+router.add_router("", machines.router, tags=["Machines"])
+router.add_router("/agent", agent.router, tags=["Agents"], auth=None)

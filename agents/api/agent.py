@@ -1,0 +1,75 @@
+"""What machines call, at the edge: bodies are signed (docs/protocol.md), so neither session nor token is asked for."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import OperationalError
+from django.http import HttpRequest
+from ninja import Router, Status
+
+from agents import machines, registration, renewal, runs
+from portal.errors import Invalid, Unavailable
+from portal.http import client_address
+from portal.jose import MOST_BYTES
+
+log = logging.getLogger(__name__)
+router = Router()
+T = TypeVar("T")
+_JOSE = "application/jose"
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "A compact JWS (ES256) with the signer's certificate chain in `x5c`; see docs/protocol.md.",
+        "content": {_JOSE: {"schema": {"type": "string", "maxLength": MOST_BYTES}}},
+    }
+}
+_Answer = dict[str, object]
+
+
+@router.post("/register", response={200: _Answer, 201: _Answer}, openapi_extra=_BODY, summary="Register a machine")
+def register(request: HttpRequest) -> Status[_Answer]:
+    """With a vault credential; repeating it with the same credential, name and key gives the same machine."""
+    found = _answered(registration.register, request)
+    return Status(201 if found.created else 200, found.answer)
+
+
+@router.post("/renew", response=_Answer, openapi_extra=_BODY, summary="Renew a machine's certificate")
+def renew(request: HttpRequest) -> _Answer:
+    """With the machine's current key, for a new one."""
+    return _answered(renewal.renew, request)
+
+
+@router.post("/runs", response=_Answer, openapi_extra=_BODY, summary="Report a run")
+def report(request: HttpRequest) -> _Answer:
+    """A backup, a restore, a check; repeating it changes nothing."""
+    return {"ok": True, "state": _answered(runs.report, request)}
+
+
+@router.post("/heartbeat", response=_Answer, openapi_extra=_BODY, summary="Give a sign of life")
+def heartbeat(request: HttpRequest) -> _Answer:
+    """And hear whether it is time to renew."""
+    pulse = _answered(machines.heartbeat, request)
+    return {"ok": True, "state": pulse.state, "renew": pulse.renew}
+
+
+@router.post("/unregister", response=_Answer, openapi_extra=_BODY, summary="Leave the vault")
+def unregister(request: HttpRequest) -> _Answer:
+    """The machine's backups stay."""
+    _answered(machines.unregister, request)
+    return {"ok": True}
+
+
+def _answered(act: Callable[..., T], request: HttpRequest) -> T:
+    try:
+        return act(_body(request), address=client_address(request))
+    except OperationalError as error:
+        log.warning("A machine's request failed: the database does not answer (%s)", error)
+        raise Unavailable("The portal cannot answer just now.", remedy="Try again in a minute.") from error
+
+
+def _body(request: HttpRequest) -> bytes:
+    """The body, of which no more is read than could be a message."""
+    if request.content_type != _JOSE:
+        raise Invalid({"body": [f"The content type must be {_JOSE}."]})
+    return request.read(MOST_BYTES + 1)

@@ -1,0 +1,64 @@
+"""Machines as people and their scripts see them."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from ninja import Router, Schema
+from pydantic import Field
+
+from agents.machines import revoke as lock_out
+from agents.models import Machine
+from agents.queries import machine_seen_by, machines_of
+from portal.http import ApiRequest
+from portal.paging import page_of
+from portal.schemas import Body, Listed, Text, Wanted, listed
+from vaults.queries import vault_seen_by
+
+router = Router()
+
+
+class MachineOut(Schema):
+    """A machine that is or was registered with a vault."""
+
+    id: UUID
+    name: str
+    vault_id: UUID
+    state: Literal["Registered", "Ready", "Suspended", "Revoked", "Unregistered"]
+    state_reason: str
+    platform: dict[str, str]
+    agent_version: str
+    registered_at: datetime
+    last_seen_at: datetime | None
+    last_backup_at: datetime | None
+    last_restore_check_at: datetime | None
+
+
+class RevokeIn(Body):
+    """Why a machine is locked out."""
+
+    reason: Text = Field(min_length=1, max_length=500)
+
+
+@router.get("/vaults/{uuid:vault_id}/machines", response=Listed[MachineOut], summary="Machines of a vault, by name")
+def machines(request: ApiRequest, vault_id: UUID, wanted: Wanted) -> dict[str, object]:
+    """Those that are registered, whatever their state; not those that have left."""
+    vault = vault_seen_by(request.auth, vault_id)
+    return listed(page_of(machines_of(vault.pk), "name_key", "id", after=wanted.after, limit=wanted.limit), _shown)
+
+
+@router.get("/machines/{uuid:machine_id}", response=MachineOut, summary="One machine")
+def one_machine(request: ApiRequest, machine_id: UUID) -> dict[str, object]:
+    """What is known of it."""
+    return _shown(machine_seen_by(request.auth, machine_id))
+
+
+@router.post("/machines/{uuid:machine_id}/revoke", response=MachineOut, summary="Lock a machine out")
+def revoke(request: ApiRequest, machine_id: UUID, body: RevokeIn) -> dict[str, object]:
+    """At once: its next request to storage is refused. Its backups stay."""
+    lock_out(machine_id, actor=request.auth, reason=body.reason)
+    return _shown(machine_seen_by(request.auth, machine_id))
+
+
+def _shown(machine: Machine) -> dict[str, object]:
+    return {name: getattr(machine, name) for name in MachineOut.model_fields}

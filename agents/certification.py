@@ -1,0 +1,41 @@
+"""Certificates of machines: read from a request, issued, and taken away."""
+
+import uuid
+from datetime import datetime
+
+from agents.answers import LIFE
+from agents.models import Machine, MachineCertificate
+from portal import pki
+from portal.crypto import certificates, issuing, keys
+from portal.crypto.certificates import Kind, Profile
+from portal.crypto.errors import Unacceptable
+from portal.crypto.keys import PublicKey
+from portal.errors import Invalid
+
+
+def requested_key(csr: str) -> PublicKey:
+    """The P-256 key that the request proves to hold; whatever else it says is ignored. Raises Invalid."""
+    try:
+        return keys.read_request(csr)
+    except Unacceptable as error:
+        raise Invalid({"csr": [str(error)]}) from error
+
+
+def certify(machine: Machine, key: PublicKey, *, at: datetime) -> MachineCertificate:
+    """Issue the machine a certificate for `key` and store its row, in the transaction that is open."""
+    profile = Profile(Kind.MACHINE, uuid.UUID(str(machine.pk)))
+    leaf = issuing.issue_client(pki.client_authority(), key, profile, at=at, until=(at + LIFE).replace(microsecond=0))
+    return MachineCertificate.objects.create(
+        machine=machine,
+        serial=certificates.serial(leaf),
+        fingerprint=certificates.fingerprint(leaf),
+        key_digest=keys.digest(key),
+        certificate=pki.client_chain_pem(leaf),  # with its issuer, which may be another one by the time it is asked for
+        not_before=leaf.not_valid_before_utc,
+        not_after=leaf.not_valid_after_utc,
+    )
+
+
+def revoke_all(machine: Machine, *, at: datetime) -> None:
+    """Make all certificates of the machine useless, at once."""
+    machine.certificates.filter(revoked_at__isnull=True).update(revoked_at=at)

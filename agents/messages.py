@@ -1,0 +1,116 @@
+"""What machines send inside their signed messages, field by field (docs/protocol.md).
+
+Fields that we do not know are left aside, so that a newer agent can talk to an older portal.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self, TypeVar
+from uuid import UUID
+
+from django.utils import timezone
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from portal.errors import Invalid
+
+NAME = r"^[A-Za-z0-9.-]{1,63}$"
+Text = Annotated[str, StringConstraints(max_length=64)]
+Version = Annotated[str, StringConstraints(max_length=32)]
+Request = Annotated[str, StringConstraints(max_length=4096)]
+Figure = Annotated[int, Field(ge=0, le=2**63 - 1)]
+# The bound keeps times where every time zone can express them.
+Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
+FIGURES = ("files", "bytes", "bytes_added", "compared", "compared_bytes", "total", "changed", "mismatched")
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class Platform(_Message):
+    """What kind of machine it is."""
+
+    os: Text
+    arch: Text
+    release: Text
+
+
+class Registration(_Message):
+    """A new machine; `csr` is a request for a certificate, PEM."""
+
+    name: Annotated[str, StringConstraints(pattern=NAME)]
+    csr: Request
+    platform: Platform
+    agent_version: Version
+
+
+class Renewal(_Message):
+    """A request for a certificate to a new key."""
+
+    csr: Request
+
+
+class Heartbeat(_Message):
+    """A sign of life."""
+
+    agent_version: Version
+    engine_version: Version
+
+
+class Report(_Message):
+    """What a machine did. A restore check that succeeded says how many files it compared, and how many differed."""
+
+    run: UUID
+    kind: Literal["backup", "restore_check", "restore", "check"]
+    outcome: Literal["succeeded", "failed"]
+    started_at: Moment
+    finished_at: Moment
+    snapshot: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
+    message: Annotated[str, StringConstraints(max_length=500)] = ""
+    files: Figure | None = None
+    bytes: Figure | None = None
+    bytes_added: Figure | None = None
+    compared: Figure | None = None
+    compared_bytes: Figure | None = None
+    total: Figure | None = None
+    changed: Figure | None = None
+    mismatched: Figure | None = None
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Self:
+        if not self.started_at <= self.finished_at <= timezone.now() + CLOCK_TOLERANCE:
+            raise ValueError("It must start before it ends, and end before now.")
+        return self
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """The numbers that were given."""
+        return {name: value for name in FIGURES if (value := getattr(self, name)) is not None}
+
+    @property
+    def proves_restore(self) -> bool:
+        """Whether files were restored and compared, and none differed."""
+        succeeded = self.kind == "restore_check" and self.outcome == "succeeded"
+        return succeeded and bool(self.compared) and self.mismatched == 0
+
+    @property
+    def stores_backup(self) -> bool:
+        """Whether something was stored that can be restored."""
+        return self.kind == "backup" and self.outcome == "succeeded"
+
+
+M = TypeVar("M", bound=_Message)
+
+
+def parse(kind: type[M], fields: Mapping[str, Any]) -> M:
+    """The fields as a message of that kind; raises Invalid with what is wrong with each."""
+    try:
+        return kind.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        wrong: dict[str, list[str]] = {}
+        for item in error.errors(include_url=False, include_input=False, include_context=False):
+            place = ".".join(str(part) for part in item["loc"]) or "message"
+            wrong.setdefault(place, []).append(item["msg"].removeprefix("Value error, "))
+        raise Invalid(wrong, "The portal does not understand what the agent sent.") from error

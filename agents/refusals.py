@@ -1,0 +1,101 @@
+"""What a machine is told when it is refused: the codes and words of the contract, each with its remedy."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from portal.errors import DomainError, NotAllowed
+from portal.moments import for_people
+from vaults.credentials import VaultNotActive
+from vaults.models import Credential, Vault
+
+NEW_FILE = "Download new vault credentials from the vault's Quick Start page and run setup with them."
+
+
+class CredentialRefused(DomainError):
+    """The vault credential does not let this machine register."""
+
+    code = "credential_invalid"
+    status = 403
+
+
+class MachineExists(DomainError):
+    """The name is taken in the vault."""
+
+    code = "machine_exists"
+    status = 409
+
+
+class ClockSkew(DomainError):
+    """The machine's clock is too far off to tell a fresh message from an old one."""
+
+    code = "clock_skew"
+    status = 400
+
+
+def invalid(why: str) -> CredentialRefused:
+    """Not ours, damaged, edited, or signed by somebody else."""
+    return CredentialRefused(f"Invalid vault credentials provided. {why}", remedy=NEW_FILE)
+
+
+def expired(credential: Credential) -> CredentialRefused:
+    """Older than 48 hours."""
+    return CredentialRefused(
+        f"Vault credentials file provided has expired. It was valid until {for_people(credential.expires_at)}.",
+        remedy=NEW_FILE,
+        code="credential_expired",
+    )
+
+
+def superseded(credential: Credential, newer_at: datetime | None) -> CredentialRefused:
+    """Replaced by a newer one, or ended by hand; `newer_at` is when the next one was issued."""
+    if newer_at is not None:
+        why = f"A newer file was downloaded at {for_people(newer_at)}; only the newest one is valid."
+    else:
+        why = f"Its people ended it at {for_people(credential.ended_at or credential.expires_at)}."
+    remedy = "Use the newest file, or download new vault credentials from the vault's Quick Start page."
+    return CredentialRefused(f"Invalid vault credentials provided. {why}", remedy=remedy, code="credential_superseded")
+
+
+def used_up(credential: Credential, machines: Sequence[str]) -> CredentialRefused:
+    """Used for as many machines as it was issued for; `machines` are some of them, the last ones first."""
+    number = credential.machines_limit
+    names = ", ".join(machines) + (" and others" if len(machines) < credential.machines_used else "")
+    why = f"It was issued for {number} machine{'' if number == 1 else 's'} and has been used by {names}."
+    return CredentialRefused(
+        f"Invalid vault credentials provided. {why}",
+        remedy="Download new vault credentials, for as many machines as you need, from the vault's Quick Start page.",
+        code="credential_used_up",
+    )
+
+
+def vault_not_active(vault: Vault) -> VaultNotActive:
+    """The vault takes no machines."""
+    return VaultNotActive(
+        f"The vault {vault.name} is {vault.state}; machines register with Active vaults.",
+        remedy="Look at the vault's page in the portal.",
+    )
+
+
+def machine_exists(name: str, vault: Vault) -> MachineExists:
+    """A machine of that name is registered already, whatever its state, as long as it has not left."""
+    return MachineExists(
+        f"A machine named {name} is already registered in the vault {vault.name}.",
+        remedy=f"If this is another machine, choose another name with --name. If it takes the place of {name},"
+        " ask for a replacement credential on that machine's page in the portal.",
+    )
+
+
+def clock_skew(skew: timedelta) -> ClockSkew:
+    """`skew` is how far the machine's clock is ahead of ours; negative when it is behind."""
+    seconds = int(abs(skew).total_seconds())
+    amount = f"{seconds // 60} minutes and {seconds % 60} seconds" if seconds < 7200 else f"{seconds // 3600} hours"
+    return ClockSkew(
+        f"This machine's clock is {amount} {'fast' if skew > timedelta(0) else 'slow'}; five minutes are tolerated.",
+        remedy="Set the clock, then try again.",
+        skew_seconds=int(skew.total_seconds()),
+    )
+
+
+def not_entitled(why: str, remedy: str = "Look at the machine's page in the portal.") -> NotAllowed:
+    """The machine's certificate does not entitle it to this (any more)."""
+    return NotAllowed(why, remedy=remedy)

@@ -1,0 +1,94 @@
+"""Renewing a machine's certificate, with its current key, for a new one.
+
+The certificate before stays good for data until its own end, so that a run is not cut; but it may no longer renew with
+yet another key: who tries that holds a copy of the identity, and nobody can tell which of the two is the machine.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from agents import certification, identity, messages, refusals, rules
+from agents.answers import identity as identity_of
+from agents.identity import Sender
+from agents.messages import Renewal
+from agents.models import Machine, MachineCertificate
+from agents.states import MachineState
+from portal.crypto import keys
+from portal.crypto.keys import PublicKey
+from portal.errors import Invalid
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish
+from portal.transitions import advance
+from vaults.models import Vault
+
+
+def renew(body: bytes, *, address: str) -> dict[str, object]:
+    """The identity with a certificate for the new key; the same one when the same key is asked for again.
+
+    Raises NotAllowed, ClockSkew, Invalid. A superseded certificate with another key suspends the machine, which stays
+    so although this then raises NotAllowed.
+    """
+    now = timezone.now()
+    sender = identity.sender_of(body, what="renew", address=address, at=now)
+    rules.require_machine(sender.machine, sender.machine.vault)
+    rules.require_renewable(sender.certificate, now)
+    key = certification.requested_key(messages.parse(Renewal, sender.signed.fields).csr)
+    if keys.digest(key) == sender.certificate.key_digest:
+        raise Invalid({"csr": ["Renewing is for a new key; this is the one that the certificate has already."]})
+    with transaction.atomic():
+        certificate = _renewed(sender, key, now)
+    if certificate is None:
+        raise refusals.not_entitled(
+            f"{sender.machine.name} is suspended: its certificate had been renewed with another key already, so two"
+            " holders of its identity exist.",
+            "Ask the vault's people to look at the machine's page in the portal.",
+        )
+    return identity_of(sender.machine, certificate, sender.machine.vault)
+
+
+def _renewed(sender: Sender, key: PublicKey, at: datetime) -> MachineCertificate | None:
+    """The certificate for `key`; None when the machine was suspended instead.
+
+    1. Lock the machine: of two renewals at once the second sees what the first did.
+    2. Answer a repeated request as before. 3. Suspend, or issue and supersede.
+    """
+    machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
+    identity.spend(sender.signed, at=at, refuse=refusals.not_entitled)
+    rules.require_machine(machine, sender.machine.vault)
+    current = MachineCertificate.objects.get(pk=sender.certificate.pk)
+    rules.require_renewable(current, at)
+    same_key = machine.certificates.filter(key_digest=keys.digest(key), revoked_at__isnull=True).first()
+    if same_key is not None:
+        return same_key
+    if current.superseded_at is not None:
+        _suspend(machine, sender)
+        return None
+    certificate = certification.certify(machine, key, at=at)
+    MachineCertificate.objects.filter(pk=current.pk).update(superseded_at=at)
+    Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
+    return certificate
+
+
+def _suspend(machine: Machine, sender: Sender) -> None:
+    vault: Vault = sender.machine.vault
+    reason = "A superseded certificate asked to be renewed with another key: two holders of one identity exist."
+    advance(
+        machine,
+        MachineState.SUSPENDED,
+        actor=sender.actor,
+        reason=reason,
+        action="machine:suspend",
+        detail={"serial": sender.certificate.serial},
+        state_reason=reason,
+    )
+    publish(
+        f"machine-suspend:{machine.pk}",
+        state=Notification.State.ATTENTION,
+        title=f'Machine "{machine.name}" of vault "{vault.name}" is suspended.',
+        step=f"Somebody at {sender.actor.address} used an old copy of its identity. Find out which of the two is the"
+        " machine, then replace or revoke it.",
+        url=f"/machines/{machine.pk}/",
+        subscription=vault.subscription,
+    )

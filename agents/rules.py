@@ -1,0 +1,49 @@
+"""What a machine may still do with the certificate that it holds."""
+
+from datetime import datetime, timedelta
+
+from agents import refusals
+from agents.models import Machine, MachineCertificate
+from agents.states import ALLOWED_IN, MachineState
+from portal.moments import for_people
+from vaults.models import Vault
+from vaults.states import VaultState
+
+RENEWABLE = timedelta(days=90)
+"""How long after its end a certificate may still be renewed, for machines that were switched off."""
+
+_WHY_NOT = {
+    MachineState.SUSPENDED: "It is suspended: two holders of its identity were seen.",
+    MachineState.REVOKED: "It was locked out by its people.",
+    MachineState.UNREGISTERED: "It has left the vault.",
+}
+
+
+def require_machine(machine: Machine, vault: Vault) -> None:
+    """Raise NotAllowed unless the machine is in a state, and its vault too, in which it has something to do here."""
+    if machine.state not in ALLOWED_IN:
+        raise refusals.not_entitled(f"{machine.name} is {machine.state}. {_WHY_NOT[MachineState(machine.state)]}")
+    if vault.state != VaultState.ACTIVE:
+        raise refusals.not_entitled(f"The vault {vault.name} is {vault.state}.", "Look at the vault's page.")
+
+
+def require_valid(certificate: MachineCertificate, at: datetime) -> None:
+    """Raise NotAllowed for a certificate that was revoked or has ended."""
+    require_renewable(certificate, at)
+    if at >= certificate.not_after:
+        raise refusals.not_entitled(
+            f"This machine's certificate ended at {for_people(certificate.not_after)}.",
+            "Renew it: strongroom-agent renew.",
+        )
+
+
+def require_renewable(certificate: MachineCertificate, at: datetime) -> None:
+    """Raise NotAllowed for a certificate that was revoked, or that ended too long ago to be renewed."""
+    if certificate.revoked_at is not None:
+        raise refusals.not_entitled(f"This machine's certificate was revoked at {for_people(certificate.revoked_at)}.")
+    if at >= certificate.not_after + RENEWABLE:
+        raise refusals.not_entitled(
+            f"This machine's certificate ended at {for_people(certificate.not_after)}, more than {RENEWABLE.days} days"
+            " ago.",
+            "Ask for a replacement credential on the machine's page in the portal.",
+        )

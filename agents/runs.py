@@ -1,0 +1,119 @@
+"""What machines report to have done, and what follows from it for the machine and its vault."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from agents import identity, messages, refusals, rules
+from agents.identity import Sender
+from agents.messages import Report
+from agents.models import Machine, Run
+from agents.states import MachineState
+from portal.audit.record import record
+from portal.errors import Invalid
+from portal.moments import for_people
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish, withdraw
+from portal.transitions import advance
+from vaults import copies
+from vaults.models import Vault
+
+
+def report(body: bytes, *, address: str) -> str:
+    """Store what the machine reports, and return its state after that; a run that is known changes nothing.
+
+    Raises NotAllowed, ClockSkew, Invalid. In one transaction: the run, the facts of machine and vault that rest on it,
+    the audit entry, the notification; after a backup the copy in the paired region is due.
+    """
+    now = timezone.now()
+    sender = identity.sender_of(body, what="runs", address=address, at=now)
+    rules.require_machine(sender.machine, sender.machine.vault)
+    rules.require_valid(sender.certificate, now)
+    told = messages.parse(Report, sender.signed.fields)
+    with transaction.atomic():
+        return _store(sender, told, now)
+
+
+def _store(sender: Sender, told: Report, at: datetime) -> str:
+    # The vault first, then the machine: the order in which everybody locks them.
+    vault = (
+        Vault.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("subscription")
+        .get(pk=sender.machine.vault_id)
+    )
+    machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
+    identity.spend(sender.signed, at=at, refuse=refusals.not_entitled)
+    rules.require_machine(machine, vault)
+    known = Run.objects.filter(pk=told.run).first()
+    if known is not None and known.machine_id != machine.pk:
+        raise Invalid({"run": ["This is the number of another run."]})
+    Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
+    if known is None:
+        _take(sender, machine, vault, told)
+    return machine.state
+
+
+def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
+    run = Run.objects.create(
+        id=told.run,
+        machine=machine,
+        kind=told.kind,
+        outcome=told.outcome,
+        started_at=told.started_at,
+        finished_at=told.finished_at,
+        snapshot=told.snapshot,
+        message=told.message,
+        figures=told.figures,
+    )
+    record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=_audited(told))
+    if told.stores_backup:
+        _note(machine, vault, "last_backup_at", told.finished_at)
+        copies.due(vault.pk)
+    if told.proves_restore:
+        _note(machine, vault, "last_restore_check_at", told.finished_at)
+    if machine.state == MachineState.REGISTERED and machine.last_backup_at and machine.last_restore_check_at:
+        _ready(sender, machine, vault, machine.last_restore_check_at)
+    _tell(machine, vault, run, told)
+
+
+def _audited(told: Report) -> dict[str, object]:
+    return {"run": str(told.run), "outcome": told.outcome, "snapshot": told.snapshot, **told.figures}
+
+
+def _note(machine: Machine, vault: Vault, fact: str, moment: datetime) -> None:
+    """Set the fact of machine and vault to `moment`, unless a later report was here before this one."""
+    for obj in (vault, machine):
+        earlier = Q((f"{fact}__isnull", True)) | Q((f"{fact}__lt", moment))
+        if type(obj)._default_manager.filter(earlier, pk=obj.pk).update(**{fact: moment}):
+            setattr(obj, fact, moment)
+
+
+def _ready(sender: Sender, machine: Machine, vault: Vault, at: datetime) -> None:
+    advance(machine, MachineState.READY, actor=sender.actor, action="machine:ready")
+    publish(
+        f"machine-ready:{machine.pk}",
+        state=Notification.State.SUCCEEDED,
+        title=f'Machine "{machine.name}" of vault "{vault.name}" is ready.',
+        step=f"Ready: backed up and restored on {for_people(at)}",
+        url=f"/machines/{machine.pk}/",
+        subscription=vault.subscription,
+    )
+
+
+def _tell(machine: Machine, vault: Vault, run: Run, told: Report) -> None:
+    """Show a failure until the next run of its kind succeeds."""
+    key = f"machine-{run.kind}:{machine.pk}"
+    if run.outcome == Run.Outcome.SUCCEEDED and not told.mismatched:
+        withdraw(key)
+        return
+    found = f"{told.mismatched} files differ from what was backed up." if told.mismatched else ""
+    publish(
+        key,
+        state=Notification.State.FAILED,
+        title=f'{Run.Kind(run.kind).label} of machine "{machine.name}" in vault "{vault.name}" failed.',
+        step=" ".join(part for part in (found, run.message) if part) or "The agent gave no reason.",
+        url=f"/machines/{machine.pk}/",
+        subscription=vault.subscription,
+    )

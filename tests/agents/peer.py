@@ -1,0 +1,96 @@
+"""A machine as the tests play it: real keys, real requests, messages signed as docs/protocol.md says."""
+
+import base64
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from django.test import Client
+from joserfc import jws
+from joserfc.jwk import ECKey
+
+from agents import identity
+from portal.crypto import certificates, keys
+from portal.crypto.keys import PrivateKey
+
+PLATFORM = {"os": "Linux", "arch": "x86_64", "release": "Debian 12"}
+
+
+def request_for(key: PrivateKey) -> str:
+    """A certificate request that claims to be somebody else, which nobody heeds."""
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody else")])
+    request = x509.CertificateSigningRequestBuilder(subject).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def x5c(chain_pem: str) -> list[str]:
+    """The chain as the JOSE header has it."""
+    chain = certificates.read_chain(chain_pem)
+    return [base64.b64encode(each.public_bytes(serialization.Encoding.DER)).decode() for each in chain]
+
+
+@dataclass
+class Holder:
+    """Somebody with a key and a certificate chain: the holder of a credential, or a machine."""
+
+    key: PrivateKey
+    chain: str
+
+    @classmethod
+    def of(cls, document: dict[str, object]) -> "Holder":
+        """The holder of a credential file."""
+        return cls(keys.read_private(str(document["private_key"])), str(document["certificate"]))
+
+    def header(self) -> dict[str, Any]:
+        """The protected header of its messages."""
+        return {"alg": "ES256", "x5c": x5c(self.chain)}
+
+    def payload(self, what: str, **fields: object) -> dict[str, object]:
+        """A fresh payload for the endpoint."""
+        return {"aud": identity.url_of(what), "iat": int(time.time()), "jti": str(uuid.uuid4()), **fields}
+
+    def sign(self, payload: bytes, header: dict[str, Any] | None = None) -> bytes:
+        """The message, with our header unless another is given."""
+        registry = jws.JWSRegistry(algorithms=["ES256"], strict_check_header=False)
+        registry.max_header_length = 64 * 1024
+        key = ECKey.import_key(keys.private_pem(self.key))
+        return jws.serialize_compact(header or self.header(), payload, key, registry=registry).encode()
+
+
+def send(what: str, body: bytes, *, address: str = "192.0.2.9") -> Any:
+    """Post it to the portal as the edge passes it on."""
+    return Client(raise_request_exception=True).post(
+        f"/api/v1/agent/{what}", body, content_type="application/jose", headers={"X-Real-IP": address}
+    )
+
+
+@dataclass
+class Machine:
+    """A machine with its own key, before or after its registration."""
+
+    name: str = "hr-db-02"
+    key: PrivateKey = field(default_factory=keys.new_key)
+    answer: dict[str, Any] = field(default_factory=dict)
+
+    def registration(self, **changes: object) -> dict[str, object]:
+        """The fields of its registration."""
+        return {
+            "name": self.name,
+            "csr": request_for(self.key),
+            "platform": PLATFORM,
+            "agent_version": "1.0.0",
+            **changes,
+        }
+
+    @property
+    def holder(self) -> Holder:
+        """The machine as a signer, with its certificate."""
+        return Holder(self.key, str(self.answer["certificate"]))
+
+    @property
+    def id(self) -> str:
+        """The machine's number, once it is registered."""
+        return str(self.answer["machine"]["id"])
