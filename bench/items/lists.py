@@ -1,0 +1,67 @@
+"""The vault list: what a page of fifty costs beside a bare table, and whether it stays flat."""
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlencode
+
+from bench.client import Ask
+from bench.rounds import Load, cpu_medians, load
+from bench.stage import Estate, Stage
+from bench.table import Figure, Limit, Row
+
+BESIDE_BARE = Limit(1.5)
+FLAT = Limit(1.15)
+
+
+def signed_in(cookie: str, path: str, contains: str = "", **query: object) -> Ask:
+    """A page request of the person whose cookie it is."""
+    return Ask(f"{path}?{urlencode(query)}" if query else path, headers={"Cookie": cookie}, contains=contains)
+
+
+def bare_table(stage: Stage) -> Load:
+    """The yardstick of most pages."""
+    return load(stage.bare, signed_in(stage.large.known.member, "/table/", "</table>"))
+
+
+def rows(stage: Stage) -> Iterator[Row]:
+    """The list for three kinds of people beside the bare view, then its flatness for the auditor, who sees all."""
+    large, small, sizes = stage.large, stage.small, stage.sizes
+    people = {
+        "member of 10 subscriptions": large.known.member,
+        "member of all": large.known.central,
+        "auditor": large.known.auditor,
+    }
+    loads = [
+        bare_table(stage),
+        *(load(large.site, signed_in(cookie, "/vaults/", "</table>")) for cookie in people.values()),
+    ]
+    variants = _variants(large)
+    first = load(small.site, signed_in(small.known.auditor, "/vaults/", "</table>"))
+    medians = cpu_medians([*loads, first, *variants.values()], sizes.rounds, sizes.requests)
+    bare, *ours = medians[: len(loads)]
+    size = f"{sizes.vaults:,} vaults, {sizes.subscriptions:,} subscriptions"
+    for who, cpu in zip(people, ours, strict=True):
+        yield Row(f"vault list, CPU, {who}", Figure(cpu), Figure(bare, of="bare view"), BESIDE_BARE, size)
+    yardstick = Figure(medians[len(loads)], of=f"first page of {sizes.few_vaults:,}")
+    for what, cpu in zip(variants, medians[len(loads) + 1 :], strict=True):
+        yield Row(f"vault list, {what}", Figure(cpu), yardstick, FLAT, size)
+
+
+def _variants(large: Estate) -> Mapping[str, Load]:
+    """Pages of the large list that must cost what the first page of a small one does."""
+    known = large.known
+    page = signed_in(known.auditor, "/vaults/", "</table>")
+    deepest = {"after": known.last_page}
+    queries: dict[str, Ask] = {
+        "first page": page,
+        "deepest page": signed_in(known.auditor, "/vaults/", known.last_name, **deepest),
+        "deepest page, member of all": signed_in(known.central, "/vaults/", "</table>", after=known.central_last_page),
+        "filter: Active": signed_in(known.auditor, "/vaults/", "</table>", show="active"),
+        "filter: Active, deepest page": signed_in(
+            known.auditor, "/vaults/", "</table>", show="active", after=known.last_page_active
+        ),
+        "filter: Needs attention": signed_in(known.auditor, "/vaults/", "</table>", show="attention"),
+        "filter: Creating (none)": signed_in(known.auditor, "/vaults/", show="creating"),
+        "filter: region": signed_in(known.auditor, "/vaults/", "</table>", region=known.region),
+        "filter: part of a name": signed_in(known.auditor, "/vaults/", known.vault_name, q=known.word),
+    }
+    return {what: load(large.site, ask) for what, ask in queries.items()}

@@ -1,0 +1,82 @@
+"""Audit entries and notifications."""
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+
+from django.utils import timezone
+
+from portal.accounts.models import Subscription, User
+from portal.audit.models import AuditEvent
+from portal.notifications.models import Notification
+from vaults.models import Vault
+
+BATCH = 5_000
+ACTIONS = (
+    "vault-request:submit",
+    "vault-request:approved",
+    "vault:create",
+    "vault:active",
+    "credential:issue",
+    "machine:register",
+    "machine:ready",
+    "session:begin",
+    "session:end",
+    "membership:add",
+)
+
+
+def audit(number: int, vaults: list[Vault], people: list[User], dice: random.Random) -> None:
+    """`number` entries over two years, by all the people, with every action of ACTIONS."""
+    entries = _entries(number, vaults, people, dice)
+    while batch := list(islice(entries, BATCH)):
+        AuditEvent.objects.bulk_create(batch)
+
+
+def _entries(number: int, vaults: list[Vault], people: list[User], dice: random.Random) -> Iterator[AuditEvent]:
+    begin, pace = timezone.now() - timedelta(days=730), timedelta(days=730) / number
+    for index in range(number):
+        person = dice.choice(people)
+        vault = vaults[0] if index % 100 == 0 else dice.choice(vaults)
+        yield AuditEvent(
+            at=begin + pace * index,
+            actor=person,
+            actor_label=person.username,
+            via="page",
+            address="192.0.2.7",
+            action=dice.choice(ACTIONS),
+            refused=index % 50 == 0,
+            target_type="vault",
+            target_id=str(vault.pk),
+            target_label=vault.name,
+            vault_id=vault.pk,
+            detail={"from": "pending", "to": "approved", "reason": "Needed for the quarterly close."},
+        )
+
+
+def notifications(owners: list[Subscription], each: int) -> None:
+    """`each` ended entries in each subscription, three of them of the last hours."""
+    now = timezone.now()
+    Notification.objects.bulk_create(
+        (
+            Notification(
+                key=f"bench:{owner.pk}:{index}",
+                subscription=owner,
+                state=Notification.State.SUCCEEDED,
+                title=f'Successfully created vault "payroll-{index}".',
+                progress=100,
+                url="/vaults/",
+                started_at=now - _ago(index),
+                updated_at=now - _ago(index),
+                finished_at=now - _ago(index),
+            )
+            for owner in owners
+            for index in range(each)
+        ),
+        batch_size=BATCH,
+    )
+
+
+def _ago(index: int) -> timedelta:
+    return timedelta(hours=index + 1) if index < 3 else timedelta(days=index)
