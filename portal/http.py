@@ -1,7 +1,7 @@
 """Typed views of requests: who acts, by which way, from where."""
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.actors import Actor
@@ -25,6 +25,11 @@ class ApiRequest(SiteRequest):
     """A call of the JSON API by somebody who has shown who they are, by session or by token."""
 
     auth: Actor
+
+
+def sent(request: HttpRequest) -> QueryDict | None:
+    """What a form sent, also when that is nothing at all; None when it is only asked for."""
+    return request.POST if request.method == "POST" else None
 
 
 def client_address(request: HttpRequest) -> str:

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.errors import Invalid, NameTaken
-from portal.http import PersonRequest, actor_of
+from portal.http import PersonRequest, actor_of, sent
 from vaults.approvals import submit
 from vaults.forms import VaultRequestForm
 from vaults.models import Region, VaultRequest
@@ -18,9 +18,7 @@ LONGEST_NAME = 200  # more than a name may have, so that the check can say that 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: PersonRequest) -> HttpResponse:
     """The form; when it is sent and right, the request's page. Sending it twice makes one request."""
-    form = VaultRequestForm(
-        request.user, request.POST or None, initial={"subscription": request.GET.get("subscription")}
-    )
+    form = VaultRequestForm(request.user, sent(request), initial={"subscription": request.GET.get("subscription")})
     if form.is_valid():
         try:
             return redirect("vaults:request", _submitted(request, form).pk)

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.actors import Actor
 from portal.errors import ContentChanged, DomainError, Invalid, StaleState
-from portal.http import PersonRequest, actor_of
+from portal.http import PersonRequest, actor_of, sent
 from portal.live import live
 from portal.paging import page_of
 from vaults import approvals
@@ -52,7 +52,7 @@ def vault_request(request: PersonRequest, request_id: UUID) -> HttpResponse:
     """All that is asked for, and the decision; 409 and the page as it is now for a decision that came too late."""
     actor = actor_of(request)
     asked = request_seen_by(actor, request_id)
-    form, refusal = DecisionForm(request.POST or None), None
+    form, refusal = DecisionForm(sent(request)), None
     if form.is_valid():
         try:
             _decide(actor, asked, form.cleaned_data)

@@ -1,0 +1,153 @@
+"""Quick Create."""
+
+import re
+from typing import Any
+
+import pytest
+
+from portal.accounts.models import Membership, Subscription, User
+from tests.vaults.conftest import Ask
+from tests.vaults.pages import text_of, window
+from vaults.models import Region, VaultRequest
+
+LABELS = ["Subscription", "Name", "Region", "Storage redundancy", "Reason"]
+
+
+@pytest.fixture
+def typed(subscription: Subscription, regions: tuple[Region, Region]) -> dict[str, Any]:
+    """What somebody types who does everything right."""
+    return {
+        "subscription": subscription.pk,
+        "name": "Payroll",
+        "region": regions[0].pk,
+        "redundancy": "geo",
+        "reason": "Nightly backups of the ledger server",
+    }
+
+
+def test_the_form_has_exactly_the_fields_of_the_contract(staff: User, regions: Any) -> None:
+    page = window(staff).get("/vaults/new/").content.decode()
+    form = page[page.index('<form method="post" class="form"') :]
+    fields = re.findall(r"<(?:label for|legend)[^>]*>\s*([^<]+?)\s*<", form)
+    assert [one for one in fields if one not in {"Geo-redundant", "Locally redundant"}] == LABELS
+    assert re.search(r'value="geo"[^>]* checked', form)
+    assert ">Create vault</button>" in form
+
+
+def test_a_right_form_leads_to_the_page_of_the_request(staff: User, typed: dict[str, Any]) -> None:
+    response = window(staff).post("/vaults/new/", typed)
+    made = VaultRequest.objects.get()
+    assert (response.status_code, response["Location"]) == (302, f"/requests/{made.pk}/")
+    assert (made.name, made.redundancy, made.requested_by, made.state) == ("Payroll", "geo", staff, "pending")
+
+
+def test_sending_it_twice_makes_one_request(staff: User, typed: dict[str, Any]) -> None:
+    client = window(staff)
+    answers = [client.post("/vaults/new/", typed)["Location"] for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert VaultRequest.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", "x"),
+        ("name", "9lives"),
+        ("name", "pay roll"),
+        ("name", "p" * 51),
+        ("name", "Päyroll"),
+        ("name", "Pay\0roll"),
+        ("reason", ""),
+        ("reason", "   "),
+        ("reason", "x" * 2001),
+        ("redundancy", "triple"),
+        ("region", "999"),
+        ("subscription", "999"),
+        ("subscription", "x"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_field_and_what_was_typed_stays(
+    field: str, value: str, staff: User, typed: dict[str, Any]
+) -> None:
+    response: Any = window(staff).post("/vaults/new/", {**typed, field: value})
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == [field]
+    assert f'id="id_{field}_error"' in response.content.decode()
+    kept = "Nightly backups" if field != "reason" else 'value="Payroll"'
+    assert kept in response.content.decode()
+    assert VaultRequest.objects.count() == 0
+
+
+def test_a_name_that_is_taken_is_said_beside_the_name(staff: User, typed: dict[str, Any], ask: Ask) -> None:
+    ask("PAYROLL")
+    response: Any = window(staff).post("/vaults/new/", typed)
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == ["name"]
+    assert VaultRequest.objects.count() == 1
+
+
+def test_another_subscription_cannot_be_chosen(staff: User, outsider: User, typed: dict[str, Any]) -> None:
+    other = Subscription.objects.get(name="Elsewhere")
+    response: Any = window(staff).post("/vaults/new/", {**typed, "subscription": other.pk})
+    assert list(response.context["form"].errors) == ["subscription"]
+    assert "Elsewhere" not in response.content.decode()
+
+
+def test_a_closed_region_is_not_offered(staff: User, typed: dict[str, Any], regions: tuple[Region, Region]) -> None:
+    Region.objects.filter(pk=regions[0].pk).update(enabled=False)
+    client = window(staff)
+    assert "Local A" not in text_of(client.get("/vaults/new/"))
+    response: Any = client.post("/vaults/new/", typed)
+    assert list(response.context["form"].errors) == ["region"]
+
+
+def test_people_without_a_subscription_are_told_why_there_is_no_form(approver: User, regions: Any) -> None:
+    response = window(approver).get("/vaults/new/")
+    assert "You belong to no subscription" in text_of(response)
+    assert "Create vault" not in text_of(response)
+
+
+def test_no_region_at_all_is_explained(staff: User) -> None:
+    assert "No region takes new vaults" in text_of(window(staff).get("/vaults/new/"))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", ""),
+        ("Fresh", "Fresh is free."),
+        ("x", "A name has 2 to 50 characters."),
+        ("9lives", "A name begins with a letter, followed by letters, digits or hyphens."),
+    ],
+)
+def test_the_name_is_checked_while_it_is_typed(name: str, says: str, staff: User, subscription: Subscription) -> None:
+    query: dict[str, Any] = {"subscription": subscription.pk, "name": name}
+    assert text_of(window(staff).get("/vaults/new/name/", query)) == says
+
+
+def test_the_check_knows_names_that_are_taken(staff: User, subscription: Subscription, ask: Ask) -> None:
+    ask("Payroll")
+    query: dict[str, Any] = {"subscription": subscription.pk, "name": "payROLL"}
+    assert "is free" not in text_of(window(staff).get("/vaults/new/name/", query))
+
+
+@pytest.mark.parametrize("chosen", ["", "x", "999", "-1"])
+def test_the_check_tells_nothing_about_other_subscriptions(chosen: str, staff: User, ask: Ask) -> None:
+    ask("Payroll")
+    query: dict[str, Any] = {"subscription": chosen, "name": "Payroll"}
+    assert window(staff).get("/vaults/new/name/", query).status_code == 404
+
+
+def test_the_check_is_closed_to_outsiders(outsider: User, subscription: Subscription, ask: Ask) -> None:
+    ask("Payroll")
+    response = window(outsider).get("/vaults/new/name/", {"subscription": str(subscription.pk), "name": "Payroll"})
+    assert response.status_code == 404
+    assert "taken" not in text_of(response)
+
+
+def test_the_subscription_of_the_address_is_preselected(staff: User, regions: Any) -> None:
+    second = Subscription.objects.create(name="Second")
+    Membership.objects.create(user=staff, subscription=second)
+    page = window(staff).get(f"/vaults/new/?subscription={second.pk}").content.decode()
+    assert re.search(rf'<option value="{second.pk}" selected>Second', page)

@@ -1,0 +1,190 @@
+"""The pages of one vault."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from portal.accounts.actors import SYSTEM, Actor
+from portal.accounts.models import Subscription, User
+from portal.audit.record import record
+from tests.conftest import as_actor
+from tests.vaults.conftest import Ask
+from tests.vaults.pages import poll, text_of, window
+from vaults import approvals, redundancy
+from vaults.models import Operation, PairedCopy, Region, Vault
+
+TABS = ["Quick Start", "Dashboard", "Registered machines", "Configure", "Activity"]
+
+
+@pytest.fixture
+def created(ask: Ask, decider: Actor) -> Vault:
+    """A vault that is being created, and nobody works on it."""
+    asked = ask("Finance-Q4")
+    vault = approvals.approve(asked.pk, actor=decider, comment="", digest=asked.digest).vault
+    assert vault is not None
+    return vault
+
+
+def test_the_tabs_stand_in_the_order_of_the_contract(vault: Vault, staff: User) -> None:
+    page = window(staff).get(f"/vaults/{vault.pk}/").content.decode()
+    places = [page.index(f"{label}</a>") for label in TABS]
+    assert places == sorted(places)
+
+
+def test_creating_shows_each_step(created: Vault, staff: User) -> None:
+    Operation.objects.update(steps_done=1)
+    text = text_of(window(staff).get(f"/vaults/{created.pk}/"))
+    assert "Making the container in Local A (done) Storing a probe in Local A and reading it back (now)" in text
+    assert "approved by approver" in text
+
+
+def test_the_dashboard_polls_quickly_while_work_runs_and_brings_the_state_along(created: Vault, staff: User) -> None:
+    client, path = window(staff), f"/vaults/{created.pk}/"
+    part = poll(client, path, "vault-dashboard").content.decode()
+    assert 'hx-trigger="every 1s' in part
+    assert 'id="vault-state" hx-swap-oob="true"' in part
+    Vault.objects.update(state="Active")
+    Operation.objects.update(state="succeeded", finished_at=timezone.now())
+    part = poll(client, path, "vault-dashboard").content.decode()
+    assert 'hx-trigger="every 30s' in part
+
+
+def test_a_failed_vault_says_why_and_can_be_tried_again(created: Vault, staff: User) -> None:
+    Operation.objects.update(state="failed", reason="Local A did not answer.", due_at=None)
+    Vault.objects.update(state="Failed", state_reason="Local A did not answer. Press Retry.")
+    client, path = window(staff), f"/vaults/{created.pk}/"
+    page = client.get(path)
+    assert "Local A did not answer. Press Retry." in text_of(page)
+    assert b"Retry</button>" in page.content
+    response = client.post(f"{path}retry/")
+    created.refresh_from_db()
+    assert (response.status_code, response["Location"], created.state) == (302, path, "Creating")
+    assert client.post(f"{path}retry/").status_code == 409
+
+
+def test_onlookers_see_no_retry(created: Vault, approver: User) -> None:
+    Vault.objects.update(state="Failed", state_reason="No.")
+    assert b"Retry</button>" not in window(approver).get(f"/vaults/{created.pk}/").content
+
+
+def test_a_polled_part_with_a_form_is_still_known(created: Vault, staff: User) -> None:
+    Operation.objects.update(state="failed", due_at=None, finished_at=timezone.now())
+    Vault.objects.update(state="Failed", state_reason="No.")
+    client, path = window(staff), f"/vaults/{created.pk}/"
+    first = poll(client, path, "vault-dashboard")
+    assert b"csrfmiddlewaretoken" in first.content
+    assert poll(client, path, "vault-dashboard", first["ETag"]).status_code == 304
+
+
+def test_the_copy_is_shown_with_its_lag(vault: Vault, regions: tuple[Region, Region], staff: User) -> None:
+    copy = PairedCopy.objects.create(vault=vault, region=regions[1])
+    client, path = window(staff), f"/vaults/{vault.pk}/"
+    assert "Copy in Local B being made" in text_of(client.get(path))
+    PairedCopy.objects.filter(pk=copy.pk).update(complete_as_of=timezone.now() - timedelta(minutes=5))
+    assert "Copy in Local B complete as of 5 minutes ago" in text_of(client.get(path))
+    PairedCopy.objects.filter(pk=copy.pk).update(trouble="Local B is full.")
+    assert "Local B is full." in text_of(client.get(path))
+
+
+def test_late_backups_are_said(make_vault: Callable[..., Vault], staff: User) -> None:
+    vault = make_vault(machines=2, last_backup_at=timezone.now() - timedelta(days=3))
+    assert "Backups are late" in text_of(window(staff).get(f"/vaults/{vault.pk}/"))
+
+
+def test_the_redundancy_is_changed_and_confirmed(vault: Vault, staff: User) -> None:
+    client, path = window(staff), f"/vaults/{vault.pk}/configure/"
+    assert client.post(path, {"redundancy": "geo"}).status_code == 302
+    vault.refresh_from_db()
+    assert (vault.redundancy, vault.redundancy_confirmed_at is None) == ("geo", False)
+    assert "Confirmed" in text_of(client.get(path))
+    assert client.post(path, {"redundancy": "local"}).status_code == 302
+    vault.refresh_from_db()
+    assert vault.redundancy == "local"
+    assert Operation.objects.get().kind == "end-copy"
+
+
+def test_a_locked_redundancy_says_why_since_when_and_by_which_machine(vault: Vault, staff: User) -> None:
+    at = timezone.now() - timedelta(days=40)
+    Vault.objects.update(redundancy_locked_at=at, redundancy_locked_by="hr-db-02")
+    page = window(staff).get(f"/vaults/{vault.pk}/configure/")
+    assert "Geo-redundant Locked" in text_of(page)
+    assert f"Locked since hr-db-02 registered on {at:%a} {at.day} {at:%b %Y, %H:%M:%S} UTC" in text_of(page)
+    assert b'name="redundancy"' not in page.content
+
+
+def test_a_change_that_comes_after_the_lock_is_refused_with_the_page_of_now(
+    vault: Vault, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = redundancy.change
+
+    def locked_meanwhile(*args: Any, **values: Any) -> Vault:
+        Vault.objects.update(redundancy_locked_at=timezone.now(), redundancy_locked_by="hr-db-02")
+        return change(*args, **values)
+
+    monkeypatch.setattr(redundancy, "change", locked_meanwhile)
+    response = window(staff).post(f"/vaults/{vault.pk}/configure/", {"redundancy": "local"})
+    vault.refresh_from_db()
+    assert (response.status_code, vault.redundancy) == (409, "geo")
+    assert text_of(response).count("hr-db-02 registered") == 2
+
+
+@pytest.mark.parametrize("choice", ["", "triple", "geo\0"])
+def test_no_other_redundancy_can_be_chosen(choice: str, vault: Vault, staff: User) -> None:
+    response = window(staff).post(f"/vaults/{vault.pk}/configure/", {"redundancy": choice})
+    assert response.status_code == 422
+
+
+def test_a_region_without_a_pair_says_so_beside_the_choice(
+    make_vault: Callable[..., Vault], staff: User, db: None
+) -> None:
+    alone = Region.objects.create(slug="alone", name="Alone")
+    vault = make_vault(region=alone, redundancy="local")
+    response: Any = window(staff).post(f"/vaults/{vault.pk}/configure/", {"redundancy": "geo"})
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == ["redundancy"]
+
+
+def test_a_vault_that_is_not_active_offers_no_choice(make_vault: Callable[..., Vault], staff: User) -> None:
+    vault = make_vault(state="Failed")
+    client, path = window(staff), f"/vaults/{vault.pk}/configure/"
+    assert b'type="radio"' not in client.get(path).content
+    assert client.post(path, {"redundancy": "local"}).status_code == 409
+
+
+def test_the_activity_ends_with_the_request(created: Vault, staff: User) -> None:
+    response: Any = window(staff).get(f"/vaults/{created.pk}/activity/")
+    actions = [event.action for event in response.context["events"]]
+    assert actions[0] == "vault:create"
+    assert actions[-1].startswith("vault-request:")
+    assert len(actions) >= 3
+
+
+def test_the_activity_is_of_this_vault_alone(
+    make_vault: Callable[..., Vault], staff: User, subscription: Subscription
+) -> None:
+    ours, other = make_vault("Ours"), make_vault("Other")
+    record("vault:redundancy", actor=as_actor(staff), target=ours)
+    record("vault:redundancy", actor=SYSTEM, target=other)
+    response: Any = window(staff).get(f"/vaults/{ours.pk}/activity/")
+    assert [event.target_label for event in response.context["events"]] == ["Ours"]
+    assert "192.0.2.7" not in text_of(response)
+
+
+def test_the_activity_goes_on_over_pages(vault: Vault, staff: User, django_assert_num_queries: Any) -> None:
+    for _ in range(60):
+        record("vault:redundancy", actor=SYSTEM, target=vault)
+    client, path = window(staff), f"/vaults/{vault.pk}/activity/"
+    first: Any = client.get(path)
+    assert len(first.context["events"]) == 50
+    rest: Any = client.get(path, {"after": first.context["page"].next})
+    assert len(rest.context["events"]) == 10
+
+
+def test_the_number_of_queries_of_the_dashboard(created: Vault, staff: User, django_assert_num_queries: Any) -> None:
+    client = window(staff)
+    # session, person, vault, work, approval, membership
+    with django_assert_num_queries(6):
+        poll(client, f"/vaults/{created.pk}/", "vault-dashboard")

@@ -1,0 +1,64 @@
+"""Keyset pages: every row once, in order, whatever the order and the size."""
+
+import pytest
+from django.db.models import QuerySet
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from portal.accounts.models import User
+from portal.errors import Invalid
+from portal.paging import page_of
+from tests.conftest import person
+
+ORDERS = [("username", "id"), ("-username", "id"), ("created_at", "-id"), ("full_name", "created_at", "-id"), ("-id",)]
+
+
+@pytest.fixture
+def people(db: None) -> QuerySet[User]:
+    for number in range(23):
+        person(f"user-{number:02}", full_name=f"Group {number % 4}")
+    return User.objects.all()
+
+
+def walk(rows: QuerySet[User], order: tuple[str, ...], limit: int) -> list[int]:
+    """The keys of all rows, page by page."""
+    keys: list[int] = []
+    after: str | None = ""
+    while after is not None:
+        page = page_of(rows, *order, after=after, limit=limit)
+        assert len(page.items) <= limit
+        assert page.first is (after == "")
+        keys += [one.pk for one in page.items]
+        after = page.next
+    return keys
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("limit", [1, 4, 22, 23, 24])
+def test_pages_joined_are_the_whole_list(order: tuple[str, ...], limit: int, people: QuerySet[User]) -> None:
+    assert walk(people, order, limit) == list(people.order_by(*order).values_list("pk", flat=True))
+
+
+def test_an_empty_list_has_one_empty_page(db: None) -> None:
+    page = page_of(User.objects.all(), "id")
+    assert (page.items, page.next, page.first, bool(page)) == ([], None, True, False)
+
+
+def test_a_page_is_one_query(people: QuerySet[User], django_assert_num_queries: object) -> None:
+    first = page_of(people, "username", "id", limit=5)
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        page_of(people, "username", "id", after=first.next or "", limit=5)
+
+
+def test_a_cursor_of_another_list_is_refused(people: QuerySet[User]) -> None:
+    cursor = page_of(people, "username", "id", limit=5).next or ""
+    with pytest.raises(Invalid) as refused:
+        page_of(people, "-id", after=cursor)
+    assert list(refused.value.errors) == ["after"]
+
+
+@given(after=st.text(min_size=1, max_size=80))
+@settings(max_examples=200)
+def test_no_cursor_can_be_made_up(after: str) -> None:
+    with pytest.raises(Invalid):
+        page_of(User.objects.all(), "username", "id", after=after)
