@@ -25,7 +25,7 @@ def authority() -> Authority:
 
 
 @dataclass(frozen=True)
-class Regions:
+class Storage:
     """The folder with all regions' data, and the socket of the rclone that serves it."""
 
     folder: Path
@@ -33,7 +33,7 @@ class Regions:
 
 
 @pytest.fixture(scope="session")
-def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
     """Storage for all tests."""
     folder = tmp_path_factory.mktemp("regions")
     with tempfile.TemporaryDirectory() as short:  # a socket's path has at most 107 characters
@@ -43,7 +43,7 @@ def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
         process = subprocess.Popen([*command, "--addr", f"unix://{address}", str(folder)], stderr=subprocess.DEVNULL)
         try:
             _wait_until_up(address)
-            yield Regions(folder, address)
+            yield Storage(folder, address)
         finally:
             process.terminate()
             process.wait(10)
@@ -70,18 +70,18 @@ def serving(authority: Authority, folder: Path, rclone: Path) -> Iterator[Peer]:
 
 
 @pytest.fixture
-def world(authority: Authority, tmp_path: Path, regions: Regions) -> Iterator[World]:
+def world(authority: Authority, tmp_path: Path, storage: Storage) -> Iterator[World]:
     """A machine with a dozen files, not registered yet."""
-    with serving(authority, tmp_path, regions.rclone) as peer:
+    with serving(authority, tmp_path, storage.rclone) as peer:
         machine = World(tmp_path, peer)
         machine.fill()
         yield machine
 
 
 @pytest.fixture(scope="session")
-def _ready(authority: Authority, tmp_path_factory: pytest.TempPathFactory, regions: Regions) -> Iterator[World]:
+def _ready(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("ready")
-    with serving(authority, folder, regions.rclone) as peer:
+    with serving(authority, folder, storage.rclone) as peer:
         machine = World(folder, peer)
         machine.fill()
         ran = machine.setup()

@@ -130,6 +130,15 @@ def test_a_passphrase_in_use_is_not_exchanged(tmp_path: Path) -> None:
     assert passphrase.kept(home) == "y" * 20
 
 
+def test_a_setup_that_died_half_way_goes_on_with_its_passphrase(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    setup_passphrase.settle(home, None, str(tmp_path / "first"), None)
+    setup_passphrase.settle(home, None, str(tmp_path / "second"), Settings("/i", "/c", ["/p"]))
+    assert (tmp_path / "first").read_text() == (tmp_path / "second").read_text()
+    setup_passphrase.settle(home, None, str(tmp_path / "third"), None)
+    assert (tmp_path / "first").read_text() != (tmp_path / "third").read_text()
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

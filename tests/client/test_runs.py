@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from strongroom_agent import portal, restorecheck, selection
 
-from .conftest import Regions
+from .conftest import Storage
 from .peer import Problem
 from .world import World
 
@@ -82,9 +82,9 @@ def test_snapshots_are_listed_oldest_first(ready: World) -> None:
 
 @pytest.mark.parametrize("status", [404, 503])
 def test_the_paired_region_gives_everything_when_the_first_is_gone(
-    ready: World, regions: Regions, tmp_path: Path, status: int
+    ready: World, storage: Storage, tmp_path: Path, status: int
 ) -> None:
-    shutil.copytree(regions.folder / "local-a", regions.folder / "local-b", dirs_exist_ok=True)
+    shutil.copytree(storage.folder / "local-a", storage.folder / "local-b", dirs_exist_ok=True)
     ready.peer.faults.storage["local-a"] = status
     ran = ready.run("restore", "--target", str(tmp_path / "out"))
     assert (ran.status, ran.answer["region"], ran.answer["from_copy"]) == (0, "Local B", True)
@@ -193,8 +193,8 @@ def test_files_that_change_meanwhile_are_counted_apart(ready: World) -> None:
     assert (ran.status, ran.answer["compared"], ran.answer["changed"], ran.answer["mismatched"]) == (0, 10, 2, 0)
 
 
-def test_the_lock_of_a_run_that_died_is_removed(ready: World, regions: Regions) -> None:
-    folder = next((regions.folder / "local-a" / ready.peer.vault["id"]).iterdir())
+def test_the_lock_of_a_run_that_died_is_removed(ready: World, storage: Storage) -> None:
+    folder = next((storage.folder / "local-a" / ready.peer.vault["id"]).iterdir())
     home = ready.home
     machine = ready.run("status").answer["repositories"][0]["url"]
     command = ["restic", "-r", f"rest:{machine}", "--password-file", str(home / "passphrase"), "--no-cache"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from strongroom_agent import portal
 
-from .conftest import Regions
+from .conftest import Storage
 from .peer import Problem
 from .world import World
 
@@ -89,16 +89,16 @@ def test_a_skewed_clock_is_told_with_the_figure(world: World) -> None:
     assert (ran.status, ran.answer["skew_seconds"]) == (3, 400)
 
 
-def test_an_interrupted_init_is_made_good(world: World, regions: Regions) -> None:
+def test_an_interrupted_init_is_made_good(world: World, storage: Storage) -> None:
     world.register_only()
     dying = world.root / "dying"  # dies between key and config
-    config = f"{regions.folder}/*/{world.peer.vault['id']}/*/config"
+    config = f"{storage.folder}/*/{world.peer.vault['id']}/*/config"
     dying.write_text(f'#!/bin/sh\nrestic "$@" || exit\ncase "$*" in *" init"*) rm {config}; exit 9; esac')
     dying.chmod(0o700)
     assert world.setup(RESTIC=str(dying)).status == 1
     assert world.setup().status == 0
     machine = next(iter(world.peer.machines))
-    assert len(list((regions.folder / "local-a" / world.peer.vault["id"] / machine / "keys").iterdir())) == 2
+    assert len(list((storage.folder / "local-a" / world.peer.vault["id"] / machine / "keys").iterdir())) == 2
     assert world.run("restore", "--target", str(world.root / "out")).answer["files"] == 12
     assert json.loads((world.home / "settings.json").read_text())["key_hint"]
 

@@ -14,8 +14,8 @@ from .jose import Signer
 ATTEMPTS = 4
 FIRST_PAUSE = 0.5  # seconds; doubles with each attempt
 _TIMEOUT = httpx.Timeout(30, connect=10)
-# What an edge without its portal answers: not the portal's word, so worth asking again.
-_NOBODY_THERE = frozenset({502, 503, 504})
+# The portal, or an edge that does not reach it, asks to be asked again.
+_ASK_AGAIN = frozenset({502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ class Portal:
         Refused with the portal's code when it says no, AgentError `network` when it cannot be reached.
         """
         url = f"{self.edge_url}/api/v1/agent/{what}"
-        trouble = ""
+        failure = unreachable(self.edge_url, "it was not asked")
         with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=_TIMEOUT) as client:
             for _ in pauses():
                 body = signer.sign(url, fields)
                 try:
                     response = client.post(url, content=body, headers={"Content-Type": "application/jose"})
                 except httpx.TransportError as error:
-                    trouble = describe(error)
+                    failure = unreachable(self.edge_url, describe(error))
                     continue
-                if response.status_code not in _NOBODY_THERE:
+                if response.status_code not in _ASK_AGAIN:
                     return _answer(response)
-                trouble = f"it answered {response.status_code}"
-        raise unreachable(self.edge_url, trouble)
+                failure = _unavailable(response)
+        raise failure
 
 
 def trust_only(ca_certificates: str) -> ssl.SSLContext:
@@ -82,15 +82,28 @@ def unreachable(url: str, trouble: str) -> AgentError:
 
 
 def _answer(response: httpx.Response) -> Answer:
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
+    body = _object(response)
+    if body is None:
         raise unreachable(str(response.url), f"it answered {response.status_code} without JSON")
     if response.is_success:
         return Answer(response.status_code, body)
     raise _refusal(response.status_code, body)
+
+
+def _unavailable(response: httpx.Response) -> AgentError:
+    """In the portal's words if it said something, otherwise nobody was there."""
+    body = _object(response)
+    if body and body.get("code"):
+        return _refusal(response.status_code, body)
+    return unreachable(str(response.url), f"it answered {response.status_code}")
+
+
+def _object(response: httpx.Response) -> dict[str, object] | None:
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def _refusal(status: int, body: dict[str, object]) -> Refused:

@@ -47,11 +47,7 @@ def register(home: Home, credential: Credential, name: str, proxy: str | None) -
         {
             "name": name,
             "csr": keys.certificate_request(private_key),
-            "platform": {
-                "os": platform.system(),
-                "arch": platform.machine(),
-                "release": platform.release(),
-            },
+            "platform": _platform(),
             "agent_version": __version__,
         },
     )
@@ -63,6 +59,12 @@ def register(home: Home, credential: Credential, name: str, proxy: str | None) -
 def forget(home: Home) -> None:
     """Drop the key of the registration."""
     home.remove(_FILE)
+
+
+def _platform() -> dict[str, object]:
+    """What the portal shows of this machine; it takes 64 characters for each."""
+    facts = {"os": platform.system(), "arch": platform.machine(), "release": platform.release()}
+    return {name: value[:64] for name, value in facts.items()}
 
 
 def _key_of_attempt(home: Home, credential: Credential, name: str) -> str:

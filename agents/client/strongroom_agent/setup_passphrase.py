@@ -14,11 +14,13 @@ def settle(home: Home, given: str | None, save_to: str | None, before: Settings 
     `before` are the settings of a setup that is being repeated. Once a passphrase has opened the
     repository it is not exchanged for another one: nothing stored could be read any more.
     """
-    used = passphrase.kept(home) if before is not None and before.opened else None
+    kept = passphrase.kept(home)
     if given is not None:
-        _provided(home, passphrase.read(Path(given)), used)
+        opens = before is not None and before.opened
+        _provided(home, passphrase.read(Path(given)), kept if opens else None)
     elif save_to is not None:
-        _generated(home, Path(save_to).absolute(), used)
+        # A setup that died while it made the repository may have used the passphrase already.
+        _generated(home, Path(save_to).absolute(), kept, kept if before is not None else None)
 
 
 def _provided(home: Home, wanted: str, used: str | None) -> None:
@@ -31,9 +33,8 @@ def _provided(home: Home, wanted: str, used: str | None) -> None:
     passphrase.keep(home, wanted)
 
 
-def _generated(home: Home, target: Path, used: str | None) -> None:
+def _generated(home: Home, target: Path, kept: str | None, used: str | None) -> None:
     """A repeated setup finds the passphrase that it saved the first time, and goes on with it."""
-    kept = passphrase.kept(home)
     if kept is not None and _holds(target, kept):
         return
     wanted = used or passphrase.generate()
