@@ -93,6 +93,7 @@ def _ready(authority: Authority, tmp_path_factory: pytest.TempPathFactory, stora
 def ready(_ready: World) -> Iterator[World]:
     """A machine that has been set up, shared by tests that leave it as it is but for more snapshots."""
     _ready.peer.runs.clear()
+    _ready.peer.uploading.clear()
     _ready.peer.requests.clear()
     yield _ready
     _ready.peer.faults = Faults()

@@ -52,6 +52,7 @@ class Faults:
     renew_after: timedelta = timedelta(days=1)
     life: timedelta = timedelta(days=7)
     upload: int = 0  # status for uploads of data
+    storage_pause: threading.Event | None = None  # uploads of data wait for it
 
 
 @dataclass
@@ -76,6 +77,7 @@ class Peer:
         self.seen_jti: set[str] = set()
         self.requests: list[tuple[str, str]] = []
         self.faults = Faults()
+        self.uploading = threading.Event()
         self.lock = threading.Lock()
         self.url = ""
 
@@ -243,8 +245,12 @@ class _Handler(BaseHTTPRequestHandler):
         peer.requests.append((self.command, self.path))
         if fault := peer.faults.storage.get(region):
             return self._reply(fault, b"", "text/plain")
-        if peer.faults.upload and self.command == "POST" and "/data/" in self.path:
-            return self._reply(peer.faults.upload, b"", "text/plain")
+        if self.command == "POST" and "/data/" in self.path:
+            peer.uploading.set()
+            if peer.faults.storage_pause:
+                peer.faults.storage_pause.wait(60)
+            if peer.faults.upload:
+                return self._reply(peer.faults.upload, b"", "text/plain")
         if not peer.may_use_storage(self.path, self.connection.getpeercert(binary_form=True)):
             return self._reply(403, b"", "text/plain")
         return self._forward(body)

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -205,6 +207,24 @@ def test_the_lock_of_a_run_that_died_is_removed(ready: World, storage: Storage) 
         process.kill()
     assert ready.run("check").status == 0  # wants the repository for itself
     assert list((folder / "locks").iterdir()) == []
+
+
+def test_a_stopped_run_removes_its_lock_and_is_told_later(ready: World, storage: Storage) -> None:
+    folder = next((storage.folder / "local-a" / ready.peer.vault["id"]).iterdir())
+    (ready.source / "file-1.bin").write_bytes(os.urandom(501))
+    ready.peer.faults.storage_pause = threading.Event()
+    command = [sys.executable, "-m", "strongroom_agent", "backup", "--json"]
+    environment = {**os.environ, "STRONGROOM_AGENT_HOME": str(ready.home)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert ready.peer.uploading.wait(60)
+        process.terminate()
+        out, _ = process.communicate(timeout=60)
+    ready.peer.faults.storage_pause.set()
+    assert (process.returncode, json.loads(out)["code"]) == (1, "interrupted")
+    assert list((folder / "locks").iterdir()) == []
+    assert kinds(ready) == []
+    assert ready.run("backup").status == 0
+    assert kinds(ready) == [("backup", "failed"), ("backup", "succeeded")]
 
 
 def test_renewal_changes_key_and_certificate_and_survives_a_lost_answer(

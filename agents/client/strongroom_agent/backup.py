@@ -1,6 +1,7 @@
 """The command `backup`: one snapshot of what is protected."""
 
 import json
+import time
 from dataclasses import dataclass, field
 
 from .errors import AgentError
@@ -13,6 +14,7 @@ from .sizes import readable
 # restic's status for "a snapshot was made, but some of the source could not be read".
 _INCOMPLETE = 3
 _SHOWN = 20
+_SILENCE = 15  # seconds without a word, in which people begin to wonder
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class _Progress:
     """Takes restic's messages: tells a person now and then, keeps the summary."""
 
     summary: dict[str, object] = field(default_factory=dict)
-    told: int = -1
+    tenths: int = 0
+    told_at: float = field(default_factory=time.monotonic)
 
     def line(self, text: str) -> None:
         if not text.startswith("{"):
@@ -73,8 +76,8 @@ class _Progress:
 
     def _tell(self, message: dict[str, object]) -> None:
         percent = int(float(str(message.get("percent_done") or 0)) * 100)
-        if percent // 10 > self.told:
-            self.told = percent // 10
+        if percent // 10 > self.tenths or time.monotonic() - self.told_at > _SILENCE:
+            self.tenths, self.told_at = percent // 10, time.monotonic()
             files, size = message.get("total_files") or 0, message.get("total_bytes") or 0
             progress(f"backing up: {percent} % of {files} files, {readable(int(str(size)))}")
 

@@ -38,6 +38,10 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
     except AgentError as error:
         _tell(session, run.report("failed", error.message))
         raise
+    except BaseException as error:
+        # Stopped by a person, the system or a mistake of ours: no time for the network, the next run tells.
+        _note(session, run.report("failed", f"The run was cut short ({type(error).__name__})."))
+        raise
     if failure := result.failure:
         _tell(session, run.report("failed", failure.message, **result.figures))
         raise failure
@@ -45,7 +49,11 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
     return result
 
 
-def _tell(session: Session, report: dict[str, object]) -> None:
+def _note(session: Session, report: dict[str, object]) -> None:
     runs.keep(session.home, report)
     runs.remember_last(session.home, report)
+
+
+def _tell(session: Session, report: dict[str, object]) -> None:
+    _note(session, report)
     runs.deliver(session.home, session.portal, session.identity.signer)

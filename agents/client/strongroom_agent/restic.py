@@ -1,7 +1,9 @@
 """Running restic on one repository: its arguments, its environment, its output, its end."""
 
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -128,14 +130,22 @@ def _collect(process: subprocess.Popen[bytes], complaints: deque[str]) -> None:
         if line := raw.decode("utf-8", "replace").strip():
             complaints.append(line)
             if is_final(line):
-                process.terminate()
+                _interrupt(process)
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """As with Ctrl-C: at other signals restic dies and leaves its lock behind."""
+    if sys.platform == "win32":
+        process.terminate()
+    else:
+        process.send_signal(signal.SIGINT)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask first: restic then removes its lock from the repository."""
+    """Ask first, and give it time to remove its lock from the repository."""
     if process.poll() is not None:
         return
-    process.terminate()
+    _interrupt(process)
     try:
         process.wait(_PATIENCE)
     except subprocess.TimeoutExpired:
