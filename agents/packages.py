@@ -1,5 +1,6 @@
 """Agent packages: taking a build into the folder that the edge serves, and taking it out again."""
 
+import base64
 import hashlib
 import os
 import re
@@ -13,8 +14,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.models import AgentPackage
+from portal import pki
 from portal.accounts.actors import Actor
 from portal.audit.record import record
+from portal.crypto import keys
 from portal.errors import Invalid, NotFound
 
 PLATFORMS = ("windows", "linux", "macos")
@@ -38,12 +41,14 @@ def publish(path: Path, *, platform: str, architecture: str, version: str, actor
     """Copy the build at `path` into the packages folder, list it, and withdraw the older ones of its platform.
 
     The file's name carries the start of its digest, so a name always stands for the same bytes, and publishing the same
-    build again changes nothing. Raises Invalid for names that do not fit, OSError when the file cannot be read or the
-    folder not be written.
+    build again changes nothing. Beside it lies `<file>.sig`: the signature of its bytes, in DER, with the key that also
+    signs credential files. Raises Invalid for names that do not fit, OSError when the file cannot be read or the folder
+    not be written.
     """
     _check_names(path, platform, architecture, version)
     taken = _take(path, settings.AGENT_PACKAGES)
     name = f"strongroom-agent-{version}-{platform}-{architecture}-{taken.sha256[:8]}{path.suffix}"
+    _sign(taken.draft, name)
     os.replace(taken.draft, settings.AGENT_PACKAGES / name)
     facts = {"platform": platform, "architecture": architecture, "version": version}
     with transaction.atomic():
@@ -61,6 +66,11 @@ def withdraw(package_id: int, *, actor: Actor) -> None:
         if package is None:
             raise NotFound("This package is not published.")
         _withdraw(package, actor)
+
+
+def signature_name(file_name: str) -> str:
+    """The name of the file with the signature of `file_name`."""
+    return f"{file_name}.sig"
 
 
 def _check_names(path: Path, platform: str, architecture: str, version: str) -> None:
@@ -95,6 +105,14 @@ def _take(path: Path, folder: Path) -> _Taken:
     return _Taken(draft, size, digest.hexdigest())
 
 
+def _sign(draft: Path, name: str) -> None:
+    """Put the signature of `draft` into the folder, under the name it has beside `name`."""
+    signature = base64.b64decode(keys.sign(pki.signing_key(), draft.read_bytes()))
+    unfinished = draft.with_suffix(".sig")
+    unfinished.write_bytes(signature)
+    unfinished.replace(draft.with_name(signature_name(name)))
+
+
 def _list(name: str, taken: _Taken, facts: dict[str, str], actor: Actor) -> AgentPackage:
     package, created = AgentPackage.objects.get_or_create(
         file_name=name,
@@ -113,5 +131,6 @@ def _withdraw(package: AgentPackage, actor: Actor) -> None:
     package.withdrawn_at = timezone.now()
     package.save(update_fields=["withdrawn_at"])
     record("agent-package:withdraw", actor=actor, target=package, detail={"sha256": package.sha256})
-    # A file that stays behind when this fails is no longer listed anywhere; whoever downloads it now keeps his copy.
-    transaction.on_commit(partial((settings.AGENT_PACKAGES / package.file_name).unlink, missing_ok=True), robust=True)
+    # A file that stays behind when this fails is no longer listed anywhere; whoever is downloading it gets all of it.
+    for name in (package.file_name, signature_name(package.file_name)):
+        transaction.on_commit(partial((settings.AGENT_PACKAGES / name).unlink, missing_ok=True), robust=True)

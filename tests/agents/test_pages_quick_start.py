@@ -209,7 +209,7 @@ class TestStanding:
     def test_used_up(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         credential = credential_of(vault, staff, machines_used=1)
         machine_in(vault, credential)
-        assert "Used up It was used for all of the 1 machine that it was issued for. Used by hr-db-02 ." in page(vault)
+        assert "Used up It has registered as many machines as it was issued for: 1. Used by hr-db-02 ." in page(vault)
         assert "End now" not in page(vault)
 
     def test_expired(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:

@@ -1,0 +1,28 @@
+"""`manage.py publish_agent`: builds the agent for Linux when its sources have changed, and publishes it."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from agents.building import BuildFailed, bring_up_to_date
+from portal.accounts.actors import Actor
+
+ACTOR = Actor(label="publish_agent", via="command")
+
+
+class Command(BaseCommand):
+    """A second run with the same sources costs a few milliseconds."""
+
+    requires_system_checks: tuple[str, ...] = ()
+    help = "Builds the agent's package for Linux when its sources have changed, and publishes it on the Agents page."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Build, publish, say what; exit status 1 with one line when the build fails."""
+        try:
+            package, built = bring_up_to_date(ACTOR)
+        except BuildFailed as error:
+            raise CommandError(
+                f"The agent for Linux could not be built: {error} The Agents page goes on with what it has;"
+                " run manage.py publish_agent again when the package index can be reached."
+            ) from error
+        self.stdout.write(f"{package.file_name} {'published' if built else 'is up to date'}.")
