@@ -39,6 +39,9 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "portal.sweep", "schedule": 30.0, "last_run_at": LONG_AGO, "options": {"expires": 30}},
         "canary": {"task": "portal.canary", "schedule": 10.0, "last_run_at": LONG_AGO, "options": {"expires": 10}},
+        "refusal-counts": {"task": "portal.refusal-counts", "schedule": 60.0, "options": {"expires": 60}},
+        "space": {"task": "vaults.space", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},
+        "spent": {"task": "agents.forget_spent", "schedule": 600.0, "options": {"expires": 600}},
     },
     beat_scheduler="celery.beat:Scheduler",
     timezone="UTC",

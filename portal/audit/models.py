@@ -33,6 +33,8 @@ class AuditEvent(models.Model):
             models.Index(fields=["actor_label", "-id"]),
             models.Index(fields=["vault_id", "-id"]),
             models.Index(fields=["target_id", "-id"]),
+            models.Index(fields=["at", "refused"]),
+            models.Index(fields=["-id"], condition=models.Q(refused=True), name="audit_refused"),
         ]
 
     def __str__(self) -> str:
@@ -47,3 +49,22 @@ class AuditEvent(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Always raises AppendOnly."""
         raise AppendOnly("Audit entries are not deleted.")
+
+
+class RefusalFlood(models.Model):
+    """The same refusal, again and again: the first is an entry at once, the others are counted here for a minute."""
+
+    action = models.CharField(max_length=64)
+    actor_label = models.CharField(max_length=200)
+    address = models.CharField(max_length=45, blank=True)
+    via = models.CharField(max_length=16)
+    since = models.DateTimeField(db_index=True)
+    repeated = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["action", "actor_label", "address"], name="refusal_flood_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor_label}, {self.repeated} times more"

@@ -7,6 +7,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from portal.accounts.actors import Actor
+from portal.audit import floods
 from portal.audit.models import AuditEvent
 
 
@@ -46,14 +47,31 @@ def refusal(
     actor: Actor,
     target: models.Model | None = None,
     detail: Mapping[str, object] | None = None,
-) -> AuditEvent:
+) -> AuditEvent | None:
     """Write that something was refused, in a transaction of its own.
 
-    Call it where no transaction is open: raises RuntimeError otherwise, since the entry would vanish with the roll-back
-    of what was refused.
+    The same refusal of the same actor from the same address within a minute is only counted, and None returned: the
+    count becomes an entry when the minute is over. Call it where no transaction is open: raises RuntimeError otherwise,
+    since the entry would vanish with the roll-back of what was refused.
     """
     with transaction.atomic(durable=True):
+        _write_counts()
+        if floods.is_repetition(action, actor=actor):
+            return None
         return record(action, actor=actor, target=target, detail=detail, refused=True)
+
+
+def write_refusal_counts() -> None:
+    """Turn the counts of floods whose minute is over into entries. Refusals do so too; this is for when none come."""
+    with transaction.atomic():
+        _write_counts()
+
+
+def _write_counts() -> None:
+    for flood in floods.take_ended():
+        actor = Actor(label=flood.actor_label, via=flood.via, address=flood.address)
+        detail = {"repeated": flood.repeated, "since": flood.since.isoformat(), "seconds": floods.SECONDS}
+        record(flood.action, actor=actor, detail=detail, refused=True)
 
 
 def _vault_id(target: models.Model | None) -> UUID | None:

@@ -1,6 +1,8 @@
 """URLs of audit."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from portal.audit import views
 
 app_name = "audit"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [path("", views.audit_log, name="list")]

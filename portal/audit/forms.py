@@ -1,0 +1,72 @@
+"""The filter of the audit log."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from portal.accounts.models import User
+from portal.audit.queries import Filter, actions
+from portal.search import search
+
+
+class FilterForm(forms.Form):
+    """Filters by person, action, vault, days and refusals; all optional."""
+
+    person = forms.CharField(
+        label="Person", required=False, max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    action = forms.CharField(label="Action", required=False, max_length=64, widget=forms.Select)
+    vault = forms.CharField(
+        label="Vault", required=False, max_length=50, widget=forms.TextInput(attrs={"placeholder": "name or id"})
+    )
+    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    refused = forms.BooleanField(label="Only refusals", required=False)
+
+    def __init__(self, reader: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reader = reader
+        chosen = [str(self.data.get("action", ""))] if self.data.get("action") else []
+        self.fields["action"].widget.choices = [("", "any"), *_choices(sorted({*actions(), *chosen}))]
+
+    def clean_vault(self) -> tuple[UUID, ...] | None:
+        """A vault by its id, or by its name: then all vaults of that name."""
+        text: str = self.cleaned_data["vault"].strip()
+        if not text:
+            return None
+        try:
+            return (UUID(text),)
+        except ValueError:
+            pass  # not an id: a name
+        found = [hit for hits in search(self.reader, text) for hit in hits.hits if hit.title.lower() == text.lower()]
+        vaults = tuple(hit.row.pk for hit in found if hit.row._meta.model_name == "vault")
+        if not vaults:
+            raise ValidationError("There is no vault of this name.")
+        return vaults
+
+    def clean(self) -> dict[str, Any]:
+        """The days must be in order."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if values.get("since") and values.get("until") and values["until"] < values["since"]:
+            self.add_error("until", "This is before the first day.")
+        return values
+
+    @property
+    def filter(self) -> Filter:
+        """What the valid form asks for."""
+        values = self.cleaned_data
+        return Filter(
+            person=values["person"].strip(),
+            action=values["action"],
+            vaults=values["vault"],
+            since=values["since"],
+            until=values["until"],
+            refused=values["refused"],
+        )
+
+
+def _choices(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name, name) for name in names]

@@ -1,0 +1,12 @@
+"""Reading the log is noted in the log: once for each person and filter in ten minutes."""
+
+from portal.accounts.actors import Actor
+from portal.audit.queries import Filter, read_lately
+from portal.audit.record import record
+
+
+def note(actor: Actor, chosen: Filter) -> None:
+    """Write that `actor` reads what `chosen` asks for, unless that was written lately."""
+    words = chosen.words
+    if not read_lately(actor, words):
+        record("audit:read", actor=actor, detail=words)

@@ -1,0 +1,33 @@
+"""The audit log, for auditors."""
+
+from datetime import UTC, datetime
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal.audit import reading
+from portal.audit.charts import bars
+from portal.audit.forms import FilterForm
+from portal.audit.queries import activity, events, require_auditor
+from portal.http import PersonRequest, actor_of
+from portal.paging import page_of
+
+
+@require_safe
+def audit_log(request: PersonRequest) -> HttpResponse:
+    """The entries that the filter in the address asks for, the latest first."""
+    actor = actor_of(request)
+    require_auditor(actor)
+    form = FilterForm(request.user, request.GET)
+    page = None
+    if form.is_valid():
+        reading.note(actor, form.filter)
+        page = page_of(events(form.filter), "-id", after=request.GET.get("after", ""))
+    context = {
+        "form": form,
+        "page": page,
+        "filtered": form.is_valid() and bool(form.filter.words),
+        "chart": bars(activity(datetime.now(UTC).date())),
+    }
+    return render(request, "audit/list.html", context, status=200 if form.is_valid() else 422)
