@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.shortcuts import redirect
 from django.urls import include, path
 
-from portal import api, health
+from portal import api, apidocs, health
 
 urlpatterns = [
     path("", lambda request: redirect(settings.LOGIN_REDIRECT_URL), name="home"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/", include("portal.accounts.urls")),
     path("notifications/", include("portal.notifications.urls")),
     path("audit/", include("portal.audit.urls")),
+    path("api/v1/docs", apidocs.docs, name="api-docs"),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
     path("", include("vaults.urls")),
