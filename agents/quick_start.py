@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from agents.models import AgentPackage, Machine, RefusedRegistration, Run
+from agents.models import Machine, RefusedRegistration, Run
 from agents.states import MachineState
 from vaults.credentials import CredentialState, Standing, standing
 from vaults.models import Vault
@@ -52,7 +52,6 @@ class Progress:
     failures: list[Run]
     backup: Run | None
     restore: Run | None
-    packages: list[AgentPackage]
 
     @property
     def ready(self) -> bool:
@@ -122,7 +121,7 @@ class Progress:
 
 
 def progress_of(vault: Vault) -> Progress:
-    """Read it, in at most seven queries, however many machines there are."""
+    """Read it, in at most six queries, however many machines there are."""
     now = timezone.now()
     machines = list(vault.machine_set.select_related("credential").order_by("-registered_at", "-id")[:SHOWN])
     refusals = vault.refused_registrations.filter(at__gt=now - RECENT).order_by("-at")
@@ -135,7 +134,6 @@ def progress_of(vault: Vault) -> Progress:
         failures=_failures(machines, now),
         backup=_proof(vault, Run.Kind.BACKUP, "last_backup_at"),
         restore=_proof(vault, Run.Kind.RESTORE_CHECK, "last_restore_check_at"),
-        packages=list(AgentPackage.objects.filter(withdrawn_at=None).order_by("platform", "architecture")),
     )
 
 

@@ -12,6 +12,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from agents.commands import setup_command, unpack_command
 from agents.forms import CredentialForm
+from agents.offers import Offer, offers
 from agents.packages import FILES_URL
 from agents.quick_start import Progress, progress_of
 from portal.http import PersonRequest, actor_of
@@ -74,6 +75,7 @@ def confirm(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 
 def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status: int = 200) -> HttpResponse:
     progress = progress_of(vault)
+    offered = offers(request.headers.get("User-Agent", ""))
     context: dict[str, object] = {
         "vault": vault,
         "tab": "quick-start",
@@ -83,21 +85,21 @@ def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status:
         "progress": progress,
         "steps": progress.steps,
         "oob": bool(request.htmx),
-        **_commands(progress),
+        "offers": offered,
+        "files": FILES_URL,
+        **_commands(progress, offered),
     }
     return live(request, "agents/quick_start.html", "quick-start", context, final=progress.final, status=status)
 
 
-def _commands(progress: Progress) -> dict[str, object]:
+def _commands(progress: Progress, offered: list[Offer]) -> dict[str, object]:
     """What to type, with the names that the files really have; for a file not issued yet, the name it will have."""
     credential = progress.standing.credential
     issued_at = credential.issued_at if credential and progress.listening else timezone.now()
     name = file_name(progress.vault.name, issued_at)
-    package = next((one for one in progress.packages if one.platform == "linux"), None)
+    package = next((offer.package for offer in offered if offer.package and offer.platform == "linux"), None)
     return {
         "file_name": name,
-        "files": FILES_URL,
-        "package": package,
         "unpack": unpack_command(package.file_name) if package else "",
         "command": setup_command(name, downloaded=package is not None),
     }
