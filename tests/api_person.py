@@ -21,6 +21,10 @@ class ApiPerson:
         )
         assert "sessionid" in self.client.cookies, answer.text
 
+    def close(self) -> None:
+        """End the connections."""
+        self.client.close()
+
     def call(self, method: str, path: str, body: object = None) -> httpx.Response:
         """One call below `/api/v1/`; raises httpx.TransportError when the portal does not answer."""
         headers = {"X-CSRFToken": self.client.cookies["csrftoken"], "Referer": str(self.client.base_url)}

@@ -2,6 +2,8 @@
 
 import json
 import ssl
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,16 @@ pytestmark = pytest.mark.system
 
 
 @pytest.fixture
-def staff(portal: Portal) -> ApiPerson:
-    return ApiPerson(portal.portal_url, "staff", portal.accounts["staff"])
+def staff(portal: Portal) -> Iterator[ApiPerson]:
+    with closing(ApiPerson(portal.portal_url, "staff", portal.accounts["staff"])) as person:
+        yield person
 
 
 def active_vault(portal: Portal, staff: ApiPerson, name: str) -> str:
     """The id of a new Active vault."""
-    approver = ApiPerson(portal.portal_url, "approver", portal.accounts["approver"])
     asked = staff.request_vault(name)
-    decided = approver.post(f"vault-requests/{asked['id']}/approve", {"comment": "", "digest": asked["digest"]})
+    with closing(ApiPerson(portal.portal_url, "approver", portal.accounts["approver"])) as approver:
+        decided = approver.post(f"vault-requests/{asked['id']}/approve", {"comment": "", "digest": asked["digest"]})
     vault_id: str = decided["vault_id"]
     wait_for(f"{name} to become Active", lambda: staff.get(f"vaults/{vault_id}")["state"] == "Active")
     return vault_id
@@ -54,14 +57,8 @@ def edge(portal: Portal, certificate: Path | None) -> httpx.Client:
 
 
 def certificate_of(machine: Machine) -> Path:
-    """The file with the machine's certificate chain and key."""
-    holds_both = [
-        path
-        for path in machine.home.rglob("*")
-        if path.is_file() and b"BEGIN CERTIFICATE" in path.read_bytes() and b"PRIVATE KEY" in path.read_bytes()
-    ]
-    assert len(holds_both) == 1, holds_both
-    return holds_both[0]
+    """The file with the machine's certificate chain and key, as restic takes it."""
+    return machine.home / "client.pem"
 
 
 def test_only_its_own_machine_reaches_a_folder(portal: Portal, staff: ApiPerson, tmp_path: Path) -> None:
@@ -79,7 +76,8 @@ def test_only_its_own_machine_reaches_a_folder(portal: Portal, staff: ApiPerson,
     document = json.loads(both.read_text())
     credential_pair.write_text(document["certificate"] + document["private_key"])
 
-    assert edge(portal, certificate_of(owner)).get(config).status_code == 200
+    with edge(portal, certificate_of(owner)) as client:
+        assert client.get(config).status_code == 200
     for who, certificate in {
         "a second machine": certificate_of(neighbour),
         "a machine of another vault": certificate_of(stranger),

@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,9 +126,14 @@ def set_up(machine: Machine, credentials: Path) -> None:
 
 def test_every_vault_comes_to_rest_and_no_backup_is_lost(portal: Portal, tmp_path: Path) -> None:
     """The rounds, one after the other on one portal, so that damage of an earlier one is found by a later one."""
-    staff = ApiPerson(portal.portal_url, "staff", portal.accounts["staff"])
-    approver = ApiPerson(portal.portal_url, "approver", portal.accounts["approver"])
-    walk = Walk(staff, approver)
+    with (
+        closing(ApiPerson(portal.portal_url, "staff", portal.accounts["staff"])) as staff,
+        closing(ApiPerson(portal.portal_url, "approver", portal.accounts["approver"])) as approver,
+    ):
+        _rounds(portal, Walk(staff, approver), tmp_path)
+
+
+def _rounds(portal: Portal, walk: Walk, tmp_path: Path) -> None:
     protected: list[tuple[Machine, dict[str, bytes | str]]] = []
     made: list[str] = []
     for one in rounds():
@@ -148,7 +154,7 @@ def test_every_vault_comes_to_rest_and_no_backup_is_lost(portal: Portal, tmp_pat
     for machine, before in protected:
         machine.agent("restore", "--target", machine.folder / "back")
         assert contents(restored(machine.folder / "back", machine.files)) == before
-    _nothing_twice(portal, staff, made)
+    _nothing_twice(portal, walk.staff, made)
 
 
 def _kill(portal: Portal, one: Round) -> None:
