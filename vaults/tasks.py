@@ -6,7 +6,7 @@ from celery import shared_task
 
 from portal.heartbeats import beat
 from portal.queue import enqueue
-from vaults import approvals, copies, operations, provisioning, replication
+from vaults import approvals, copies, operations, provisioning, replication, space
 
 AT_ONCE = 500  # rows that one sweep takes up
 
@@ -21,6 +21,12 @@ def run_operation(operation_id: str) -> None:
 def copy_vault(copy_id: int) -> None:
     """Bring the copy in the paired region up to date."""
     replication.run(copy_id)
+
+
+@shared_task(name="vaults.space")
+def measure_space() -> None:
+    """Note how much space the regions have left."""
+    space.measure()
 
 
 @shared_task(name="portal.sweep")
