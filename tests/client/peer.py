@@ -51,6 +51,7 @@ class Faults:
     silent: bool = False  # the portal's part answers 503 without JSON
     renew_after: timedelta = timedelta(days=1)
     life: timedelta = timedelta(days=7)
+    storage_content: bytes = b""  # what the storage answers instead, with status 200
     upload: int = 0  # status for uploads of data
     storage_pause: threading.Event | None = None  # uploads of data wait for it
 
@@ -245,6 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
         peer.requests.append((self.command, self.path))
         if fault := peer.faults.storage.get(region):
             return self._reply(fault, b"", "text/plain")
+        if peer.faults.storage_content:
+            return self._reply(200, peer.faults.storage_content, "text/plain")
         if self.command == "POST" and "/data/" in self.path:
             peer.uploading.set()
             if peer.faults.storage_pause:

@@ -114,6 +114,7 @@ def test_the_unexpected_is_told_in_json(alone: World, monkeypatch: pytest.Monkey
     ran = alone.run("status")
     assert (ran.status, ran.answer["code"]) == (1, "internal")
     assert "ZeroDivisionError" in ran.answer["message"]
+    assert "Traceback" in ran.progress
 
 
 def test_an_interrupt_is_told_in_json(alone: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def test_the_paired_region_gives_everything_when_the_first_is_gone(
     ready.peer.faults.storage["local-a"] = status
     ran = ready.run("restore", "--target", str(tmp_path / "out"))
     assert (ran.status, ran.answer["region"], ran.answer["from_copy"]) == (0, "Local B", True)
-    assert "Reading from the copy in region Local B" in ran.answer["note"]
+    assert ran.answer["note"].endswith("Reading from the copy in region Local B instead.")
     assert "Reading from the copy in region Local B" in ran.progress
     assert_same_tree(ready.source, Path(f"{tmp_path}/out{ready.source}"))
     assert not [path for method, path in ready.peer.requests if method == "POST" and "/local-b/" in path]
@@ -116,6 +116,13 @@ def test_a_revoked_machine_is_told_so_and_does_not_try_the_pair(ready: World) ->
         machine.state = "Registered"
     assert not [path for _, path in ready.peer.requests if "/local-b/" in path]
     assert ready.run("backup").status == 0
+
+
+@pytest.mark.parametrize("content", [b"403", b"<html>", b"[1]", b'[{"size": 1}]'])
+def test_a_storage_that_answers_nonsense_is_not_believed(ready: World, content: bytes) -> None:
+    ready.peer.faults.storage_content = content
+    ran = ready.run("backup")
+    assert (ran.status, ran.answer["code"]) == (1, "unavailable")
 
 
 def test_a_full_quota_is_told(ready: World) -> None:

@@ -3,13 +3,14 @@
 import argparse
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import arguments, backup, check, restore, setup, status
 from .errors import AgentError, Exit, usage
 from .home import Home, default_folder
-from .output import Done, show_done, show_error
+from .output import Done, progress, show_done, show_error
 from .session import open_session
 
 
@@ -26,6 +27,7 @@ def run(argv: Sequence[str]) -> int:
         show_error(interrupted, as_json=as_json)
         return int(Exit.FAILED)
     except Exception as error:  # noqa: BLE001 - the contract: one JSON object, whatever happens
+        progress(traceback.format_exc())
         show_error(_unexpected(error), as_json=as_json)
         return int(Exit.FAILED)
     show_done(outcome, as_json=as_json)

@@ -39,6 +39,7 @@ class AgentError(Exception):
     def __init__(self, code: str, problem: str, remedy: str = "", **details: object) -> None:
         super().__init__(f"{problem} {remedy}".strip())
         self.code = code
+        self.problem = problem
         self.remedy = remedy
         self.details = details
 

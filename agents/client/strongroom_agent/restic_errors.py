@@ -93,7 +93,7 @@ def storage_refusal(status: int) -> AgentError:
         )
     return AgentError(
         "unavailable",
-        f"The storage cannot answer at the moment (HTTP {status}).",
+        f"The storage gives no usable answer at the moment (HTTP {status}).",
         "Try again in a few minutes; if it goes on, tell the people who run the portal.",
     )
 

@@ -30,8 +30,12 @@ class Storage:
     def names(self, repository: Repository, kind: str) -> list[str]:
         """The names of a repository's objects of a kind: `keys`, `locks` or `snapshots`."""
         answer = self._ask("GET", f"{repository.url}{kind}/")
-        listed = answer.json() if answer.status_code == 200 else []
-        return [str(each["name"]) for each in listed or []]
+        if answer.status_code == 404:
+            return []
+        try:
+            return [str(each["name"]) for each in answer.json() or []]
+        except (ValueError, TypeError, KeyError) as error:
+            raise storage_refusal(answer.status_code) from error
 
     def _ask(self, method: str, url: str) -> httpx.Response:
         failure = AgentError("network", "The storage was not asked.")
@@ -104,4 +108,4 @@ def _named(repositories: Iterable[Repository], region: str) -> Repository:
 def _note(failure: AgentError | None, repository: Repository) -> str:
     if failure is None:
         return ""
-    return f"{failure} Reading from the copy in region {repository.region} instead."
+    return f"{failure.problem} Reading from the copy in region {repository.region} instead."
