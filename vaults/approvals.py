@@ -33,6 +33,7 @@ from vaults.queries import request_seen_by, visible_subscriptions
 from vaults.regions import pair_of
 from vaults.rules import (
     OPEN_FOR,
+    name_malformed,
     name_problem,
     name_taken,
     require_approver,
@@ -79,9 +80,11 @@ def submit(
         requested_by=actor.person,
         requested_at=timezone.now(),
     )
+    _require_valid(wanted)
     if twin := _twin(wanted):
         return twin
-    _require_valid(wanted)
+    if problem := name_problem(subscription, name):
+        raise NameTaken(problem)
     wanted.digest = digest_of(wanted)
     try:
         with transaction.atomic():
@@ -174,11 +177,8 @@ def _twin(wanted: VaultRequest) -> VaultRequest | None:
 
 
 def _require_valid(wanted: VaultRequest) -> None:
-    problem = name_problem(wanted.subscription, wanted.name)
-    if problem and problem == name_taken(wanted.subscription, wanted.name):
-        raise NameTaken(problem)
     found = {
-        "name": problem,
+        "name": name_malformed(wanted.name),
         "region": "" if wanted.region.enabled else f"{wanted.region.name} is closed for new vaults.",
         "redundancy": _redundancy_problem(wanted.region, wanted.redundancy),
         "reason": text_problem(wanted.reason, required=True),
@@ -242,7 +242,7 @@ def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None
             f"This request is {request.STATES.looks[request.state].label.lower()} already: somebody else was first.",
             remedy="Look at it again before you go on.",
         )
-    if not compare_digest(digest.encode(), digest_of(request).encode()):
+    if not compare_digest(digest.encode(errors="replace"), digest_of(request).encode()):
         raise ContentChanged(
             "What is asked for has changed since you looked at it.", remedy="Read the request again, then decide."
         )

@@ -63,7 +63,7 @@ def rename(region_id: int, *, actor: Actor, name: str) -> Region:
     """Give the region another name; raises Invalid, NotAllowed, NotFound."""
     name = name.strip()
     if not 1 <= len(name) <= 80 or not name.isprintable():
-        raise Invalid({"name": ["A name has 1 to 80 printable characters."]})
+        raise _wrong("name", "A name has 1 to 80 printable characters.")
     with transaction.atomic():
         region = _for_administrator(region_id, actor)
         old = region.name
@@ -74,7 +74,7 @@ def rename(region_id: int, *, actor: Actor, name: str) -> Region:
             with transaction.atomic():
                 region.save(update_fields=["name"])
         except IntegrityError as error:
-            raise Invalid({"name": ["Another region has this name."]}) from error
+            raise _wrong("name", "Another region has this name.") from error
         record("region:rename", actor=actor, target=region, detail={"from": old, "to": name})
     return region
 
@@ -84,10 +84,14 @@ def set_enabled(region_id: int, *, actor: Actor, enabled: bool) -> Region:
     with transaction.atomic():
         region = _for_administrator(region_id, actor)
         if enabled and region.slug not in places():
-            raise Invalid({"enabled": ["The regions file does not have this region."]})
+            raise _wrong("enabled", "The regions file does not have this region.")
         if region.enabled != enabled:
             _switch(region, enabled, actor)
     return region
+
+
+def _wrong(field: str, message: str) -> Invalid:
+    return Invalid({field: [message]}, message)
 
 
 def _for_administrator(region_id: int, actor: Actor) -> Region:

@@ -73,12 +73,19 @@ def name_problem(subscription: Subscription, name: str) -> str:
 
     Free now is not reserved: two people may be told so at once, and the constraint decides.
     """
+    if problem := name_malformed(name):
+        return problem
+    if NameReservation.objects.filter(subscription=subscription, name_key=name.lower()).exists():
+        return name_taken(subscription, name)
+    return ""
+
+
+def name_malformed(name: str) -> str:
+    """Why no vault anywhere can have the name, in a sentence for people; "" when one can."""
     if not 2 <= len(name) <= 50:
         return "A name has 2 to 50 characters."
     if not NAME.fullmatch(name):
         return "A name begins with a letter, followed by letters, digits or hyphens."
-    if NameReservation.objects.filter(subscription=subscription, name_key=name.lower()).exists():
-        return name_taken(subscription, name)
     return ""
 
 

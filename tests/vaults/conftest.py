@@ -1,6 +1,7 @@
 """What the tests of vaults share: regions as `sync_regions` makes them, and the real rclone that serves them."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +19,13 @@ from portal.accounts.models import Subscription, User
 from tests.conftest import as_actor
 from vaults import approvals, regions_file
 from vaults.models import Operation, Region, Vault, VaultRequest
+from vaults.storage import rclone
 
 RCLONE = Path(settings.BASE_DIR) / ".venv" / "bin" / "rclone"
 GATEWAY = ("serve", "restic", "--append-only", "--cache-objects=false")
+
+# httpcore leaves a socket that could not connect to the garbage collector, which complains about it.
+NO_SOCKET = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture
@@ -73,6 +78,13 @@ def creating(ask: Ask, decider: Actor) -> Callable[..., Operation]:
     return make
 
 
+@pytest.fixture
+def faults() -> Iterator[pytest.MonkeyPatch]:
+    """Faults that a test puts in, and takes out with `undo()` without touching what other fixtures patched."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
 @contextmanager
 def running(*arguments: str, socket: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Rclone with the arguments, from when it listens on `socket` until the end of the block."""
@@ -92,9 +104,18 @@ def running(*arguments: str, socket: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+@pytest.fixture
+def storage(served: Path) -> Path:
+    """The real storage process and both gateways, empty; gives the folder that the two regions lie in."""
+    for slug in ("local-a", "local-b"):
+        shutil.rmtree(served / slug)
+        (served / slug).mkdir()
+    return served
+
+
 @pytest.fixture(scope="session")
-def storage() -> Iterator[Path]:
-    """The real storage process and both gateways; gives the folder that the two regions lie in."""
+def served() -> Iterator[Path]:
+    """What `storage` gives, with what earlier tests left."""
     regions_file.write_default(settings.REGIONS_FILE, settings.DATA / "storage")
     places = regions_file.read(settings.REGIONS_FILE)
     regions_file.write_rclone_config(settings.DATA / "rclone.conf", places)
@@ -107,6 +128,7 @@ def storage() -> Iterator[Path]:
             socket = Path(settings.GATEWAY_SOCKET.format(region=place.slug))
             stack.enter_context(running(*GATEWAY, "--addr", f"unix://{socket}", f"{place.slug}:", socket=socket))
         yield settings.DATA / "storage"
+        rclone._client().close()
 
 
 def vault_of(operation: Operation) -> Vault:

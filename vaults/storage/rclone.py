@@ -224,7 +224,7 @@ def _client() -> httpx.Client:
     return _client_of(settings.STORAGE_SOCKET, os.getpid())
 
 
-@lru_cache(maxsize=1)
+@lru_cache
 def _client_of(socket: str, process: int) -> httpx.Client:
     # One for each process: connections must not be shared across a fork.
     # The bare TLS context is never used on a unix socket, and saves loading the system's certificates.

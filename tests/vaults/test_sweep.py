@@ -1,0 +1,91 @@
+"""The sweep: finds what the broker lost."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from portal import heartbeats
+from tests.vaults.conftest import Ask
+from vaults import copies, tasks
+from vaults.models import Operation, PairedCopy, Region, Vault, VaultRequest
+from vaults.rules import OPEN_FOR
+from vaults.states import RequestState
+
+Sent = list[tuple[str, tuple[Any, ...]]]
+
+
+@pytest.fixture
+def work(make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> tuple[Operation, PairedCopy]:
+    """An operation and a copy of one vault, neither of them due."""
+    vault = make_vault()
+    operation = Operation.objects.create(vault=vault, kind="create", started_at=timezone.now())
+    return operation, copies.begin(vault)
+
+
+@pytest.fixture
+def sweep(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[[], None]:
+    def run() -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            tasks.sweep()
+
+    return run
+
+
+def set_all(**columns: object) -> None:
+    Operation.objects.update(**columns)
+    PairedCopy.objects.update(**columns)
+
+
+def test_nothing_due_sends_nothing(work: object, sweep: Callable[[], None], no_broker: Sent) -> None:
+    sweep()
+    set_all(due_at=Now() + timedelta(minutes=1))
+    sweep()
+    assert no_broker == []
+
+
+def test_what_is_due_is_sent_again(
+    work: tuple[Operation, PairedCopy], sweep: Callable[[], None], no_broker: Sent
+) -> None:
+    set_all(due_at=Now() - timedelta(seconds=1))
+    sweep()
+    operation, copy = work
+    assert no_broker == [("vaults.run_operation", (str(operation.pk),)), ("vaults.copy_vault", (copy.pk,))]
+
+
+def test_what_a_worker_holds_is_left_to_it(work: object, sweep: Callable[[], None], no_broker: Sent) -> None:
+    set_all(due_at=Now() - timedelta(seconds=1), lease_until=Now() + timedelta(seconds=30))
+    sweep()
+    assert no_broker == []
+
+
+def test_what_a_dead_worker_held_is_sent_again(work: object, sweep: Callable[[], None], no_broker: Sent) -> None:
+    set_all(due_at=Now() - timedelta(seconds=90), lease_until=Now() - timedelta(seconds=1))
+    sweep()
+    assert [task for task, _ in no_broker] == ["vaults.run_operation", "vaults.copy_vault"]
+
+
+def test_it_expires_old_requests_and_says_that_it_ran(ask: Ask, sweep: Callable[[], None]) -> None:
+    request = ask()
+    VaultRequest.objects.update(requested_at=timezone.now() - OPEN_FOR - timedelta(minutes=1))
+    assert heartbeats.age("sweep") is None
+    sweep()
+    assert VaultRequest.objects.get(pk=request.pk).state == RequestState.EXPIRED
+    age = heartbeats.age("sweep")
+    assert age is not None
+    assert age < timedelta(seconds=30)
+
+
+def test_its_questions_do_not_grow_with_the_work(
+    make_vault: Callable[..., Vault], regions: object, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    for number in range(20):
+        vault = make_vault(f"Vault-{number}")
+        Operation.objects.create(vault=vault, kind="create", started_at=timezone.now(), due_at=Now())
+        copies.begin(vault)
+    PairedCopy.objects.update(due_at=Now() - timedelta(seconds=1))
+    with django_assert_max_num_queries(9):
+        tasks.sweep()
