@@ -145,10 +145,10 @@ class Portal:
         return status
 
 
-def start(data: Path, *, port: int | None = None, edge_port: int | None = None, **environment: str) -> Portal:
-    """Start a portal on `data` without waiting for it; ports are free ones unless given."""
-    port, edge_port = port or free_port(), edge_port or free_port()
-    ours = {"PORT": str(port), "EDGE_PORT": str(edge_port), "STRONGROOM_DATA": str(data), **environment}
+def start(data: Path, **environment: str) -> Portal:
+    """Start a portal on `data` without waiting for it; PORT and EDGE_PORT are free ones unless given."""
+    ports = {"PORT": str(free_port()), "EDGE_PORT": str(free_port())}
+    ours = {**ports, "STRONGROOM_DATA": str(data), **environment}
     everything = {name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE"}} | ours
     data.mkdir(parents=True, exist_ok=True)
     with (data / "terminal.log").open("a") as terminal:
@@ -160,7 +160,7 @@ def start(data: Path, *, port: int | None = None, edge_port: int | None = None, 
             stderr=terminal,
             text=True,
         )
-    return Portal(data, port, edge_port, process, everything)
+    return Portal(data, int(ours["PORT"]), int(ours["EDGE_PORT"]), process, everything)
 
 
 def free_port() -> int:

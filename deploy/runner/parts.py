@@ -81,13 +81,14 @@ def _gateway(programs: Programs, slug: str) -> Part:
 
 
 def _web() -> Part:
+    socket = str(settings.RUN / "web.sock")
     granian = [sys.executable, "-m", "granian", "portal.wsgi:application", "--interface", "wsgi"]
     options = [
-        *("--uds", str(settings.RUN / "web.sock"), "--uds-permissions", "600", "--workers", "2", "--no-ws"),
+        *("--uds", socket, "--uds-permissions", "600", "--workers", "2", "--no-ws"),
         *("--blocking-threads", "4", "--http", "1", "--log-level", "warning"),
         *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "5"),
     ]
-    return Part("web", FRONT, ["TERM", *granian, *options])
+    return Part("web", FRONT, ["--fresh", socket, "TERM", *granian, *options])
 
 
 def _worker() -> Part:

@@ -4,16 +4,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from portal import heartbeats, static_files
-
-STEPS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("Database", "migrate", {"interactive": False, "verbosity": 0}),
-    ("Certificates", "prepare_pki", {}),
-    ("Regions", "sync_regions", {}),
-    ("Sign-ins", "demo_accounts", {}),
-)
 
 
 class Command(BaseCommand):
@@ -23,13 +16,25 @@ class Command(BaseCommand):
     help = "Brings database, certificates, regions, static files, sign-ins and the agent's package up to date."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do each step; whatever a step raises ends it."""
+        """Do each step; whatever a step raises ends it, but for the agent's package: the portal is of use without."""
         if settings.PRODUCTION:
-            call_command("check", deploy=True, fail_level="ERROR")
-        for title, command, arguments in STEPS:
-            self.stdout.write(f"{title} ({command})")
-            self.stdout.flush()
-            call_command(command, stdout=self.stdout, stderr=self.stderr, **arguments)
+            self._call("check", deploy=True, fail_level="ERROR")
+        self._say("Preparing the database.")
+        self._call("migrate", interactive=False, verbosity=0)
+        self._call("prepare_pki")
+        self._call("sync_regions")
+        self._call("demo_accounts")
         if static_files.collect():
-            self.stdout.write("Static files collected.")
+            self._say("Static files collected.")
+        try:
+            self._call("publish_agent")
+        except CommandError as error:
+            self.stderr.write(str(error))
         heartbeats.forget()
+
+    def _call(self, command: str, **arguments: Any) -> None:
+        call_command(command, stdout=self.stdout, stderr=self.stderr, **arguments)
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
