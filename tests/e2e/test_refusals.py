@@ -110,7 +110,8 @@ def test_credentials_that_no_longer_count(portal: Portal, staff: ApiPerson, tmp_
     serial_moved = portal.manage(
         *("shell", "-v", "0", "-c"),
         "from datetime import timedelta; from django.db.models import F; from vaults.models import Credential;"
-        "print(Credential.objects.filter(ended_at=None).update(expires_at=F('issued_at') - timedelta(hours=1)))",
+        f"valid = Credential.objects.filter(ended_at=None, vault='{vault}');"
+        "print(valid.update(expires_at=F('issued_at') - timedelta(hours=1)))",
     )
     assert serial_moved.strip() == "1"
     late = make_machine(tmp_path, "third", files=1, megabytes=1).setup(expired, status=3)
