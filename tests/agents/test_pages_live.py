@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect, sync_playwright
@@ -41,6 +42,7 @@ def page(live_server: LiveServer, staff: User) -> Iterator[Page]:
         shown.on("pageerror", lambda error: complaints.append(str(error)))
         yield shown
         browser.close()
+        connection.close()  # the one of Playwright's context: nobody else would, and the database could not be dropped
     assert complaints == []
 
 
