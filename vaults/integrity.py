@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from portal.accounts.actors import SYSTEM
@@ -114,6 +115,6 @@ def _tell(vault: Vault, region: Region, machine_id: str) -> None:
             f"An object of machine {machine_id} in {region} did not match its name."
             " Run `strongroom-agent check` on that machine, then a backup."
         ),
-        url=f"/vaults/{vault.pk}/",
+        url=reverse("vaults:vault", args=[vault.pk]),
         subscription=vault.subscription,
     )

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils import timezone
 
 from portal.accounts.actors import SYSTEM, Actor
@@ -190,6 +191,6 @@ def _tell(operation: Operation, state: Notification.State, title: str, step: str
         title=title.format(name=vault.name),
         step=step,
         progress=progress,
-        url=f"/vaults/{vault.pk}/",
+        url=reverse("vaults:vault", args=[vault.pk]),
         subscription=vault.subscription,
     )

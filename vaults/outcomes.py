@@ -1,5 +1,7 @@
 """What people are told about a request: approvers while they can act, the subscription's people how it ended."""
 
+from django.urls import reverse
+
 from portal.accounts.actors import Actor
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
@@ -57,4 +59,4 @@ def _open_key(request: VaultRequest) -> str:
 
 
 def _url(request: VaultRequest) -> str:
-    return f"/requests/{request.pk}/"
+    return reverse("vaults:request", args=[request.pk])
