@@ -8,11 +8,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
 
 from portal.errors import DomainError
 
@@ -29,11 +32,14 @@ class AdministrationSite(AdminSite):
         """Administrators only."""
         return bool(request.user.is_active and getattr(request.user, "is_administrator", False))
 
+    @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Strangers sign in as everywhere else; people without the role are told so."""
+        if self.has_permission(request):
+            return redirect("admin:index")
         if request.user.is_authenticated:
             raise PermissionDenied
-        return redirect_to_login(request.GET.get("next", request.get_full_path()))
+        return redirect_to_login(request.GET.get("next", reverse("admin:index")))
 
     def logout(  # type: ignore[override]  # the stubs know of templates only
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -36,7 +36,13 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
-        constraints = [models.UniqueConstraint(Lower("username"), name="user_username_unique_ci")]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"),
+                name="user_username_unique_ci",
+                violation_error_message="There is somebody of this user name already.",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.username
@@ -80,7 +86,13 @@ class Subscription(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(Lower("name"), name="subscription_name_unique_ci")]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"),
+                name="subscription_name_unique_ci",
+                violation_error_message="There is a subscription of this name already.",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

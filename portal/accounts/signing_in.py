@@ -39,14 +39,14 @@ def check(username: str, password: str, *, address: str) -> User:
     attempt = SignInFailure.objects.create(username=name, address=address, at=now)
     if seconds := _seconds_to_wait(attempt):
         attempt.delete()
-        _refused(name, address, "throttled")
+        _refused(name if _known(name) else "unknown", address, "throttled")
         raise Throttled(
             f"Too many tries. Wait {_minutes(seconds)}, then try again.",
             retry_after=seconds,
         )
     user = authenticate(username=username.strip(), password=password)
     if not isinstance(user, User):
-        _refused(name, address, "wrong")
+        _refused(name if _known(name) else f'unknown "{name}"', address, "wrong")
         raise SignInRefused(
             "This user name and password do not belong together.",
             remedy="Check both. Capital letters count in the password.",
@@ -84,8 +84,13 @@ def _minutes(seconds: int) -> str:
     return "one minute" if minutes == 1 else f"{minutes} minutes"
 
 
-def _refused(name: str, address: str, why: str) -> None:
-    """Audit it. A name that nobody has is marked, so that it isn't taken for a person."""
-    known = User.objects.filter(username__iexact=name).exists()
-    actor = Actor(label=name if known else f'unknown "{name}"', via="page", address=address)
-    refusal("session:sign-in", actor=actor, detail={"why": why})
+def _known(name: str) -> bool:
+    return User.objects.filter(username__iexact=name).exists()
+
+
+def _refused(label: str, address: str, why: str) -> None:
+    """Audit it. Names that nobody has are marked, so that they aren't taken for people.
+
+    Once an address is throttled they are left out: guesses of many names are then one flood, not as many entries.
+    """
+    refusal("session:sign-in", actor=Actor(label=label, via="page", address=address), detail={"why": why})

@@ -1,0 +1,249 @@
+"""The audit log: who reads it, what the filters find, what reading costs and leaves behind."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from portal.accounts import tokens
+from portal.accounts.models import User
+from portal.audit import floods
+from portal.audit.charts import bars
+from portal.audit.models import AppendOnly, AuditEvent, RefusalFlood
+from portal.audit.queries import Day, Filter, actions, activity, events
+from portal.audit.record import record, refusal, write_refusal_counts
+from tests.conftest import as_actor
+from tests.portal.pages import inline, text, window
+from vaults.models import Vault
+
+API = "/api/v1/audit-events"
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def happen(action: str, who: str = "staff", at: datetime | None = None, **values: Any) -> AuditEvent:
+    """An entry, as if written at that time."""
+    return AuditEvent.objects.create(at=at or timezone.now(), action=action, actor_label=who, via="page", **values)
+
+
+def seen(client: Client, query: str = "") -> list[str]:
+    """The actions that the page lists, without those of reading."""
+    page = client.get(f"/audit/?{query}").context["page"]
+    return [event.action for event in page.items if event.action != "audit:read"]
+
+
+@pytest.mark.parametrize("path", ["/audit/", API])
+def test_only_auditors_read_it(path: str, staff: User, approver: User, administrator: User, auditor: User) -> None:
+    happen("vault:active", target_label="Payroll-of-others")
+    for user in (staff, approver, administrator):
+        response = window(user).get(path)
+        assert response.status_code == 403
+        assert "Payroll-of-others" not in response.content.decode()
+    assert not AuditEvent.objects.filter(action="audit:read").exists()
+    assert window(auditor).get(path).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_it_is_only_read(method: str, auditor: User) -> None:
+    assert getattr(window(auditor), method)("/audit/").status_code == 405
+
+
+def test_entries_do_not_change(db: None) -> None:
+    event = happen("vault:active")
+    with pytest.raises(AppendOnly):
+        event.save()
+    with pytest.raises(AppendOnly):
+        event.delete()
+
+
+def test_each_filter_finds_what_it_says(auditor: User, vault: Vault) -> None:
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    happen("vault:active", "worker", noon, vault_id=vault.pk, target_type="vault", target_label=vault.name)
+    happen("machine:register", "hr-db-02", noon + timedelta(days=1), refused=True)
+    happen("vault:failed", "worker", noon + timedelta(days=2), vault_id=uuid.uuid4())
+    client = window(auditor)
+    assert seen(client) == ["vault:failed", "machine:register", "vault:active"]
+    assert seen(client, "person=worker") == ["vault:failed", "vault:active"]
+    assert seen(client, "action=vault:active") == ["vault:active"]
+    assert seen(client, f"vault={vault.pk}") == seen(client, "vault=payroll") == ["vault:active"]
+    assert seen(client, "refused=on") == ["machine:register"]
+    assert seen(client, "since=2026-11-21") == ["vault:failed", "machine:register"]
+    assert seen(client, "until=2026-11-21") == ["machine:register", "vault:active"]
+    assert seen(client, "since=2026-11-21&until=2026-11-21") == ["machine:register"]
+    assert seen(client, "person=worker&action=machine:register") == []
+    assert seen(client, "person=WORK") == []
+
+
+def test_days_are_found_even_where_numbers_and_times_disagree(db: None) -> None:
+    late = happen("late", at=datetime(2026, 11, 21, 0, 0, 1, tzinfo=UTC))
+    early = happen("early", at=datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC))
+    assert list(events(Filter(since=date(2026, 11, 21)))) == [late]
+    assert list(events(Filter(until=date(2026, 11, 20)))) == [early]
+    assert list(events(Filter(since=date(2027, 1, 1)))) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("vault=Nowhere", "There is no vault of this name."),
+        ("since=yesterday", "Enter a valid date."),
+        ("since=2026-11-02&until=2026-11-01", "This is before the first day."),
+        ("person=" + "x" * 201, "at most 200 characters"),
+    ],
+)
+def test_a_wrong_filter_says_so_and_shows_nothing(query: str, words: str, auditor: User) -> None:
+    happen("vault:active")
+    response = window(auditor).get(f"/audit/?{query}")
+    assert (response.status_code, words in text(response)) == (422, True)
+    assert "vault:active" not in text(response).split("The filter is not right")[0].split("Show all")[1]
+    assert inline(response) == []
+
+
+def test_what_is_shown_is_escaped(auditor: User) -> None:
+    happen("session:sign-in", 'unknown "<script>"', refused=True, detail={"why": "<img onerror=x>"})
+    response = window(auditor).get("/audit/")
+    assert inline(response) == []
+    assert "&lt;img onerror=x&gt;" in response.content.decode()
+
+
+def test_pages_cost_the_same_and_end(auditor: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    AuditEvent.objects.bulk_create(
+        [AuditEvent(at=timezone.now(), action="vault:active", actor_label="worker", via="worker") for _ in range(120)]
+    )
+    client = window(auditor)
+    first = client.get("/audit/?person=worker")
+    after, sizes = "", []
+    while after is not None:
+        with django_assert_num_queries(6):  # session, person, read lately, page; subscriptions and area of the frame
+            page = client.get(f"/audit/?person=worker&after={after}").context["page"]
+        sizes.append(len(page.items))
+        after = page.next
+    assert (first.status_code, sizes) == (200, [50, 50, 20])
+
+
+def test_reading_is_noted_once_for_each_filter_in_ten_minutes(auditor: User) -> None:
+    client = window(auditor)
+    for query in ("", "", "person=staff", "person=staff&after=", "refused=on"):
+        client.get(f"/audit/?{query}")
+    _, secret = tokens.make("siem", actor=as_actor(auditor), scope="read", days=1)
+    client.get(API + "?person=staff")
+    Client().get(API + "?action=x", headers={"Authorization": f"Bearer {secret}"})
+    notes = AuditEvent.objects.filter(action="audit:read").order_by("id")
+    assert list(notes.values_list("actor_label", "via", "detail")) == [
+        ("auditor", "page", {}),
+        ("auditor", "page", {"person": "staff"}),
+        ("auditor", "page", {"refused": True}),
+        ("auditor", "token", {"action": "x"}),
+    ]
+
+
+def test_reading_again_later_is_noted_again(auditor: User) -> None:
+    happen("audit:read", "auditor", timezone.now() - timedelta(minutes=11), detail={})
+    window(auditor).get("/audit/")
+    assert AuditEvent.objects.filter(action="audit:read").count() == 2
+
+
+def test_actions_are_all_that_there_are(db: None, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    for action in ("vault:active", "audit:read", "vault:active", "user:create"):
+        happen(action)
+    assert actions() == ["audit:read", "user:create", "vault:active"]
+    with django_assert_num_queries(0):
+        actions()
+
+
+def test_activity_counts_each_day(db: None, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    today = date(2026, 11, 22)
+    for days, refused in ((0, False), (0, True), (1, False), (29, False), (30, False)):
+        happen("x", at=datetime(2026, 11, 22, 23, 59, tzinfo=UTC) - timedelta(days=days), refused=refused)
+    counted = activity(today)
+    assert len(counted) == 30
+    assert {day.day.isoformat(): (day.entries, day.refused) for day in counted if day.entries} == {
+        "2026-10-24": (1, 0),
+        "2026-11-21": (1, 0),
+        "2026-11-22": (2, 1),
+    }
+    with django_assert_num_queries(0):
+        activity(today)
+
+
+def test_bars_fit_the_drawing() -> None:
+    chart = bars([Day(date(2026, 11, day), entries, entries // 2) for day, entries in ((1, 0), (2, 1), (3, 1000))])
+    assert [(bar.height, bar.y, bar.refused_height) for bar in chart.bars] == [
+        (0.0, 56.0, 0.0),
+        (2.0, 54.0, 0.0),
+        (56.0, 0.0, 28.0),
+    ]
+    assert (chart.entries, chart.refused, chart.most.day.day) == (1001, 500, 3)
+    assert bars([Day(date(2026, 11, 1), 0, 0)]).bars[0].height == 0.0
+
+
+def test_a_flood_is_the_first_entry_and_then_a_count(staff: User, outsider: User) -> None:
+    actor = as_actor(staff)
+    assert refusal("machine:register", actor=actor, detail={"code": "clock_skew"}) is not None
+    assert [refusal("machine:register", actor=actor) for _ in range(3)] == [None, None, None]
+    refusal("machine:renew", actor=actor)
+    refusal("machine:register", actor=as_actor(outsider))
+    write_refusal_counts()
+    assert AuditEvent.objects.count() == 3
+    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=floods.SECONDS + 1))
+    write_refusal_counts()
+    write_refusal_counts()
+    (count,) = AuditEvent.objects.filter(detail__has_key="repeated")
+    assert (count.action, count.actor_label, count.address, count.refused) == (
+        "machine:register",
+        "staff",
+        "192.0.2.7",
+        True,
+    )
+    assert (count.detail["repeated"], count.detail["seconds"]) == (3, 60)
+    assert (AuditEvent.objects.count(), RefusalFlood.objects.count()) == (4, 0)
+
+
+def test_after_the_minute_the_next_one_is_written_again(staff: User) -> None:
+    for _ in range(2):
+        refusal("machine:register", actor=as_actor(staff))
+    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
+    refusal("machine:register", actor=as_actor(staff))
+    assert [event.detail.get("repeated") for event in AuditEvent.objects.order_by("id")] == [None, 1, None]
+
+
+def test_what_is_done_is_never_counted_away(staff: User) -> None:
+    for _ in range(3):
+        record("vault:active", actor=as_actor(staff))
+    assert AuditEvent.objects.count() == 3
+
+
+def test_the_json_says_what_the_page_says(auditor: User, vault: Vault) -> None:
+    event = record("vault:active", actor=as_actor(auditor, "worker"), target=vault, detail={"from": "Creating"})
+    answer = window(auditor).get(f"{API}?vault={vault.pk}&from=2026-01-01&limit=1").json()
+    assert answer["next"] is None
+    (item,) = answer["items"]
+    assert item.pop("at").endswith("Z")
+    assert item == {
+        "id": event.pk,
+        "actor": "auditor",
+        "via": "worker",
+        "address": "192.0.2.7",
+        "action": "vault:active",
+        "refused": False,
+        "target": {"type": "vault", "id": str(vault.pk), "label": "Payroll"},
+        "vault_id": str(vault.pk),
+        "detail": {"from": "Creating"},
+    }
+
+
+@pytest.mark.parametrize("query", ["vault=x", "from=x", "limit=501", "after=x", "person=%00", "refused=perhaps"])
+def test_the_json_refuses_what_it_cannot_read(query: str, auditor: User) -> None:
+    response = window(auditor).get(f"{API}?{query}")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid")

@@ -1,0 +1,173 @@
+"""Changes to people, subscriptions and memberships: who may, what is refused, and that each is audited."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from portal.accounts import people, tokens
+from portal.accounts.actors import SYSTEM, Actor
+from portal.accounts.models import Membership, Subscription, User
+from portal.accounts.people import LastAdministrator, Roles
+from portal.audit.models import AuditEvent
+from portal.errors import Invalid, NotAllowed
+from tests.conftest import PASSWORD, as_actor, person
+
+GOOD = "a long enough sentence"
+
+
+def told() -> list[tuple[str, str, dict[str, Any]]]:
+    return list(AuditEvent.objects.order_by("id").values_list("action", "target_label", "detail"))
+
+
+def rows() -> tuple[list[tuple[Any, ...]], int, int]:
+    return list(User.objects.order_by("pk").values_list()), Subscription.objects.count(), Membership.objects.count()
+
+
+CHANGES: list[Callable[[Actor, User, Subscription], object]] = [
+    lambda actor, user, subscription: people.create_user(actor, "new", GOOD),
+    lambda actor, user, subscription: people.describe_user(actor, user, full_name="X", email=""),
+    lambda actor, user, subscription: people.set_roles(actor, user, Roles(is_administrator=True)),
+    lambda actor, user, subscription: people.set_active(actor, user, False),
+    lambda actor, user, subscription: people.set_password(actor, user, GOOD),
+    lambda actor, user, subscription: people.create_subscription(actor, "New"),
+    lambda actor, user, subscription: people.rename_subscription(actor, subscription, "New"),
+    lambda actor, user, subscription: people.add_member(actor, user, subscription),
+    lambda actor, user, subscription: people.remove_member(actor, user, subscription),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_only_administrators_may(
+    change: Callable[[Actor, User, Subscription], object],
+    staff: User,
+    approver: User,
+    auditor: User,
+    administrator: User,
+    subscription: Subscription,
+) -> None:
+    reader = Actor(label="admin", via="token", user=administrator, read_only=True)
+    before = rows()
+    for actor in (as_actor(staff), as_actor(approver), as_actor(auditor), reader):
+        with pytest.raises(NotAllowed):
+            change(actor, staff, subscription)
+    assert rows() == before
+    assert told() == []
+    change(as_actor(administrator), staff, subscription)
+
+
+def test_a_new_person_can_sign_in_and_has_the_roles(administrator: User) -> None:
+    made = people.create_user(as_actor(administrator, "admin"), " nora ", GOOD, full_name="Nora", is_auditor=True)
+    made.refresh_from_db()
+    assert (made.username, made.full_name, Roles.of(made)) == ("nora", "Nora", Roles(is_auditor=True))
+    assert made.check_password(GOOD)
+    event = AuditEvent.objects.get()
+    assert (event.action, event.actor, event.via, event.target_id) == (
+        "user:create",
+        administrator,
+        "admin",
+        str(made.pk),
+    )
+    assert event.detail == {"roles": ["auditor"]}
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "field"),
+    [
+        ("STAFF", GOOD, "__all__"),
+        ("", GOOD, "username"),
+        ("with space", GOOD, "username"),
+        ("nora", "short", "password"),
+        ("nora", "", "password"),
+        ("noranoranora", "noranoranora", "password"),
+    ],
+)
+def test_a_person_that_cannot_be(username: str, password: str, field: str, staff: User) -> None:
+    with pytest.raises(Invalid) as refused:
+        people.create_user(SYSTEM, username, password)
+    assert list(refused.value.errors) == [field]
+    assert list(User.objects.values_list("username", flat=True)) == ["staff"]
+    assert told() == []
+
+
+def test_roles_change_once_and_are_told_from_and_to(staff: User) -> None:
+    people.set_roles(SYSTEM, staff, Roles(is_approver=True))
+    people.set_roles(SYSTEM, staff, Roles(is_approver=True))
+    staff.refresh_from_db()
+    assert Roles.of(staff) == Roles(is_approver=True)
+    assert told() == [("user:set-roles", "staff", {"from": [], "to": ["approver"]})]
+
+
+def test_an_administrator_remains(administrator: User) -> None:
+    with pytest.raises(LastAdministrator):
+        people.set_roles(SYSTEM, administrator, Roles())
+    with pytest.raises(LastAdministrator):
+        people.set_active(SYSTEM, administrator, False)
+    person("idle", is_administrator=True, is_active=False)
+    with pytest.raises(LastAdministrator):
+        people.set_active(SYSTEM, administrator, False)
+    person("second", is_administrator=True)
+    people.set_active(SYSTEM, administrator, False)
+    administrator.refresh_from_db()
+    assert not administrator.is_active
+
+
+def test_who_is_shut_out_loses_tokens(staff: User) -> None:
+    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1)
+    people.set_active(SYSTEM, staff, False)
+    people.set_active(SYSTEM, staff, True)
+    assert tokens.bearer(secret, address="") is None
+    assert [(action, detail) for action, _, detail in told()[1:]] == [
+        ("user:deactivate", {"tokens_revoked": 1}),
+        ("user:activate", {}),
+    ]
+
+
+def test_a_password_is_set_and_never_told(staff: User) -> None:
+    people.set_password(SYSTEM, staff, GOOD)
+    staff.refresh_from_db()
+    assert (staff.check_password(GOOD), staff.check_password(PASSWORD)) == (True, False)
+    assert told() == [("user:set-password", "staff", {})]
+    with pytest.raises(Invalid):
+        people.set_password(SYSTEM, staff, "short")
+
+
+@pytest.mark.parametrize("name", ["DEFAULT", "", " ", "x" * 81])
+def test_a_subscription_that_cannot_be(name: str, subscription: Subscription) -> None:
+    other = people.create_subscription(SYSTEM, "Other")
+    with pytest.raises(Invalid):
+        people.create_subscription(SYSTEM, name)
+    with pytest.raises(Invalid):
+        people.rename_subscription(SYSTEM, other, name)
+    assert list(Subscription.objects.values_list("name", flat=True)) == ["Default", "Other"]
+
+
+def test_renaming_keeps_the_description_unless_told(subscription: Subscription) -> None:
+    people.rename_subscription(SYSTEM, subscription, "Payroll", description="HR servers")
+    people.rename_subscription(SYSTEM, subscription, "Pay")
+    subscription.refresh_from_db()
+    assert (subscription.name, subscription.description) == ("Pay", "HR servers")
+    assert [detail for *_, detail in told()] == [{"from": "Default", "to": "Payroll"}, {"from": "Payroll", "to": "Pay"}]
+
+
+def test_membership_is_given_and_taken_once(approver: User, subscription: Subscription) -> None:
+    for _ in range(2):
+        people.add_member(SYSTEM, approver, subscription)
+    for _ in range(2):
+        people.remove_member(SYSTEM, approver, subscription)
+    assert not Membership.objects.exists()
+    assert told() == [
+        ("membership:add", "Default", {"person": "approver"}),
+        ("membership:remove", "Default", {"person": "approver"}),
+    ]
+
+
+def test_without_an_entry_nothing_happens(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("the log is full")
+
+    monkeypatch.setattr("portal.accounts.people.record", broken)
+    with pytest.raises(RuntimeError):
+        people.set_roles(SYSTEM, staff, Roles(is_administrator=True))
+    staff.refresh_from_db()
+    assert Roles.of(staff) == Roles()
