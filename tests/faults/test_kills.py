@@ -163,16 +163,16 @@ def _kill(portal: Portal, one: Round) -> None:
 
 
 def _nothing_twice(portal: Portal, staff: ApiPerson, made: list[str]) -> None:
-    """One container for each vault in each of the two regions, no probe left behind, no gap in the states."""
+    """One container for each vault in each of the two regions, in it its machines and no probe; activated once."""
     assert len(set(made)) == len(made)
     for vault_id in made:
         assert staff.get(f"vaults/{vault_id}")["state"] in {"Active", "Failed"}
     for region in ("local-a", "local-b"):
         storage = portal.data / "storage" / region
-        names = sorted(folder.name for folder in storage.iterdir() if folder.name in made)
-        assert names == sorted(made)
-        left = [path for vault_id in made for path in (storage / vault_id).glob("*probe*")]
-        assert left == []
+        assert sorted(folder.name for folder in storage.iterdir() if folder.name in made) == sorted(made)
+        for vault_id in made:
+            machines = {one["id"] for one in staff.get(f"vaults/{vault_id}/machines")["items"]}
+            assert {folder.name for folder in (storage / vault_id).iterdir()} <= machines
     activated = portal.manage(
         *("shell", "-v", "0", "-c"),
         "from portal.audit.models import AuditEvent as E; from collections import Counter;"
