@@ -69,6 +69,7 @@ class Vault(models.Model):
             models.Index(fields=["subscription", "name", "id"]),
             models.Index(fields=["name", "id"]),
             models.Index(fields=["state", "name", "id"]),
+            models.Index(fields=["region", "name", "id"]),
         ]
 
     def __str__(self) -> str:

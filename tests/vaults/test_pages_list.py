@@ -140,6 +140,6 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     client = window(staff)
     for number in range(30):
         make_vault(f"Vault-{number:02}", state="Creating")
-    # session, person, rows, open requests, subscriptions
-    with django_assert_num_queries(5):
+    # session, person, rows, open requests
+    with django_assert_num_queries(4):
         poll(client, "/vaults/", "vault-table")

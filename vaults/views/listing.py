@@ -3,16 +3,16 @@
 from django.http import HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
-from portal.accounts.models import Subscription, User
+from portal.accounts.models import User
 from portal.http import PersonRequest
 from portal.live import live
 from portal.paging import page_of
-from vaults.listing import CHIPS, VaultFilter, is_late
+from vaults.listing import CHIPS, VaultFilter
 from vaults.models import Region, Vault, VaultRequest
-from vaults.queries import open_requests, visible_subscriptions
+from vaults.queries import open_requests
+from vaults.views.rows import table_rows
 
 WAITING_SHOWN = 5
-SUBSCRIPTIONS_SHOWN = 20
 LONGEST_TEXT = 80
 
 
@@ -29,13 +29,12 @@ def vault_list(request: PersonRequest) -> HttpResponse:
         "vault-table",
         {
             "page": page,
-            "late": {vault.pk for vault in page.items if is_late(vault)},
+            "rows": table_rows(page.items),
             "waiting": waiting[:WAITING_SHOWN],
             "waiting_more": len(waiting) > WAITING_SHOWN,
             "chosen": chosen,
             "chips": [(word, label) for word, (label, _) in CHIPS.items()],
-            "regions": Region.objects.all(),
-            "subscriptions": _subscriptions(request.user, chosen),
+            "regions": Region.objects.only("name"),
             "seconds": 1 if busy else 30,
         },
     )
@@ -61,12 +60,3 @@ def _waiting(user: User, chosen: VaultFilter) -> list[VaultRequest]:
     if chosen.show or chosen.region or chosen.text:
         return []
     return list(open_requests(user, chosen.subscription)[: WAITING_SHOWN + 1])
-
-
-def _subscriptions(user: User, chosen: VaultFilter) -> list[Subscription]:
-    """What the subscription filter offers; only the chosen one where a menu would be too long to be of use."""
-    visible = visible_subscriptions(user)
-    some = list(visible[: SUBSCRIPTIONS_SHOWN + 1])
-    if len(some) <= SUBSCRIPTIONS_SHOWN:
-        return some
-    return [] if chosen.subscription is None else list(visible.filter(pk=chosen.subscription))
