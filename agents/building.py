@@ -1,12 +1,16 @@
-"""Building the agent's package for Linux from the sources that this portal came with."""
+"""Building the agent's package for Linux from the sources that this portal came with.
+
+A build lies beside the installed programs, under the digest of its sources, so that it is made once for an
+installation, however many data folders there are.
+"""
 
 import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +21,7 @@ from agents.packages import publish
 from portal.accounts.actors import Actor
 
 SOURCES = Path(settings.BASE_DIR) / "agents" / "client"
-SCRIPT = SOURCES / "build_package.py"
+PROGRAM = "strongroom-agent"
 LONGEST = 600  # seconds
 _TAKEN_IN = ("strongroom_agent/**/*", "build_package.py", "requirements.txt")
 
@@ -26,48 +30,18 @@ class BuildFailed(Exception):
     """The package could not be built; the text says why, in one line."""
 
 
-@dataclass(frozen=True)
-class _Stamp:
-    """Beside the packages: from which sources the published one was built."""
-
-    path: Path
-
-    def names(self, sources: str) -> str:
-        """The file that was built from `sources`; empty when none was, or nobody knows."""
-        try:
-            built: dict[str, str] = json.loads(self.path.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return ""
-        return built["file"] if built.get("sources") == sources else ""
-
-    def write(self, sources: str, file_name: str) -> None:
-        """Note it, whole or not at all."""
-        draft = self.path.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps({"sources": sources, "file": file_name}))
-        draft.replace(self.path)
-
-
 def bring_up_to_date(actor: Actor) -> tuple[AgentPackage, bool]:
-    """The published package for Linux, and whether it had to be built anew because its sources have changed.
+    """The published package for Linux, and whether it was published only now, because its sources have changed.
 
     Building takes up to a minute and needs the package index. Raises BuildFailed; what was published before stays then.
     """
-    stamp = _Stamp(settings.AGENT_PACKAGES / f".linux-{platform.machine()}.json")
-    sources = fingerprint()
-    package = _published(stamp.names(sources))
+    build = _build_of(fingerprint())
+    facts: dict[str, str] = json.loads((build / "facts.json").read_text())
+    package = _published(facts["sha256"])
     if package is not None:
         return package, False
-    with TemporaryDirectory(prefix="strongroom-agent-") as scratch:
-        facts = _build(Path(scratch))
-        package = publish(
-            Path(scratch) / "strongroom-agent",
-            platform=str(facts["platform"]),
-            architecture=str(facts["architecture"]),
-            version=str(facts["version"]),
-            actor=actor,
-        )
-    stamp.write(sources, package.file_name)
-    return package, True
+    named = {name: facts[name] for name in ("platform", "architecture", "version")}
+    return publish(build / PROGRAM, **named, actor=actor), True
 
 
 def fingerprint() -> str:
@@ -80,24 +54,48 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _published(file_name: str) -> AgentPackage | None:
+def builds() -> Path:
+    """Where builds lie: in the virtual environment, or in the data folder when that one cannot be written."""
+    return Path(sys.prefix if os.access(sys.prefix, os.W_OK) else settings.DATA) / "agent-builds"
+
+
+def _published(sha256: str) -> AgentPackage | None:
     """The package, if it is listed and its file is whole, as far as its size tells."""
-    package = AgentPackage.objects.filter(file_name=file_name, withdrawn_at=None).first()
-    path = settings.AGENT_PACKAGES / file_name
-    return package if package and path.is_file() and path.stat().st_size == package.size else None
+    package = AgentPackage.objects.filter(sha256=sha256, withdrawn_at=None).first()
+    if package is None:
+        return None
+    path = settings.AGENT_PACKAGES / package.file_name
+    return package if path.is_file() and path.stat().st_size == package.size else None
 
 
-def _build(scratch: Path) -> dict[str, object]:
-    """Run the build in a process of its own: it may take what it needs, and leaves nothing but its file."""
-    command = [sys.executable, str(SCRIPT), str(scratch / "strongroom-agent")]
-    environment = {**os.environ, "PEX_ROOT": str(scratch / "pex")}
+def _build_of(sources: str) -> Path:
+    """The folder with the program and its `facts.json`, whole; built now when there is none, in place of older ones."""
+    folder = builds() / sources
+    if folder.is_dir():
+        return folder
+    builds().mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=builds(), prefix=".") as scratch:
+        draft = Path(scratch) / "build"
+        draft.mkdir()
+        (draft / "facts.json").write_text(_build(draft / PROGRAM, Path(scratch) / "pex"))
+        try:
+            draft.rename(folder)
+        except OSError:  # another process was first: its build is the same
+            if not folder.is_dir():
+                raise
+    for other in set(builds().glob("[!.]*")) - {folder}:
+        shutil.rmtree(other)
+    return folder
+
+
+def _build(output: Path, workshop: Path) -> str:
+    """Run the build in a process of its own, which leaves nothing behind but `output`; what it says of it, as JSON."""
+    command = [sys.executable, str(SOURCES / "build_package.py"), str(output)]
+    environment = {**os.environ, "PEX_ROOT": str(workshop)}
     try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=LONGEST, check=True, cwd=scratch
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LONGEST, check=True)
     except subprocess.TimeoutExpired as error:
         raise BuildFailed(f"It was not done after {LONGEST} seconds.") from error
     except subprocess.CalledProcessError as error:
         raise BuildFailed((error.stderr.strip().splitlines() or ["It gave no reason."])[-1]) from error
-    facts: dict[str, object] = json.loads(done.stdout)
-    return facts
+    return done.stdout

@@ -15,10 +15,11 @@ from tests.agents.test_packages import COMMAND
 
 pytestmark = pytest.mark.django_db
 SCRIPT = """
-import json, pathlib, sys
-out = pathlib.Path(sys.argv[1])
-out.write_bytes(b"built from " + (pathlib.Path(__file__).parent / "strongroom_agent/main.py").read_bytes())
-print(json.dumps({"version": "1.0.0", "platform": "linux", "architecture": "x86_64"}))
+import hashlib, json, pathlib, sys
+content = b"built from " + (pathlib.Path(__file__).parent / "strongroom_agent/main.py").read_bytes()
+pathlib.Path(sys.argv[1]).write_bytes(content)
+facts = {"version": "1.0.0", "platform": "linux", "architecture": "x86_64"}
+print(json.dumps({**facts, "sha256": hashlib.sha256(content).hexdigest()}))
 """
 
 
@@ -31,7 +32,7 @@ def sources(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch)
     (folder / "strongroom_agent" / "main.py").write_text("one")
     (folder / "build_package.py").write_text(SCRIPT)
     monkeypatch.setattr(building, "SOURCES", folder)
-    monkeypatch.setattr(building, "SCRIPT", folder / "build_package.py")
+    monkeypatch.setattr(building, "builds", lambda: tmp_path / "builds")
     return folder
 
 
@@ -41,6 +42,11 @@ def publish() -> str:
     return out.getvalue()
 
 
+def made(sources: Path) -> dict[str, int]:
+    """The builds there are, and when each was made."""
+    return {path.name: path.stat().st_mtime_ns for path in (sources.parent / "builds").iterdir()}
+
+
 def listed() -> AgentPackage:
     return AgentPackage.objects.get(withdrawn_at=None)
 
@@ -48,9 +54,20 @@ def listed() -> AgentPackage:
 def test_it_builds_once_for_the_same_sources(sources: Path) -> None:
     digest = hashlib.sha256(b"built from one").hexdigest()
     assert publish() == f"strongroom-agent-1.0.0-linux-x86_64-{digest[:8]} published.\n"
-    (sources / "build_package.py").chmod(0)
+    before = made(sources)
     assert publish() == f"strongroom-agent-1.0.0-linux-x86_64-{digest[:8]} is up to date.\n"
+    assert made(sources) == before
     assert (listed().sha256, AgentPackage.objects.count()) == (digest, 1)
+
+
+def test_another_data_folder_takes_the_same_build(sources: Path, settings: Settings) -> None:
+    publish()
+    before = made(sources)
+    AgentPackage.objects.all().delete()
+    settings.AGENT_PACKAGES = settings.AGENT_PACKAGES.with_name("others")
+    assert publish().endswith("published.\n")
+    assert made(sources) == before
+    assert (settings.AGENT_PACKAGES / listed().file_name).read_bytes() == b"built from one"
 
 
 def test_it_builds_again_when_a_source_changes(sources: Path) -> None:
@@ -58,9 +75,10 @@ def test_it_builds_again_when_a_source_changes(sources: Path) -> None:
     (sources / "strongroom_agent" / "main.py").write_text("two")
     assert publish().endswith("published.\n")
     assert listed().sha256 == hashlib.sha256(b"built from two").hexdigest()
+    assert len(made(sources)) == 1
 
 
-def test_it_builds_again_when_the_file_is_gone_or_cut_short(sources: Path, settings: Settings) -> None:
+def test_it_publishes_again_when_the_file_is_gone_or_cut_short(sources: Path, settings: Settings) -> None:
     publish()
     path = settings.AGENT_PACKAGES / listed().file_name
     path.write_bytes(b"built")
@@ -76,13 +94,6 @@ def test_what_was_withdrawn_is_published_again_by_this_command(sources: Path) ->
     withdraw(listed().pk, actor=COMMAND)
     assert publish().endswith("published.\n")
     assert AgentPackage.objects.count() == 1
-
-
-def test_a_damaged_stamp_means_nothing(sources: Path, settings: Settings) -> None:
-    publish()
-    (stamp,) = settings.AGENT_PACKAGES.glob(".linux-*.json")
-    stamp.write_text("{")
-    assert publish().endswith("published.\n")
 
 
 @pytest.mark.parametrize(
