@@ -1,0 +1,170 @@
+"""The frame in a real browser: keyboard, live area, an unreachable portal, themes, the policy, and axe."""
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from portal.accounts.models import Membership, Subscription, User
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish
+from tests.conftest import PASSWORD, person
+from tests.e2e.conftest import CHROMIUM, FLAGS
+
+pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
+State = Notification.State
+TITLE = 'Creating vault "Payroll"'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all of these tests. Playwright runs a loop in this thread; Django is told that its queries are safe."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def boss(transactional_db: None) -> User:
+    """Somebody with all the roles."""
+    user = person("boss", full_name="Bea Oss", is_approver=True, is_auditor=True, is_administrator=True)
+    Membership.objects.create(user=user, subscription=Subscription.objects.create(name="Default"))
+    return user
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: LiveServer, boss: User) -> Iterator[Page]:
+    """A window in which `boss` is signed in; at the end nobody may have complained."""
+    context = browser.new_context(base_url=live_server.url)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto("/accounts/login/?next=/notifications/")
+    page.get_by_label("User name").fill("boss")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Notifications")).to_be_visible()
+    yield page
+    context.close()
+    expected = re.compile(r"Failed to load resource|htmx:(sendError|afterRequest|responseError)|Response Status Error")
+    assert [words for words in complaints if not expected.search(words)] == []
+
+
+def run(state: Notification.State, user: User, **values: object) -> None:
+    publish("vault-create:1", state=state, title=str(values.pop("title", TITLE)), user=user, **values)  # type: ignore[arg-type]
+
+
+def test_the_way_to_quick_create_by_keyboard(page: Page) -> None:
+    page.get_by_role("button", name="New", exact=True).press("Enter")
+    expect(page.get_by_role("link", name="Quick Create")).to_be_focused()
+    for level in ("Data Services", "Recovery Services", "Backup Vault"):
+        page.get_by_role("button", name=level).press("Enter")
+    expect(page.get_by_role("link", name="Quick Create")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Quick Create")).to_be_hidden()
+    expect(page.get_by_role("button", name="New", exact=True)).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search vaults, machines, requests")).to_be_focused()
+
+
+def test_an_operation_is_followed_to_its_end_and_read_out(page: Page, boss: User) -> None:
+    area = page.get_by_role("region", name="Notifications")
+    run(State.RUNNING, boss, step="step 1 of 5", progress=20)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(area.get_by_text("step 1 of 5")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text=TITLE)).to_be_attached()
+    expect(area.locator("[data-since]")).to_have_text(re.compile(r"^\d+ s$"))
+    run(State.RUNNING, boss, step="step 4 of 5", progress=80)
+    expect(area.get_by_text("step 4 of 5")).to_be_visible()
+    run(State.SUCCEEDED, boss, title='Successfully created vault "Payroll".')
+    expect(area.get_by_text('Successfully created vault "Payroll".')).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Successfully created")).to_be_attached()
+    page.reload()
+    expect(area.get_by_text('Successfully created vault "Payroll".')).to_be_visible()
+    area.get_by_role("button", name="Dismiss: Successfully").click()
+    expect(area.get_by_text("Successfully created")).to_be_hidden()
+
+
+def test_nothing_new_changes_nothing_on_the_page(page: Page, boss: User) -> None:
+    run(State.RUNNING, boss)
+    with page.expect_response(lambda response: response.url.endswith("/area/") and response.status == 304):
+        page.reload()
+    page.evaluate("document.querySelector('#notifications li').dataset.mine = 'kept'")
+    with page.expect_response(lambda response: response.url.endswith("/area/") and response.status == 304):
+        pass
+    expect(page.locator("#notifications li")).to_have_attribute("data-mine", "kept")
+
+
+def test_a_portal_that_is_away_is_told_and_found_again(page: Page, boss: User) -> None:
+    run(State.RUNNING, boss)
+    page.reload()
+
+    def away(route: Route) -> None:
+        route.abort()
+
+    page.route("**/notifications/area/", away)
+    expect(page.get_by_text("The portal cannot be reached.")).to_be_visible()
+    page.unroute("**/notifications/area/", away)
+    expect(page.get_by_text("The portal cannot be reached.")).to_be_hidden()
+
+
+def test_an_open_page_says_that_one_is_signed_out_and_keeps_what_was_typed(page: Page, boss: User) -> None:
+    run(State.RUNNING, boss)
+    page.goto("/accounts/tokens/")
+    page.get_by_label("Name", exact=True).fill("half typed")
+    User.objects.update(is_active=False)
+    expect(page.get_by_role("alert").filter(has_text="You are signed out.")).to_be_visible()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("half typed")
+
+
+def test_the_theme_changes_at_once_and_stays(page: Page) -> None:
+    page.get_by_role("button", name="Account of Bea Oss").click()
+    with page.expect_response("**/accounts/theme/"):
+        page.get_by_role("button", name="Dark").click()
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_a_token_is_copied(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/accounts/tokens/")
+    page.get_by_label("Name", exact=True).fill("nightly")
+    page.get_by_role("button", name="Make token").click()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("strongroom_")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_passes_axe_and_fits(page: Page, boss: User, width: int) -> None:
+    run(State.RUNNING, boss, step="step 1 of 5", progress=20)
+    publish("f", state=State.FAILED, title="Failed", step="Press Retry.", url="/vaults/", user=boss)
+    page.set_viewport_size({"width": width, "height": 844})
+    for path in ("/notifications/", "/accounts/", "/accounts/tokens/", "/audit/", "/nothing-here/"):
+        page.goto(path)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            report = Axe().run(page)
+            assert report.violations_count == 0, f"{path} in {scheme}: {report.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_the_last_row_scrolls_clear_of_the_area(page: Page, boss: User) -> None:
+    for number in range(40):
+        publish(f"n{number}", state=State.FAILED, title=f"Entry {number}", user=boss)
+    page.goto("/notifications/")
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    last = page.locator("main li").last.bounding_box()
+    area = page.locator("#notifications").bounding_box()
+    assert last is not None
+    assert area is not None
+    assert last["y"] + last["height"] <= area["y"]
