@@ -86,11 +86,11 @@ def faults() -> Iterator[pytest.MonkeyPatch]:
 
 
 @contextmanager
-def running(*arguments: str, socket: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(*arguments: str, socket: Path, config: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Rclone with the arguments, from when it listens on `socket` until the end of the block."""
     socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     socket.unlink(missing_ok=True)
-    command = [str(RCLONE), *arguments, "--config", str(settings.DATA / "rclone.conf"), "-q"]
+    command = [str(RCLONE), *arguments, "--config", str(config or settings.DATA / "rclone.conf"), "-q"]
     process = subprocess.Popen(command, env={**os.environ, "HOME": str(settings.DATA)}, stderr=subprocess.DEVNULL)
     try:
         ends = time.monotonic() + 20

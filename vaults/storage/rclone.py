@@ -44,7 +44,11 @@ LASTING = (
         ),
         "does not let us in",
     ),
-    (re.compile(r"not a directory|is a file not a directory", re.I), "has something else in the place of a folder"),
+    # What an object store with a wrong key looks like to rclone, too.
+    (
+        re.compile(r"not a directory", re.I),
+        "does not let us in, or has something else in the place of a folder",
+    ),
 )
 
 
@@ -161,6 +165,8 @@ class RcloneRegion(RegionStorage):
 
     def space(self) -> Space | None:
         """How much there is and how much is free; None when the storage cannot tell."""
+        if not self._call("operations/fsinfo", fs=self._fs)["Features"]["About"]:
+            return None
         about = self._call("operations/about", fs=self._fs)
         if "total" not in about or "free" not in about:
             return None

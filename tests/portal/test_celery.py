@@ -1,0 +1,15 @@
+"""Celery: what the scheduler sends exists, and tasks go by the names that the site enqueues."""
+
+from portal.celery import app
+from vaults import copies, operations
+
+
+def test_each_scheduled_task_exists() -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} - set(app.tasks) == set()
+    assert {operations.TASK, copies.TASK} - set(app.tasks) == set()
+
+
+def test_a_task_is_given_back_when_its_worker_dies() -> None:
+    assert (app.conf.task_acks_late, app.conf.task_reject_on_worker_lost) == (True, True)
+    assert (app.conf.task_ignore_result, app.conf.accept_content) == (True, ["json"])
