@@ -35,7 +35,9 @@ def test_the_tabs_stand_in_the_order_of_the_contract(vault: Vault, staff: User) 
 
 
 def test_creating_shows_each_step(created: Vault, staff: User) -> None:
-    Operation.objects.update(steps_done=1)
+    waiting = text_of(window(staff).get(f"/vaults/{created.pk}/"))
+    assert "Waiting for a worker Making the container in Local A Storing" in waiting
+    Operation.objects.update(steps_done=1, step="Storing a probe in Local A and reading it back")
     text = text_of(window(staff).get(f"/vaults/{created.pk}/"))
     assert "Making the container in Local A (done) Storing a probe in Local A and reading it back (now)" in text
     assert "approved by approver" in text

@@ -1,5 +1,6 @@
 """The pages of one vault: Dashboard, Configure, Activity."""
 
+from dataclasses import dataclass, field
 from itertools import chain, repeat
 from uuid import UUID
 
@@ -34,7 +35,7 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     context = {
         "vault": vault,
         "tab": "dashboard",
-        "operations": [(one, _steps(one, vault)) for one in operations],
+        "work": [_work(one, vault) for one in operations],
         "approval": approval_of(vault),
         "late": is_late(vault),
         "member": is_member(actor, vault.subscription_id),
@@ -43,14 +44,24 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     return live(request, "vaults/dashboard.html", "vault-dashboard", context)
 
 
-def _steps(operation: Operation, vault: Vault) -> list[tuple[str, str]]:
-    """The steps of work that is not done, each with `done`, `now`, `wrong` or nothing."""
+@dataclass(frozen=True)
+class Work:
+    """Work on the vault as it is shown; `steps` are pairs of a label and `done`, `now`, `wrong` or nothing."""
+
+    operation: Operation
+    steps: list[tuple[str, str]] = field(default_factory=list)
+    waiting: str = ""  # what it waits for, when no step runs
+
+
+def _work(operation: Operation, vault: Vault) -> Work:
     if operation.state in Operation.STATES.final:
-        return []
+        return Work(operation)
     operation.vault = vault
-    here = "now" if operation.state in Operation.STATES.busy else "wrong"
+    labels, busy = step_labels(operation), operation.state in Operation.STATES.busy
+    waiting = operation.step if busy and operation.step not in labels else ""
+    here = "" if waiting else "now" if busy else "wrong"
     marks = chain(["done"] * operation.steps_done, [here], repeat(""))
-    return list(zip(step_labels(operation), marks, strict=False))
+    return Work(operation, list(zip(labels, marks, strict=False)), waiting)
 
 
 @require_POST
