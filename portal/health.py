@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import close_old_connections
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
@@ -46,9 +47,18 @@ class Rounds:
             return self._parts
 
     def _round(self) -> dict[str, Part]:
-        futures = {name: self._pool.submit(check) for name, check in self._checks.items()}
+        futures = {name: self._pool.submit(_checked, check) for name, check in self._checks.items()}
         wait(futures.values(), timeout=LIMIT)
         return {name: _part(future) for name, future in futures.items()}
+
+
+def _checked(check: Callable[[], str]) -> str:
+    """Run a check in a thread of ours, whose database connection nobody else looks after."""
+    close_old_connections()
+    try:
+        return check()
+    finally:
+        close_old_connections()
 
 
 def _part(future: "Future[str]") -> Part:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import redis
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from portal import heartbeats
 
@@ -28,13 +28,9 @@ class Unwell(Exception):
 
 def database() -> str:
     """One query."""
-    close_old_connections()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            cursor.fetchone()
-    finally:
-        close_old_connections()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
     return connection.display_name
 
 
@@ -89,11 +85,7 @@ def edge() -> str:
 
 
 def _seen(name: str, limit: timedelta) -> str:
-    close_old_connections()
-    try:
-        age = heartbeats.age(name)
-    finally:
-        close_old_connections()
+    age = heartbeats.age(name)
     if age is None:
         raise Unwell("not seen yet")
     seconds = f"last seen {max(age, timedelta()).total_seconds():.0f} s ago"

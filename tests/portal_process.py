@@ -22,7 +22,7 @@ import pytest
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
-READY = 120  # seconds; a start on a busy machine, the agent's package included
+READY = 240  # seconds; a start on a busy machine, the agent's package included
 STOP = 40
 
 

@@ -42,10 +42,11 @@ def lock(folder: Path) -> IO[str]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        with file:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
         if error.errno not in {errno.EAGAIN, errno.EACCES}:
             raise
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
         raise Refused(f"Strongroom already runs on the data folder {folder} (process {holder}).") from error
     file.truncate(0)
     file.write(f"{os.getpid()}\n")

@@ -21,8 +21,6 @@ from deploy.runner.signals import Signals
 
 SIGN_OF_LIFE = 10.0  # seconds between two
 MARGIN = timedelta(minutes=15)  # an upload that stood still when the end came was last written to no longer before
-FINISH = 8.0  # seconds for uploads under way at a stop; rclone itself gives up after ten
-REST = 5.0  # seconds after a failed check, so that trying again costs little
 
 
 @dataclass(frozen=True)
@@ -56,18 +54,24 @@ class Marker:
 
 @dataclass(frozen=True)
 class Gateway:
-    """One region's gateway: `check` compares objects (`--since TIME` is added), `serve` is rclone on `socket`."""
+    """One region's gateway: `check` compares objects (`--since TIME` is added), `serve` is rclone on `socket`.
+
+    `finish` is how many seconds uploads under way get at a stop, `rest` how many pass after a failed check, so that
+    trying again costs little.
+    """
 
     marker: Marker
     socket: Path
     check: Sequence[str]
     serve: Sequence[str]
+    finish: float
+    rest: float
 
     def run(self) -> int:
         """Check if need be, serve until told to stop; the exit status, 0 only for a clean stop."""
         since = self.marker.last()
         if since is not None and not self._checked(since - MARGIN):
-            time.sleep(REST)
+            time.sleep(self.rest)
             return 1
         self.marker.touch()
         self.socket.unlink(missing_ok=True)
@@ -92,7 +96,7 @@ class Gateway:
         """Let uploads under way end. The marker goes only when all of them did."""
         child.terminate()
         try:
-            child.wait(FINISH)
+            child.wait(self.finish)
         except subprocess.TimeoutExpired:
             _log("an upload did not end in time")
             child.kill()
@@ -108,11 +112,11 @@ def _log(text: str) -> None:
 
 
 def main(description: str) -> int:
-    """Run the gateway that the JSON object describes: marker, socket, check, serve."""
+    """Run the gateway that the JSON object describes, with the fields of Gateway."""
     given = json.loads(description)
     end_with_parent(signal.SIGTERM, os.getppid())
-    gateway = Gateway(Marker(Path(given["marker"])), Path(given["socket"]), given["check"], given["serve"])
-    return gateway.run()
+    given |= {"marker": Marker(Path(given["marker"])), "socket": Path(given["socket"])}
+    return Gateway(**given).run()
 
 
 if __name__ == "__main__":

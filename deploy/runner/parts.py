@@ -75,6 +75,8 @@ def _gateway(programs: Programs, slug: str) -> Part:
             *("serve", "restic", "--append-only", "--cache-objects=false"),
             *("--addr", f"unix://{socket}", f"{slug}:"),
         ),
+        "finish": 8,  # rclone itself gives up after ten
+        "rest": 5,
     }
     parent = [sys.executable, "-S", "-m", "deploy.runner.gateway", json.dumps(description)]
     return Part(f"gateway-{slug}", FRONT, ["TERM", *parent], patience=12)

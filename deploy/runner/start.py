@@ -22,7 +22,7 @@ from deploy.runner.terminal import say
 from portal import env, settings
 from vaults import regions_file
 
-SLOW = 45.0  # seconds after which we say what is missing
+SLOW = 45.0  # seconds from the start of the parts after which we say what is missing
 ACCOUNTS = settings.DATA / "demo-accounts.json"
 
 
@@ -82,6 +82,7 @@ def _start_supervisor() -> "subprocess.Popen[bytes]":
 def _watch(supervisor: "subprocess.Popen[bytes]", signals: Signals, began: float, first: bool) -> int:
     """Announce that it is ready, end orphans, and return when told to stop or when supervisord is gone."""
     ready = told = False
+    slow = time.monotonic() + SLOW
     while not signals.wait(1.0 if ready else 0.25) & {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}:
         if supervisor.poll() is not None:
             say(f"supervisord ended with {supervisor.returncode}; see {settings.DATA / 'logs'}.")
@@ -94,7 +95,7 @@ def _watch(supervisor: "subprocess.Popen[bytes]", signals: Signals, began: float
         if health.ready:
             ready = True
             _announce(time.monotonic() - began, first)
-        elif not told and time.monotonic() - began > SLOW:
+        elif not told and time.monotonic() > slow:
             told = True
             _complain(health)
     say("Stopping.")

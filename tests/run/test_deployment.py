@@ -1,0 +1,126 @@
+"""What a deployment is refused for, the sign-ins of a trial, and collecting static files."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from pytest_django.fixtures import Settings
+
+from portal import checks, static_files
+from portal.accounts.models import Membership, Subscription, User
+from portal.audit.models import AuditEvent
+
+
+@pytest.fixture
+def safe(settings: Settings, tmp_path: Path) -> Settings:
+    """A production that may start."""
+    settings.PRODUCTION = True
+    settings.DEBUG = False
+    settings.PORTAL_URL = "https://backup.example.org"
+    settings.EDGE_URL = "https://backup.example.org:8443"
+    settings.DATA = tmp_path
+    return settings
+
+
+def found() -> list[str | None]:
+    """The ids of all findings."""
+    return [message.id for message in checks.addresses() + checks.production()]
+
+
+def test_a_safe_production_starts(safe: Settings) -> None:
+    """Nothing is found, nothing is left in the data folder."""
+    checks.refuse_unsafe()
+    assert found() == []
+    assert list(safe.DATA.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PORTAL_URL", "http://backup.example.org", "strongroom.E001"),
+        ("PORTAL_URL", "ftp://localhost", "strongroom.E001"),
+        ("PORTAL_URL", "http://localhost.example.org:8000", "strongroom.E001"),
+        ("EDGE_URL", "http://localhost:8443", "strongroom.E002"),
+        ("PORTAL_URL", "https://backup.example.org/portal", "strongroom.E003"),
+        ("DEBUG", True, "strongroom.E011"),
+        ("DATA", Path("/proc/none"), "strongroom.E013"),
+    ],
+)
+def test_what_production_is_refused_for(safe: Settings, name: str, value: object, expected: str) -> None:
+    """Each by its own finding; the web does not come up either."""
+    setattr(safe, name, value)
+    assert found() == [expected]
+    with pytest.raises(ImproperlyConfigured):
+        checks.refuse_unsafe()
+
+
+def test_demo_accounts_are_refused(safe: Settings) -> None:
+    """Their passwords lie in a file."""
+    (safe.DATA / "demo-accounts.json").touch()
+    assert found() == ["strongroom.E012"]
+
+
+def test_a_trial_may_be_as_it_likes(safe: Settings) -> None:
+    """The checks are for production."""
+    safe.PRODUCTION = False
+    safe.DEBUG = True
+    checks.refuse_unsafe()
+
+
+def test_localhost_may_be_plain(safe: Settings) -> None:
+    """By each of its names."""
+    for address in ("http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"):
+        safe.PORTAL_URL = address
+        assert found() == []
+
+
+@pytest.mark.django_db
+def test_the_sign_ins_of_a_trial(settings: Settings, tmp_path: Path) -> None:
+    """One for each role, audited, in a private file, made once."""
+    settings.DATA = tmp_path
+    call_command("demo_accounts")
+    file = tmp_path / "demo-accounts.json"
+    passwords = json.loads(file.read_text())
+    assert list(passwords) == ["staff", "approver", "auditor", "admin"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    for name, password in passwords.items():
+        user = User.objects.get(username=name)
+        assert user.check_password(password)
+        roles = (user.is_approver, user.is_auditor, user.is_administrator)
+        assert roles == (name == "approver", name == "auditor", name == "admin")
+    (membership,) = Membership.objects.all()
+    assert (membership.user.username, membership.subscription.name) == ("staff", "Default")
+    assert AuditEvent.objects.filter(action="user:create").count() == 4
+    assert not AuditEvent.objects.exclude(actor_label="demo_accounts").exists()
+
+    file.unlink()
+    call_command("demo_accounts")
+    assert not file.exists()
+    assert User.objects.count() == 4
+
+
+@pytest.mark.django_db
+def test_production_has_no_demo_accounts(safe: Settings) -> None:
+    """Nobody is made."""
+    call_command("demo_accounts")
+    assert not User.objects.exists()
+    assert not Subscription.objects.exists()
+    assert list(safe.DATA.iterdir()) == []
+
+
+def test_static_files_are_collected_when_they_change(settings: Settings, tmp_path: Path) -> None:
+    """The first time, and then not until a source has changed; what is gone there goes here."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "page.css").write_text("body {}")
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATICFILES_DIRS = [source]
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    assert static_files.collect()
+    assert not static_files.collect()
+    (source / "page.css").rename(source / "other.css")
+    assert static_files.collect()
+    assert not (tmp_path / "static" / "page.css").exists()
+    assert (tmp_path / "static" / "other.css").exists()

@@ -1,0 +1,227 @@
+"""The edge lets through what it should, as it came, and takes away what clients must not say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.run.edge import HANG_UP, SECRET, Edge, running_edge
+
+pytestmark = pytest.mark.system
+REPOSITORY = "/local-a/6b8f9d8e-0000-4000-8000-000000000001/6b8f9d8e-0000-4000-8000-000000000002"
+
+
+@pytest.fixture(scope="module")
+def one_edge() -> Iterator[Edge]:
+    """One Caddy for all tests of this module, with two files to serve."""
+
+    def files(folder: str) -> None:
+        Path(folder, "static", "site.0123456789ab.css").write_text("body {}\n")
+        Path(folder, "static", "plain.css").write_text("body {}\n")
+        Path(folder, "agents", "strongroom-agent-1.0.0-linux-x86_64").write_bytes(b"\x7fELF")
+        Path(folder, "agents", ".hidden").write_text("no")
+
+    with running_edge(files) as edge:
+        yield edge
+
+
+@pytest.fixture
+def edge(one_edge: Edge) -> Edge:
+    """It, with nothing asked yet."""
+    one_edge.forget()
+    return one_edge
+
+
+def status(answer: bytes) -> int:
+    """The status of an answer."""
+    return int(answer.split()[1])
+
+
+def header(answer: bytes, name: str) -> str | None:
+    """One header of an answer."""
+    for line in answer.split(b"\r\n\r\n")[0].decode().split("\r\n")[1:]:
+        if line.lower().startswith(f"{name.lower()}:"):
+            return line.partition(":")[2].strip()
+    return None
+
+
+# Machines: the data path
+
+
+def test_a_request_for_data_is_asked_about_as_it_came(edge: Edge) -> None:
+    """The portal hears method, raw address and certificate; the gateway gets the rest of the path and the body."""
+    answer = edge.machine(f"POST {REPOSITORY}/?create=true", "Content-Length: 3\r\n\r\nabc", certificate=True)
+    assert status(answer) == 200
+    (asked,) = edge.web.asked
+    assert (asked.method, asked.path, asked.body) == ("GET", "/gateway/authorize", b"")
+    assert asked.headers["x-forwarded-method"] == "POST"
+    assert asked.headers["x-forwarded-uri"] == f"{REPOSITORY}/?create=true"
+    assert asked.headers["x-edge-secret"] == SECRET
+    assert asked.headers["x-client-serial"].isdecimal()
+    assert len(asked.headers["x-client-fingerprint"]) == 64
+    (passed,) = edge.gateway.asked
+    assert (passed.method, passed.path, passed.body) == (
+        "POST",
+        f"{REPOSITORY.removeprefix('/local-a')}/?create=true",
+        b"abc",
+    )
+    assert "x-edge-secret" not in passed.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/local-a/%2e%2e/local-b/x",
+        "/local-a/..%2f..%2fetc/passwd",
+        "/local-a//x/config",
+        "/local-a/x/./config",
+        "/local-a/x\\config",
+        "/local-a/x/config?a=%00",
+        "/local-a/x/config%20",
+    ],
+)
+def test_odd_addresses_reach_the_question_unchanged(edge: Edge, path: str) -> None:
+    """The portal's grammar judges what the client wrote, not what somebody made of it."""
+    edge.web.answer = 403
+    assert status(edge.machine(f"GET {path}", certificate=True)) == 403
+    assert [asked.headers["x-forwarded-uri"] for asked in edge.web.asked] == [path]
+    assert edge.gateway.asked == []
+
+
+def test_without_a_certificate_the_question_says_so(edge: Edge) -> None:
+    """As `<nil>`, which the portal refuses by name."""
+    edge.web.answer = 403
+    assert status(edge.machine(f"GET {REPOSITORY}/config")) == 403
+    assert edge.web.asked[0].headers["x-client-serial"] == "<nil>"
+    assert edge.gateway.asked == []
+
+
+def test_nobody_else_says_who_they_are(edge: Edge) -> None:
+    """Client copies of our headers are gone, in every spelling that a backend might take for ours."""
+    edge.web.answer = 403
+    names = ["X-Edge-Secret", "X-Client-Serial", "X-Client-Fingerprint", "X-Forwarded-Uri", "X-Forwarded-Method"]
+    forged = [f"{spelling}: forged" for name in names for spelling in (name, name.replace("-", "_"), name.lower())]
+    edge.machine(f"GET {REPOSITORY}/config", *forged, "Cookie: sessionid=forged", "Authorization: Bearer forged")
+    (asked,) = edge.web.asked
+    assert "forged" not in str(asked.headers)
+    assert not [name for name in asked.headers if "_" in name]
+    assert asked.headers["x-client-serial"] == "<nil>"
+
+
+@pytest.mark.parametrize(
+    ("portal", "client"),
+    [(403, 403), (507, 507), (503, 503), (500, 503), (502, 503), (200, 503), (302, 503), (404, 503), (400, 503)],
+)
+def test_only_a_definite_answer_decides(edge: Edge, portal: int, client: int) -> None:
+    """A redirect, a page or a fault is no leave and no refusal: machines are told to ask again."""
+    edge.web.answer = portal
+    assert status(edge.machine(f"GET {REPOSITORY}/config", certificate=True)) == client
+    assert edge.gateway.asked == []
+
+
+@pytest.mark.parametrize("path", ["/", "/local-b/x/y/config", "/local-a", "/gateway/authorize", "/admin/", "/static/x"])
+def test_all_else_at_the_machines_port_is_not_there(edge: Edge, path: str) -> None:
+    """Nobody is asked about it."""
+    assert status(edge.machine(f"GET {path}", certificate=True)) == 404
+    assert edge.web.asked == edge.gateway.asked == []
+
+
+def test_upgrades_are_refused(edge: Edge) -> None:
+    """To HTTP/2 in clear or a web socket, at either port: they would leave the rules behind."""
+    upgrade = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"]
+    assert status(edge.machine(f"GET {REPOSITORY}/config", *upgrade, certificate=True)) == 400
+    assert status(edge.people("GET /vaults/", *upgrade)) == 400
+    assert edge.web.asked == edge.gateway.asked == []
+
+
+# Machines: signed requests
+
+
+def test_signed_requests_need_no_certificate(edge: Edge) -> None:
+    """They go to the portal with the client's address, which the edge alone says."""
+    body = "Content-Type: application/jose\r\nX-Real-IP: 198.51.100.9\r\nContent-Length: 5\r\n\r\na.b.c"
+    assert status(edge.machine("POST /api/v1/agent/register", body)) == 204
+    (asked,) = edge.web.asked
+    assert (asked.path, asked.body, asked.headers["x-real-ip"]) == ("/api/v1/agent/register", b"a.b.c", "127.0.0.1")
+    assert asked.headers["x-forwarded-proto"] == "https"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET /api/v1/agent/register",
+        "POST /api/v1/agent/../vaults",
+        "POST /api/v1/agent/%2e%2e/vaults",
+        "POST /api/v1/agent/register/../../vaults",
+        "POST /api/v1/vaults",
+        "POST //api/v1/agent/register",
+    ],
+)
+def test_no_other_endpoint_is_reached_that_way(edge: Edge, line: str) -> None:
+    """People's endpoints are not on the machines' side."""
+    assert status(edge.machine(line, "Content-Length: 0")) == 404
+    assert edge.web.asked == []
+
+
+def test_a_body_that_is_too_long_is_refused(edge: Edge) -> None:
+    """Before the portal reads it."""
+    body = f"Content-Length: {2**18}\r\n\r\n" + "a" * 2**18
+    assert status(edge.machine("POST /api/v1/agent/register", body)) == 413
+
+
+# People
+
+
+def test_pages_come_from_the_portal(edge: Edge) -> None:
+    """With the address and the scheme that the edge saw."""
+    forged = ["X-Real-IP: 198.51.100.9", "X_Real_IP: 198.51.100.9", "X-Forwarded-Proto: https", "Cookie: sessionid=a"]
+    assert status(edge.people("GET /vaults/", *forged)) == 204
+    (asked,) = edge.web.asked
+    assert "198.51.100.9" not in str(asked.headers)
+    assert (asked.headers["x-real-ip"], asked.headers["x-forwarded-proto"]) == ("127.0.0.1", "http")
+    assert asked.headers["cookie"] == "sessionid=a"
+
+
+@pytest.mark.parametrize("path", ["/gateway/authorize", "/gateway", "/%67ateway/authorize", "//gateway/authorize"])
+def test_the_edges_question_is_not_for_people(edge: Edge, path: str) -> None:
+    """However it is spelled."""
+    assert status(edge.people(f"GET {path}")) == 404
+    assert edge.web.asked == []
+
+
+def test_static_files(edge: Edge) -> None:
+    """For ever when their name has their hash, for minutes otherwise; none is executed or listed."""
+    hashed = edge.people("GET /static/site.0123456789ab.css")
+    assert (status(hashed), header(hashed, "Cache-Control")) == (200, "public, max-age=31536000, immutable")
+    plain = edge.people("GET /static/plain.css")
+    assert (status(plain), header(plain, "Cache-Control")) == (200, "public, max-age=300")
+    assert header(plain, "X-Content-Type-Options") == "nosniff"
+    assert status(edge.people("GET /static/")) == 404
+    assert edge.web.asked == []
+    for path in ("../pki/edge.key", "%2e%2e/pki/edge.key", "..%2fpki/edge.key"):
+        assert b"PRIVATE" not in edge.people(f"GET /static/{path}")
+
+
+def test_agent_packages(edge: Edge) -> None:
+    """As files to keep, never to show."""
+    answer = edge.people("GET /agents/files/strongroom-agent-1.0.0-linux-x86_64")
+    assert status(answer) == 200
+    assert answer.endswith(b"\x7fELF")
+    assert header(answer, "Content-Disposition") == "attachment; filename=strongroom-agent-1.0.0-linux-x86_64"
+    assert header(answer, "Content-Type") == "application/octet-stream"
+    assert header(answer, "X-Content-Type-Options") == "nosniff"
+    for name in ("", ".hidden", "missing"):
+        assert status(edge.people(f"GET /agents/files/{name}")) == 404
+    assert edge.web.asked == []
+    for path in ("..%2fpki%2fedge.key", "../pki/edge.key"):
+        assert b"PRIVATE" not in edge.people(f"GET /agents/files/{path}")
+
+
+def test_when_the_portal_is_away_everybody_asks_again_and_nothing_secret_is_written(edge: Edge) -> None:
+    """Not to the log, by an error about a request that carried it, nor to the configuration."""
+    edge.web.answer = HANG_UP
+    answer = edge.machine(f"GET {REPOSITORY}/config", "Cookie: sessionid=seCret1", certificate=True)
+    assert (status(answer), header(answer, "Retry-After")) == (503, "1")
+    assert status(edge.people("GET /vaults/", "Cookie: sessionid=seCret1", "Authorization: Bearer seCret2")) == 503
+    written = (edge.folder / "caddy.log").read_text() + (edge.folder / "edge" / "Caddyfile").read_text()
+    assert [word for word in ("seCret1", "seCret2", SECRET) if word in written] == []

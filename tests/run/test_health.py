@@ -1,0 +1,121 @@
+"""Health: what each check sees, and that one that hangs or fails tells nobody more than it should."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from portal import health, health_checks, heartbeats
+from portal.health import Part, Rounds
+from portal.health_checks import Unwell
+from portal.models import Heartbeat
+
+NAMES = ["database", "broker", "worker", "beat", "storage", "edge"]
+
+
+def failing(error: Exception) -> Callable[[], str]:
+    """A check that fails."""
+
+    def check() -> str:
+        raise error
+
+    return check
+
+
+def test_one_that_hangs_takes_no_longer_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are told all the same."""
+    monkeypatch.setattr(health, "LIMIT", 0.2)
+    released = threading.Event()
+    rounds = Rounds({"good": lambda: "fine", "hung": lambda: str(released.wait(30))})
+    began = time.monotonic()
+    parts = rounds.parts()
+    assert time.monotonic() - began < 1
+    assert parts == {"good": Part(True, "fine"), "hung": Part(False, "no answer within 0.2 s")}
+    released.set()
+
+
+def test_the_text_of_a_fault_stays_inside() -> None:
+    """It may name users, hosts and paths; only what the checks word themselves is shown."""
+    error = OSError("could not connect to db.internal as strongroom:secret")
+    rounds = Rounds({"a": failing(error), "b": failing(Unwell("not seen yet"))})
+    assert rounds.parts() == {"a": Part(False, "does not answer (OSError)"), "b": Part(False, "not seen yet")}
+
+
+def test_many_who_ask_share_a_round() -> None:
+    """Asking costs little, so nobody can press the portal with it."""
+    asked: list[int] = []
+
+    def check() -> str:
+        asked.append(1)
+        return "fine"
+
+    rounds = Rounds({"one": check})
+    threads = [threading.Thread(target=rounds.parts) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert asked == [1]
+
+
+@pytest.mark.parametrize(("ill", "ready", "live"), [([], 200, 200), (["broker"], 503, 200), (NAMES, 503, 200)])
+def test_answers(monkeypatch: pytest.MonkeyPatch, ill: list[str], ready: int, live: int) -> None:
+    """Anybody may ask; `live` is about this process alone."""
+    checks = {name: failing(Unwell("away")) if name in ill else (lambda: "fine") for name in NAMES}
+    monkeypatch.setattr(health, "rounds", Rounds(checks))
+    parts = {
+        name: {"ok": name not in ill, "detail": "away" if name in ill else "fine"}
+        for name in ("database", "broker", "worker", "beat", "storage", "edge")
+    }
+    answer = Client().get("/health/ready")
+    assert (answer.status_code, answer.json()["parts"]) == (ready, parts)
+    assert answer.json()["status"] == ("ok" if ready == 200 else "unavailable")
+    assert "no-store" in answer["Cache-Control"]
+    answer = Client().get("/health/live")
+    assert (answer.status_code, answer.json()["parts"]) == (live, parts)
+
+
+def test_asking_is_all_that_is_allowed() -> None:
+    """No other method."""
+    assert Client().post("/health/ready").status_code == 405
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("check", "name", "limit"), [(health_checks.worker, "worker", 30), (health_checks.beat, "sweep", 75)]
+)
+def test_signs_of_life_grow_old(check: Callable[[], str], name: str, limit: int) -> None:
+    """Never seen, just in time, too late, and forgotten at a start."""
+    with pytest.raises(Unwell, match="not seen yet"):
+        check()
+    heartbeats.beat(name)
+    assert check() == "last seen 0 s ago"
+    _age(name, limit - 5)
+    assert check() == f"last seen {limit - 5} s ago"
+    _age(name, limit + 1)
+    with pytest.raises(Unwell, match=f"last seen {limit + 1} s ago"):
+        check()
+    heartbeats.forget()
+    with pytest.raises(Unwell, match="not seen yet"):
+        check()
+
+
+@pytest.mark.django_db
+def test_the_database_answers() -> None:
+    """Whichever it is."""
+    assert health_checks.database() in {"SQLite", "PostgreSQL"}
+
+
+@pytest.mark.parametrize("check", [health_checks.broker, health_checks.storage, health_checks.edge])
+def test_what_is_not_there_is_not_well(check: Callable[[], str]) -> None:
+    """No test has these parts; whatever they raise, it is not silence."""
+    with pytest.raises(Exception):  # noqa: B017, PT011 - health treats all alike
+        check()
+
+
+def _age(name: str, seconds: float) -> None:
+    Heartbeat.objects.filter(name=name).update(at=timezone.now() - timedelta(seconds=seconds))
