@@ -64,7 +64,7 @@ class Person:
         self.go(path)
         self.check()
         self.page.get_by_label("Comment").fill("Agreed with finance.")
-        self.page.get_by_role("button", name="Approve").click()
+        self.page.get_by_role("button", name="Approve", exact=True).click()
         expect(self.page.get_by_text("Approved", exact=True).first).to_be_visible()
 
     def open_vault(self, name: str) -> str:
