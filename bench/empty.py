@@ -20,7 +20,7 @@ DONE = "bench:done"
 @cache
 def broker() -> redis.Redis:
     """A connection of our own, by which the end is told."""
-    return redis.Redis.from_url(settings.BROKER_URL.replace("redis+socket://", "unix://"))
+    return redis.Redis.from_url(settings.BROKER_URL.replace("redis+socket://", "unix://"), socket_timeout=60)
 
 
 @app.task(name="bench.empty")

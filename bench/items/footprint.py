@@ -7,7 +7,7 @@ from bench import measure
 from bench.stage import Stage
 from bench.table import Figure, Limit, Row
 
-LARGEST = 8
+LARGEST = 16
 
 
 def rows(stage: Stage) -> Iterator[Row]:

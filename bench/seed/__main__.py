@@ -28,7 +28,7 @@ NOTIFICATIONS_EACH = 20
 
 def main(sizes: Sizes, *, large: bool) -> Handles:
     """Migrate, fill, and say where things are."""
-    for command in ("migrate", "prepare_pki"):
+    for command in ("migrate", "prepare_pki", "sync_regions"):
         call_command(command, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     dice = random.Random(2016)
