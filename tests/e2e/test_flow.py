@@ -84,5 +84,5 @@ def _walk(staff: Person, vault_id: str) -> None:
 
 def _audit_has(auditor: Person, action: str) -> None:
     auditor.go("/audit/")
-    expect(auditor.page.get_by_text(action).first).to_be_visible()
+    expect(auditor.page.get_by_role("table").get_by_text(action).first).to_be_visible()
     auditor.check()
