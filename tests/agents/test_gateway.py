@@ -3,12 +3,12 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import NoReturn
 
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
-from django.db.models import QuerySet
+from django.db.backends.utils import CursorWrapper
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -332,11 +332,12 @@ class TestReserve:
 def test_database_that_does_not_answer_is_no_no(
     edge: Edge, machine: peer.Machine, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    def broken(self: QuerySet[Any]) -> None:
+    def broken(self: CursorWrapper, sql: str, params: object = None) -> NoReturn:
         raise error("gone")
 
-    monkeypatch.setattr(QuerySet, "first", broken)
-    assert edge.ask(folder(machine) + "config") == 503
+    with monkeypatch.context() as patch:
+        patch.setattr(CursorWrapper, "execute", broken)
+        assert edge.ask(folder(machine) + "config") == 503
 
 
 def test_serial_survives_its_two_spellings(machine: peer.Machine) -> None:
