@@ -125,6 +125,7 @@ VISIBILITY_TIMEOUT = 2 * 3600  # seconds; above the longest task
 REGIONS_FILE = Path(env.text("REGIONS_FILE", str(DATA / "regions.toml")))
 STORAGE_SOCKET = env.text("STORAGE_SOCKET", str(RUN / "storage.sock"))  # rclone's remote control
 GATEWAY_SOCKET = env.text("GATEWAY_SOCKET", str(RUN / "gateway-{region}.sock"))
+COPIES_AT_ONCE = env.number("COPIES_AT_ONCE", 2)  # vaults copied to their pairs; keep it below the worker's threads
 PKI = DATA / "pki"
 AGENT_PACKAGES = DATA / "agents"
 

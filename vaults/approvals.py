@@ -1,12 +1,10 @@
 """Requests for vaults, from asking to the decision.
 
 Every way to a decision ends in one of two places: `_grant`, which makes the vault, and `_close`, which frees the name.
-What decides whether a request is granted (an approver's word now) is called from `submit` and `approve` alone.
+One approver's word grants a request. A rule that grants at once belongs at the end of `submit`, a quorum in `approve`
+before `_grant`, and more ways of telling people in `vaults.outcomes`.
 """
 
-import hashlib
-import json
-from datetime import timedelta
 from hmac import compare_digest
 from uuid import UUID
 
@@ -28,12 +26,11 @@ from portal.errors import (
 )
 from portal.transitions import advance
 from vaults import lifecycle, outcomes
-from vaults.models import Decision, NameReservation, Redundancy, Region, VaultRequest
+from vaults.asking import digest_of, require_valid, twin_of
+from vaults.models import Decision, NameReservation, Region, VaultRequest
 from vaults.queries import request_seen_by, visible_subscriptions
-from vaults.regions import pair_of
 from vaults.rules import (
     OPEN_FOR,
-    name_malformed,
     name_problem,
     name_taken,
     require_approver,
@@ -42,22 +39,6 @@ from vaults.rules import (
     text_problem,
 )
 from vaults.states import RequestState
-
-DOUBLE_CLICK = timedelta(seconds=10)
-
-
-def digest_of(request: VaultRequest) -> str:
-    """The SHA-256 of all that an approver agrees to, in a canonical form."""
-    content = {
-        "id": str(request.pk),
-        "subscription": request.subscription_id,
-        "name": request.name,
-        "region": request.region.slug,
-        "redundancy": request.redundancy,
-        "reason": request.reason,
-        "requested_by": request.requested_by_id,
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def submit(
@@ -80,8 +61,8 @@ def submit(
         requested_by=actor.person,
         requested_at=timezone.now(),
     )
-    _require_valid(wanted)
-    if twin := _twin(wanted):
+    require_valid(wanted)
+    if twin := twin_of(wanted):
         return twin
     if problem := name_problem(subscription, name):
         raise NameTaken(problem)
@@ -90,7 +71,7 @@ def submit(
         with transaction.atomic():
             _open(wanted, actor)
     except IntegrityError as error:
-        if twin := _twin(wanted):
+        if twin := twin_of(wanted):
             return twin
         raise NameTaken(name_taken(subscription, name)) from error
     return wanted
@@ -157,44 +138,6 @@ def expire(limit: int) -> int:
             continue  # decided this very moment
         ended += 1
     return ended
-
-
-def _twin(wanted: VaultRequest) -> VaultRequest | None:
-    return (
-        VaultRequest.objects.select_related("region", "subscription", "requested_by")
-        .filter(
-            state=RequestState.PENDING,
-            requested_at__gt=wanted.requested_at - DOUBLE_CLICK,
-            requested_by=wanted.requested_by,
-            subscription=wanted.subscription,
-            name=wanted.name,
-            region=wanted.region,
-            redundancy=wanted.redundancy,
-            reason=wanted.reason,
-        )
-        .first()
-    )
-
-
-def _require_valid(wanted: VaultRequest) -> None:
-    found = {
-        "name": name_malformed(wanted.name),
-        "region": "" if wanted.region.enabled else f"{wanted.region.name} is closed for new vaults.",
-        "redundancy": _redundancy_problem(wanted.region, wanted.redundancy),
-        "reason": text_problem(wanted.reason, required=True),
-    }
-    if errors := {field: [message] for field, message in found.items() if message}:
-        raise Invalid(errors)
-
-
-def _redundancy_problem(region: Region, redundancy: str) -> str:
-    if redundancy not in Redundancy.values:
-        return "Choose geo or local."
-    if redundancy == Redundancy.GEO:
-        pair = pair_of(region)
-        if pair is None or not pair.enabled:
-            return f"{region.name} has no open paired region; choose {Redundancy.LOCAL.label}."
-    return ""
 
 
 def _open(wanted: VaultRequest, actor: Actor) -> None:

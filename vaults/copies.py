@@ -3,12 +3,14 @@
 The row says all; `vaults.replication` does the copying.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Q, When
-from django.db.models.functions import Now
+from django.db.models import Case, F, When
+from django.db.models.functions import Coalesce, Now
 
 from portal.queue import enqueue
 from vaults.models import PairedCopy, Redundancy, Region, Vault
@@ -19,6 +21,8 @@ TASK = "vaults.copy_vault"
 LEASE = 240  # seconds; above the longest batch of objects
 EVERY = timedelta(hours=1)  # at the latest; each reported backup makes a copy due at once
 LONGEST_WAIT = timedelta(minutes=15)  # after troubles
+NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None}
+NO_ROUND: dict[str, Any] = {**NO_LEASE, "round_began_at": None, "round_done_to": ""}
 
 
 def begin(vault: Vault) -> PairedCopy:
@@ -38,7 +42,7 @@ def due(vault_id: UUID) -> None:
 
 def stop(vault: Vault) -> None:
     """Stop copying the vault: whoever is at it finds the lease lost. What was copied is ended by an operation."""
-    PairedCopy.objects.filter(vault=vault).update(due_at=None, lease_token=None, lease_until=None)
+    PairedCopy.objects.filter(vault=vault).update(due_at=None, **NO_ROUND)
 
 
 def forget(vault_id: UUID) -> None:
@@ -62,52 +66,56 @@ def overdue(limit: int) -> list[int]:
 def claim(copy_id: int) -> PairedCopy | None:
     """Take the copy, with its vault and regions, for LEASE seconds; None when it is not due, or is held by another.
 
-    A vault that is not Active any more is left alone until `due` is called for it again.
+    None too while as many copies are worked on as may be at once: other work must find a free worker. A vault that is
+    not Active any more is left alone until `due` is called for it again.
     """
     copy = PairedCopy.objects.filter(pk=copy_id).first()
-    if copy is None or not copy.claim(LEASE):
+    if copy is None or PairedCopy.objects.filter(lease_until__gt=Now()).count() >= settings.COPIES_AT_ONCE:
         return None
+    if not copy.claim(LEASE):
+        return None
+    copy.save_held(round_began_at=Coalesce("round_began_at", Now()))
     copy = PairedCopy.objects.select_related("vault__region", "vault__subscription", "region").get(pk=copy_id)
     if copy.vault.state != VaultState.ACTIVE or copy.vault.redundancy != Redundancy.GEO:
-        copy.save_held(due_at=None, lease_token=None, lease_until=None)
+        copy.save_held(due_at=None, **NO_ROUND)
         return None
     return copy
 
 
-def completed(copy: PairedCopy, began: datetime) -> None:
-    """All that was stored when the round `began` is in the pair. Due again in EVERY, or at once when asked meanwhile.
+def completed(copy: PairedCopy) -> None:
+    """All that was stored when the round began is in the pair. Due again in EVERY, or at once when asked meanwhile.
 
     Raises LeaseLost.
     """
-    asked_meanwhile = Q(due_at__gt=copy.due_at)
+    asked_meanwhile = When(due_at__gt=F("round_began_at"), then=F("due_at"))
     with transaction.atomic():
         copy.save_held(
-            complete_as_of=began,
+            complete_as_of=copy.round_began_at,
             objects_copied=copy.objects_copied,
             trouble="",
             attempts=0,
-            lease_token=None,
-            lease_until=None,
-            due_at=Case(When(asked_meanwhile, then=F("due_at")), default=Now() + EVERY),
+            due_at=Case(asked_meanwhile, default=Now() + EVERY),
+            **NO_ROUND,
         )
-        if PairedCopy.objects.filter(PairedCopy.unclaimed(), pk=copy.pk).exists():
-            enqueue(TASK, copy.pk)
+        _take_up_next()
 
 
 def interrupted(copy: PairedCopy) -> None:
-    """The round has used its time: go on in another task. Raises LeaseLost."""
+    """The task has used its time: another goes on with the round. Raises LeaseLost."""
     with transaction.atomic():
-        copy.save_held(objects_copied=copy.objects_copied, attempts=0, due_at=Now(), lease_token=None, lease_until=None)
-        enqueue(TASK, copy.pk)
+        copy.save_held(attempts=0, objects_copied=copy.objects_copied, **NO_LEASE)
+        _take_up_next()
 
 
 def troubled(copy: PairedCopy, trouble: str) -> None:
-    """The round has failed: note why and try again later, for ever. Raises LeaseLost."""
+    """The round has met a trouble: note it, and go on later, for ever. Raises LeaseLost."""
     wait = min(timedelta(seconds=5 * 2 ** min(copy.attempts, 10)), LONGEST_WAIT)
-    copy.save_held(
-        objects_copied=copy.objects_copied,
-        trouble=trouble[:500],
-        due_at=Now() + wait,
-        lease_token=None,
-        lease_until=None,
-    )
+    with transaction.atomic():
+        copy.save_held(objects_copied=copy.objects_copied, trouble=trouble[:500], due_at=Now() + wait, **NO_LEASE)
+        _take_up_next()
+
+
+def _take_up_next() -> None:
+    # Whoever waited longest, which may be the copy that has just been given back.
+    for copy_id in overdue(1):
+        enqueue(TASK, copy_id)

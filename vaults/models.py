@@ -185,6 +185,8 @@ class PairedCopy(Leased):
     vault = models.OneToOneField(Vault, models.CASCADE, related_name="copy")
     region = models.ForeignKey(Region, models.PROTECT, related_name="+")
     complete_as_of = models.DateTimeField(null=True)  # all that was stored by then is in the pair
+    round_began_at = models.DateTimeField(null=True)  # of the round that is under way, over several tasks if need be
+    round_done_to = models.CharField(max_length=36, blank=True)  # the last machine that this round is done with
     objects_copied = models.PositiveBigIntegerField(default=0)
     trouble = models.CharField(max_length=500, blank=True)
 

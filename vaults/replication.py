@@ -8,8 +8,6 @@ waits for the next round.
 import time
 from collections.abc import Iterable
 
-from django.utils import timezone
-
 from portal.leases import LeaseLost
 from vaults import copies, integrity
 from vaults.models import PairedCopy
@@ -18,7 +16,7 @@ from vaults.storage.base import StorageError
 from vaults.storage.layout import Stored
 from vaults.storage.rclone import region_storage
 
-LONGEST = 20 * 60  # seconds of copying in one task, far below the broker's visibility timeout
+LONGEST = 120  # seconds of copying in one task, so that large vaults take turns with others
 EXTEND_EVERY = 20  # seconds; with the longest call to storage it stays below the lease
 
 
@@ -38,7 +36,6 @@ def run(copy_id: int) -> None:
 
 
 def _make_round(copy: PairedCopy) -> None:
-    began = timezone.now()
     try:
         _Round(copy).go()
     except _TimeUp:
@@ -46,11 +43,11 @@ def _make_round(copy: PairedCopy) -> None:
     except StorageError as error:
         copies.troubled(copy, str(error))
     else:
-        copies.completed(copy, began)
+        copies.completed(copy)
 
 
 class _Round:
-    """One walk over all machines of a vault, from its region to the pair."""
+    """One walk over all machines of a vault, in the order of their names, from its region to the pair."""
 
     def __init__(self, copy: PairedCopy) -> None:
         self.copy = copy
@@ -64,7 +61,9 @@ class _Round:
         vault = str(self.copy.vault_id)
         self.target.make_container(vault)
         for machine in layout.folders(self.source, vault):
-            self._machine(f"{vault}/{machine}")
+            if machine > self.copy.round_done_to:
+                self._machine(f"{vault}/{machine}")
+                self.copy.save_held(hold=copies.LEASE, round_done_to=machine)
 
     def _machine(self, machine: str) -> None:
         snapshots = list(layout.objects(self.source, machine, "snapshots"))

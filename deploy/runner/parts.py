@@ -94,5 +94,5 @@ def _web() -> Part:
 
 
 def _worker() -> Part:
-    options = ["--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    options = ["--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return Part("worker", FRONT, ["TERM", *_celery("worker"), *options, "--loglevel", "INFO"], patience=15)

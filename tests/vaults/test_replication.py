@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -230,22 +231,49 @@ def test_a_trouble_is_noted_and_tried_again_for_ever(
 
 def test_a_large_vault_is_copied_by_several_tasks(
     copy: PairedCopy,
-    source: MachineFolder,
+    storage: Path,
     target: Callable[[], dict[str, bytes]],
     faults: pytest.MonkeyPatch,
     no_broker: Sent,
     django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
-    stored = backup(source, b"one ")
-    faults.setattr(replication, "LONGEST", -1)
+    machines = sorted(uuid4() for _ in range(3))
+    stored: dict[str, bytes] = {}
+    for machine in machines:
+        stored |= backup(MachineFolder(storage / "local-a", copy.vault_id, machine), str(machine).encode())
+    copied: list[str] = []
+    copy_to = RcloneRegion.copy_to
+
+    def noted(self: RcloneRegion, other: RcloneRegion, paths: Iterable[str]) -> None:
+        copied.extend(path.split("/")[1] for path in paths if path.endswith("/config"))
+        copy_to(self, other, paths)
+        if copied == [str(machine) for machine in machines[:2]]:
+            faults.setattr("vaults.replication.time", SimpleNamespace(monotonic=lambda: float("inf")))
+
+    faults.setattr(RcloneRegion, "copy_to", noted)
     with django_capture_on_commit_callbacks(execute=True):
         replication.run(copy.pk)
     waiting = now(copy)
-    assert (waiting.complete_as_of, waiting.lease_token) == (None, None)
+    assert (waiting.complete_as_of, waiting.lease_token, waiting.attempts) == (None, None, 0)
+    assert (waiting.round_done_to, waiting.round_began_at is None) == (str(machines[0]), False)
     assert no_broker == [("vaults.copy_vault", (copy.pk,))]
     faults.undo()
     replication.run(copy.pk)
-    assert (target(), now(copy).complete_as_of is None) == (stored, False)
+    assert (target(), now(copy).complete_as_of, now(copy).round_began_at) == (stored, waiting.round_began_at, None)
+
+
+def test_only_so_many_vaults_are_copied_at_once(
+    copy: PairedCopy, make_vault: Callable[..., Vault], settings: Any
+) -> None:
+    settings.COPIES_AT_ONCE = 1
+    other = copies.begin(make_vault("Other"))
+    copies.due(other.vault_id)
+    assert now(other).claim(60)
+    replication.run(copy.pk)
+    assert now(copy).complete_as_of is None
+    PairedCopy.objects.filter(pk=other.pk).update(lease_until=Now() - timedelta(seconds=1))
+    replication.run(copy.pk)
+    assert now(copy).complete_as_of is not None
 
 
 def test_a_copy_asked_for_in_mid_copy_is_made_right_after(
