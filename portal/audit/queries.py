@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from portal.accounts.actors import Actor
@@ -101,7 +100,7 @@ def activity(today: date) -> list[Day]:
         cache.set(f"audit:today:{today}", now, TODAY_FOR)
     numbers = {**past, **now}
     days = [begin + timedelta(days=number) for number in range(DAYS)]
-    return [Day(day, *numbers.get(day, (0, 0))) for day in days]
+    return [Day(day, *numbers[day]) for day in days]
 
 
 def read_lately(actor: Actor, words: dict[str, object]) -> bool:
@@ -113,11 +112,15 @@ def read_lately(actor: Actor, words: dict[str, object]) -> bool:
 
 
 def _count(begin: date, end: date) -> dict[date, tuple[int, int]]:
-    """Numbers of the days from `begin` to before `end` that have any."""
-    rows = AuditEvent.objects.filter(at__gte=_midnight(begin), at__lt=_midnight(end)).order_by()
-    by_day = rows.annotate(day=TruncDate("at", tzinfo=UTC)).values("day")
-    counted = by_day.annotate(entries=Count("id"), refused=Count("id", filter=Q(refused=True)))
-    return {row["day"]: (row["entries"], row["refused"]) for row in counted}
+    """Numbers of the days from `begin` to before `end`: each day by its own stretch of the index, which no grouping of
+    times by their dates can use."""
+    numbers: dict[date, tuple[int, int]] = {}
+    while begin < end:
+        rows = AuditEvent.objects.filter(at__gte=_midnight(begin), at__lt=_midnight(begin + timedelta(days=1)))
+        found = rows.aggregate(entries=Count("at"), refused=Count("at", filter=Q(refused=True)))
+        numbers[begin] = (found["entries"], found["refused"])
+        begin += timedelta(days=1)
+    return numbers
 
 
 def _between(since: date | None, until: date | None) -> Q:

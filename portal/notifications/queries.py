@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
 from portal.accounts.models import Membership, User
@@ -51,13 +51,13 @@ def visible_to(user: User) -> QuerySet[Notification]:
 def standing_for(user: User, now: datetime) -> QuerySet[Notification]:
     """What belongs into the area of the person: what runs, and what ended lately and was not dismissed since."""
     dismissed = Dismissal.objects.filter(notification=OuterRef("pk"), user=user, at__gte=OuterRef("updated_at"))
-    recent = Q(updated_at__gte=now - KEPT) | (RUNNING & Q(updated_at__gte=now - FORGOTTEN))
-    return visible_to(user).filter(recent, updated_at__gte=now - FORGOTTEN).exclude(Exists(dismissed))
+    recent = Q(updated_at__gte=now - KEPT) | RUNNING
+    return visible_to(user).filter(~Exists(dismissed), recent, updated_at__gte=now - FORGOTTEN)
 
 
 def area_of(user: User) -> Area:
     """The area of the person, in one query: what runs comes first, then the latest."""
-    running_first = Case(When(RUNNING, then=Value(0)), default=Value(1), output_field=IntegerField())
+    running_first = Case(When(RUNNING, then=0), default=1)
     rows = list(standing_for(user, timezone.now()).order_by(running_first, "-updated_at", "id")[:COUNTED])
     return Area(entries=rows[:SHOWN], more=max(0, len(rows) - SHOWN), tag=_tag(rows))
 

@@ -26,6 +26,18 @@ def exact(moment: datetime | None, never: str = "–") -> SafeString | str:
 
 
 @register.simple_tag
+def clock(moment: datetime) -> SafeString:
+    """The time of day in UTC with the date below it: for lists in which many entries are of one day."""
+    utc = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}">{}<span class="sub">{}</span></time>',
+        utc.isoformat(),
+        utc.strftime("%H:%M:%S"),
+        utc.strftime("%a %-d %b %Y"),
+    )
+
+
+@register.simple_tag
 def size(number: int | None, unknown: str = "–") -> str:
     """Bytes in binary units, with three significant digits: `1.46 GiB`."""
     return unknown if number is None else binary(number)

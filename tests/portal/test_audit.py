@@ -1,5 +1,6 @@
 """The audit log: who reads it, what the filters find, what reading costs and leaves behind."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -179,13 +180,20 @@ def test_activity_counts_each_day(db: None, django_assert_num_queries: DjangoAss
 
 def test_bars_fit_the_drawing() -> None:
     chart = bars([Day(date(2026, 11, day), entries, entries // 2) for day, entries in ((1, 0), (2, 1), (3, 1000))])
-    assert [(bar.height, bar.y, bar.refused_height) for bar in chart.bars] == [
-        (0.0, 56.0, 0.0),
-        (2.0, 54.0, 0.0),
-        (56.0, 0.0, 28.0),
+    rects = re.findall(
+        r'<rect class="(\w+)" x="([\d.]+)" y="([\d.]+)" width="296.0" height="([\d.]+)"/>', chart.drawing
+    )
+    assert rects == [
+        ("ground", "0.0", "0", "56"),
+        ("ground", "300.0", "0", "56"),
+        ("all", "300.0", "54.0", "2.0"),
+        ("ground", "600.0", "0", "56"),
+        ("all", "600.0", "0.0", "56.0"),
+        ("refused", "600.0", "28.0", "28.0"),
     ]
+    assert "<title>3 Nov 2026: 1000 entries, 500 refused</title>" in chart.drawing
     assert (chart.entries, chart.refused, chart.most.day.day) == (1001, 500, 3)
-    assert bars([Day(date(2026, 11, 1), 0, 0)]).bars[0].height == 0.0
+    assert "all" not in bars([Day(date(2026, 11, 1), 0, 0)]).drawing
 
 
 def test_a_flood_is_the_first_entry_and_then_a_count(staff: User, outsider: User) -> None:
