@@ -1,17 +1,16 @@
 """Renewing: overlap, repetition, what expires, and two holders of one identity."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from agents import identity, refusals
 from agents.models import Machine, MachineCertificate, SpentToken
-from portal import pki
 from portal.audit.models import AuditEvent
-from portal.crypto import certificates, issuing, keys
-from portal.crypto.certificates import Kind, Profile
+from portal.crypto import certificates, keys
 from portal.crypto.keys import PrivateKey
 from portal.notifications.models import Notification
 from tests.agents import peer
@@ -84,14 +83,12 @@ def test_expired_certificate_renews_for_ninety_days(machine: peer.Machine, days:
 
 
 def test_certificate_that_has_really_ended_still_proves_who_asks(machine: peer.Machine) -> None:
-    """The chain is checked as of a moment when the leaf was valid."""
-    key, row = keys.new_key(), Machine.objects.get()
-    past = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
-    leaf = issuing.issue_client(
-        pki.client_authority(), key.public_key(), Profile(Kind.MACHINE, row.pk), at=past, until=past + timedelta(days=7)
-    )
-    holder = peer.Holder(key, pki.client_chain_pem(leaf))
-    refused(renew(holder, keys.new_key()), 403, "not_allowed")
+    """The chain is checked as of a moment when the leaf was valid; whether it may renew rests on the row."""
+    holder, later = machine.holder, timezone.now() + timedelta(days=30)
+    body = holder.sign(json.dumps(holder.payload("renew")).encode())
+    signed = identity.read(body, what="renew", at=later, refuse=refusals.not_entitled)
+    assert signed.certificate.not_valid_after_utc < later
+    assert str(signed.profile.id) == machine.id
 
 
 def test_revoked_certificate_renews_nothing(machine: peer.Machine) -> None:
