@@ -186,6 +186,7 @@ def _certified(public_key: PublicKey, vault: Vault, at: datetime) -> Credential:
         serial=certificates.serial(leaf),
         fingerprint=certificates.fingerprint(leaf),
         certificate=certificates.pem(leaf),
+        key_digest=keys.digest(public_key),
         issued_at=at,
         expires_at=until,
     )

@@ -219,6 +219,7 @@ class Credential(models.Model):
     serial = models.CharField(max_length=40, unique=True)  # lower-case hexadecimal
     fingerprint = models.CharField(max_length=64, unique=True)  # SHA-256 of the certificate
     certificate = models.TextField()
+    key_digest = models.CharField(max_length=64, unique=True, null=True)  # SHA-256 of the public key; null before 0005
     key_origin = models.CharField(max_length=7, choices=KeyOrigin.choices)
     machines_limit = models.PositiveSmallIntegerField(default=1)
     machines_used = models.PositiveSmallIntegerField(default=0)
@@ -245,3 +246,15 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return f"credential {self.serial[:12]}"
+
+
+class CredentialChallenge(models.Model):
+    """What somebody signs to prove that they hold a key; deleted when it has been used, or has become too old."""
+
+    text = models.CharField(max_length=64, unique=True)
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"challenge for {self.person_id}, until {self.expires_at}"

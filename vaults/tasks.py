@@ -6,7 +6,7 @@ from celery import shared_task
 
 from portal.heartbeats import beat
 from portal.queue import enqueue
-from vaults import approvals, copies, operations, provisioning, replication, space
+from vaults import approvals, challenges, copies, operations, provisioning, replication, space
 
 AT_ONCE = 500  # rows that one sweep takes up
 
@@ -31,10 +31,11 @@ def measure_space() -> None:
 
 @shared_task(name="portal.sweep")
 def sweep() -> None:
-    """Enqueue again what is due and held by nobody, end what has expired, and note that sweeps happen."""
+    """Enqueue again what is due and held by nobody, end or forget what has expired, and note that sweeps happen."""
     for operation_id in operations.overdue(AT_ONCE):
         enqueue(operations.TASK, str(operation_id))
     for copy_id in copies.overdue(AT_ONCE):
         enqueue(copies.TASK, copy_id)
     approvals.expire(AT_ONCE)
+    challenges.forget_old()
     beat("sweep")

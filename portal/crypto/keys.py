@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from portal.crypto.errors import Unacceptable
 
@@ -15,6 +16,7 @@ PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey
 PublicKey: TypeAlias = ec.EllipticCurvePublicKey
 
 _EC_SHA256 = ec.ECDSA(hashes.SHA256())
+_COORDINATE = 32  # bytes of each half of a raw P-256 signature
 
 
 def new_key() -> PrivateKey:
@@ -45,10 +47,22 @@ def public_pem(key: PublicKey) -> str:
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
+def read_public(text: str) -> PublicKey:
+    """The P-256 key that is SPKI, DER in standard base64; raises Unacceptable, also for any but the canonical form."""
+    try:
+        key = require_p256(serialization.load_der_public_key(base64.b64decode(text, validate=True)))
+    except Unacceptable:
+        raise
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Unacceptable("It is not a public key.") from error
+    if base64.b64encode(_spki(key)).decode() != text:
+        raise Unacceptable("The public key is not in its canonical form.")
+    return key
+
+
 def digest(key: PublicKey) -> str:
     """SHA-256 of the public key (SPKI), lower-case hexadecimal."""
-    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(spki).hexdigest()
+    return hashlib.sha256(_spki(key)).hexdigest()
 
 
 def sign(key: PrivateKey, message: bytes) -> str:
@@ -63,6 +77,18 @@ def signature_fits(key: PublicKey, signature: str, message: bytes) -> bool:
     except (ValueError, InvalidSignature):
         return False
     return True
+
+
+def raw_signature_fits(key: PublicKey, signature: str, message: bytes) -> bool:
+    """The same for a signature in raw form: r‖s, 64 bytes in standard base64, as WebCrypto gives it."""
+    try:
+        raw = base64.b64decode(signature, validate=True)
+    except ValueError:
+        return False
+    if len(raw) != 2 * _COORDINATE:
+        return False
+    halves = (int.from_bytes(half, "big") for half in (raw[:_COORDINATE], raw[_COORDINATE:]))
+    return signature_fits(key, base64.b64encode(encode_dss_signature(*halves)).decode(), message)
 
 
 def read_request(pem: str) -> PublicKey:
@@ -85,3 +111,7 @@ def require_p256(key: object) -> PublicKey:
     if not isinstance(key, PublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise Unacceptable("The key is not a P-256 key.")
     return key
+
+
+def _spki(key: PublicKey) -> bytes:
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -8,6 +8,7 @@ from ninja import Schema
 from pydantic import Field
 
 from portal.schemas import Body, Text
+from vaults.challenges import Claim
 from vaults.models import Decision, Vault, VaultRequest
 
 Redundancy = Literal["geo", "local"]
@@ -37,9 +38,24 @@ class RedundancyIn(Body):
 
 
 class CredentialIn(Body):
-    """For how many machines a credential shall be good."""
+    """For how many machines a credential shall be good; the others all or none, for a key that the caller made."""
 
     machines: int = Field(1, ge=1, le=500)
+    public_key: Text = Field("", max_length=200, description="P-256, SPKI in standard base64.")
+    proof: Text = Field("", max_length=200, description="ECDSA-SHA256 in standard base64, raw r‖s or DER.")
+    challenge: Text = Field("", max_length=64)
+
+    @property
+    def claim(self) -> Claim | None:
+        """What is said about a key of the caller's own; None when nothing is."""
+        if not self.model_fields_set & {"public_key", "proof", "challenge"}:
+            return None
+        return Claim(self.public_key, self.proof, self.challenge)
+
+
+class ChallengeOut(Schema):
+    challenge: str
+    expires_at: datetime
 
 
 class DecisionOut(Schema):

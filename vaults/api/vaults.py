@@ -8,8 +8,8 @@ from ninja import Router, Status
 from portal.http import ApiRequest
 from portal.paging import page_of
 from portal.schemas import Listed, Wanted, listed
-from vaults import credentials, lifecycle, redundancy
-from vaults.api.schemas import CredentialIn, RedundancyIn, VaultOut, vault_out
+from vaults import challenges, credentials, lifecycle, redundancy
+from vaults.api.schemas import ChallengeOut, CredentialIn, RedundancyIn, VaultOut, vault_out
 from vaults.queries import vault_seen_by, visible_vaults
 
 router = Router()
@@ -42,9 +42,24 @@ def retry(request: ApiRequest, vault_id: UUID) -> dict[str, object]:
     return vault_out(vault_seen_by(request.auth, vault_id))
 
 
+@router.post("/{uuid:vault_id}/credentials/challenge", response={201: ChallengeOut}, summary="Ask for a challenge")
+def challenge(request: ApiRequest, response: HttpResponse, vault_id: UUID) -> Status[dict[str, object]]:
+    """To prove with that you hold the key that a credential shall be for. Yours, for this vault, once, ten minutes."""
+    response["Cache-Control"] = "no-store"
+    made = challenges.new(vault_id, actor=request.auth)
+    return Status(201, {"challenge": made.text, "expires_at": made.expires_at})
+
+
 @router.post("/{uuid:vault_id}/credentials", response={201: dict[str, object]}, summary="Issue a vault credential")
 def issue(request: ApiRequest, response: HttpResponse, vault_id: UUID, body: CredentialIn) -> Status[dict[str, object]]:
-    """The credential file, its private key included: it is in this answer and nowhere else. Ends the one before."""
+    """The credential file. Ends the one before.
+
+    With a key of your own (`public_key`, `proof`, `challenge`) all but the private key; otherwise the portal makes one,
+    which is in this answer and nowhere else.
+    """
     response["Cache-Control"] = "no-store"
-    issued = credentials.issue(vault_id, actor=request.auth, machines=body.machines)
+    if body.claim is None:
+        issued = credentials.issue(vault_id, actor=request.auth, machines=body.machines)
+    else:
+        issued = challenges.issue(vault_id, body.claim, actor=request.auth, machines=body.machines)
     return Status(201, dict(issued.document))
