@@ -37,7 +37,7 @@ def parts(programs: Programs, slugs: Sequence[str]) -> list[Part]:
         *(_gateway(programs, slug) for slug in slugs),
         _web(),
         _worker(),
-        Part("beat", FRONT, ["TERM", *_celery("beat"), "--loglevel", "WARNING"]),
+        Part("beat", FRONT, ["TERM", *_celery("portal.clock", "beat"), "--loglevel", "WARNING"]),
         Part("edge", FRONT, ["TERM", programs.caddy, "run", "--adapter", "caddyfile", "--config", _edge_file()]),
     ]
 
@@ -46,8 +46,8 @@ def _edge_file() -> str:
     return str(settings.DATA / "edge" / "Caddyfile")
 
 
-def _celery(what: str) -> list[str]:
-    return [sys.executable, "-m", "celery", "-A", "portal.celery", what]
+def _celery(application: str, what: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", application, what]
 
 
 def _broker(programs: Programs) -> Part:
@@ -84,15 +84,12 @@ def _gateway(programs: Programs, slug: str) -> Part:
 
 def _web() -> Part:
     socket = str(settings.RUN / "web.sock")
-    granian = [sys.executable, "-m", "granian", "portal.wsgi:application", "--interface", "wsgi"]
-    options = [
-        *("--uds", socket, "--uds-permissions", "600", "--workers", "2", "--no-ws"),
-        *("--blocking-threads", "4", "--http", "1", "--log-level", "warning"),
-        *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "5"),
-    ]
-    return Part("web", FRONT, ["--fresh", socket, "TERM", *granian, *options])
+    serve = [sys.executable, "-m", "deploy.runner.web", socket]
+    return Part("web", FRONT, ["--fresh", socket, "TERM", *serve])
 
 
 def _worker() -> Part:
     options = ["--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return Part("worker", FRONT, ["TERM", *_celery("worker"), *options, "--loglevel", "INFO"], patience=15)
+    return Part(
+        "worker", FRONT, ["TERM", *_celery("portal.celery", "worker"), *options, "--loglevel", "INFO"], patience=15
+    )

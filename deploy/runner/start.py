@@ -53,6 +53,7 @@ def _set_environment() -> None:
     os.environ["STRONGROOM_DATA"] = str(settings.DATA)
     os.environ["STRONGROOM_EDGE_SECRET"] = settings.EDGE_SECRET
     os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # glibc would keep memory apart for each thread
 
 
 def _prepare() -> None:

@@ -77,7 +77,7 @@ def test_workers_of_a_killed_web_do_not_stay(portal: Portal) -> None:
     """They belong to nobody any more; the new web has its own two."""
 
     def webs() -> set[int]:
-        return {pid for pid in portal.processes() if b"granian" in _command(pid)}
+        return {pid for pid in portal.processes() if b"deploy.runner.web" in _command(pid)}
 
     before = webs()
     assert len(before) == 3
