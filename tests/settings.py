@@ -1,10 +1,15 @@
 """Settings of the unit tests: the real ones, in a data folder of their own, with a fast password hasher."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-# A folder for each test run (and each xdist worker), unless the caller gave one.
-os.environ.setdefault("STRONGROOM_DATA", tempfile.mkdtemp(prefix="strongroom-test-"))
+# A new folder for each process, since the workers of a parallel run inherit the environment of the one that starts
+# them. Its path is short: unix sockets lie below it.
+_folder = tempfile.mkdtemp(prefix="sr-", dir="/tmp")
+os.environ["STRONGROOM_DATA"] = _folder
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
 from portal.settings import *  # noqa: F403
 

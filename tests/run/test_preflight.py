@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,13 @@ import pytest
 
 from deploy.runner import folder, ports, programs
 from deploy.runner.refused import Refused
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder with a short path, wherever pytest keeps its own: sockets lie below what these tests make."""
+    with tempfile.TemporaryDirectory(prefix="sr-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def test_a_folder_is_made_and_private(tmp_path: Path) -> None:
