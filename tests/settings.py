@@ -11,7 +11,7 @@ _folder = tempfile.mkdtemp(prefix="sr-", dir="/tmp")
 os.environ["STRONGROOM_DATA"] = _folder
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
-from portal.settings import *  # noqa: F403
+from portal.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
