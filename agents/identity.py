@@ -59,7 +59,7 @@ def read(body: bytes, *, what: str, at: datetime, refuse: Refuse) -> Signed:
         message = jose.read(body)
         leaf = message.unverified_chain[0]
         moment = max(min(at, leaf.not_valid_after_utc), leaf.not_valid_before_utc)
-        certificates.require_chain(message.unverified_chain, roots=pki.roots(), at=moment)
+        pki.require_client_chain(message.unverified_chain, at=moment)
         profile = certificates.profile_of(leaf)
     except (jose.Malformed, Unacceptable) as error:
         raise refuse(str(error)) from error

@@ -3,14 +3,18 @@
 An outsider gets NotFound, so that nobody learns what exists; a member without the right NotAllowed.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils import timezone
 
+from agents import rules
 from agents.models import Machine, MachineCertificate, Run
-from agents.states import MachineState
+from agents.states import ALLOWED_IN, MachineState
 from portal.accounts.actors import Actor
 from portal.accounts.models import User
+from portal.crypto.issuing import BACKDATE
 from portal.errors import NotFound
 from vaults.rules import require_member
 
@@ -49,6 +53,14 @@ def machines_of(vault_id: UUID, *, left: bool = False) -> QuerySet[Machine]:
     gone = Machine.objects.filter(vault_id=vault_id, state=MachineState.UNREGISTERED)
     here = Machine.objects.filter(vault_id=vault_id).exclude(state=MachineState.UNREGISTERED)
     return (gone if left else here).annotate(certificate_ends=Subquery(usable.values("not_after")[:1]))
+
+
+def machines_from_before(moment: datetime) -> str:
+    """How many machines that could still renew have not renewed since that moment: `3 machines`, or nothing."""
+    ends = timezone.now() - rules.renewable()
+    live = MachineCertificate.objects.filter(revoked_at=None, superseded_at=None, not_after__gt=ends)
+    old = live.filter(machine__state__in=ALLOWED_IN, not_before__lt=moment - BACKDATE).count()
+    return f"{old} machine{'s' if old > 1 else ''}" if old else ""
 
 
 def runs_of(machine: Machine) -> QuerySet[Run]:

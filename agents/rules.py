@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from agents import refusals
 from agents.models import Machine, MachineCertificate
 from agents.states import ALLOWED_IN, MachineState
@@ -9,14 +11,16 @@ from portal.moments import for_people
 from vaults.models import Vault
 from vaults.states import VaultState
 
-RENEWABLE = timedelta(days=90)
-"""How long after its end a certificate may still be renewed, for machines that were switched off."""
-
 _WHY_NOT = {
     MachineState.SUSPENDED: "It is suspended: two holders of its identity were seen.",
     MachineState.REVOKED: "It was locked out by its people.",
     MachineState.UNREGISTERED: "It has left the vault.",
 }
+
+
+def renewable() -> timedelta:
+    """How long after its end a certificate may still be renewed, for machines that were switched off."""
+    return timedelta(days=settings.RENEWABLE_DAYS)
 
 
 def require_machine(machine: Machine, vault: Vault) -> None:
@@ -41,9 +45,9 @@ def require_renewable(certificate: MachineCertificate, at: datetime) -> None:
     """Raise NotAllowed for a certificate that was revoked, or that ended too long ago to be renewed."""
     if certificate.revoked_at is not None:
         raise refusals.not_entitled(f"This machine's certificate was revoked at {for_people(certificate.revoked_at)}.")
-    if at >= certificate.not_after + RENEWABLE:
+    if at >= certificate.not_after + renewable():
         raise refusals.not_entitled(
-            f"This machine's certificate ended at {for_people(certificate.not_after)}, more than {RENEWABLE.days} days"
-            " ago.",
+            f"This machine's certificate ended at {for_people(certificate.not_after)}, more than"
+            f" {renewable().days} days ago.",
             "Ask for a replacement credential on the machine's page in the portal.",
         )

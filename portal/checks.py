@@ -1,6 +1,7 @@
 """Refusals of a deployment that would not be safe. `manage.py prepare` runs them; so does every production start."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,14 @@ def addresses(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[C
     return found
 
 
+@register(Tags.security)
+def numbers(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """No setting has a number that means nothing."""
+    if settings.RENEWABLE_DAYS < 0:
+        return [Error("RENEWABLE_DAYS must not be negative.", id="strongroom.E004")]
+    return []
+
+
 @register(Tags.security, deploy=True)
 def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """What only a trial may have."""
@@ -39,6 +48,14 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[
                 id="strongroom.E012",
             )
         )
+    if _seal_key_was_made_here():
+        found.append(
+            Error(
+                "STRONGROOM_SEAL_KEY lies in the data folder, beside the keys that it seals.",
+                hint="Give one by the environment or by a file elsewhere, then: manage.py pki reseal.",
+                id="strongroom.E014",
+            )
+        )
     try:
         probe = settings.DATA / f".writable-{id(found)}"
         probe.touch()
@@ -48,7 +65,31 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[
     return found
 
 
+@register(Tags.database, deploy=True)
+def demo_people(
+    app_configs: Sequence[Any] | None = None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Nobody of a trial can sign in, whether or not the file with their passwords is still there."""
+    if not databases:
+        return []
+    from portal.accounts.models import User  # models are not loaded yet when checks register
+    from portal.audit.models import AuditEvent
+
+    made = AuditEvent.objects.filter(action="user:create", actor_label="demo_accounts").values_list("target_id")
+    left = User.objects.filter(pk__in=[int(key) for (key,) in made], is_active=True).values_list("username", flat=True)
+    if not left:
+        return []
+    names = ", ".join(sorted(left))
+    return [Error(f"Demo accounts can still sign in: {names}.", hint="Deactivate them.", id="strongroom.E015")]
+
+
 def refuse_unsafe() -> None:
     """Raise ImproperlyConfigured with the first finding, when this is production. For programs that serve."""
-    if settings.PRODUCTION and (found := addresses() + production()):
+    if settings.PRODUCTION and (found := addresses() + numbers() + production()):
         raise ImproperlyConfigured(str(found[0].msg))
+
+
+def _seal_key_was_made_here() -> bool:
+    """Also true when somebody gives, by the environment, the key that a trial had made."""
+    path: Path = settings.DATA / "secrets" / "strongroom_seal_key"
+    return path.is_file() and path.read_text().strip() == settings.SEAL_KEY

@@ -1,21 +1,31 @@
-"""The files that the edge reads: whom to trust as a client, and the certificate that it shows."""
+"""The files that the edge reads: whom to trust as a client, and the certificate that it shows.
+
+They are brought up to date at each start, every hour while the portal runs, and after each step of a rotation. Whoever
+runs the edge has it read them again when they change (deploy/runner/reloading.py does).
+"""
 
 import ipaddress
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.conf import settings
+from django.utils import timezone
+
 from portal import pki
+from portal.accounts.actors import Actor
+from portal.audit.record import record
 from portal.crypto import certificates, issuing, keys
 from portal.crypto.certificates import Certificate
 from portal.crypto.errors import Unacceptable
+from portal.moments import rfc3339
 
-LIFE = timedelta(days=365)
-RENEW_BEFORE_END = timedelta(days=120)
-"""Renewed at a start of the portal, so that the certificate outlives a long time without one."""
+LIFE = timedelta(days=90)
+RENEW_BEFORE_END = timedelta(days=30)
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -28,25 +38,39 @@ class Prepared:
     renewed: bool
 
 
-def prepare(folder: Path, edge_url: str, at: datetime) -> Prepared:
+def prepare(
+    folder: Path, edge_url: str, at: datetime, announce: Callable[[Certificate], object] = lambda made: None
+) -> Prepared:
     """Write root.pem, client-ca.pem, edge.pem and edge.key (in clear, mode 0600) into `folder`.
 
-    client-ca.pem is the trust pool for client certificates: our issuing CA for clients alone, so that no other
+    client-ca.pem is the trust pool for client certificates: our issuing CAs for clients alone, so that no other
     certificate of ours can be shown there. The edge's certificate is made anew when it nears its end, when the host of
-    `edge_url` has changed, or when another CA than ours issued it.
+    `edge_url` has changed, or when another CA than `pki.edge_authority()` issued it; `announce` is called with the new
+    one before it is written.
     """
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     _replace(folder / "root.pem", pki.roots_pem())
-    _replace(folder / "client-ca.pem", certificates.pem(pki.client_authority().certificate))
+    _replace(folder / "client-ca.pem", certificates.pem(*pki.client_issuers()))
     names = server_names(edge_url)
     if (present := _good(folder, names, at)) is not None:
         return Prepared(present, renewed=False)
     authority, key = pki.edge_authority(), keys.new_key()
     leaf = issuing.issue_server(authority, key.public_key(), names, at=at, until=at + LIFE)
+    announce(leaf)
     # A crash between the two leaves a pair that does not fit; the next call sees that and makes another.
     _replace(folder / "edge.key", keys.private_pem(key))
     _replace(folder / "edge.pem", certificates.pem(leaf, authority.certificate))
     return Prepared(leaf, renewed=True)
+
+
+def bring_up_to_date(actor: Actor) -> Prepared:
+    """`prepare()` for this deployment, now; a new certificate has its audit entry first."""
+    return prepare(settings.PKI, settings.EDGE_URL, timezone.now(), lambda made: _note(made, actor))
+
+
+def _note(made: Certificate, actor: Actor) -> None:
+    detail = {"fingerprint": certificates.fingerprint(made), "until": rfc3339(made.not_valid_after_utc)}
+    record("pki:renew_edge", actor=actor, detail=detail)
 
 
 def server_names(edge_url: str) -> list[str]:

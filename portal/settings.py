@@ -14,6 +14,7 @@ PRODUCTION = env.flag("STRONGROOM_PRODUCTION")
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = secret("SECRET_KEY", DATA)
 SEAL_KEY = secret("STRONGROOM_SEAL_KEY", DATA)
+SEAL_KEY_OLD = env.text("STRONGROOM_SEAL_KEY_OLD", "")  # opens what SEAL_KEY does not; never seals
 EDGE_SECRET = secret("STRONGROOM_EDGE_SECRET", DATA)
 
 PORT = env.number("PORT", 8000)
@@ -128,6 +129,7 @@ GATEWAY_SOCKET = env.text("GATEWAY_SOCKET", str(RUN / "gateway-{region}.sock"))
 COPIES_AT_ONCE = env.number("COPIES_AT_ONCE", 2)  # vaults copied to their pairs; keep it below the worker's threads
 PKI = DATA / "pki"
 AGENT_PACKAGES = DATA / "agents"
+RENEWABLE_DAYS = env.number("RENEWABLE_DAYS", 90)  # how long after its end a machine's certificate can be renewed
 
 LOGGING = {
     "version": 1,
@@ -145,3 +147,5 @@ SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 SEARCH_PROVIDERS = ["vaults.search.find", "agents.search.find"]
 # What waits for a person behind an entry of the navigation; see portal/navigation.py.
 NAVIGATION_COUNTERS = {"requests": "vaults.queries.count_to_decide"}
+# Who still needs the CAs before the present ones; see portal/rotation.py.
+CERTIFICATE_HOLDERS = ["vaults.queries.credentials_from_before", "agents.queries.machines_from_before"]

@@ -1,7 +1,10 @@
-"""The canary, which proves that a worker takes messages and reaches the database, and the counts of refusals."""
+"""The site's own background work: the canary, which proves that a worker takes messages and reaches the database, the
+counts of refusals, and the edge's certificate."""
 
 from celery import shared_task
 
+from portal import edge_files
+from portal.accounts.actors import SYSTEM
 from portal.audit.record import write_refusal_counts
 from portal.heartbeats import beat
 
@@ -16,3 +19,9 @@ def canary() -> None:
 def refusal_counts() -> None:
     """Write down how often refusals were repeated; see portal/audit/floods.py."""
     write_refusal_counts()
+
+
+@shared_task(name="portal.edge-files")
+def edge_files_up_to_date() -> None:
+    """Renew the edge's certificate when it nears its end."""
+    edge_files.bring_up_to_date(SYSTEM)

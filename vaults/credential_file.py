@@ -41,7 +41,7 @@ def document_of(credential: Credential, vault: Vault) -> dict[str, object]:
         "edge_url": settings.EDGE_URL,
         "ca_certificates": pki.roots_pem(),
         "agent_signing_key": keys.public_pem(signing_key.public_key()),
-        "certificate": credential.certificate + certificates.pem(pki.client_authority().certificate),
+        "certificate": pki.client_chain_pem(certificates.read_chain(credential.certificate)[0]),
         "issued_at": rfc3339(credential.issued_at),
         "expires_at": rfc3339(credential.expires_at),
     }

@@ -3,17 +3,17 @@
 An outsider gets NotFound, so that nobody learns what exists; a member without the right NotAllowed.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
 from portal.audit.models import AuditEvent
 from portal.errors import Invalid, NotFound
-from vaults.models import Decision, Operation, Region, Vault, VaultRequest
+from vaults.models import Credential, Decision, Operation, Region, Vault, VaultRequest
 from vaults.rules import require_member
 from vaults.states import RequestState, VaultState
 
@@ -147,3 +147,12 @@ def asking_for(vault: Vault) -> QuerySet[AuditEvent]:
     asked = VaultRequest.objects.filter(vault=vault).values_list("pk", flat=True)
     keys = [str(key) for key in asked]
     return AuditEvent.objects.filter(target_type="vaultrequest", target_id__in=keys, vault_id=None).order_by("-id")
+
+
+def credentials_from_before(moment: datetime) -> str:
+    """How many credentials from before that moment can still register machines, as `1 credential`, or nothing."""
+    usable = Credential.objects.filter(
+        ended_at=None, expires_at__gt=timezone.now(), machines_used__lt=F("machines_limit")
+    )
+    old = usable.filter(issued_at__lt=moment).count()
+    return f"{old} credential{'s' if old > 1 else ''}" if old else ""

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deploy.runner import edge, ports, processes, programs, readiness, supervision
+from deploy.runner import edge, ports, processes, programs, readiness, reloading, supervision
 from deploy.runner.folder import ROOT
 from deploy.runner.guard import PR_SET_CHILD_SUBREAPER, prctl
 from deploy.runner.parts import Part, parts
 from deploy.runner.programs import Programs
 from deploy.runner.refused import Refused
+from deploy.runner.reloading import Reloading
 from deploy.runner.signals import Signals
 from deploy.runner.templates import fill, write_private
 from deploy.runner.terminal import say
@@ -37,12 +38,13 @@ def run() -> int:
         found = pool.submit(programs.find, own_broker=not env.text("BROKER_URL", ""))
         _prepare()
     started = _write_configuration(found.result())
+    edge_files = Reloading(settings.PKI, lambda: reloading.signal_edge(supervision.CONTROL))
     signals = Signals([signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD])
     prctl(PR_SET_CHILD_SUBREAPER, 1)  # what loses its parent becomes ours, and is ended
     say(f"Starting {', '.join(part.name for part in started)}.")
     supervisor = _start_supervisor()
     try:
-        return _watch(supervisor, signals, began, first)
+        return _watch(supervisor, signals, edge_files, began, first)
     finally:
         _stop(supervisor)
 
@@ -80,8 +82,11 @@ def _start_supervisor() -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 
-def _watch(supervisor: "subprocess.Popen[bytes]", signals: Signals, began: float, first: bool) -> int:
-    """Announce that it is ready, end orphans, and return when told to stop or when supervisord is gone."""
+def _watch(
+    supervisor: "subprocess.Popen[bytes]", signals: Signals, edge_files: Reloading, began: float, first: bool
+) -> int:
+    """Announce that it is ready, end orphans, keep the edge's certificates fresh; return when told to stop or when
+    supervisord is gone."""
     ready = told = False
     slow = time.monotonic() + SLOW
     while not signals.wait(1.0 if ready else 0.25) & {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}:
@@ -91,6 +96,7 @@ def _watch(supervisor: "subprocess.Popen[bytes]", signals: Signals, began: float
         orphans = processes.children() - {supervisor.pid}
         processes.send(orphans, signal.SIGTERM)
         if ready:
+            edge_files.look()
             continue
         health = readiness.ask(settings.RUN / "web.sock")
         if health.ready:

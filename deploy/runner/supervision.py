@@ -17,7 +17,15 @@ logfile_maxbytes = 1MB
 logfile_backups = 2
 pidfile = {run}/supervisord.pid
 umask = 077
+
+[unix_http_server]
+file = {control}
+chmod = 0600
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 """
+CONTROL = settings.RUN / "parts.sock"  # supervisord binds it with its process id behind the name: keep that short
 
 GROUP = """
 [group:{name}]
@@ -44,7 +52,7 @@ def configuration(parts: Iterable[Part], user: str) -> str:
     """The whole file. `user` is the one that we run as: supervisord wants to be told when that is root."""
     known = list(parts)
     logs = settings.DATA / "logs"
-    sections = [HEAD.format(user=user, root=ROOT, logs=logs, run=settings.RUN)]
+    sections = [HEAD.format(user=user, root=ROOT, logs=logs, run=settings.RUN, control=CONTROL)]
     for name, group in (("back", BACK), ("front", FRONT)):
         members = ",".join(part.name for part in known if part.group == group)
         sections.append(GROUP.format(name=name, programs=members, priority=group))

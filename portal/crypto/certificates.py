@@ -9,7 +9,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -108,6 +108,15 @@ def profile_of(certificate: Certificate) -> Profile:
     if match is None or is_ca or usages != [ExtendedKeyUsageOID.CLIENT_AUTH]:
         raise Unacceptable("The certificate is of no known profile.")
     return Profile(Kind(match[1]), UUID(match[2]))
+
+
+def issued_by(certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether `issuer` is named as the issuer of `certificate` and has signed it; times and usages are not checked."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def require_chain(chain: Sequence[Certificate], *, roots: Sequence[Certificate], at: datetime) -> None:

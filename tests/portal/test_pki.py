@@ -12,8 +12,11 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from portal import edge_files, pki
+from portal import edge_files, pki, tasks
+from portal.audit.models import AuditEvent
+from portal.celery_settings import CONFIGURATION
 from portal.crypto import certificates, keys
+from portal.crypto.certificates import Certificate
 
 URL = "https://localhost:8443"
 
@@ -45,17 +48,15 @@ def test_processes_that_start_together_share_one_set_of_keys(own_folder: Path) -
         thread.join()
     assert len(seen) == 8
     assert len(set(seen)) == 1
-    assert [path.name for path in own_folder.iterdir()] == ["keys"]
+    assert [path.name for path in own_folder.iterdir()] == ["keys.json"]
 
 
 def test_keys_lie_sealed_and_private(own_folder: Path) -> None:
     pki.signing_key()
-    files = sorted((own_folder / "keys").iterdir())
-    assert [path.name for path in files] == ["clients.json", "edge.json", "root.json", "signing.json"]
-    for path in files:
-        assert "PRIVATE KEY" not in path.read_text()
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE((own_folder / "keys").stat().st_mode) == 0o700
+    (path,) = own_folder.iterdir()
+    assert "PRIVATE KEY" not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(own_folder.stat().st_mode) == 0o700
 
 
 def test_another_sealing_key_is_told_as_such(settings: Settings) -> None:
@@ -71,6 +72,7 @@ def test_short_sealing_key_is_refused(settings: Settings) -> None:
         pki.signing_key()
 
 
+@pytest.mark.django_db
 def test_edges_files_serve_tls(own_folder: Path, settings: Settings) -> None:
     call_command("prepare_pki")
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -89,6 +91,33 @@ def test_edges_files_serve_tls(own_folder: Path, settings: Settings) -> None:
                 continue
     assert ends[0].version() == "TLSv1.3"
     assert stat.S_IMODE((own_folder / "edge.key").stat().st_mode) == 0o600
+    (entry,) = AuditEvent.objects.filter(action="pki:renew_edge")
+    leaf = certificates.read_chain((own_folder / "edge.pem").read_text())[0]
+    assert (entry.via, entry.detail["fingerprint"]) == ("command", certificates.fingerprint(leaf))
+
+
+@pytest.mark.django_db
+def test_edge_is_renewed_while_the_portal_runs(own_folder: Path, settings: Settings) -> None:
+    """By beat's message, and only when it is time."""
+    assert CONFIGURATION["beat_schedule"]["edge-files"]["task"] == "portal.edge-files"
+    edge_files.prepare(own_folder, settings.EDGE_URL, timezone.now() - timedelta(days=61))
+    before = (own_folder / "edge.pem").read_text()
+    for _ in range(2):
+        tasks.edge_files_up_to_date()
+    assert (own_folder / "edge.pem").read_text() != before
+    (entry,) = AuditEvent.objects.filter(action="pki:renew_edge")
+    assert (entry.actor_label, entry.via) == ("system", "worker")
+
+
+def test_new_certificate_is_announced_before_it_is_written(own_folder: Path) -> None:
+    """So that what cannot be written down does not happen."""
+
+    def refuse(made: Certificate) -> None:
+        raise RuntimeError("no audit log")
+
+    with pytest.raises(RuntimeError):
+        edge_files.prepare(own_folder, URL, timezone.now(), refuse)
+    assert not (own_folder / "edge.pem").exists()
 
 
 def test_trust_pool_for_clients_is_the_clients_authority_alone(own_folder: Path) -> None:
@@ -100,7 +129,7 @@ def test_trust_pool_for_clients_is_the_clients_authority_alone(own_folder: Path)
 def test_certificate_is_kept_while_it_fits(own_folder: Path) -> None:
     now = timezone.now()
     first = edge_files.prepare(own_folder, URL, now)
-    again = edge_files.prepare(own_folder, URL, now + timedelta(days=240))
+    again = edge_files.prepare(own_folder, URL, now + timedelta(days=59))
     assert (first.renewed, again.renewed) == (True, False)
     assert again.certificate == first.certificate
 
@@ -108,7 +137,7 @@ def test_certificate_is_kept_while_it_fits(own_folder: Path) -> None:
 def test_certificate_is_renewed_near_its_end_for_another_host_and_when_its_key_is_gone(own_folder: Path) -> None:
     now = timezone.now()
     edge_files.prepare(own_folder, URL, now)
-    assert edge_files.prepare(own_folder, URL, now + timedelta(days=250)).renewed
+    assert edge_files.prepare(own_folder, URL, now + timedelta(days=61)).renewed
     moved = edge_files.prepare(own_folder, "https://Backup.example:443", now)
     assert moved.renewed
     assert certificates.server_names(moved.certificate) == {"backup.example", "localhost", "127.0.0.1", "::1"}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from pytest_django.fixtures import Settings
 
 from portal import checks, static_files
@@ -26,7 +27,7 @@ def safe(settings: Settings, tmp_path: Path) -> Settings:
 
 def found() -> list[str | None]:
     """The ids of all findings."""
-    return [message.id for message in checks.addresses() + checks.production()]
+    return [message.id for message in checks.addresses() + checks.numbers() + checks.production()]
 
 
 def test_a_safe_production_starts(safe: Settings) -> None:
@@ -44,6 +45,7 @@ def test_a_safe_production_starts(safe: Settings) -> None:
         ("PORTAL_URL", "http://localhost.example.org:8000", "strongroom.E001"),
         ("EDGE_URL", "http://localhost:8443", "strongroom.E002"),
         ("PORTAL_URL", "https://backup.example.org/portal", "strongroom.E003"),
+        ("RENEWABLE_DAYS", -1, "strongroom.E004"),
         ("DEBUG", True, "strongroom.E011"),
         ("DATA", Path("/proc/none"), "strongroom.E013"),
     ],
@@ -60,6 +62,35 @@ def test_demo_accounts_are_refused(safe: Settings) -> None:
     """Their passwords lie in a file."""
     (safe.DATA / "demo-accounts.json").touch()
     assert found() == ["strongroom.E012"]
+
+
+def test_a_sealing_key_made_by_a_trial_is_refused(safe: Settings) -> None:
+    """In the data folder it protects from nobody, and by the environment it is still the one that lay there."""
+    (safe.DATA / "secrets").mkdir()
+    (safe.DATA / "secrets" / "strongroom_seal_key").write_text(f"{safe.SEAL_KEY}\n")
+    assert found() == ["strongroom.E014"]
+    with pytest.raises(ImproperlyConfigured, match="lies in the data folder, beside the keys that it seals"):
+        checks.refuse_unsafe()
+    safe.SEAL_KEY = "one of our own, which nobody has written there"
+    assert found() == []
+
+
+@pytest.mark.django_db
+def test_people_of_a_trial_are_refused(safe: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also when the file with their passwords was deleted, until the last of them is deactivated."""
+    safe.PRODUCTION = False
+    call_command("demo_accounts")
+    safe.PRODUCTION = True
+    (safe.DATA / "demo-accounts.json").unlink()
+    check = {"tags": ["database"], "databases": ["default"], "deploy": True, "fail_level": "ERROR"}
+    with pytest.raises(SystemCheckError, match=r"strongroom\.E015.* admin, approver, auditor, staff"):
+        call_command("check", **check)
+    User.objects.exclude(username="admin").update(is_active=False)
+    with pytest.raises(SystemCheckError, match=r"can still sign in: admin\."):
+        call_command("check", **check)
+    User.objects.update(is_active=False)
+    call_command("check", **check)
+    assert "no issues" in capsys.readouterr().out
 
 
 def test_a_trial_may_be_as_it_likes(safe: Settings) -> None:

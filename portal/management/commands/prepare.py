@@ -21,6 +21,8 @@ class Command(BaseCommand):
             self._call("check", deploy=True, fail_level="ERROR")
         self._say("Preparing the database.")
         self._call("migrate", interactive=False, verbosity=0)
+        if settings.PRODUCTION:
+            self._call("check", tags=["database"], databases=["default"], deploy=True, fail_level="ERROR")
         self._call("prepare_pki")
         self._call("sync_regions")
         self._call("demo_accounts")

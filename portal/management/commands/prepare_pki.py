@@ -1,13 +1,11 @@
 """`manage.py prepare_pki`: make or renew what the edge needs before it starts."""
 
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from portal import edge_files
+from portal.accounts.actors import Actor
 from portal.crypto import certificates
 
 
@@ -18,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, and say what the certificate is."""
-        prepared = edge_files.prepare(Path(settings.PKI), settings.EDGE_URL, timezone.now())
+        prepared = edge_files.bring_up_to_date(Actor(label="prepare_pki", via="command"))
         leaf = prepared.certificate
         self.stdout.write(
             f"Edge certificate {'made' if prepared.renewed else 'kept'}: {certificates.fingerprint(leaf)}, "

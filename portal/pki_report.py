@@ -1,0 +1,61 @@
+"""What `manage.py pki fingerprints` says: the CAs that are stored, and what is in effect at the edge."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from portal import edge_probe, pki, rotation
+from portal.crypto import certificates, keys
+from portal.crypto.certificates import Certificate
+from portal.keyring import Generation, Keyring
+
+
+def moment(at: datetime) -> str:
+    """To the second, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def stored(ring: Keyring) -> Iterator[str]:
+    """Lines about each generation, and about the signing key. A fingerprint is SHA-256, of the certificate in DER."""
+    for generation in ring.generations:
+        yield f"Generation {generation.number}, made {moment(generation.made_at)}{_role(ring, generation)}"
+        for name, ca in (("root", generation.root), ("edge", generation.edge), ("clients", generation.clients)):
+            yield _line(name, pki.certificate(ca))
+    yield "Signing key of credential files and agent packages (SHA-256 of the public key)"
+    yield f"  {'':8} {keys.digest(pki.signing_key().public_key())}"
+
+
+def at_the_edge(ring: Keyring, edge_url: str) -> Iterator[str]:
+    """Lines about what the edge shows and accepts now."""
+    yield f"In effect at {edge_url}"
+    try:
+        leaf = edge_probe.shown(edge_url)
+        yield _line("shows", leaf)
+        yield f"  {'':8} {_origin(leaf)}"
+        for generation in ring.generations:
+            accepted = edge_probe.accepts(edge_url, pki.authority(generation.clients, "clients"), timezone.now())
+            yield f"  {'accepts' if accepted else 'REFUSES':8} client certificates of generation {generation.number}"
+    except OSError as error:
+        yield f"  it does not answer ({type(error).__name__})"
+
+
+def _role(ring: Keyring, generation: Generation) -> str:
+    if generation is ring.current:
+        return ""
+    needed_by = rotation.holders(ring.current)
+    return f"; to be retired, {'still needed by ' + ' and '.join(needed_by) if needed_by else 'needed by nobody'}"
+
+
+def _origin(leaf: Certificate) -> str:
+    try:
+        prepared = certificates.read_chain((Path(settings.PKI) / "edge.pem").read_text())[0]
+    except FileNotFoundError:
+        return "which is not from here: there is no edge.pem"
+    return "as in edge.pem" if prepared == leaf else "which is NOT the one in edge.pem; the edge has not read it yet"
+
+
+def _line(name: str, certificate: Certificate) -> str:
+    return f"  {name:8} {certificates.fingerprint(certificate)} until {certificate.not_valid_after_utc:%Y-%m-%d}"

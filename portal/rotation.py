@@ -1,0 +1,111 @@
+"""Replacing the CAs while machines go on working, and sealing the keys anew. Each writes its audit entry first.
+
+A rotation has two steps that people take, weeks apart. `rotate()` adds a generation: it is trusted at once beside the
+one before, and issues to clients a minute later. `retire()` ends the trust in the one before.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from portal import keyring, pki
+from portal.accounts.actors import Actor
+from portal.audit.record import record
+from portal.crypto import certificates
+from portal.errors import StaleState
+from portal.keyring import Generation, StoredCA
+
+Holders = Callable[[datetime], str]
+"""Given when the new CA began to issue: who still needs the one before, as `3 machines`; empty when nobody does."""
+
+
+def rotate(actor: Actor, *, with_root: bool) -> Generation:
+    """Make new issuing CAs, and a new root above them if asked; the new generation.
+
+    Raises StaleState while an earlier rotation is unfinished. The edge's files are not touched.
+    """
+    with keyring.changing():
+        ring = pki.ring()
+        if ring.previous is not None:
+            raise StaleState(
+                f"Generation {ring.previous.number} is still trusted beside {ring.current.number}.",
+                remedy="Retire it first: manage.py pki retire.",
+            )
+        number, at = ring.current.number + 1, timezone.now()
+        root = pki.new_root(number, at) if with_root else pki.authority(ring.current.root, "root")
+        new = pki.new_generation(number, at, root)
+        entry = {"generation": number, "new_root": with_root, **_fingerprints(new)}
+        keyring.replace(
+            replace(ring, current=new, previous=ring.current),
+            lambda: record("pki:rotate", actor=actor, detail=entry),
+        )
+    return new
+
+
+def retire(actor: Actor, *, whoever_needs_it: bool = False) -> Generation:
+    """End the trust in the generation before; it, whose keys are gone then.
+
+    Raises StaleState when there is none, and when somebody still needs it, unless `whoever_needs_it`. The edge's files
+    are not touched.
+    """
+    with keyring.changing():
+        ring = pki.ring()
+        if ring.previous is None:
+            raise StaleState("No generation is waiting to be retired.", remedy="There is nothing to do.")
+        needed_by = holders(ring.current)
+        if needed_by and not whoever_needs_it:
+            raise StaleState(
+                f"Generation {ring.previous.number} is still needed by {' and '.join(needed_by)}.",
+                remedy="Wait until they have renewed, or give --now: they will have to be set up again.",
+            )
+        entry = {"generation": ring.previous.number, "needed_by": needed_by, **_fingerprints(ring.previous)}
+        keyring.replace(replace(ring, previous=None), lambda: record("pki:retire", actor=actor, detail=entry))
+    return ring.previous
+
+
+def reseal(actor: Actor) -> int:
+    """Seal every key anew with STRONGROOM_SEAL_KEY; how many.
+
+    What STRONGROOM_SEAL_KEY does not open, STRONGROOM_SEAL_KEY_OLD must: raises ImproperlyConfigured otherwise.
+    """
+    with keyring.changing():
+        ring = pki.ring()
+        resealed = replace(
+            ring,
+            signing=pki.seal(pki.signing_key(), "signing"),
+            current=_resealed(ring.current),
+            previous=None if ring.previous is None else _resealed(ring.previous),
+        )
+        count = 1 + 3 * len(ring.generations)
+        keyring.replace(resealed, lambda: record("pki:reseal", actor=actor, detail={"keys": count}))
+    return count
+
+
+def holders(current: Generation) -> list[str]:
+    """Who still depends on the generation before `current`, in words; empty when it can be retired."""
+    since = current.made_at + pki.SETTLING
+    counted: list[Holders] = [import_string(path) for path in settings.CERTIFICATE_HOLDERS]
+    return [words for count in counted if (words := count(since))]
+
+
+def _resealed(generation: Generation) -> Generation:
+    return replace(
+        generation,
+        root=_sealed_anew(generation.root, "root"),
+        edge=_sealed_anew(generation.edge, "edge"),
+        clients=_sealed_anew(generation.clients, "clients"),
+    )
+
+
+def _sealed_anew(stored: StoredCA, name: str) -> StoredCA:
+    return replace(stored, key=pki.seal(pki.authority(stored, name).key, name))
+
+
+def _fingerprints(generation: Generation) -> dict[str, str]:
+    """SHA-256 of the generation's certificates, by name."""
+    cas = {"root": generation.root, "edge": generation.edge, "clients": generation.clients}
+    return {name: certificates.fingerprint(pki.certificate(ca)) for name, ca in cas.items()}

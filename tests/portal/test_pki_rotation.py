@@ -1,0 +1,337 @@
+"""`manage.py pki`: rotating, retiring, sealing anew; what a crash leaves, what is written down, what it says."""
+
+import os
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from portal import pki, pki_report, rotation
+from portal.accounts.actors import Actor
+from portal.audit.models import AuditEvent
+from portal.crypto import certificates, issuing, keys
+from portal.crypto.certificates import Certificate, Kind, Profile
+from portal.crypto.errors import Unacceptable
+from tests.at_once import at_once
+from tests.portal_process import free_port
+
+pytestmark = pytest.mark.django_db
+ACTOR = Actor(label="pki", via="command")
+OTHER = "another secret, which is long enough to be one"
+
+
+@pytest.fixture(autouse=True)
+def own_folder(settings: Settings, tmp_path: Path) -> Path:
+    """A data folder with keys of generation 1 and no edge in front."""
+    settings.PKI = tmp_path / "pki"
+    settings.EDGE_URL = f"https://localhost:{free_port()}"
+    pki.ring()
+    return tmp_path / "pki"
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new CA issues at once."""
+    monkeypatch.setattr(pki, "SETTLING", timedelta())
+
+
+def leaf_of_now() -> Certificate:
+    """A client certificate by the CA that issues now."""
+    now, profile = timezone.now(), Profile(Kind.MACHINE, uuid4())
+    return issuing.issue_client(
+        pki.client_authority(), keys.new_key().public_key(), profile, at=now, until=now + timedelta(hours=1)
+    )
+
+
+def subject(certificate: Certificate) -> str:
+    """Its one name."""
+    return certificate.subject.rfc4514_string()
+
+
+def edge_issuer(folder: Path) -> Certificate:
+    """The CA in the edge's chain."""
+    return certificates.read_chain((folder / "edge.pem").read_text())[1]
+
+
+# Rotating
+
+
+def test_new_root_is_trusted_beside_the_old_one() -> None:
+    (old,) = pki.roots()
+    old_issuer = pki.client_authority().certificate
+    call_command("pki", "rotate", "root")
+    assert [subject(root) for root in pki.roots()] == ["CN=Strongroom root 2", "CN=Strongroom root"]
+    assert pki.roots()[1] == old
+    assert certificates.read_chain(pki.roots_pem()) == pki.roots()
+    assert [subject(each) for each in pki.client_issuers()] == ["CN=Strongroom clients 2", "CN=Strongroom clients"]
+    assert pki.client_issuers()[1] == old_issuer
+
+
+def test_new_ca_issues_after_the_edge_has_had_time_to_trust_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    call_command("pki", "rotate", "root")
+    new, old = pki.client_issuers()
+    assert pki.client_authority().certificate == old
+    monkeypatch.setattr(pki, "SETTLING", timedelta())
+    assert pki.client_authority().certificate == new
+
+
+def test_edge_stays_on_the_old_root_until_it_is_retired(own_folder: Path, settled: None) -> None:
+    """Machines that have not renewed know no other."""
+    call_command("prepare_pki")
+    first = edge_issuer(own_folder)
+    call_command("pki", "rotate", "root")
+    assert edge_issuer(own_folder) == first
+    assert certificates.read_chain((own_folder / "client-ca.pem").read_text()) == pki.client_issuers()
+    assert certificates.read_chain((own_folder / "root.pem").read_text()) == pki.roots()
+    call_command("pki", "retire")
+    assert subject(edge_issuer(own_folder)) == "CN=Strongroom edge 2"
+    assert [subject(root) for root in certificates.read_chain((own_folder / "root.pem").read_text())] == [
+        "CN=Strongroom root 2"
+    ]
+
+
+def test_new_issuers_under_the_same_root_serve_at_once(own_folder: Path) -> None:
+    """Everybody trusts them already."""
+    before = pki.roots()
+    call_command("pki", "rotate", "issuers")
+    assert pki.roots() == before
+    assert subject(edge_issuer(own_folder)) == "CN=Strongroom edge 2"
+    certificates.require_chain([leaf_of_now(), pki.client_authority().certificate], roots=before, at=timezone.now())
+
+
+@pytest.mark.parametrize("what", ["root", "issuers"])
+def test_certificates_of_a_retired_ca_are_refused(what: str, settled: None) -> None:
+    """Also when it is under a root that is still trusted."""
+    old = leaf_of_now(), pki.client_authority().certificate
+    pki.require_client_chain(old, at=timezone.now())
+    call_command("pki", "rotate", what)
+    pki.require_client_chain(old, at=timezone.now())
+    call_command("pki", "retire")
+    with pytest.raises(Unacceptable, match="not issued by this portal"):
+        pki.require_client_chain(old, at=timezone.now())
+    with pytest.raises(Unacceptable):
+        pki.client_chain_pem(old[0])
+    new = certificates.read_chain(pki.client_chain_pem(leaf_of_now()))
+    pki.require_client_chain(new, at=timezone.now())
+
+
+def test_chain_goes_with_its_leaf(settled: None) -> None:
+    """Whichever CA issues by the time that the chain is put together."""
+    leaf, issuer = leaf_of_now(), pki.client_authority().certificate
+    call_command("pki", "rotate", "root")
+    assert certificates.read_chain(pki.client_chain_pem(leaf)) == [leaf, issuer]
+
+
+def test_signing_key_stays(settled: None) -> None:
+    before = keys.digest(pki.signing_key().public_key())
+    call_command("pki", "rotate", "root")
+    call_command("pki", "retire")
+    assert keys.digest(pki.signing_key().public_key()) == before
+
+
+def test_one_rotation_at_a_time(own_folder: Path) -> None:
+    call_command("pki", "rotate", "root")
+    before = (own_folder / "keys.json").read_bytes()
+    with pytest.raises(CommandError, match=r"Generation 1 is still trusted beside 2\. Retire it first"):
+        call_command("pki", "rotate", "issuers")
+    assert (own_folder / "keys.json").read_bytes() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_rotations_at_once_one_wins() -> None:
+    outcomes = at_once([lambda: rotation.rotate(ACTOR, with_root=True)] * 2)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Generation", "StaleState"]
+    assert [each.number for each in pki.ring().generations] == [2, 1]
+    assert AuditEvent.objects.filter(action="pki:rotate").count() == 1
+
+
+def test_nothing_to_retire() -> None:
+    with pytest.raises(CommandError, match="No generation is waiting to be retired"):
+        call_command("pki", "retire")
+
+
+def test_retiring_deletes_the_old_keys(own_folder: Path, settled: None) -> None:
+    old = pki.ring().current
+    call_command("pki", "rotate", "root")
+    call_command("pki", "retire")
+    left = (own_folder / "keys.json").read_text()
+    assert [ca.key in left for ca in (old.root, old.edge, old.clients)] == [False, False, False]
+    call_command("pki", "rotate", "root")
+    assert pki.ring().current.number == 3
+
+
+# What is needed still
+
+
+def test_retiring_waits_for_whoever_needs_it(settings: Settings, own_folder: Path) -> None:
+    settings.CERTIFICATE_HOLDERS = [f"{__name__}.two_machines", f"{__name__}.nobody", f"{__name__}.one_credential"]
+    call_command("pki", "rotate", "root")
+    with pytest.raises(CommandError, match="Generation 1 is still needed by 2 machines and 1 credential"):
+        call_command("pki", "retire")
+    assert len(pki.roots()) == 2
+    call_command("pki", "retire", "--now")
+    assert len(pki.roots()) == 1
+    entry = AuditEvent.objects.get(action="pki:retire")
+    assert entry.detail["needed_by"] == ["2 machines", "1 credential"]
+
+
+def two_machines(moment: object) -> str:
+    """As an app answers."""
+    return "2 machines"
+
+
+def one_credential(moment: object) -> str:
+    """As an app answers."""
+    return "1 credential"
+
+
+def nobody(moment: object) -> str:
+    """As an app answers when all is well."""
+    return ""
+
+
+# Written down
+
+
+def test_every_step_is_written_down(settled: None) -> None:
+    root = certificates.fingerprint(pki.roots()[0])
+    call_command("pki", "rotate", "root")
+    call_command("pki", "retire")
+    call_command("pki", "reseal")
+    entries = AuditEvent.objects.filter(actor_label="pki", via="command").order_by("id")
+    assert [entry.action for entry in entries] == [
+        *("pki:rotate", "pki:renew_edge", "pki:retire", "pki:renew_edge", "pki:reseal")
+    ]
+    assert entries[0].detail["root"] == certificates.fingerprint(pki.roots()[0])
+    assert entries[2].detail["root"] == root
+    assert not any("PRIVATE" in str(entry.detail) for entry in entries)
+
+
+@pytest.mark.parametrize("step", [("rotate", "root"), ("retire",), ("reseal",)])
+def test_no_entry_no_action(step: tuple[str, ...], own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if step == ("retire",):
+        call_command("pki", "rotate", "root")
+    before = {path.name: path.read_bytes() for path in own_folder.iterdir()}
+    monkeypatch.setattr(rotation, "record", fail)
+    with pytest.raises(ConnectionError):
+        call_command("pki", *step)
+    assert {path.name: path.read_bytes() for path in own_folder.iterdir()} == before
+
+
+def fail(*args: object, **kwargs: object) -> None:
+    """What a step does when the machine gives out."""
+    raise ConnectionError("gone")
+
+
+# Sealing anew
+
+
+def test_sealed_anew(settings: Settings, settled: None) -> None:
+    """With the old key given beside the new one; the old one opens nothing afterwards."""
+    call_command("pki", "rotate", "root")
+    old, before = settings.SEAL_KEY, fingerprints()
+    settings.SEAL_KEY, settings.SEAL_KEY_OLD = OTHER, old
+    assert fingerprints() == before
+    call_command("pki", "reseal")
+    settings.SEAL_KEY_OLD = ""
+    assert fingerprints() == before
+    settings.SEAL_KEY = old
+    with pytest.raises(ImproperlyConfigured, match="STRONGROOM_SEAL_KEY is not the one"):
+        pki.signing_key()
+
+
+def fingerprints() -> list[str]:
+    """The public keys of all that is sealed, in the order of the file."""
+    ring = pki.ring()
+    found = [pki.signing_key()]
+    for each in ring.generations:
+        found += [pki.authority(getattr(each, name), name).key for name in ("root", "edge", "clients")]
+    return [keys.digest(key.public_key()) for key in found]
+
+
+def test_sealing_anew_needs_the_key_before(settings: Settings, own_folder: Path) -> None:
+    before = (own_folder / "keys.json").read_bytes()
+    settings.SEAL_KEY = OTHER
+    with pytest.raises(CommandError, match="STRONGROOM_SEAL_KEY is not the one that it was sealed with"):
+        call_command("pki", "reseal")
+    settings.SEAL_KEY = "short"
+    with pytest.raises(CommandError, match="at least 32 characters"):
+        call_command("pki", "reseal")
+    assert (own_folder / "keys.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "last", ["portal.keyring.tempfile.mkstemp", "portal.keyring.os.fsync", "portal.keyring.os.rename"]
+)
+def test_what_fails_in_the_middle_changes_nothing(
+    last: str, settings: Settings, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk at any step: the file is as it was, opened by the key that it was sealed with, and alone."""
+    old, before = settings.SEAL_KEY, fingerprints()
+    settings.SEAL_KEY, settings.SEAL_KEY_OLD = OTHER, old
+    with monkeypatch.context() as patch:
+        patch.setattr(last, fail)
+        with pytest.raises(ConnectionError):
+            call_command("pki", "reseal")
+    settings.SEAL_KEY, settings.SEAL_KEY_OLD = old, ""
+    assert fingerprints() == before
+    assert [path.name for path in own_folder.iterdir()] == ["keys.json"]
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_process_killed_in_the_middle_leaves_one_state_or_the_other(
+    renamed: bool, settings: Settings, own_folder: Path
+) -> None:
+    """Killed outright at the renaming; what it had begun to write is gone after the next change."""
+    old, before = settings.SEAL_KEY, fingerprints()
+    settings.SEAL_KEY, settings.SEAL_KEY_OLD = OTHER, old
+    reseal_and_die(renamed)
+    assert len(list(own_folder.iterdir())) == (1 if renamed else 2)
+    settings.SEAL_KEY, settings.SEAL_KEY_OLD = (OTHER, "") if renamed else (old, "")
+    assert fingerprints() == before
+    settings.SEAL_KEY, settings.SEAL_KEY_OLD = OTHER, old
+    call_command("pki", "reseal")
+    assert [path.name for path in own_folder.iterdir()] == ["keys.json"]
+
+
+def reseal_and_die(renamed: bool) -> None:
+    """In a process of its own, which has no database."""
+    pid = os.fork()
+    if pid == 0:
+        rename = os.rename
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(rotation, "record", lambda *args, **kwargs: None)
+                patch.setattr("portal.keyring.os.rename", lambda *names: (renamed and rename(*names), os._exit(9)))
+                rotation.reseal(ACTOR)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+
+
+# What is in effect
+
+
+def test_fingerprints_are_those_of_openssl(capsys: pytest.CaptureFixture[str], own_folder: Path) -> None:
+    """Of each generation; an edge that is not there is said to be."""
+    call_command("pki", "rotate", "root")
+    capsys.readouterr()
+    call_command("pki", "fingerprints")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == [
+        f"Generation 2, made {pki_report.moment(pki.ring().current.made_at)}",
+        f"Generation 1, made {pki_report.moment(pki.ring().generations[1].made_at)}; to be retired, needed by nobody",
+        "Signing key of credential files and agent packages (SHA-256 of the public key)",
+        f"In effect at {django_settings.EDGE_URL}",
+    ]
+    assert lines[-1] == "  it does not answer (ConnectionRefusedError)"
+    openssl = ["openssl", "x509", "-in", str(own_folder / "root.pem"), "-noout", "-fingerprint", "-sha256"]
+    said = subprocess.run(openssl, capture_output=True, text=True, check=True).stdout
+    assert lines[1].split()[:2] == ["root", said.strip().partition("=")[2].replace(":", "").lower()]
