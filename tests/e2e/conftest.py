@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.e2e.edge_world import untouched as untouched  # fixtures
+from tests.e2e.edge_world import world as world
 from tests.e2e.people import Person
 from tests.portal_process import Portal
 

@@ -19,7 +19,7 @@ from tests.api_person import ApiPerson
 from tests.e2e.conftest import SignIn
 from tests.e2e.machine import make_machine
 from tests.e2e.people import Person
-from tests.e2e.test_refusals import active_vault
+from tests.e2e.ready import active_vault
 from tests.portal_process import Portal
 
 pytestmark = pytest.mark.system

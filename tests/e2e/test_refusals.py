@@ -1,19 +1,17 @@
 """Who is refused at the real edge: other machines, other vaults, strangers, and credentials that no longer count."""
 
-import json
 import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from tests.api_person import ApiPerson
-from tests.e2e.machine import Machine, make_machine
+from tests.e2e.machine import make_machine
+from tests.e2e.ready import active_vault, certificate_of, credential_pair, credentials, ready_machine
 from tests.portal_process import Portal
-from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
 
@@ -24,41 +22,12 @@ def staff(portal: Portal) -> Iterator[ApiPerson]:
         yield person
 
 
-def active_vault(portal: Portal, staff: ApiPerson, name: str) -> str:
-    """The id of a new Active vault."""
-    asked = staff.request_vault(name)
-    with closing(ApiPerson(portal.portal_url, "approver", portal.accounts["approver"])) as approver:
-        decided = approver.post(f"vault-requests/{asked['id']}/approve", {"comment": "", "digest": asked["digest"]})
-    vault_id: str = decided["vault_id"]
-    wait_for(f"{name} to become Active", lambda: staff.get(f"vaults/{vault_id}")["state"] == "Active")
-    return vault_id
-
-
-def credentials(staff: ApiPerson, vault_id: str, folder: Path, machines: int = 1) -> Path:
-    """A credential file with a key made by the portal."""
-    document = staff.post(f"vaults/{vault_id}/credentials", {"machines": machines}, status=201)
-    path = folder / f"{document['issued_at'].replace(':', '')}.VaultCredentials"
-    path.write_text(json.dumps(document))
-    return path
-
-
-def ready_machine(folder: Path, name: str, credential: Path) -> tuple[Machine, dict[str, Any]]:
-    """A machine that has been set up with the credential; returns also what `setup` answered."""
-    machine = make_machine(folder, name, files=3, megabytes=1)
-    return machine, machine.setup(credential)
-
-
 def edge(portal: Portal, certificate: Path | None) -> httpx.Client:
     """A client of the machine port, with the certificate and key in one PEM file, or with none."""
     context = ssl.create_default_context(cafile=str(portal.data / "pki" / "root.pem"))
     if certificate:
         context.load_cert_chain(certificate)
     return httpx.Client(base_url=portal.edge_url, verify=context, timeout=20)
-
-
-def certificate_of(machine: Machine) -> Path:
-    """The file with the machine's certificate chain and key, as restic takes it."""
-    return machine.home / "client.pem"
 
 
 def test_only_its_own_machine_reaches_a_folder(portal: Portal, staff: ApiPerson, tmp_path: Path) -> None:
@@ -72,16 +41,12 @@ def test_only_its_own_machine_reaches_a_folder(portal: Portal, staff: ApiPerson,
     names = {one["name"]: one["id"] for one in staff.get(f"vaults/{vault}/machines")["items"]}
     config = f"/local-a/{vault}/{names['owner']}/config"
 
-    credential_pair = tmp_path / "credential.pem"
-    document = json.loads(both.read_text())
-    credential_pair.write_text(document["certificate"] + document["private_key"])
-
     with edge(portal, certificate_of(owner)) as client:
         assert client.get(config).status_code == 200
     for who, certificate in {
         "a second machine": certificate_of(neighbour),
         "a machine of another vault": certificate_of(stranger),
-        "a credential": credential_pair,
+        "a credential": credential_pair(both),
         "nobody": None,
     }.items():
         with edge(portal, certificate) as client:
