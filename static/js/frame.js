@@ -2,11 +2,13 @@
 
 const announcer = document.getElementById("announcer");
 
-/** Tell screen readers; the same words twice in a row are told twice. */
-export function announce(words) {
+// Tell screen readers; the same words twice in a row are told twice. Other scripts send the event `announce`: were this
+// module imported by its plain name, it would run a second time beside the one with the hash in its name.
+function announce(words) {
   announcer.textContent = "";
   setTimeout(() => { announcer.textContent = words; }, 50);
 }
+document.addEventListener("announce", (event) => announce(event.detail));
 
 const typing = (element) => element.isContentEditable || /^(input|select|textarea)$/i.test(element.tagName);
 

@@ -1,7 +1,6 @@
 // Live parts: what htmx needs from us for polling that costs nothing, survives an unreachable portal, and is heard.
 
-import { announce } from "./frame.js";
-
+const announce = (words) => document.dispatchEvent(new CustomEvent("announce", { detail: words }));
 const tags = new Map(); // the ETag of what each part shows: target id and path -> tag
 const offline = document.getElementById("offline");
 const key = (detail) => `${detail.target?.id} ${detail.pathInfo?.requestPath ?? detail.path}`;

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from portal import health, health_checks, heartbeats
 from portal.health import Part, Rounds
@@ -113,7 +113,7 @@ def test_the_database_answers() -> None:
 
 
 @pytest.mark.parametrize("check", [health_checks.broker, health_checks.storage, health_checks.edge])
-def test_what_is_not_there_is_not_well(check: Callable[[], str], settings: SettingsWrapper, tmp_path: Path) -> None:
+def test_what_is_not_there_is_not_well(check: Callable[[], str], settings: Settings, tmp_path: Path) -> None:
     """Other tests may have started a storage of their own; whatever the checks raise, it is not silence."""
     settings.STORAGE_SOCKET = str(tmp_path / "none.sock")
     settings.GATEWAY_SOCKET = str(tmp_path / "{region}.sock")
