@@ -14,7 +14,6 @@ from agents.models import Machine, MachineCertificate, Run
 from agents.states import ALLOWED_IN, MachineState
 from portal.accounts.actors import Actor
 from portal.accounts.models import User
-from portal.crypto.issuing import BACKDATE
 from portal.errors import NotFound
 from vaults.rules import require_member
 
@@ -55,12 +54,15 @@ def machines_of(vault_id: UUID, *, left: bool = False) -> QuerySet[Machine]:
     return (gone if left else here).annotate(certificate_ends=Subquery(usable.values("not_after")[:1]))
 
 
-def machines_from_before(moment: datetime) -> str:
-    """How many machines that could still renew have not renewed since that moment: `3 machines`, or nothing."""
-    ends = timezone.now() - rules.renewable()
-    live = MachineCertificate.objects.filter(revoked_at=None, superseded_at=None, not_after__gt=ends)
-    old = live.filter(machine__state__in=ALLOWED_IN, not_before__lt=moment - BACKDATE).count()
-    return f"{old} machine{'s' if old > 1 else ''}" if old else ""
+def machines_needing(issuer: str, ended: datetime) -> str:
+    """How many machines have only a certificate by the CA `issuer` (PEM), and could renew it: `3 machines`, or nothing.
+
+    `ended` is of no use here: the row has the chain.
+    """
+    since = timezone.now() - rules.renewable()
+    newest = MachineCertificate.objects.filter(revoked_at=None, superseded_at=None, not_after__gt=since)
+    count = newest.filter(machine__state__in=ALLOWED_IN, certificate__endswith=issuer).count()
+    return f"{count} machine{'s' if count > 1 else ''}" if count else ""
 
 
 def runs_of(machine: Machine) -> QuerySet[Run]:

@@ -45,7 +45,7 @@ def at_the_edge(ring: Keyring, edge_url: str) -> Iterator[str]:
 def _role(ring: Keyring, generation: Generation) -> str:
     if generation is ring.current:
         return ""
-    needed_by = rotation.holders(ring.current)
+    needed_by = rotation.needing_previous(ring)
     return f"; to be retired, {'still needed by ' + ' and '.join(needed_by) if needed_by else 'needed by nobody'}"
 
 

@@ -17,10 +17,11 @@ from portal.accounts.actors import Actor
 from portal.audit.record import record
 from portal.crypto import certificates
 from portal.errors import StaleState
-from portal.keyring import Generation, StoredCA
+from portal.keyring import Generation, Keyring, StoredCA
 
-Holders = Callable[[datetime], str]
-"""Given when the new CA began to issue: who still needs the one before, as `3 machines`; empty when nobody does."""
+Holders = Callable[[str, datetime], str]
+"""Given the CA for clients that is to go (PEM) and when it ceased to issue: who needs it still, as `3 machines`; empty
+when nobody does."""
 
 
 def rotate(actor: Actor, *, with_root: bool) -> Generation:
@@ -56,7 +57,7 @@ def retire(actor: Actor, *, whoever_needs_it: bool = False) -> Generation:
         ring = pki.ring()
         if ring.previous is None:
             raise StaleState("No generation is waiting to be retired.", remedy="There is nothing to do.")
-        needed_by = holders(ring.current)
+        needed_by = needing_previous(ring)
         if needed_by and not whoever_needs_it:
             raise StaleState(
                 f"Generation {ring.previous.number} is still needed by {' and '.join(needed_by)}.",
@@ -85,11 +86,13 @@ def reseal(actor: Actor) -> int:
     return count
 
 
-def holders(current: Generation) -> list[str]:
-    """Who still depends on the generation before `current`, in words; empty when it can be retired."""
-    since = current.made_at + pki.SETTLING
+def needing_previous(ring: Keyring) -> list[str]:
+    """Who still depends on the generation before, in words; empty when there is none, or it can be retired."""
+    if ring.previous is None:
+        return []
+    issuer, ended = ring.previous.clients.certificate, ring.current.made_at + pki.SETTLING
     counted: list[Holders] = [import_string(path) for path in settings.CERTIFICATE_HOLDERS]
-    return [words for count in counted if (words := count(since))]
+    return [words for count in counted if (words := count(issuer, ended))]
 
 
 def _resealed(generation: Generation) -> Generation:

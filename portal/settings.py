@@ -148,4 +148,4 @@ SEARCH_PROVIDERS = ["vaults.search.find", "agents.search.find"]
 # What waits for a person behind an entry of the navigation; see portal/navigation.py.
 NAVIGATION_COUNTERS = {"requests": "vaults.queries.count_to_decide"}
 # Who still needs the CAs before the present ones; see portal/rotation.py.
-CERTIFICATE_HOLDERS = ["vaults.queries.credentials_from_before", "agents.queries.machines_from_before"]
+CERTIFICATE_HOLDERS = ["vaults.queries.credentials_needing", "agents.queries.machines_needing"]

@@ -149,10 +149,10 @@ def asking_for(vault: Vault) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(target_type="vaultrequest", target_id__in=keys, vault_id=None).order_by("-id")
 
 
-def credentials_from_before(moment: datetime) -> str:
-    """How many credentials from before that moment can still register machines, as `1 credential`, or nothing."""
+def credentials_needing(issuer: str, ended: datetime) -> str:
+    """How many credentials from before `ended` can still register machines: `1 credential`, or nothing."""
     usable = Credential.objects.filter(
         ended_at=None, expires_at__gt=timezone.now(), machines_used__lt=F("machines_limit")
     )
-    old = usable.filter(issued_at__lt=moment).count()
+    old = usable.filter(issued_at__lt=ended).count()
     return f"{old} credential{'s' if old > 1 else ''}" if old else ""

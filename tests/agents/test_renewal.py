@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from agents import identity, refusals
 from agents.models import Machine, MachineCertificate, SpentToken
@@ -80,6 +81,31 @@ def test_two_holders_at_once_suspend_the_machine(machine: peer.Machine) -> None:
 def test_expired_certificate_renews_for_ninety_days(machine: peer.Machine, days: int, status: int) -> None:
     MachineCertificate.objects.update(not_after=timezone.now() - timedelta(days=days))
     assert renew(machine.holder, keys.new_key()).status_code == status
+
+
+@pytest.mark.parametrize(("days", "status"), [(0, 200), (13, 200), (14, 403), (89, 403)])
+def test_window_is_set_by_administrators(machine: peer.Machine, settings: Settings, days: int, status: int) -> None:
+    settings.RENEWABLE_DAYS = 14
+    MachineCertificate.objects.update(not_after=timezone.now() - timedelta(days=days))
+    response = renew(machine.holder, keys.new_key())
+    assert response.status_code == status
+    assert status == 200 or "more than 14 days ago. Ask for a replacement" in response.json()["detail"]
+
+
+def test_window_of_no_days_is_none(machine: peer.Machine, settings: Settings) -> None:
+    settings.RENEWABLE_DAYS = 0
+    MachineCertificate.objects.update(not_after=timezone.now())
+    refused(renew(machine.holder, keys.new_key()), 403, "not_allowed", holds="more than 0 days ago")
+
+
+@pytest.mark.parametrize("ended", [timedelta(days=-6), timedelta(days=1)])
+def test_revoked_certificate_never_renews_however_long_the_window(
+    machine: peer.Machine, settings: Settings, ended: timedelta
+) -> None:
+    settings.RENEWABLE_DAYS = 36500
+    MachineCertificate.objects.update(revoked_at=timezone.now(), not_after=timezone.now() - ended)
+    refused(renew(machine.holder, keys.new_key()), 403, "not_allowed", holds="was revoked at")
+    assert MachineCertificate.objects.count() == 1
 
 
 def test_certificate_that_has_really_ended_still_proves_who_asks(machine: peer.Machine) -> None:

@@ -1,6 +1,5 @@
 """`manage.py pki`: rotating, retiring, sealing anew; what a crash leaves, what is written down, what it says."""
 
-import os
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
@@ -24,7 +22,6 @@ from tests.portal_process import free_port
 
 pytestmark = pytest.mark.django_db
 ACTOR = Actor(label="pki", via="command")
-OTHER = "another secret, which is long enough to be one"
 
 
 @pytest.fixture(autouse=True)
@@ -182,17 +179,17 @@ def test_retiring_waits_for_whoever_needs_it(settings: Settings, own_folder: Pat
     assert entry.detail["needed_by"] == ["2 machines", "1 credential"]
 
 
-def two_machines(moment: object) -> str:
+def two_machines(issuer: str, ended: object) -> str:
     """As an app answers."""
     return "2 machines"
 
 
-def one_credential(moment: object) -> str:
+def one_credential(issuer: str, ended: object) -> str:
     """As an app answers."""
     return "1 credential"
 
 
-def nobody(moment: object) -> str:
+def nobody(issuer: str, ended: object) -> str:
     """As an app answers when all is well."""
     return ""
 
@@ -228,92 +225,6 @@ def test_no_entry_no_action(step: tuple[str, ...], own_folder: Path, monkeypatch
 def fail(*args: object, **kwargs: object) -> None:
     """What a step does when the machine gives out."""
     raise ConnectionError("gone")
-
-
-# Sealing anew
-
-
-def test_sealed_anew(settings: Settings, settled: None) -> None:
-    """With the old key given beside the new one; the old one opens nothing afterwards."""
-    call_command("pki", "rotate", "root")
-    old, before = settings.SEAL_KEY, fingerprints()
-    settings.SEAL_KEY, settings.SEAL_KEY_OLD = OTHER, old
-    assert fingerprints() == before
-    call_command("pki", "reseal")
-    settings.SEAL_KEY_OLD = ""
-    assert fingerprints() == before
-    settings.SEAL_KEY = old
-    with pytest.raises(ImproperlyConfigured, match="STRONGROOM_SEAL_KEY is not the one"):
-        pki.signing_key()
-
-
-def fingerprints() -> list[str]:
-    """The public keys of all that is sealed, in the order of the file."""
-    ring = pki.ring()
-    found = [pki.signing_key()]
-    for each in ring.generations:
-        found += [pki.authority(getattr(each, name), name).key for name in ("root", "edge", "clients")]
-    return [keys.digest(key.public_key()) for key in found]
-
-
-def test_sealing_anew_needs_the_key_before(settings: Settings, own_folder: Path) -> None:
-    before = (own_folder / "keys.json").read_bytes()
-    settings.SEAL_KEY = OTHER
-    with pytest.raises(CommandError, match="STRONGROOM_SEAL_KEY is not the one that it was sealed with"):
-        call_command("pki", "reseal")
-    settings.SEAL_KEY = "short"
-    with pytest.raises(CommandError, match="at least 32 characters"):
-        call_command("pki", "reseal")
-    assert (own_folder / "keys.json").read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    "last", ["portal.keyring.tempfile.mkstemp", "portal.keyring.os.fsync", "portal.keyring.os.rename"]
-)
-def test_what_fails_in_the_middle_changes_nothing(
-    last: str, settings: Settings, own_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A full disk at any step: the file is as it was, opened by the key that it was sealed with, and alone."""
-    old, before = settings.SEAL_KEY, fingerprints()
-    settings.SEAL_KEY, settings.SEAL_KEY_OLD = OTHER, old
-    with monkeypatch.context() as patch:
-        patch.setattr(last, fail)
-        with pytest.raises(ConnectionError):
-            call_command("pki", "reseal")
-    settings.SEAL_KEY, settings.SEAL_KEY_OLD = old, ""
-    assert fingerprints() == before
-    assert [path.name for path in own_folder.iterdir()] == ["keys.json"]
-
-
-@pytest.mark.parametrize("renamed", [False, True])
-def test_a_process_killed_in_the_middle_leaves_one_state_or_the_other(
-    renamed: bool, settings: Settings, own_folder: Path
-) -> None:
-    """Killed outright at the renaming; what it had begun to write is gone after the next change."""
-    old, before = settings.SEAL_KEY, fingerprints()
-    settings.SEAL_KEY, settings.SEAL_KEY_OLD = OTHER, old
-    reseal_and_die(renamed)
-    assert len(list(own_folder.iterdir())) == (1 if renamed else 2)
-    settings.SEAL_KEY, settings.SEAL_KEY_OLD = (OTHER, "") if renamed else (old, "")
-    assert fingerprints() == before
-    settings.SEAL_KEY, settings.SEAL_KEY_OLD = OTHER, old
-    call_command("pki", "reseal")
-    assert [path.name for path in own_folder.iterdir()] == ["keys.json"]
-
-
-def reseal_and_die(renamed: bool) -> None:
-    """In a process of its own, which has no database."""
-    pid = os.fork()
-    if pid == 0:
-        rename = os.rename
-        try:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(rotation, "record", lambda *args, **kwargs: None)
-                patch.setattr("portal.keyring.os.rename", lambda *names: (renamed and rename(*names), os._exit(9)))
-                rotation.reseal(ACTOR)
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
 
 
 # What is in effect
