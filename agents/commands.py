@@ -13,12 +13,24 @@ def unpack_command(package_file: str) -> str:
 def setup_command(credential_file: str, *, downloaded: bool) -> str:
     """Registers a machine, backs it up and restores it; run in the folder with the credential file, and with the
     program when that was `downloaded` instead of being installed."""
+    return _setup(
+        credential_file, "--generate-passphrase --save-passphrase-to strongroom-passphrase.txt", downloaded=downloaded
+    )
+
+
+def replace_command(credential_file: str, *, downloaded: bool) -> str:
+    """The same for the place of a machine that is there: its backups open with the passphrase that they were made
+    with."""
+    return _setup(credential_file, "--passphrase-file strongroom-passphrase.txt", downloaded=downloaded)
+
+
+def _setup(credential_file: str, passphrase: str, *, downloaded: bool) -> str:
     program = f"sudo ./{PROGRAM}" if downloaded else f"sudo {PROGRAM}"
     lines = (
         f"{program} setup --unattended",
         f"--credentials {shlex.quote(credential_file)}",
         "--install-dir /opt/strongroom-agent --cache-dir /var/cache/strongroom-agent",
         "--protect /home",
-        "--generate-passphrase --save-passphrase-to strongroom-passphrase.txt",
+        passphrase,
     )
     return " \\\n  ".join(lines)

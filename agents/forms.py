@@ -6,6 +6,8 @@ from django.http import QueryDict
 
 from vaults.credentials import MOST_MACHINES
 
+LONGEST_TEXT = 2000
+
 
 class CredentialForm(forms.Form):
     """Beside `Download vault credentials`."""
@@ -40,3 +42,26 @@ class RevokeForm(forms.Form):
         if name != self.machine_name:
             raise ValidationError(f"This machine is called {self.machine_name}.")
         return name
+
+
+class ReplacementForm(forms.Form):
+    """Asks that another computer may take the place of a machine."""
+
+    reason = forms.CharField(
+        max_length=LONGEST_TEXT,
+        help_text="What happened to the machine. Whoever agrees to it reads this.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class ReplacementDecisionForm(forms.Form):
+    """What somebody decides about a replacement, and about which content."""
+
+    verdict = forms.ChoiceField(choices=[("approve", "Agree"), ("reject", "Reject")])
+    comment = forms.CharField(
+        required=False,
+        max_length=LONGEST_TEXT,
+        help_text="Required to reject. Whoever asked reads it.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    digest = forms.CharField(max_length=64, widget=forms.HiddenInput)

@@ -79,11 +79,7 @@ def credential_of(signed: Signed) -> Credential:
     if signed.profile.kind is Kind.CREDENTIAL:
         found = (
             Credential.objects.select_related("vault__subscription", "vault__region", "issued_by")
-            .filter(
-                pk=signed.profile.id,
-                fingerprint=certificates.fingerprint(signed.certificate),
-                purpose=Credential.Purpose.REGISTER,
-            )
+            .filter(pk=signed.profile.id, fingerprint=certificates.fingerprint(signed.certificate))
             .first()
         )
         if found is not None:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents import certification, identity, messages, refusals, rules
+from agents import certification, identity, messages, refusals, replacement, rules
 from agents.answers import LIFE, RENEW_FROM
 from agents.messages import Heartbeat
 from agents.models import Machine
@@ -31,17 +31,21 @@ class Pulse:
 
 
 def revoke(machine_id: UUID, *, actor: Actor, reason: str) -> None:
-    """Lock the machine out of storage, from the next request on.
+    """Lock the machine out of storage, from the next request on; a replacement that was agreed to is called off.
 
-    Raises NotFound, NotAllowed, Invalid, and StaleState when it is locked out already, or somebody was first.
+    Raises NotFound, NotAllowed, Invalid, and StaleState when it is locked out already.
     """
     machine = machine_worked_on_by(actor, machine_id)
     if problem := text_problem(reason, required=True, limit=500):
         raise Invalid({"reason": [problem]})
-    if not Machine.STATES.allows(machine.state, MachineState.REVOKED):
-        raise StaleState(f"{machine.name} is {machine.state} already.", remedy="There is nothing to revoke.")
     with transaction.atomic():
+        # With the vault locked, a replacement at the same moment has happened by now or never will.
+        Vault.objects.select_for_update(no_key=True).get(pk=machine.vault_id)
+        machine.refresh_from_db(fields=["state"])
+        if not Machine.STATES.allows(machine.state, MachineState.REVOKED):
+            raise StaleState(f"{machine.name} is {machine.state} already.", remedy="There is nothing to revoke.")
         _leave(machine, MachineState.REVOKED, actor=actor, action="machine:revoke", reason=reason)
+        replacement.call_off(machine, actor=actor)
 
 
 def heartbeat(body: bytes, *, address: str) -> Pulse:
@@ -72,8 +76,11 @@ def unregister(body: bytes, *, address: str) -> None:
     if machine.state == MachineState.UNREGISTERED:
         return
     rules.require_machine(machine, machine.vault)
-    rules.require_renewable(sender.certificate, now)
     with transaction.atomic():
+        # With the vault locked, the certificate has died by now if another computer takes the machine's place.
+        Vault.objects.select_for_update(no_key=True).get(pk=machine.vault_id)
+        sender.certificate.refresh_from_db(fields=["revoked_at"])
+        rules.require_renewable(sender.certificate, now)
         identity.spend(sender.signed, at=now, refuse=refusals.not_entitled)
         _leave(machine, MachineState.UNREGISTERED, actor=sender.actor, action="machine:unregister", reason="")
         publish(

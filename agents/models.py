@@ -1,8 +1,9 @@
-"""Machines, their certificates, what they report, and the agent packages."""
+"""Machines, their certificates, requests to replace one, what they report, and the agent packages."""
 
 import uuid
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 
 from agents import states
@@ -26,6 +27,7 @@ class Machine(models.Model):
     agent_version = models.CharField(max_length=32, blank=True)
     address = models.CharField(max_length=45, blank=True)
     registered_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True)  # when another computer took its place, the last time
     updated_at = models.DateTimeField(auto_now=True)
     last_seen_at = models.DateTimeField(null=True)
     last_backup_at = models.DateTimeField(null=True)
@@ -64,6 +66,51 @@ class MachineCertificate(models.Model):
 
     def __str__(self) -> str:
         return f"certificate {self.serial[:12]}"
+
+
+class ReplacementRequest(models.Model):
+    """Somebody asks that another computer may take the place of a machine, and so reach its backups.
+
+    A second person agrees to it; then the one who asked may download a credential for that machine alone.
+    """
+
+    STATES: ClassVar[StateTable] = states.REPLACEMENT
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    machine = models.ForeignKey(Machine, models.PROTECT, related_name="replacements")
+    reason = models.TextField(max_length=2000)
+    state = models.CharField(
+        max_length=9, choices=states.ReplacementState.choices, default=states.ReplacementState.PENDING
+    )
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField()
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    comment = models.TextField(max_length=2000, blank=True)  # of the person who decided
+    credential = models.ForeignKey(Credential, models.PROTECT, null=True, related_name="+")  # the last one issued
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["machine", "-requested_at", "id"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["machine"],
+                condition=models.Q(state__in=["pending", "approved"]),
+                name="replacement_one_open",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(decided_by__isnull=True) | ~models.Q(decided_by=models.F("requested_by")),
+                name="replacement_decided_by_another",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"replacement of {self.machine}"
+
+    @property
+    def vault_id(self) -> uuid.UUID:
+        """The vault that the audit log files it under."""
+        return self.machine.vault_id
 
 
 class SpentToken(models.Model):

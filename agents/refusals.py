@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from agents.models import Machine
 from portal.errors import DomainError, NotAllowed
 from portal.moments import for_people
 from vaults.credentials import VaultNotActive
 from vaults.models import Credential, Vault
 
 NEW_FILE = "Download new vault credentials from the vault's Quick Start page and run setup with them."
+NEW_FOR_MORE = "Download new vault credentials, for as many machines as you need, from the vault's Quick Start page."
+NEW_REPLACEMENT = "Download another file from the page Replace of the machine in the portal, or ask there once more."
 
 
 class CredentialRefused(DomainError):
@@ -41,7 +44,7 @@ def expired(credential: Credential) -> CredentialRefused:
     """Older than 48 hours."""
     return CredentialRefused(
         f"Vault credentials file provided has expired. It was valid until {for_people(credential.expires_at)}.",
-        remedy=NEW_FILE,
+        remedy=_remedy(credential, NEW_FILE),
         code="credential_expired",
     )
 
@@ -52,7 +55,8 @@ def superseded(credential: Credential, newer_at: datetime | None) -> CredentialR
         why = f"A newer file was downloaded at {for_people(newer_at)}; only the newest one is valid."
     else:
         why = f"Its people ended it at {for_people(credential.ended_at or credential.expires_at)}."
-    remedy = "Use the newest file, or download new vault credentials from the vault's Quick Start page."
+    new_file = "Use the newest file, or download new vault credentials from the vault's Quick Start page."
+    remedy = _remedy(credential, new_file)
     return CredentialRefused(f"Invalid vault credentials provided. {why}", remedy=remedy, code="credential_superseded")
 
 
@@ -63,7 +67,7 @@ def used_up(credential: Credential, machines: Sequence[str]) -> CredentialRefuse
     why = f"It was issued for {number} machine{'' if number == 1 else 's'} and has been used by {names}."
     return CredentialRefused(
         f"Invalid vault credentials provided. {why}",
-        remedy="Download new vault credentials, for as many machines as you need, from the vault's Quick Start page.",
+        remedy=_remedy(credential, NEW_FOR_MORE),
         code="credential_used_up",
     )
 
@@ -85,6 +89,25 @@ def machine_exists(name: str, vault: Vault) -> MachineExists:
     )
 
 
+def other_machine(name: str, replaced: Machine, vault: Vault, *, exists: bool) -> DomainError:
+    """A replacement credential was used under another name than that of its machine."""
+    if exists:
+        return machine_exists(name, vault)
+    return CredentialRefused(
+        f"Invalid vault credentials provided. They are for the place of {replaced.name} and nothing else.",
+        remedy=f"Run setup with --name {replaced.name}; to register a new machine, download vault credentials from the"
+        " vault's Quick Start page.",
+    )
+
+
+def name_taken_since(machine: Machine, vault: Vault) -> MachineExists:
+    """The machine has left, and its name is another's by now, so that it cannot come back."""
+    return MachineExists(
+        f"Another machine named {machine.name} has registered in the vault {vault.name} since this one left it.",
+        remedy=f"Unregister the other {machine.name} first: two machines of one name cannot be in a vault.",
+    )
+
+
 def clock_skew(skew: timedelta) -> ClockSkew:
     """`skew` is how far the machine's clock is ahead of ours; negative when it is behind."""
     seconds = int(abs(skew).total_seconds())
@@ -99,3 +122,8 @@ def clock_skew(skew: timedelta) -> ClockSkew:
 def not_entitled(why: str, remedy: str = "Look at the machine's page in the portal.") -> NotAllowed:
     """The machine's certificate does not entitle it to this (any more)."""
     return NotAllowed(why, remedy=remedy)
+
+
+def _remedy(credential: Credential, new_file: str) -> str:
+    """How to go on when this one does not do: `new_file`, unless it is for the place of a machine."""
+    return NEW_REPLACEMENT if credential.purpose == Credential.Purpose.REPLACE else new_file

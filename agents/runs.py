@@ -46,6 +46,8 @@ def _store(sender: Sender, told: Report, at: datetime) -> str:
     machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
     identity.spend(sender.signed, at=at, refuse=refusals.not_entitled)
     rules.require_machine(machine, vault)
+    sender.certificate.refresh_from_db(fields=["revoked_at"])
+    rules.require_valid(sender.certificate, at)
     known = Run.objects.filter(pk=told.run).first()
     if known is not None and known.machine_id != machine.pk:
         raise Invalid({"run": ["This is the number of another run."]})

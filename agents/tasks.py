@@ -3,10 +3,18 @@
 from celery import shared_task
 from django.utils import timezone
 
-from agents import identity
+from agents import identity, replacement
+
+AT_ONCE = 500  # rows that one round takes up
 
 
 @shared_task(name="agents.forget_spent")
 def forget_spent() -> None:
     """Drop the notes of messages that are too old to be accepted again."""
     identity.forget_spent(timezone.now())
+
+
+@shared_task(name="agents.expire_replacements")
+def expire_replacements() -> None:
+    """End requests to replace a machine that were not decided, or not used, in time."""
+    replacement.expire(AT_ONCE)

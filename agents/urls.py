@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from agents.views import replacement
 from agents.views.gateway import authorize
 from agents.views.machines import machine, machine_list, revoke
 from agents.views.packages import package_list
@@ -16,6 +17,10 @@ urlpatterns = [
     path("vaults/<uuid:vault_id>/machines/", machine_list, name="machines"),
     path("machines/<uuid:machine_id>/", machine, name="machine"),
     path("machines/<uuid:machine_id>/revoke/", revoke, name="revoke"),
+    path("machines/<uuid:machine_id>/replacement/", replacement.page, name="replacement"),
+    path("replacements/<uuid:request_id>/decide/", replacement.decide, name="decide-replacement"),
+    path("replacements/<uuid:request_id>/cancel/", replacement.cancel, name="cancel-replacement"),
+    path("replacements/<uuid:request_id>/credentials/", replacement.download, name="replacement-credentials"),
     path("agents/", package_list, name="packages"),
     path("gateway/authorize", authorize, name="gateway-authorize"),
 ]

@@ -9,6 +9,7 @@ issues a credential for it: so it is used once, whatever the broker does, and a 
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -52,20 +53,36 @@ def new(vault_id: UUID, *, actor: Actor) -> CredentialChallenge:
 
 
 def issue(vault_id: UUID, unverified: Claim, *, actor: Actor, machines: int) -> Issued:
-    """Issue a credential to the key of the claim, once the claim holds; the document lacks the private key.
+    """Issue a credential for new machines to the key of the claim, once the claim holds.
 
-    Raises what `credentials.issue_to()` raises, and Invalid for a key that is no P-256 key in canonical form or has a
-    credential already, a proof that is not by this key, and a challenge that is not for this person and vault, was
-    used, or is too old.
+    Raises what `credentials.issue_to()` and `with_claim()` raise.
+    """
+    browser = Credential.KeyOrigin.BROWSER
+    return with_claim(
+        vault_id,
+        unverified,
+        actor=actor,
+        issue_to_key=lambda key: credentials.issue_to(
+            key, vault_id, actor=actor, machines=machines, key_origin=browser
+        ),
+    )
+
+
+def with_claim(
+    vault_id: UUID, unverified: Claim, *, actor: Actor, issue_to_key: Callable[[PublicKey], Issued]
+) -> Issued:
+    """Have a credential issued to the key of the claim, once the claim holds; the document lacks the private key.
+
+    Raises what `issue_to_key` raises, and Invalid for a key that is no P-256 key in canonical form or has a credential
+    already, a proof that is not by this key, and a challenge that is not for this person and vault, was used, or is too
+    old.
     """
     vault = vault_worked_on_by(actor, vault_id)
     key = _proven_key(vault, unverified)
     try:
         with transaction.atomic():
             _use(unverified.challenge, vault, actor)
-            return credentials.issue_to(
-                key, vault.pk, actor=actor, machines=machines, key_origin=Credential.KeyOrigin.BROWSER
-            )
+            return issue_to_key(key)
     except IntegrityError as error:
         if not Credential.objects.filter(key_digest=keys.digest(key)).exists():
             raise

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 
@@ -14,9 +16,19 @@ from vaults.models import Credential, Vault
 FORMAT = "strongroom-vault-credentials/1"
 
 
-def file_name(vault_name: str, at: datetime) -> str:
-    """`<VaultName>_<Www Mmm DD YYYY>.VaultCredentials`, by the date in UTC."""
-    return f"{vault_name}_{at:%a %b %d %Y}.VaultCredentials"
+@dataclass(frozen=True)
+class Replaced:
+    """The machine whose place a replacement credential is for."""
+
+    id: UUID
+    name: str
+
+
+def file_name(vault_name: str, at: datetime, replaced: Replaced | None = None) -> str:
+    """`<VaultName>_<Www Mmm DD YYYY>.VaultCredentials`, by the date in UTC; for a replacement with the machine's name
+    in the middle, so that nobody takes one for the other."""
+    about = vault_name if replaced is None else f"{vault_name}_{replaced.name}"
+    return f"{about}_{at:%a %b %d %Y}.VaultCredentials"
 
 
 def canonical(document: Mapping[str, object]) -> bytes:
@@ -25,8 +37,8 @@ def canonical(document: Mapping[str, object]) -> bytes:
     return json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def document_of(credential: Credential, vault: Vault) -> dict[str, object]:
-    """All that the file holds but the private key, signed."""
+def document_of(credential: Credential, vault: Vault, replaced: Replaced | None = None) -> dict[str, object]:
+    """All that the file holds but the private key, signed; with `machine` when it is for the place of one."""
     signing_key = pki.signing_key()
     document: dict[str, object] = {
         "format": FORMAT,
@@ -45,4 +57,6 @@ def document_of(credential: Credential, vault: Vault) -> dict[str, object]:
         "issued_at": rfc3339(credential.issued_at),
         "expires_at": rfc3339(credential.expires_at),
     }
+    if replaced is not None:
+        document["machine"] = {"id": str(replaced.id), "name": replaced.name}
     return {**document, "signature": keys.sign(signing_key, canonical(document))}

@@ -1,10 +1,13 @@
 """Vault credentials: issued for 48 hours, ended by the next one, and good for registering machines alone.
 
-Making the key is kept apart from issuing: `issue()` makes it here, in memory, and hands it out once; `issue_to()` takes
-the public key of one that was made elsewhere. The private key is never stored, logged or cached.
+One kind registers new machines, the other lets a computer take the place of one machine that is there; each has its own
+line of succession. Making the key is kept apart from issuing: `with_key()` makes it here, in memory, and hands it out
+once; `issue_to()` and `issue_replacement_to()` take the public key of one that was made elsewhere. The private key is
+never stored, logged or cached.
 """
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,7 +24,7 @@ from portal.crypto.certificates import Kind, Profile
 from portal.crypto.keys import PublicKey
 from portal.errors import DomainError, Invalid, StaleState
 from portal.moments import rfc3339
-from vaults.credential_file import document_of, file_name
+from vaults.credential_file import Replaced, document_of, file_name
 from vaults.models import Credential, Vault
 from vaults.queries import vault_worked_on_by
 from vaults.states import VaultState
@@ -66,17 +69,43 @@ class Standing:
     machines_left: int
 
 
-def issue(vault_id: UUID, *, actor: Actor, machines: int = 1) -> Issued:
-    """Make a key in memory and issue a credential to it; the document holds the key, and nothing else does.
+@dataclass(frozen=True)
+class _Terms:
+    """What a credential shall be good for: so many new machines, or the place of one that is there."""
 
-    Raises what `issue_to()` raises. Send the document with `Cache-Control: no-store`.
+    machines: int
+    key_origin: Credential.KeyOrigin
+    replaced: Replaced | None = None
+
+    @property
+    def line(self) -> dict[str, object]:
+        """What all credentials have in common of which only the last one is valid."""
+        if self.replaced is None:
+            return {"purpose": Credential.Purpose.REGISTER, "machine_id": None}
+        return {"purpose": Credential.Purpose.REPLACE, "machine_id": self.replaced.id}
+
+    @property
+    def audited(self) -> dict[str, object]:
+        """What the audit log says of them."""
+        about = {"machines": self.machines} if self.replaced is None else {"replaces": self.replaced.name}
+        return {**about, "key": self.key_origin.value}
+
+
+def with_key(issue_to_key: Callable[[PublicKey], Issued]) -> Issued:
+    """Make a key in memory and have a credential issued to it; the document holds the key, and nothing else does.
+
+    Send the document with `Cache-Control: no-store`.
     """
     key = keys.new_key()
-    issued = issue_to(
-        key.public_key(), vault_id, actor=actor, machines=machines, key_origin=Credential.KeyOrigin.SERVER
-    )
+    issued = issue_to_key(key.public_key())
     issued.document["private_key"] = keys.private_pem(key)
     return issued
+
+
+def issue(vault_id: UUID, *, actor: Actor, machines: int = 1) -> Issued:
+    """A credential with a key made here, as `with_key()` says. Raises what `issue_to()` raises."""
+    server = Credential.KeyOrigin.SERVER
+    return with_key(lambda key: issue_to(key, vault_id, actor=actor, machines=machines, key_origin=server))
 
 
 def issue_to(
@@ -84,24 +113,53 @@ def issue_to(
 ) -> Issued:
     """Issue a credential to the holder of a key, for `machines` new machines; the document lacks the private key.
 
-    Raises NotFound, NotAllowed, Invalid, and VaultNotActive. In one transaction:
+    Raises NotFound, NotAllowed, Invalid, and VaultNotActive.
+    """
+    vault = vault_worked_on_by(actor, vault_id)
+    _require_number(machines)
+    return _issue(public_key, vault, _Terms(machines, key_origin), actor)
+
+
+def issue_replacement_to(
+    public_key: PublicKey, vault_id: UUID, *, actor: Actor, replaced: Replaced, key_origin: Credential.KeyOrigin
+) -> Issued:
+    """Issue a credential with which one computer may take the place of a machine of the vault.
+
+    Whether somebody agreed to it is for the caller to know. Raises NotFound, NotAllowed, and VaultNotActive.
+    """
+    return _issue(public_key, vault_worked_on_by(actor, vault_id), _Terms(1, key_origin, replaced), actor)
+
+
+def end_replacement(machine_id: UUID, *, actor: Actor) -> None:
+    """End the unused replacement credential of the machine, where there is one, in the transaction that is open."""
+    standing = Credential.objects.filter(
+        purpose=Credential.Purpose.REPLACE, machine_id=machine_id, ended_at__isnull=True, machines_used=0
+    )
+    for credential in standing:
+        Credential.objects.filter(pk=credential.pk).update(ended_at=timezone.now(), end=Credential.End.ENDED)
+        record("credential:end", actor=actor, target=credential, detail={"serial": credential.serial})
+
+
+def _issue(public_key: PublicKey, vault: Vault, terms: _Terms, actor: Actor) -> Issued:
+    """In one transaction:
 
     1. Lock the vault's row: of several at once, each waits for the one before.
     2. End the credential before, whatever was left of it.
     3. Issue, later than every one before by at least a microsecond, and write the audit entry.
     """
-    vault = vault_worked_on_by(actor, vault_id)
-    _require_number(machines)
     with transaction.atomic():
         _lock_active(vault.pk)
         issued_at = _next_moment(vault)
-        _end_standing(vault, Credential.End.REPLACED, issued_at)
-        credential = _certified(public_key, vault, issued_at)
-        credential.machines_limit, credential.key_origin, credential.issued_by = machines, key_origin, actor.person
+        vault.credentials.filter(**terms.line, ended_at__isnull=True).update(
+            ended_at=issued_at, end=Credential.End.REPLACED
+        )
+        credential = _certified(public_key, vault, issued_at, terms)
+        credential.issued_by = actor.person
         credential.save(force_insert=True)
-        detail = {"machines": machines, "key": key_origin.value, "expires_at": rfc3339(credential.expires_at)}
-        record("credential:issue", actor=actor, target=credential, detail={**detail, "serial": credential.serial})
-    return Issued(credential, document_of(credential, vault), file_name(vault.name, issued_at))
+        detail = {**terms.audited, "expires_at": rfc3339(credential.expires_at), "serial": credential.serial}
+        record("credential:issue", actor=actor, target=credential, detail=detail)
+    document = document_of(credential, vault, terms.replaced)
+    return Issued(credential, document, file_name(vault.name, issued_at, terms.replaced))
 
 
 def end(vault_id: UUID, *, actor: Actor) -> None:
@@ -116,7 +174,7 @@ def end(vault_id: UUID, *, actor: Actor) -> None:
         newest = _newest(vault)
         if newest is None or state_of(newest, now) != CredentialState.VALID:
             raise StaleState("There is no credential that could still be used.", remedy="There is nothing to end.")
-        _end_standing(vault, Credential.End.ENDED, now)
+        Credential.objects.filter(pk=newest.pk).update(ended_at=now, end=Credential.End.ENDED)
         record("credential:end", actor=actor, target=newest, detail={"serial": newest.serial})
 
 
@@ -169,12 +227,7 @@ def _next_moment(vault: Vault) -> datetime:
     return now if newest is None else max(now, newest + timedelta(microseconds=1))
 
 
-def _end_standing(vault: Vault, how: Credential.End, at: datetime) -> None:
-    standing = vault.credentials.filter(purpose=Credential.Purpose.REGISTER, ended_at__isnull=True)
-    standing.update(ended_at=at, end=how)
-
-
-def _certified(public_key: PublicKey, vault: Vault, at: datetime) -> Credential:
+def _certified(public_key: PublicKey, vault: Vault, at: datetime, terms: _Terms) -> Credential:
     """The row of a new credential, not saved yet."""
     id, until = uuid.uuid4(), at + LIFE
     leaf = issuing.issue_client(
@@ -187,6 +240,9 @@ def _certified(public_key: PublicKey, vault: Vault, at: datetime) -> Credential:
         fingerprint=certificates.fingerprint(leaf),
         certificate=certificates.pem(leaf),
         key_digest=keys.digest(public_key),
+        key_origin=terms.key_origin,
+        machines_limit=terms.machines,
         issued_at=at,
         expires_at=until,
+        **terms.line,
     )

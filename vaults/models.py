@@ -242,6 +242,16 @@ class Credential(models.Model):
                 condition=models.Q(ended_at__isnull=True, purpose="register"),
                 name="credential_one_valid",
             ),
+            models.UniqueConstraint(
+                fields=["machine_id"],
+                condition=models.Q(ended_at__isnull=True, purpose="replace"),
+                name="credential_one_valid_for_machine",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(purpose="register", machine_id__isnull=True)
+                | models.Q(purpose="replace", machine_id__isnull=False, machines_limit=1),
+                name="credential_purpose_fits",
+            ),
         ]
 
     def __str__(self) -> str:

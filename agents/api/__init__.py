@@ -2,8 +2,9 @@
 
 from ninja import Router
 
-from agents.api import agent, machines
+from agents.api import agent, machines, replacements
 
 router = Router()
 router.add_router("", machines.router, tags=["Machines"])
+router.add_router("", replacements.router, tags=["Machines"])
 router.add_router("/agent", agent.router, tags=["Agents"], auth=None)

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from agents.agreements import open_replacement, with_replacement_asked
 from agents.charts import HEIGHT, WIDTH, bars, per_cent_left
 from agents.forms import RevokeForm
 from agents.machines import revoke as lock_out
@@ -28,11 +29,12 @@ def machine_list(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """The machines of a vault by name: those that are in it, or with `show=left` those that have left it."""
     vault = vault_seen_by(actor_of(request), vault_id)
     left = request.GET.get("show") == "left"
+    machines = with_replacement_asked(machines_of(vault.pk, left=left))
     context: dict[str, object] = {
         "vault": vault,
         "tab": "machines",
         "left": left,
-        "page": page_of(machines_of(vault.pk, left=left), "name_key", "id", after=request.GET.get("after", "")),
+        "page": page_of(machines, "name_key", "id", after=request.GET.get("after", "")),
     }
     return live(request, "agents/machine_list.html", "machine-list", context)
 
@@ -66,6 +68,7 @@ def _page(request: PersonRequest, found: Machine, refused: RevokeForm | None = N
         "chart": {"width": WIDTH, "height": HEIGHT},
         "page": page_of(runs_of(found), "-finished_at", "-id", after=request.GET.get("after", "")),
         "revocable": Machine.STATES.allows(found.state, MachineState.REVOKED),
+        "replacement": open_replacement(found),
         "refused": refused,
         "now": now,
     }

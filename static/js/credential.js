@@ -1,5 +1,6 @@
 // Vault credentials whose private key is born here: the portal gets the public key with a proof of possession, and answers
 // with everything but the private one. Where the browser lacks WebCrypto the portal makes the key; the page says which way.
+// A form without a number of machines is for the place of one machine, which the file then names.
 
 const form = document.querySelector("form[data-credentials]");
 const outcome = document.getElementById("credential-outcome");
@@ -45,14 +46,15 @@ async function issueToOwnKey(machines) {
   return { ...issued, private_key: privateText };
 }
 
-/** Issue a credential for as many machines, by the way that the page shows; its file as an object. */
+/** Issue a credential, for as many machines where there is a choice, by the way that the page shows; its file as an object. */
 export const issue = (machines) => (here ? issueToOwnKey(machines) : post(form.dataset.credentials, { machines }));
 
 /** Hand the file over to the browser, under the contract's name; that name. */
 function save(issued) {
   const [, day, date, month, year] = /^(\w+), (\d+) (\w+) (\d+)/.exec(new Date(issued.issued_at).toUTCString());
   const link = document.createElement("a");
-  link.download = `${issued.vault.name}_${day} ${month} ${date} ${year}.VaultCredentials`;
+  const about = [issued.vault.name, issued.machine?.name].filter(Boolean).join("_");
+  link.download = `${about}_${day} ${month} ${date} ${year}.VaultCredentials`;
   link.href = URL.createObjectURL(new Blob([`${JSON.stringify(issued, null, 1)}\n`], { type: "application/octet-stream" }));
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000); // once it is written, nothing holds the key but the file
@@ -70,7 +72,7 @@ function tellWay() {
 }
 
 async function download() {
-  const [machines, mine] = [form.elements.machines.valueAsNumber, here];
+  const [machines, mine] = [form.elements.machines?.valueAsNumber, here];
   try {
     const name = save(await issue(machines));
     const origin = mine ? "was made in this browser; the portal never had it" : "was made by the portal, in memory, and is kept nowhere but in the file";
@@ -93,7 +95,7 @@ async function press(event) {
   } finally {
     busy = false;
     button.removeAttribute("aria-disabled");
-    document.getElementById("quick-start")?.dispatchEvent(new Event("refresh"));
+    document.getElementById(form.dataset.refreshes ?? "quick-start")?.dispatchEvent(new Event("refresh"));
   }
 }
 

@@ -37,10 +37,9 @@ class RedundancyIn(Body):
     redundancy: Redundancy
 
 
-class CredentialIn(Body):
-    """For how many machines a credential shall be good; the others all or none, for a key that the caller made."""
+class ClaimIn(Body):
+    """All or none, for a key that the caller made."""
 
-    machines: int = Field(1, ge=1, le=500)
     public_key: Text = Field("", max_length=200, description="P-256, SPKI in standard base64.")
     proof: Text = Field("", max_length=200, description="ECDSA-SHA256 in standard base64, raw r‖s or DER.")
     challenge: Text = Field("", max_length=64)
@@ -51,6 +50,12 @@ class CredentialIn(Body):
         if not self.model_fields_set & {"public_key", "proof", "challenge"}:
             return None
         return Claim(self.public_key, self.proof, self.challenge)
+
+
+class CredentialIn(ClaimIn):
+    """For how many machines a credential shall be good; the others all or none, for a key that the caller made."""
+
+    machines: int = Field(1, ge=1, le=500)
 
 
 class ChallengeOut(Schema):

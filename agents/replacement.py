@@ -1,0 +1,227 @@
+"""Replacing a machine: asked for with a reason, agreed to by a second person, then a credential for that machine alone.
+
+Whoever takes the place of a machine reaches its backups; so nobody decides on a request of their own. Everything here
+that changes a request locks the vault's row first, as registrations and revocations do. What the credential then does
+is in `agents.takeover`. A rule that waives the agreement belongs at the end of `ask`.
+"""
+
+from functools import partial
+from hmac import compare_digest
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from agents import refusals, replacement_outcomes
+from agents.agreements import (
+    digest_of,
+    downloadable,
+    name_taken_by_another,
+    open_replacement,
+    overdue,
+    replacement_seen_by,
+    why_not_decide,
+    with_people,
+)
+from agents.models import Machine, ReplacementRequest
+from agents.queries import machine_worked_on_by
+from agents.states import OPEN, ReplacementState
+from portal.accounts.actors import SYSTEM, Actor
+from portal.audit.record import record, refusal
+from portal.crypto.keys import PublicKey
+from portal.errors import ContentChanged, Invalid, NotAllowed, OwnRequest, StaleState
+from portal.transitions import advance
+from vaults import challenges, credentials
+from vaults.challenges import Claim
+from vaults.credential_file import Replaced
+from vaults.credentials import Issued
+from vaults.models import Credential, Vault
+from vaults.rules import require_full, require_member, text_problem
+from vaults.states import VaultState
+
+
+def ask(machine_id: UUID, *, actor: Actor, reason: str) -> ReplacementRequest:
+    """Ask that another computer may take the place of the machine. The same again from the same person is the same.
+
+    Raises NotFound, NotAllowed, Invalid, VaultNotActive, MachineExists when another machine has its name by now, and
+    StaleState when somebody else has asked already.
+    """
+    machine = machine_worked_on_by(actor, machine_id)
+    if problem := text_problem(reason, required=True):
+        raise Invalid({"reason": [problem]})
+    if machine.vault.state != VaultState.ACTIVE:
+        raise refusals.vault_not_active(machine.vault)
+    if name_taken_by_another(machine):
+        raise refusals.name_taken_since(machine, machine.vault)
+    try:
+        with transaction.atomic():
+            return _open(machine, actor, reason.strip())
+    except IntegrityError as error:
+        standing = open_replacement(machine)
+        if standing is None:
+            raise
+        if (standing.requested_by_id, standing.reason) == (actor.person.pk, reason.strip()):
+            return standing
+        raise StaleState(
+            f"{standing.requested_by.display_name} has asked for this already.",
+            remedy="Look at the machine's page Replace; a request can be cancelled there.",
+        ) from error
+
+
+def for_decision(request_id: UUID, *, actor: Actor) -> ReplacementRequest:
+    """The request, for somebody who may decide on it; raises NotFound, NotAllowed and OwnRequest."""
+    asked = replacement_seen_by(actor, request_id)
+    require_full(actor)
+    if why_not := why_not_decide(actor, asked):
+        own = asked.requested_by_id == actor.person.pk
+        error = OwnRequest(why_not, remedy="Somebody else has to decide on it.") if own else NotAllowed(why_not)
+        refusal("replacement:decide", actor=actor, target=asked, detail={"code": error.code})
+        raise error
+    return asked
+
+
+def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> ReplacementRequest:
+    """Agree to exactly what `digest` stands for: for 48 hours the one who asked may download the credential.
+
+    Raises NotFound, NotAllowed, OwnRequest, ContentChanged, Invalid, and StaleState when it has been decided already.
+    """
+    return _decide(request_id, ReplacementState.APPROVED, actor, comment, digest)
+
+
+def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> ReplacementRequest:
+    """Say no, with a comment that says why. Raises as `approve`."""
+    if not comment.strip():
+        raise Invalid({"comment": ["Say why, so that whoever asked can act on it."]})
+    return _decide(request_id, ReplacementState.REJECTED, actor, comment, digest)
+
+
+def cancel(request_id: UUID, *, actor: Actor) -> ReplacementRequest:
+    """Take a request back, one's own, or as a member one that was agreed to: its credential registers nobody any more.
+
+    Raises NotFound, NotAllowed, and StaleState when it has ended already.
+    """
+    asked = replacement_seen_by(actor, request_id)
+    require_member(actor, asked.machine.vault.subscription)
+    if asked.state == ReplacementState.PENDING and asked.requested_by_id != actor.person.pk:
+        raise NotAllowed("Only the person who asked for it can cancel a request.", remedy="You can reject it.")
+    with transaction.atomic():
+        asked = _locked(asked)
+        if asked.state not in OPEN:
+            raise _decided(asked)
+        _end(asked, ReplacementState.CANCELLED, actor)
+        replacement_outcomes.cancelled(asked, actor)
+    return asked
+
+
+def issue(request_id: UUID, *, actor: Actor, claim: Claim | None = None) -> Issued:
+    """Issue the credential that was agreed to, and end the one issued before, if any.
+
+    With a claim it goes to the key of the claim; without, a key is made here, in memory, and is in the document. Raises
+    NotFound, NotAllowed, VaultNotActive, MachineExists, what `challenges.with_claim()` raises, and StaleState when
+    nobody has agreed, or the agreement has ended.
+    """
+    asked = replacement_seen_by(actor, request_id)
+    require_member(actor, asked.machine.vault.subscription)
+    if asked.requested_by_id != actor.person.pk:
+        raise NotAllowed("Only the person who asked for the replacement downloads its credentials.")
+    if claim is None:
+        return credentials.with_key(partial(_issue_to, asked, actor, Credential.KeyOrigin.SERVER))
+    to_key = partial(_issue_to, asked, actor, Credential.KeyOrigin.BROWSER)
+    return challenges.with_claim(asked.vault_id, claim, actor=actor, issue_to_key=to_key)
+
+
+def call_off(machine: Machine, *, actor: Actor) -> None:
+    """Somebody has shut the machine out: what was agreed to before no longer counts.
+
+    In the transaction of that, with the vault locked. A request that nobody has decided on stays: whoever decides sees
+    that the machine was shut out.
+    """
+    asked = with_people(ReplacementRequest.objects.filter(machine=machine, state=ReplacementState.APPROVED)).first()
+    if asked is not None:
+        _end(asked, ReplacementState.CANCELLED, actor)
+        replacement_outcomes.called_off(asked)
+
+
+def expire(limit: int) -> int:
+    """End requests that nobody decided, and agreements that nobody used, in time; at most `limit`, gives how many."""
+    ended = 0
+    for each in with_people(overdue(timezone.now())).order_by("requested_at")[:limit]:
+        try:
+            with transaction.atomic():
+                _end(_locked(each), ReplacementState.EXPIRED, SYSTEM)
+                replacement_outcomes.expired(each)
+        except StaleState:
+            continue  # decided or used this very moment
+        ended += 1
+    return ended
+
+
+def _open(machine: Machine, actor: Actor, reason: str) -> ReplacementRequest:
+    asked = ReplacementRequest.objects.create(
+        machine=machine, reason=reason, requested_by=actor.person, requested_at=timezone.now()
+    )
+    record("replacement:ask", actor=actor, target=asked, detail={"machine": str(machine.pk), "reason": reason})
+    replacement_outcomes.waiting(asked)
+    return asked
+
+
+def _decide(request_id: UUID, verdict: ReplacementState, actor: Actor, comment: str, digest: str) -> ReplacementRequest:
+    asked = for_decision(request_id, actor=actor)
+    if problem := text_problem(comment):
+        raise Invalid({"comment": [problem]})
+    with transaction.atomic():
+        asked = _locked(asked)
+        if asked.state != ReplacementState.PENDING:
+            raise _decided(asked)
+        if not compare_digest(digest.encode(errors="replace"), digest_of(asked).encode()):
+            raise ContentChanged(
+                f"What is asked for is no longer what you looked at: {asked.machine.name} is {asked.machine.state}.",
+                remedy="Read the request again, then decide.",
+            )
+        now = timezone.now()
+        ended_at = now if verdict == ReplacementState.REJECTED else None
+        advance(
+            asked,
+            verdict,
+            actor=actor,
+            detail={"digest": digest, "comment": comment.strip()},
+            decided_by=actor.person,
+            decided_at=now,
+            comment=comment.strip(),
+            ended_at=ended_at,
+        )
+        replacement_outcomes.decided(asked)
+    return asked
+
+
+def _locked(asked: ReplacementRequest) -> ReplacementRequest:
+    """The request as it is now, with its vault locked, in the transaction that is open."""
+    Vault.objects.select_for_update(no_key=True).get(pk=asked.vault_id)
+    return with_people(ReplacementRequest.objects.filter(pk=asked.pk)).get()
+
+
+def _issue_to(asked: ReplacementRequest, actor: Actor, origin: Credential.KeyOrigin, key: PublicKey) -> Issued:
+    with transaction.atomic():
+        asked = _locked(asked)
+        if not downloadable(asked):
+            raise _decided(asked)
+        machine = asked.machine
+        if name_taken_by_another(machine):
+            raise refusals.name_taken_since(machine, machine.vault)
+        issued = credentials.issue_replacement_to(
+            key, asked.vault_id, actor=actor, replaced=Replaced(machine.pk, machine.name), key_origin=origin
+        )
+        ReplacementRequest.objects.filter(pk=asked.pk).update(credential=issued.credential)
+    return issued
+
+
+def _end(asked: ReplacementRequest, state: ReplacementState, actor: Actor) -> None:
+    if not ReplacementRequest.STATES.allows(asked.state, state):
+        raise _decided(asked)
+    advance(asked, state, actor=actor, ended_at=timezone.now())
+    credentials.end_replacement(asked.machine_id, actor=actor)
+
+
+def _decided(asked: ReplacementRequest) -> StaleState:
+    label = ReplacementRequest.STATES.looks[asked.state].label.lower()
+    return StaleState(f"This request is {label}.", remedy="Look at it again before you go on.")

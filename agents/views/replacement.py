@@ -1,0 +1,136 @@
+"""The page on which a machine's replacement is asked for, agreed to, and its credentials are downloaded."""
+
+import json
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRefresh
+
+from agents import replacement
+from agents.agreements import (
+    decide_until,
+    deciders,
+    digest_of,
+    download_until,
+    downloadable,
+    name_taken_by_another,
+    open_replacement,
+    replacements_of,
+    why_not_decide,
+)
+from agents.commands import replace_command
+from agents.forms import ReplacementDecisionForm, ReplacementForm
+from agents.models import Machine, ReplacementRequest
+from agents.offers import offers
+from agents.queries import machine_seen_by, machine_worked_on_by
+from agents.states import ReplacementState
+from portal.accounts.actors import Actor
+from portal.errors import Invalid
+from portal.http import PersonRequest, actor_of, sent
+from portal.live import live
+from vaults.credential_file import Replaced, file_name
+from vaults.rules import is_member
+from vaults.states import VaultState
+
+EARLIER = 10
+DECIDERS_NAMED = 5
+DECIDE = {"approve": replacement.approve, "reject": replacement.reject}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: PersonRequest, machine_id: UUID) -> HttpResponse:
+    """How it stands with replacing the machine; POST asks for it.
+
+    The forms are outside of what is fetched again and again, so that they keep what was typed.
+    """
+    actor = actor_of(request)
+    found = machine_worked_on_by(actor, machine_id) if request.method == "POST" else machine_seen_by(actor, machine_id)
+    form = ReplacementForm(sent(request))
+    if form.is_valid():
+        replacement.ask(machine_id, actor=actor, reason=form.cleaned_data["reason"])
+        return redirect("agents:replacement", machine_id)
+    asked = open_replacement(found)
+    if request.htmx and request.GET.get("seen") != _standing(found, asked):
+        return HttpResponseClientRefresh()  # another page altogether, with other forms
+    context = {**_context(actor, found, asked), "form": form, "decision": ReplacementDecisionForm()}
+    return live(request, "agents/replacement.html", "replacement", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+def decide(request: PersonRequest, request_id: UUID) -> HttpResponse:
+    """Agree or reject, by somebody other than who asked."""
+    actor = actor_of(request)
+    asked = replacement.for_decision(request_id, actor=actor)
+    form = ReplacementDecisionForm(request.POST)
+    if form.is_valid():
+        values = form.cleaned_data
+        try:
+            DECIDE[values["verdict"]](request_id, actor=actor, comment=values["comment"], digest=values["digest"])
+            return redirect("agents:replacement", asked.machine_id)
+        except Invalid as error:
+            form.add_error("comment", error.errors["comment"])
+    context = _context(actor, asked.machine, open_replacement(asked.machine))
+    forms = {"form": ReplacementForm(), "decision": form}
+    return render(request, "agents/replacement.html", {**context, **forms}, status=422)
+
+
+@require_POST
+def cancel(request: PersonRequest, request_id: UUID) -> HttpResponse:
+    """Take it back, or call off what was agreed to."""
+    asked = replacement.cancel(request_id, actor=actor_of(request))
+    return redirect("agents:replacement", asked.machine_id)
+
+
+@require_POST
+def download(request: PersonRequest, request_id: UUID) -> HttpResponse:
+    """Issue the credential that was agreed to and hand out its file, once: nothing keeps the key that is in it."""
+    issued = replacement.issue(request_id, actor=actor_of(request))
+    disposition = content_disposition_header(as_attachment=True, filename=issued.file_name)
+    return HttpResponse(
+        json.dumps(issued.document, indent=1, ensure_ascii=False) + "\n",
+        content_type="application/octet-stream",
+        headers={"Cache-Control": "no-store", "Content-Disposition": disposition or "attachment"},
+    )
+
+
+def _standing(machine: Machine, asked: ReplacementRequest | None) -> str:
+    """What the page is made for: when this changes, another one is shown."""
+    return f"{machine.state}-{asked.pk}-{asked.state}-{downloadable(asked)}" if asked else machine.state
+
+
+def _context(actor: Actor, machine: Machine, asked: ReplacementRequest | None) -> dict[str, object]:
+    return {
+        "machine": machine,
+        "vault": machine.vault,
+        "active": machine.vault.state == VaultState.ACTIVE,
+        "taken": name_taken_by_another(machine),
+        "member": is_member(actor, machine.vault.subscription_id),
+        "standing": _standing(machine, asked),
+        "earlier": list(replacements_of(machine).exclude(ended_at=None).order_by("-requested_at", "id")[:EARLIER]),
+        "asked": asked,
+        **(_about(actor, machine, asked) if asked else {}),
+    }
+
+
+def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[str, object]:
+    pending = asked.state == ReplacementState.PENDING
+    people = list(deciders(asked)[: DECIDERS_NAMED + 1]) if pending else []
+    issued_at = asked.credential.issued_at if asked.credential else None
+    name = file_name(machine.vault.name, issued_at, Replaced(machine.pk, machine.name)) if issued_at else ""
+    downloaded = any(offer.package for offer in offers("") if offer.platform == "linux") if issued_at else False
+    return {
+        "pending": pending,
+        "own": asked.requested_by_id == actor.person.pk,
+        "why_not": why_not_decide(actor, asked),
+        "digest": digest_of(asked),
+        "decide_until": decide_until(asked),
+        "download_until": download_until(asked),
+        "downloadable": downloadable(asked),
+        "deciders": people[:DECIDERS_NAMED],
+        "deciders_more": len(people) > DECIDERS_NAMED,
+        "file_name": name,
+        "command": replace_command(name, downloaded=downloaded) if name else "",
+    }

@@ -1,0 +1,43 @@
+"""What the tests of replacements share: asking, agreeing, and the credential file that comes of it."""
+
+from typing import Any
+from uuid import UUID
+
+from agents import replacement
+from agents.agreements import digest_of
+from agents.models import Machine, ReplacementRequest
+from portal.accounts.models import Membership, Subscription, User
+from tests.conftest import as_actor, person
+
+
+def colleague_of(subscription: Subscription, username: str = "colleague") -> User:
+    """Another member of the subscription."""
+    user = person(username)
+    Membership.objects.create(user=user, subscription=subscription)
+    return user
+
+
+def ask(user: User, machine_id: str | UUID, reason: str = "The disk is broken.") -> ReplacementRequest:
+    """Ask for a replacement of the machine."""
+    return replacement.ask(UUID(str(machine_id)), actor=as_actor(user), reason=reason)
+
+
+def agree(user: User, asked: ReplacementRequest) -> ReplacementRequest:
+    """Agree to the request as it is now."""
+    now = ReplacementRequest.objects.select_related("machine").get(pk=asked.pk)
+    return replacement.approve(asked.pk, actor=as_actor(user), comment="Agreed.", digest=digest_of(now))
+
+
+def agreed(asker: User, decider: User, machine_id: str | UUID) -> ReplacementRequest:
+    """A request that was agreed to."""
+    return agree(decider, ask(asker, machine_id))
+
+
+def file_for(asker: User, asked: ReplacementRequest) -> dict[str, Any]:
+    """The document of the credential file."""
+    return dict(replacement.issue(asked.pk, actor=as_actor(asker)).document)
+
+
+def row(machine_id: str | UUID) -> Machine:
+    """The machine as it is now."""
+    return Machine.objects.get(pk=machine_id)
