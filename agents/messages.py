@@ -15,8 +15,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from portal.errors import Invalid
 
 NAME = r"^[A-Za-z0-9.-]{1,63}$"
-Text = Annotated[str, StringConstraints(max_length=64)]
-Version = Annotated[str, StringConstraints(max_length=32)]
+# In one line, and without characters that turn the direction of what is shown behind them.
+PLAIN = r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$"
+Text = Annotated[str, StringConstraints(max_length=64, pattern=PLAIN)]
+Version = Annotated[str, StringConstraints(max_length=32, pattern=PLAIN)]
 Request = Annotated[str, StringConstraints(max_length=4096)]
 Figure = Annotated[int, Field(ge=0, le=2**63 - 1)]
 # The bound keeps times where every time zone can express them.

@@ -130,7 +130,7 @@ def _between(since: date | None, until: date | None) -> Q:
         condition &= Q(at__gte=_midnight(since))
         if (first := _number_at(since)) is not None:
             condition &= Q(id__gte=first - OVERLAP)
-    if until is not None:
+    if until is not None and until < date.max:
         after = until + timedelta(days=1)
         condition &= Q(at__lt=_midnight(after))
         if (last := _number_at(after)) is not None:

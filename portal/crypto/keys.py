@@ -99,7 +99,7 @@ def read_request(pem: str) -> PublicKey:
         holds_key = request.is_signature_valid
     except Unacceptable:
         raise
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Unacceptable("It is not a certificate request.") from error
     if not holds_key:
         raise Unacceptable("The request is not signed with the key that it is for.")

@@ -55,7 +55,8 @@ def _submitted(request: PersonRequest, form: VaultRequestForm) -> VaultRequest:
 def new_name(request: PersonRequest) -> HttpResponse:
     """What is wrong with a name while it is typed, for members of the subscription; 404 for others."""
     chosen = request.GET.get("subscription", "")
-    subscription = get_object_or_404(own_subscriptions(request.user), pk=chosen if chosen.isdigit() else None)
+    key = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None
+    subscription = get_object_or_404(own_subscriptions(request.user), pk=key)
     name = request.GET.get("name", "").strip()[:LONGEST_NAME]
     problem = name_problem(subscription, name) if name else ""
     return render(request, "vaults/new.html#name-check", {"name": name, "problem": problem})
