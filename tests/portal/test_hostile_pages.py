@@ -15,6 +15,7 @@ from django.utils import timezone
 from portal.accounts import tokens
 from portal.accounts.models import User
 from portal.notifications.models import Notification
+from tests.agents import replacing
 from tests.agents.pages import credential_of, machine_in
 from tests.conftest import PASSWORD, as_actor
 from tests.site import filled, pages
@@ -65,7 +66,7 @@ def keys(vault: Vault, staff: User, ask: Callable[..., Any]) -> Keys:  # noqa: F
         "requests": ask("Archive").pk,
         "tokens": token.pk,
         "notifications": notification.pk,
-        "replacements": uuid.UUID(int=7),
+        "replacements": replacing.ask(staff, machine.pk).pk,
     }
 
 

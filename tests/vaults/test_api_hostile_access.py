@@ -1,6 +1,7 @@
 """What an attacker tries on every operation of the JSON API: no sign-in, keys of others, no token, a token to read."""
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from agents.models import Machine
+from agents.models import Machine, ReplacementRequest
 from portal.accounts import tokens
 from portal.accounts.models import User
+from tests.agents import replacing
 from tests.agents.pages import credential_of, machine_in
 from tests.conftest import as_actor
 from tests.site import filled, operations
@@ -30,7 +32,10 @@ BODIES: dict[str, dict[str, object]] = {
     "approve": BODY,
     "reject": BODY,
     "cancel": BODY,
+    "challenge": {},
+    "replacements": {"reason": "The disk is broken."},
 }
+NO_FIELDS = re.compile(r"/replacements/[^/]+/(cancel|credentials)$")
 
 Keys = dict[str, object]
 
@@ -39,13 +44,19 @@ Keys = dict[str, object]
 def keys(vault: Vault, staff: User, ask: Ask) -> Keys:
     """One of each that staff have."""
     machine = machine_in(vault, credential_of(vault, staff))
-    return {"vaults": vault.pk, "machines": machine.pk, "vault-requests": ask("Archive").pk}
+    replacement = replacing.ask(staff, machine.pk)
+    return {
+        "vaults": vault.pk,
+        "machines": machine.pk,
+        "vault-requests": ask("Archive").pk,
+        "replacements": replacement.pk,
+    }
 
 
 def send(client: Client, method: str, path: str, **headers: str) -> Any:
     words = [word for word in reversed(path.split("/")) if word in BODIES]
-    body = json.dumps(BODIES[words[0]] if words and method != "GET" else {})
-    return client.generic(method, path, body, content_type="application/json", headers=headers)
+    body = {} if method == "GET" or NO_FIELDS.search(path) or not words else BODIES[words[0]]
+    return client.generic(method, path, json.dumps(body), content_type="application/json", headers=headers)
 
 
 def everything() -> list[object]:
@@ -56,6 +67,7 @@ def everything() -> list[object]:
         list(Machine.objects.values()),
         list(Credential.objects.values()),
         list(CredentialChallenge.objects.values()),
+        list(ReplacementRequest.objects.values()),
     ]
 
 
