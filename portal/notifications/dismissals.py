@@ -7,7 +7,8 @@ from django.utils import timezone
 from portal.accounts.actors import Actor
 from portal.errors import NotFound
 from portal.notifications.models import Dismissal, Notification
-from portal.notifications.queries import RUNNING, standing_for, visible_to
+from portal.notifications.queries import visible_to
+from portal.notifications.standing import standing_of
 
 
 def dismiss(notification_id: UUID, *, actor: Actor) -> None:
@@ -21,8 +22,8 @@ def dismiss(notification_id: UUID, *, actor: Actor) -> None:
 
 def dismiss_ended(*, actor: Actor) -> None:
     """Put away all that has ended and still stands in the person's area."""
-    ended = standing_for(actor.person, timezone.now()).exclude(RUNNING)
-    _put_away(list(ended.values_list("pk", flat=True)), actor)
+    standing, _ = standing_of(actor.person, timezone.now())
+    _put_away([one.pk for one in standing if one.state != Notification.State.RUNNING], actor)
 
 
 def _put_away(ids: list[UUID], actor: Actor) -> None:

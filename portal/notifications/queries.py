@@ -2,22 +2,18 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import Membership, User
-from portal.notifications.models import Dismissal, Notification
+from portal.notifications.models import Notification
+from portal.notifications.standing import standing_of
 
 SHOWN = 5
 """Entries in the area."""
 COUNTED = 50
 """Beyond these the area says only that there are more."""
-KEPT = timedelta(hours=24)
-"""How long an ended entry stays in the area unless it is dismissed."""
-FORGOTTEN = timedelta(days=7)
-"""A running entry that nobody has touched for so long leaves the area; the list still has it."""
 
 RUNNING = Q(state=Notification.State.RUNNING)
 
@@ -48,21 +44,14 @@ def visible_to(user: User) -> QuerySet[Notification]:
     return Notification.objects.filter(audience | Q(for_approvers=True) if user.is_approver else audience)
 
 
-def standing_for(user: User, now: datetime) -> QuerySet[Notification]:
-    """What belongs into the area of the person: what runs, and what ended lately and was not dismissed since."""
-    dismissed = Dismissal.objects.filter(notification=OuterRef("pk"), user=user, at__gte=OuterRef("updated_at"))
-    recent = Q(updated_at__gte=now - KEPT) | RUNNING
-    return visible_to(user).filter(~Exists(dismissed), recent, updated_at__gte=now - FORGOTTEN)
-
-
 def area_of(user: User) -> Area:
     """The area of the person, in one query: what runs comes first, then the latest."""
-    running_first = Case(When(RUNNING, then=0), default=1)
-    rows = list(standing_for(user, timezone.now()).order_by(running_first, "-updated_at", "id")[:COUNTED])
-    return Area(entries=rows[:SHOWN], more=max(0, len(rows) - SHOWN), tag=_tag(rows))
+    rows, number = standing_of(user, timezone.now(), SHOWN)
+    more = max(0, min(number, COUNTED) - SHOWN)
+    return Area(entries=rows, more=more, tag=_tag(rows, more))
 
 
-def _tag(rows: list[Notification]) -> str:
-    """The same as long as the same rows stand unchanged."""
+def _tag(rows: list[Notification], more: int) -> str:
+    """The same as long as the area shows the same: these rows unchanged, and so many more."""
     versions = "\n".join(f"{row.pk} {row.updated_at.isoformat()}" for row in rows)
-    return f'"{hashlib.sha256(versions.encode()).hexdigest()[:32]}"'
+    return f'"{hashlib.sha256(f"{more} {versions}".encode()).hexdigest()[:32]}"'

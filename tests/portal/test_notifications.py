@@ -11,7 +11,9 @@ from pytest_django import DjangoAssertNumQueries
 from portal.accounts.models import Membership, Subscription, User
 from portal.notifications.models import Dismissal, Notification
 from portal.notifications.publish import publish, withdraw
-from portal.notifications.queries import area_of
+from portal.notifications.queries import area_of, visible_to
+from portal.notifications.standing import standing_of
+from tests.conftest import person
 from tests.portal.pages import HTMX, inline, text, window
 
 State = Notification.State
@@ -62,6 +64,34 @@ def test_a_membership_taken_away_takes_the_entries_away(subscription: Subscripti
     tell("one", subscription=subscription)
     Membership.objects.all().delete()
     assert shown_to(staff) == []
+
+
+@pytest.mark.parametrize("who", ["staff", "outsider", "approver", "both"])
+def test_the_area_and_the_list_agree_on_the_audience(
+    who: str, staff: User, outsider: User, approver: User, subscription: Subscription
+) -> None:
+    both = person("both", is_approver=True)
+    Membership.objects.create(user=both, subscription=subscription)
+    users = {"staff": staff, "outsider": outsider, "approver": approver, "both": both}
+    for user in users.values():
+        tell(f"of {user}", user=user)
+    for owner in Subscription.objects.all():
+        tell(f"of {owner}", subscription=owner)
+    tell("of approvers", for_approvers=True)
+    tell("of nobody")
+    rows, number = standing_of(users[who], timezone.now())
+    expected = set(visible_to(users[who]).values_list("key", flat=True))
+    assert ({row.key for row in rows}, number) == (expected, len(expected))
+
+
+def test_the_tag_is_of_what_is_shown_and_of_how_much_is_not(staff: User) -> None:
+    for number in range(6):
+        tell(f"no {number}", hours=number, user=staff)
+    before = area_of(staff)
+    tell("no 6", hours=7, user=staff)
+    after = area_of(staff)
+    assert ([row.key for row in after.entries], after.more) == ([row.key for row in before.entries], before.more + 1)
+    assert after.tag != before.tag
 
 
 def test_what_runs_comes_first_then_the_latest(staff: User) -> None:
