@@ -29,7 +29,7 @@ class Shell:
 
     @cached_property
     def _offered(self) -> list[Subscription]:
-        return list(subscriptions_seen_by(self._person)[: MENU + 1])
+        return list(subscriptions_seen_by(self._person).only("name")[: MENU + 1])
 
     @property
     def _person(self) -> User:
@@ -38,7 +38,7 @@ class Shell:
             raise TypeError("The frame is for people who are signed in.")
         return user
 
-    @property
+    @cached_property
     def subscriptions(self) -> list[Subscription]:
         """Those that the menu offers."""
         return self._offered[:MENU]
@@ -48,7 +48,7 @@ class Shell:
         """Whether there are others than the menu offers."""
         return len(self._offered) > MENU
 
-    @property
+    @cached_property
     def subscription(self) -> Subscription | None:
         """The one that the page is filtered by, where it is one of the menu."""
         chosen = self.request.GET.get("subscription", "")

@@ -1,10 +1,18 @@
-"""Template tags behind the elements in `templates/elements/`; `templates/README.md` shows each in use."""
+"""Template tags behind the elements in `templates/elements/`; `templates/README.md` shows each in use.
+
+A page has dozens of pictures, links of the frame and states, the same ones in every answer: those are made once in the
+life of a process, which nothing can outdate, since neither addresses nor files nor templates change in it.
+"""
+
+from functools import cache, lru_cache
 
 from django import template
 from django.db import models
 from django.forms import BoundField
 from django.forms.widgets import CheckboxInput, ChoiceWidget, Select
+from django.template.loader import render_to_string
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
@@ -12,10 +20,13 @@ from django.utils.text import slugify
 from portal.transitions import StateTable
 
 register = template.Library()
+CURRENT = SafeString(' aria-current="page"')
+COUNT = '<span class="count">{}<span class="visually-hidden"> waiting for you</span></span>'
 IDENTIFIER_ENDS = (8, 4)  # characters kept at the beginning and the end of a long identifier
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """A picture of the sprite; decoration only, so give the thing a word as well."""
     return format_html(
@@ -25,19 +36,28 @@ def icon(name: str) -> SafeString:
     )
 
 
-@register.inclusion_tag("elements/status.html")
-def status(obj: models.Model) -> dict[str, object]:
+@register.simple_tag
+@cache
+def link(name: str) -> str:
+    """The address of a page that has no parts to fill in, as `{% url %}` gives it."""
+    return reverse(name)
+
+
+@register.simple_tag
+def status(obj: models.Model) -> SafeString:
     """The state of `obj` as a dot and a word, by the state table of its model."""
     table: StateTable = type(obj).STATES  # type: ignore[attr-defined]
     state: str = obj.state  # type: ignore[attr-defined]
     look = table.looks[state]
-    return {"label": look.label, "colour": look.colour, "meaning": look.meaning, "busy": look.colour == "blue"}
+    return badge(look.label, look.colour, look.meaning, busy=look.colour == "blue")
 
 
-@register.inclusion_tag("elements/status.html")
-def badge(label: str, colour: str = "grey", meaning: str = "", *, busy: bool = False) -> dict[str, object]:
+@register.simple_tag
+@lru_cache(maxsize=256, typed=True)  # typed: text that is safe and the same text that is not are two things
+def badge(label: str, colour: str = "grey", meaning: str = "", *, busy: bool = False) -> SafeString:
     """The same look for what has no state table; colours: blue, green, amber, red, grey."""
-    return {"label": label, "colour": colour, "meaning": meaning, "busy": busy}
+    look = {"label": label, "colour": colour, "meaning": meaning, "busy": busy}
+    return render_to_string("elements/status.html", look)
 
 
 @register.inclusion_tag("elements/field.html")
@@ -61,14 +81,21 @@ def identifier(value: object, label: str = "Copy", *, whole: bool = False) -> di
     return {"value": text, "short": short, "label": label}
 
 
-@register.inclusion_tag("elements/nav_link.html", takes_context=True)
+@register.simple_tag(takes_context=True)
 def nav_link(
-    context: template.Context, url: str, label: str, picture: str, *, badge: str = "", more: str = ""
-) -> dict[str, object]:
-    """A link of the left navigation, marked as current on the pages below `url` and below `more`."""
-    path = context["request"].path
+    context: template.Context, name: str, label: str, picture: str, *, badge: str = "", more: str = ""
+) -> SafeString:
+    """A link of the left navigation, marked as current on the pages below the page `name` and below `more`."""
+    path, url = context["request"].path, link(name)
     current = path.startswith(url) or bool(more and path.startswith(more))
-    return {"url": url, "label": label, "picture": picture, "badge": badge, "current": current}
+    return format_html(
+        '<a href="{}"{}>{}<span>{}</span>{}</a>',
+        url,
+        CURRENT if current else "",
+        icon(picture),
+        label,
+        format_html(COUNT, badge) if badge else "",
+    )
 
 
 @register.filter
