@@ -74,6 +74,7 @@ class Peer:
         self.authority, self.folder, self.rclone = authority, folder, rclone
         self.vault = {"id": str(uuid.uuid4()), "name": "Payroll", "subscription": "Default", "region": "Local A"}
         self.machines: dict[str, Machine] = {}
+        self.replaced: Machine | None = None  # whose place the next registration takes
         self.runs: dict[str, dict[str, Any]] = {}
         self.seen_jti: set[str] = set()
         self.requests: list[tuple[str, str]] = []
@@ -127,6 +128,10 @@ class Peer:
 
     def _register(self, request: Verified) -> tuple[int, dict[str, Any]]:
         name, key = request.payload["name"], spki(x509.load_pem_x509_csr(request.payload["csr"].encode()).public_key())
+        if self.replaced is not None:
+            machine, self.replaced = self.replaced, None
+            machine.public_keys.clear()
+            return 201, self._identity(machine, request.payload["csr"])
         for machine in self.machines.values():
             if machine.name == name and machine.public_keys[0] == key:
                 return 200, self._identity(machine, request.payload["csr"])

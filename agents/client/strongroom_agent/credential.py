@@ -8,7 +8,7 @@ whole registers nowhere.
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -39,6 +39,13 @@ class Credential:
     certificate: str
     private_key: str
     expires_at: datetime
+    # Id and name of the machine whose place it is for; empty when it registers new ones.
+    machine: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether it puts this computer into the place of a machine that exists."""
+        return self.purpose == "replace"
 
     @property
     def signer(self) -> Signer:
@@ -98,7 +105,7 @@ def _check_chain(fields: dict[str, object], at: datetime) -> x509.Certificate:
         roots = verification.Store(keys.load_chain(str(fields["ca_certificates"])))
         verifier = verification.PolicyBuilder().store(roots).time(at).build_client_verifier()
         verifier.verify(chain[0], chain[1:])
-    except (ValueError, UnsupportedAlgorithm, verification.VerificationError) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, verification.VerificationError) as error:
         raise invalid("Its certificate does not come from the portal that it names") from error
     return chain[0]
 
@@ -116,10 +123,8 @@ def _credential(fields: dict[str, object], expires_at: datetime) -> Credential:
     text = {name: str(fields[name]) for name in TEXT_FIELDS}
     if not text["edge_url"].startswith("https://"):
         raise invalid("It names an address for machines that is not https")
-    vault = fields["vault"]
-    assert isinstance(vault, dict)  # noqa: S101 - read_object has made sure of it
     return Credential(
-        vault={str(name): str(value) for name, value in vault.items()},
+        vault=_texts(fields["vault"]),
         purpose=text["purpose"],
         portal_url=text["portal_url"],
         edge_url=text["edge_url"].rstrip("/"),
@@ -127,7 +132,13 @@ def _credential(fields: dict[str, object], expires_at: datetime) -> Credential:
         certificate=text["certificate"],
         private_key=_normal_key(str(fields["private_key"])),
         expires_at=expires_at,
+        machine=_texts(fields["machine"]) if text["purpose"] == "replace" else {},
     )
+
+
+def _texts(value: object) -> dict[str, str]:
+    assert isinstance(value, dict)  # noqa: S101 - read_object has made sure of it
+    return {str(name): str(each) for name, each in value.items()}
 
 
 def _normal_key(pem: str) -> str:

@@ -20,6 +20,8 @@ TEXT_FIELDS = (
     "signature",
 )
 _VAULT_FIELDS = ("id", "name", "subscription", "region")
+# By purpose, which machine the file must name.
+_MACHINE_FIELDS = {"register": None, "replace": ("id", "name")}
 # A real file has about 6 KB; whatever is larger than this is something else.
 _LIMIT = 256 * 1024
 
@@ -32,12 +34,24 @@ def read_object(path: Path) -> dict[str, object]:
     for name in TEXT_FIELDS:
         if not isinstance(fields.get(name), str):
             raise invalid(f"It is damaged: {name} is missing")
-    vault = fields.get("vault")
-    if not isinstance(vault, dict) or not all(isinstance(vault.get(n), str) for n in _VAULT_FIELDS):
+    if not _has_texts(fields.get("vault"), _VAULT_FIELDS):
         raise invalid("It is damaged: vault is missing or incomplete")
+    _check_machine(str(fields["purpose"]), fields.get("machine"))
     if not isinstance(fields.get("private_key", ""), str | None):
         raise invalid("It is damaged: private_key is not a text")
     return fields
+
+
+def _check_machine(purpose: str, machine: object) -> None:
+    if purpose not in _MACHINE_FIELDS:
+        raise invalid("Its purpose is unknown to this agent; get the current agent")
+    wanted = _MACHINE_FIELDS[purpose]
+    if wanted is not None and not _has_texts(machine, wanted):
+        raise invalid("It is damaged: machine is missing or incomplete")
+
+
+def _has_texts(value: object, names: tuple[str, ...]) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
 
 
 def _read(path: Path) -> str:

@@ -24,6 +24,16 @@ def invalid(why: str) -> AgentError:
     return AgentError("credential_invalid", f"Invalid vault credentials provided. {why}.", NEW_FILE)
 
 
+def other_machine(name: str, replaced: str) -> AgentError:
+    """A replacement credential, and another name than that of its machine."""
+    return AgentError(
+        "credential_invalid",
+        f"Invalid vault credentials provided. They are for the place of {replaced}, not of {name}.",
+        f"Leave --name out, or give --name {replaced}; a new machine needs credentials from the vault's "
+        "Quick Start page.",
+    )
+
+
 def without_key(path: Path) -> AgentError:
     """Everything is in order but for the missing private key."""
     return AgentError(

@@ -15,22 +15,28 @@ _FILE = "registration.json"
 def current(home: Home, credential: Credential, name: str) -> Identity | None:
     """The identity to go on with when setup is repeated; None when this machine is to be registered.
 
-    AgentError `already_registered` when it is registered as something else.
+    With a replacement credential that was not used here yet, the machine of that identity is to be registered as well.
+    AgentError `already_registered` when this is registered as something else.
     """
     found = identity.load(home)
     if found is None:
         return None
+    if not _same(found, credential, name):
+        raise AgentError(
+            "already_registered",
+            f"This machine is registered as {found.name} in vault {found.vault['name']}.",
+            "Run strongroom-agent unregister first, or set STRONGROOM_AGENT_HOME to another folder.",
+        )
     attempt = home.read_object(_FILE) or {}
-    if credential.purpose == "replace" and attempt.get("credential") != credential.fingerprint:
+    if credential.replaces and attempt.get("credential") != credential.fingerprint:
         return None
-    same_vault = found.vault["id"] == credential.vault["id"]
-    if same_vault and found.name.casefold() == name.casefold():
-        return found
-    raise AgentError(
-        "already_registered",
-        f"This machine is registered as {found.name} in vault {found.vault['name']}.",
-        "Run strongroom-agent unregister first, or set STRONGROOM_AGENT_HOME to another folder.",
-    )
+    return found
+
+
+def _same(found: Identity, credential: Credential, name: str) -> bool:
+    if credential.replaces:
+        return found.machine_id == credential.machine["id"]
+    return found.vault["id"] == credential.vault["id"] and found.name.casefold() == name.casefold()
 
 
 def register(home: Home, credential: Credential, name: str, proxy: str | None) -> Identity:

@@ -5,7 +5,7 @@ It can be repeated after any interruption: what is done is found done, the rest 
 
 import re
 import socket
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import (
@@ -13,6 +13,7 @@ from . import (
     cache,
     credential,
     engine,
+    identity,
     install,
     moments,
     registration,
@@ -21,7 +22,9 @@ from . import (
     runs,
     settings,
     setup_passphrase,
+    snapshots,
 )
+from .credential_refusals import other_machine
 from .errors import AgentError, usage
 from .home import Home
 from .identity import Identity
@@ -29,6 +32,7 @@ from .output import Done, progress
 from .paths import absolute
 from .session import Session, describe
 from .settings import Settings
+from .snapshots import Snapshot
 
 _NAME = re.compile(r"[A-Za-z0-9.-]{1,63}")
 
@@ -51,22 +55,38 @@ class Wish:
 
 def run(home: Home, wish: Wish) -> Done:
     """Check everything that can be checked here, register, back up, restore, compare, report."""
-    name = machine_name(wish.name)
+    wanted = None if wish.name is None else machine_name(wish.name)
     chosen = _check_installation(home, wish)
     engine.find()
     given = credential.load(Path(wish.credentials), moments.now())
+    name = _name_for(given, wanted)
     existing = registration.current(home, given, name)
-    before = settings.load(home) if existing else None
+    before = settings.load(home) if identity.load(home) else None
+    if given.replaces and before is None:
+        setup_passphrase.require_given(wish.passphrase_file, given.machine["name"])
     setup_passphrase.settle(home, wish.passphrase_file, wish.save_passphrase_to, before)
     _save(home, chosen, before, wish)
     program = install.install(Path(chosen.install_dir))
-    identity = existing or _register(home, given, name, chosen)
-    return _prove(Session(home, identity, settings.load(home) or chosen), program)
+    registered = existing or _register(home, given, name, chosen)
+    session = Session(home, registered, settings.load(home) or chosen)
+    session.prepare()
+    repository.ensure(session)
+    earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
+    return _prove(session, program, earlier)
 
 
-def machine_name(wanted: str | None) -> str:
-    """The name to register under: what was asked for, else the host's. AgentError `usage` if not valid."""
-    name = socket.gethostname() if wanted is None else wanted
+def _name_for(given: credential.Credential, wanted: str | None) -> str:
+    """The name to register under: that of the machine to be replaced, else what was asked for, else the host's."""
+    if not given.replaces:
+        return wanted or machine_name(socket.gethostname())
+    replaced = given.machine["name"]
+    if wanted is not None and wanted.casefold() != replaced.casefold():
+        raise other_machine(wanted, replaced)
+    return replaced
+
+
+def machine_name(name: str) -> str:
+    """The name, if a machine can have it. AgentError `usage` otherwise."""
     if not _NAME.fullmatch(name):
         raise usage(
             f"{name!r} cannot be the name of a machine.",
@@ -113,10 +133,9 @@ def _register(home: Home, given: credential.Credential, name: str, chosen: Setti
     return registration.register(home, given, name, settings.proxy_url(home, chosen))
 
 
-def _prove(session: Session, program: Path) -> Done:
-    """First backup and restore check: only then setup is done."""
-    session.prepare()
-    repository.ensure(session)
+def _prove(session: Session, program: Path, earlier: list[Snapshot]) -> Done:
+    """First backup and restore check: only then setup is done. `earlier` are the snapshots of a machine that this
+    computer has replaced."""
     saved = backup.back_up(session)
     checked = restorecheck.restore_check(session, saved.snapshot)
     reported = runs.waiting(session.home) == 0
@@ -124,12 +143,24 @@ def _prove(session: Session, program: Path) -> Done:
     told = "" if reported else "The portal could not be told yet; the next run will do it."
     text = f"{session.identity.name} is registered with vault {vault}, backed up and restored:"
     return Done(
-        " ".join(filter(None, [text, checked.remark, saved.remark, told])),
+        " ".join(filter(None, [text, checked.remark, saved.remark, told, _about(earlier)])),
         details={
             **describe(session.identity),
             "program": str(program),
             "backup": backup.describe(saved),
             "restore_check": checked.figures,
             "reported": reported,
+            **({"earlier_snapshots": [asdict(each) for each in earlier]} if earlier else {}),
         },
+    )
+
+
+def _about(earlier: list[Snapshot]) -> str:
+    """How to get at what was there before; `latest` is the backup that setup has made just now."""
+    if not earlier:
+        return ""
+    newest = earlier[-1]
+    return (
+        f"There are {len(earlier)} snapshots from before; the newest is of {newest.time[:19]}: "
+        f"strongroom-agent restore --snapshot {newest.id[:8]} --target DIR."
     )

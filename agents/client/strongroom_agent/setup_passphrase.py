@@ -8,6 +8,16 @@ from .home import Home
 from .settings import Settings
 
 
+def require_given(given: str | None, replaced: str) -> None:
+    """AgentError `passphrase_needed` unless there is a file with the passphrase: a new one opens no old backups."""
+    if given is None:
+        raise AgentError(
+            "passphrase_needed",
+            f"The backups of {replaced} open with the passphrase that they were made with, not with a new one.",
+            "Give that passphrase with --passphrase-file. Nothing has been registered.",
+        )
+
+
 def settle(home: Home, given: str | None, save_to: str | None, before: Settings | None) -> None:
     """Read or generate the passphrase and keep it on this machine.
 

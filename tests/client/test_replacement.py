@@ -1,0 +1,137 @@
+"""A new computer in the place of a machine, against a real restic, a real rclone and a test portal."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .authority import Authority
+from .conftest import Storage, serving
+from .world import PASSPHRASE, World
+
+pytestmark = pytest.mark.system
+RESTIC = shutil.which("restic") or "restic"
+
+
+@pytest.fixture(scope="module")
+def old(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
+    """The machine before, backed up."""
+    folder = tmp_path_factory.mktemp("old")
+    with serving(authority, folder, storage.rclone) as peer:
+        machine = World(folder, peer)
+        machine.fill()
+        assert machine.setup().status == 0
+        yield machine
+
+
+@pytest.fixture
+def new(old: World, tmp_path: Path) -> World:
+    """Another computer, with a replacement credential for the machine, and some files of its own."""
+    machine = World(tmp_path, old.peer)
+    machine.fill(3)
+    replaced = next(iter(old.peer.machines.values()))
+    old.peer.replaced = replaced
+    document = old.peer.credential(purpose="replace", machine={"id": replaced.id, "name": replaced.name})
+    (tmp_path / "Payroll_Sun Nov 22 2026.VaultCredentials").write_text(json.dumps(document))
+    return machine
+
+
+def passphrase_file(machine: World, text: str) -> str:
+    path = machine.root / "another-secret"
+    path.write_text(text)
+    return str(path)
+
+
+def test_old_snapshots_are_listed_and_restored(old: World, new: World) -> None:
+    before = {path.name: path.read_bytes() for path in old.source.rglob("*.bin")}
+    ran = new.setup()
+    assert ran.status == 0, ran
+    assert ran.answer["machine"]["id"] == next(iter(old.peer.machines))
+    earlier = [each["id"] for each in ran.answer["earlier_snapshots"]]
+    assert f"restore --snapshot {earlier[-1][:8]} --target DIR" in ran.answer["message"]
+    listed = new.run("snapshots").answer["snapshots"]
+    assert [each["id"] for each in listed] == [*earlier, ran.answer["backup"]["snapshot"]]
+    assert new.run("restore", "--snapshot", earlier[0], "--target", str(new.root / "out")).status == 0
+    assert {path.name: path.read_bytes() for path in (new.root / "out").rglob("*.bin")} == before
+    assert old.run("backup").answer["code"] == "not_allowed"
+
+
+def test_a_wrong_passphrase_loses_nothing(new: World) -> None:
+    ran = new.setup("--passphrase-file", passphrase_file(new, "not the one from before"))
+    assert (ran.status, ran.answer["code"]) == (1, "passphrase_wrong")
+    assert "run setup again" in ran.answer["remedy"]
+    assert new.setup().status == 0
+
+
+def test_a_generated_passphrase_is_refused_before_anything_is_sent(new: World) -> None:
+    new.peer.requests.clear()
+    ran = new.setup("--generate-passphrase", "--save-passphrase-to", str(new.root / "generated"))
+    assert (ran.status, ran.answer["code"]) == (1, "passphrase_needed")
+    assert (new.peer.requests, (new.root / "generated").exists()) == ([], False)
+
+
+def test_another_name_is_refused_before_anything_is_sent(new: World) -> None:
+    new.peer.requests.clear()
+    ran = new.setup(name="hr-db-03")
+    assert (ran.status, ran.answer["code"]) == (3, "credential_invalid")
+    assert ran.answer["message"].startswith("Invalid vault credentials provided. They are for the place of hr-db-02")
+    assert new.peer.requests == []
+
+
+def test_a_computer_that_is_another_machine_keeps_its_identity(new: World) -> None:
+    machine = new.peer.replaced
+    new.peer.replaced = None
+    assert machine is not None
+    document = json.loads((new.root / "Payroll_Sun Nov 22 2026.VaultCredentials").read_text())
+    assert new.setup(credential=new.peer.credential(), name="hr-db-09").status == 0
+    kept = (new.home / "identity.json").read_bytes()
+    assert new.setup(credential=document).answer["code"] == "already_registered"
+    assert (new.home / "identity.json").read_bytes() == kept
+
+
+def test_in_its_own_place_it_keeps_its_passphrase(new: World) -> None:
+    """As after a suspension: the same computer, with what it has kept."""
+    assert new.setup().status == 0
+    machine = next(iter(new.peer.machines.values()))
+    again = new.peer.credential(purpose="replace", machine={"id": machine.id, "name": machine.name})
+    new.peer.replaced = machine
+    ran = new.setup("--passphrase-file", passphrase_file(new, "not the one from before"), credential=again)
+    assert (ran.status, ran.answer["code"]) == (1, "passphrase_differs")
+    assert (new.home / "passphrase").read_text() == PASSPHRASE + "\n"
+    assert new.peer.replaced is machine
+    assert new.setup().status == 0
+    assert new.peer.replaced is None
+
+
+def test_a_damaged_machine_is_found(new: World) -> None:
+    for machine in ({"id": "x"}, "hr-db-02", None):
+        document = new.peer.credential(purpose="replace", machine=machine)
+        assert new.setup(credential=document).answer["code"] == "credential_invalid"
+    assert new.setup(credential=new.peer.credential(purpose="borrow")).answer["code"] == "credential_invalid"
+
+
+def test_changing_the_passphrase_leaves_the_old_one_good(new: World) -> None:
+    """What docs/replacing-a-machine.md says about `restic key passwd`."""
+    assert new.setup().status == 0
+    settings = json.loads((new.home / "identity.json").read_text())
+    url = settings["answer"]["repositories"][0]["url"]
+    changed = passphrase_file(new, "a passphrase that is new")
+    old = str(new.home / "passphrase")
+
+    def restic(password: str, *command: str) -> subprocess.CompletedProcess[str]:
+        options = ["--repo", f"rest:{url}", "--password-file", password, "--no-cache"]
+        options += ["--cacert", str(new.home / "ca.pem"), "--tls-client-cert", str(new.home / "client.pem")]
+        environment = {**os.environ, "HOME": str(new.root)}
+        return subprocess.run(
+            [RESTIC, *options, *command], env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    attempt = restic(old, "key", "passwd", "--new-password-file", changed)
+    assert attempt.returncode != 0, attempt
+    for password in (old, changed):
+        opened = restic(password, "cat", "config")
+        assert opened.returncode == 0, (attempt, opened)
