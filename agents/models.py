@@ -32,6 +32,7 @@ class Machine(models.Model):
     last_seen_at = models.DateTimeField(null=True)
     last_backup_at = models.DateTimeField(null=True)
     last_restore_check_at = models.DateTimeField(null=True)
+    used_bytes = models.BigIntegerField(null=True)  # in the vault's region, as last measured
 
     class Meta:
         indexes = [models.Index(fields=["vault", "name_key", "id"])]

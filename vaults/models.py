@@ -29,6 +29,9 @@ class Region(models.Model):
     # As last measured, in bytes; null where the storage cannot tell.
     free_bytes = models.BigIntegerField(null=True, editable=False)
     total_bytes = models.BigIntegerField(null=True, editable=False)
+    # What each vault, and each machine, of the region may use; null for as much as there is.
+    vault_quota_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    machine_quota_bytes = models.PositiveBigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["name"]
@@ -63,6 +66,9 @@ class Vault(models.Model):
     redundancy_locked_by = models.CharField(max_length=63, blank=True)  # the machine that registered first
     last_backup_at = models.DateTimeField(null=True)
     last_restore_check_at = models.DateTimeField(null=True)
+    # As last measured, where the region has quotas.
+    used_bytes = models.BigIntegerField(null=True)
+    used_measured_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
@@ -70,6 +76,7 @@ class Vault(models.Model):
             models.Index(fields=["name", "id"]),
             models.Index(fields=["state", "name", "id"]),
             models.Index(fields=["region", "name", "id"]),
+            models.Index(fields=["state", "last_backup_at", "machines"]),  # for vaults that need attention
         ]
 
     def __str__(self) -> str:
@@ -195,6 +202,22 @@ class PairedCopy(Leased):
 
     def __str__(self) -> str:
         return f"copy of {self.vault_id}"
+
+
+class Scrub(Leased):
+    """The slow walk over all that a region stores, comparing it with its names: how far it is, and what it found."""
+
+    region = models.OneToOneField(Region, models.CASCADE, related_name="scrub")
+    began_at = models.DateTimeField(null=True)  # of the walk under way, over many tasks
+    finished_at = models.DateTimeField(null=True)  # of the last walk that came to its end
+    done_to = models.CharField(max_length=160, blank=True)  # path of the last object that this walk is done with
+    objects_compared = models.PositiveBigIntegerField(default=0)  # by this walk, or the last one
+    bytes_compared = models.PositiveBigIntegerField(default=0)
+    objects_set_aside = models.PositiveIntegerField(default=0)
+    trouble = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"scrub of {self.region_id}"
 
 
 class Credential(models.Model):

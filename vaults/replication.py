@@ -75,9 +75,10 @@ class _Round:
         self._folders(snapshots)
 
     def _config(self, machine: str) -> None:
-        size = layout.config_size(self.source, machine)
-        if size is not None and size != layout.config_size(self.target, machine):
-            self.source.copy_to(self.target, [f"{machine}/config"])
+        """It never changes, so one that the pair has is kept, unless it was cut off."""
+        ours, theirs = layout.config(self.source, machine), layout.config(self.target, machine)
+        if ours and ours.plausible("") and not (theirs and theirs.plausible("")):
+            self.source.copy_to(self.target, [ours.path])
 
     def _folders(self, folders: Iterable[list[Stored]]) -> None:
         for found in folders:

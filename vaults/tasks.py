@@ -6,7 +6,7 @@ from celery import shared_task
 
 from portal.heartbeats import beat
 from portal.queue import enqueue
-from vaults import approvals, challenges, copies, operations, provisioning, replication, space
+from vaults import approvals, challenges, copies, operations, provisioning, replication, scrubbing, scrubs, space
 
 AT_ONCE = 500  # rows that one sweep takes up
 
@@ -21,6 +21,19 @@ def run_operation(operation_id: str) -> None:
 def copy_vault(copy_id: int) -> None:
     """Bring the copy in the paired region up to date."""
     replication.run(copy_id)
+
+
+@shared_task(name=scrubs.TASK)
+def scrub_region(scrub_id: int) -> None:
+    """Compare a slice of what a region stores with its names."""
+    scrubbing.run(scrub_id)
+
+
+@shared_task(name="vaults.scrub")
+def scrub() -> None:
+    """Enqueue the walks over regions that are due."""
+    for scrub_id in scrubs.overdue():
+        enqueue(scrubs.TASK, scrub_id)
 
 
 @shared_task(name="vaults.space")

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from uuid import UUID
 
+CONFIG = b"as long as a config is " * 7
+
 
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

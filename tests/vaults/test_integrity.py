@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
 from tests.vaults.conftest import NO_SOCKET
-from tests.vaults.stored import MachineFolder, files
+from tests.vaults.stored import CONFIG, MachineFolder, files
 from vaults.management.commands import check_recent_objects
 from vaults.models import Region, Vault
 
@@ -38,7 +38,7 @@ def an_hour_ago() -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_junk_of_each_kind_is_set_aside_and_the_rest_stays(machine: MachineFolder, vault: Vault, kind: str) -> None:
     good = {machine.put(each, each.encode(), age=1): each.encode() for each in KINDS}
-    good[machine.put_at("config", b"anything", age=1)] = b"anything"
+    good[machine.put_at("config", CONFIG, age=1)] = CONFIG
     junk = machine.put(kind, b"half an obj", name=JUNK, age=1)
     check("--since", an_hour_ago())
     left = {f"{machine.path}/{path}": data for path, data in files(machine.region / machine.path).items()}

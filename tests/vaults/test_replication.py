@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
-from tests.vaults.stored import MachineFolder, digest, files
+from tests.vaults.stored import CONFIG, MachineFolder, digest, files
 from vaults import copies, replication
 from vaults.models import PairedCopy, Region, Vault
 from vaults.states import VaultState
@@ -55,7 +55,7 @@ def now(copy: PairedCopy) -> PairedCopy:
 
 def backup(machine: MachineFolder, label: bytes) -> dict[str, bytes]:
     """What a first backup stores: by path in the region."""
-    stored = {machine.put_at("config", b"config"): b"config"}
+    stored = {machine.put_at("config", CONFIG): CONFIG}
     for kind in ("keys", "data", "index", "snapshots"):
         data = label + kind.encode()
         stored[machine.put(kind, data)] = data

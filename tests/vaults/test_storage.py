@@ -132,7 +132,9 @@ def test_folders_and_objects_of_the_layout(regions: tuple[Region, Region]) -> No
     assert [[item.name for item in found] for found in layout.objects(A, folder, "data")] == [[names[0]], [names[1]]]
     assert [[item.name for item in found] for found in layout.objects(A, folder, "keys")] == [[names[0]]]
     assert [list(found) for found in layout.objects(A, folder, "index")] == [[]]
-    assert (layout.config_size(A, folder), layout.config_size(B, folder)) == (2, None)
+    config = layout.config(A, folder)
+    assert config is not None
+    assert (config.path, config.size, layout.config(B, folder)) == (f"{folder}/config", 2, None)
 
 
 def test_batches_are_bounded_by_number_and_size() -> None:

@@ -11,7 +11,10 @@ from datetime import datetime
 
 from vaults.storage.base import RegionStorage
 
-KINDS = ("keys", "data", "index", "snapshots", "locks")
+KINDS = ("data", "index", "keys", "locks", "snapshots")
+CONFIG = "config"
+LEAST_CONFIG = 128
+"""Bytes. Restic's is one encrypted JSON object of 155, of whatever version; what is far shorter was cut off."""
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 PREFIX = re.compile(r"[0-9a-f]{2}")
@@ -21,7 +24,7 @@ BATCH_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Stored:
-    """An object named by its digest: its path in the region, `size` in bytes, and when the storage last changed it."""
+    """An object: its path in the region, `size` in bytes, and when the storage last changed it."""
 
     path: str
     size: int
@@ -29,8 +32,17 @@ class Stored:
 
     @property
     def name(self) -> str:
-        """The digest that it is named by."""
+        """The digest that it is named by; `config` has no digest."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def machine(self) -> str:
+        """The path of its machine's folder."""
+        return "/".join(self.path.split("/")[:2])
+
+    def plausible(self, digest: str) -> bool:
+        """Whether an object of that digest may be what it is called; all that can be said of a config is its size."""
+        return self.size >= LEAST_CONFIG if self.name == CONFIG else self.name == digest
 
 
 def folders(storage: RegionStorage, path: str) -> list[str]:
@@ -38,23 +50,45 @@ def folders(storage: RegionStorage, path: str) -> list[str]:
     return sorted(entry.name for entry in storage.entries(path) if entry.is_folder and UUID.fullmatch(entry.name))
 
 
-def config_size(storage: RegionStorage, machine: str) -> int | None:
-    """The size of the machine's `config`; None when it has none."""
-    return next((entry.size for entry in storage.entries(machine) if entry.name == "config"), None)
+def config(storage: RegionStorage, machine: str) -> Stored | None:
+    """The machine's `config`; None when it has none."""
+    found = (entry for entry in storage.entries(machine) if entry.name == CONFIG and not entry.is_folder)
+    return next((Stored(f"{machine}/{CONFIG}", entry.size, entry.modified) for entry in found), None)
 
 
-def objects(storage: RegionStorage, machine: str, kind: str) -> Iterator[list[Stored]]:
+def walk(storage: RegionStorage, after: str = "") -> Iterator[Stored]:
+    """All objects of all machines behind the path `after`, in the order of their paths, read while going on."""
+    for vault in _behind(folders(storage, ""), "", after):
+        for machine in _behind(folders(storage, vault), f"{vault}/", after):
+            yield from (item for item in _of_machine(storage, f"{vault}/{machine}", after) if item.path > after)
+
+
+def _of_machine(storage: RegionStorage, machine: str, after: str) -> Iterator[Stored]:
+    if found := config(storage, machine):
+        yield found
+    for kind in _behind(KINDS, f"{machine}/", after):
+        for folder in objects(storage, machine, kind, after):
+            yield from sorted(folder, key=lambda item: item.path)
+
+
+def _behind(names: Iterable[str], parent: str, after: str) -> list[str]:
+    """Those of the folders that may hold something behind `after`."""
+    return [name for name in names if f"{parent}{name}" >= after[: len(parent) + len(name)]]
+
+
+def objects(storage: RegionStorage, machine: str, kind: str, after: str = "") -> Iterator[list[Stored]]:
     """The objects of a kind, one list for each folder, read from the storage while going on.
 
-    `machine` is the path of the machine's folder. Names that restic does not make are left out.
+    `machine` is the path of the machine's folder. Names that restic does not make are left out, and so are folders
+    that lie before the path `after`.
     """
     root = f"{machine}/{kind}"
     if kind != "data":
         yield _named(storage, root)
         return
-    for entry in sorted(storage.entries(root), key=lambda entry: entry.name):
-        if entry.is_folder and PREFIX.fullmatch(entry.name):
-            yield _named(storage, f"{root}/{entry.name}")
+    names = sorted(entry.name for entry in storage.entries(root) if entry.is_folder and PREFIX.fullmatch(entry.name))
+    for name in _behind(names, f"{root}/", after):
+        yield _named(storage, f"{root}/{name}")
 
 
 def batches(found: Iterable[Stored]) -> Iterator[list[Stored]]:

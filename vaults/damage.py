@@ -1,0 +1,55 @@
+"""What the people of a vault are told about damage to what is stored."""
+
+from django.urls import reverse
+
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish
+from vaults.models import Region, Vault
+from vaults.storage.layout import CONFIG, Stored
+
+_DO = "Run `strongroom-agent check` on that machine, then a backup."
+_LOST = "Without it the machine's backups in that region cannot be opened; ask the people who run the portal."
+
+
+def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
+    """An object was set aside, and there is none to put in its place."""
+    machine = _machine(item)
+    what = f"An object of machine {machine} in {region} did not match its name. {_DO}"
+    if item.name == CONFIG:
+        what = f"The `config` of machine {machine} in {region} was cut off. {_LOST}"
+    title = f'A damaged object of vault "{vault.name}" was set aside.'
+    _publish(vault, f"quarantine:{region.slug}:{machine}", title, what)
+
+
+def tell_of_repair(vault: Vault, region: Region, other: Region, item: Stored) -> None:
+    """An object was set aside, and is there again, from the other region."""
+    machine = _machine(item)
+    _publish(
+        vault,
+        f"repair:{region.slug}:{machine}",
+        f'A damaged object of vault "{vault.name}" was replaced.',
+        f"An object of machine {machine} in {region} was not what its name says; {other} had it whole.",
+        Notification.State.INFO,
+    )
+
+
+def tell_of_difference(vault: Vault, region: Region, other: Region, item: Stored) -> None:
+    """The two regions have different objects, and nobody but the machine can tell which one is right."""
+    machine = _machine(item)
+    _publish(
+        vault,
+        f"difference:{region.slug}:{machine}",
+        f'The copy of vault "{vault.name}" differs.',
+        f"{region} and {other} have different `config` objects of machine {machine}. {_DO}",
+    )
+
+
+def _machine(item: Stored) -> str:
+    return item.machine.rpartition("/")[2]
+
+
+def _publish(
+    vault: Vault, key: str, title: str, step: str, state: Notification.State = Notification.State.ATTENTION
+) -> None:
+    url = reverse("vaults:vault", args=[vault.pk])
+    publish(key, state=state, title=title, step=step, url=url, subscription=vault.subscription)

@@ -1,0 +1,78 @@
+"""Mending: a geo-redundant vault has each object twice, so what is damaged in one region comes back from the other."""
+
+import logging
+
+from django.db import transaction
+
+from portal.accounts.actors import SYSTEM
+from portal.audit.record import record
+from vaults import damage
+from vaults.models import PairedCopy, Redundancy, Region, Vault
+from vaults.storage import layout
+from vaults.storage.base import RegionStorage, StorageError
+from vaults.storage.layout import CONFIG, Stored
+from vaults.storage.rclone import region_storage
+
+log = logging.getLogger(__name__)
+
+
+def other_region(vault: Vault, region: Region) -> Region | None:
+    """Where else the vault's objects are, seen from `region`; None for a vault without a copy."""
+    copies = PairedCopy.objects.select_related("region", "vault__region")
+    copy = copies.filter(vault=vault, vault__redundancy=Redundancy.GEO).first()
+    if copy is None:
+        return None
+    others = {copy.region_id: copy.vault.region, copy.vault.region_id: copy.region}
+    return others.get(region.pk)
+
+
+def spare_of(vault: Vault | None, region: Region, item: Stored) -> Region | None:
+    """The region that has the object whole; None when there is none, or it does not answer."""
+    other = other_region(vault, region) if vault else None
+    if other is None:
+        return None
+    try:
+        return other if _whole(region_storage(other), item) else None
+    except StorageError as error:
+        log.warning("Region %s cannot be asked for %s: %s", other.slug, item.path, error)
+        return None
+
+
+def put_back(vault: Vault, other: Region, storage: RegionStorage, region: Region, item: Stored) -> None:
+    """Copy the object from the other region; audited, and told. When it cannot be, the loss is told instead."""
+    try:
+        region_storage(other).copy_to(storage, [item.path])
+    except StorageError as error:
+        log.warning("Region %s: %s cannot be put back: %s", region.slug, item.path, error)
+        damage.tell_of_loss(vault, region, item)
+        return
+    detail = {"region": region.slug, "object": item.path, "from": other.slug}
+    with transaction.atomic():
+        record("object:repair", actor=SYSTEM, target=vault, detail=detail)
+        damage.tell_of_repair(vault, region, other, item)
+
+
+def compare_configs(vault: Vault, region: Region, item: Stored) -> bool:
+    """Whether the other region's `config` is the same, as far as it can be asked; a difference is audited, and told."""
+    other = other_region(vault, region)
+    if other is None:
+        return True
+    try:
+        digests = [region_storage(each).sha256([item.path]).get(item.path) for each in (region, other)]
+    except StorageError as error:
+        log.warning("The two copies of %s cannot be compared: %s", item.path, error)
+        return True
+    if None in digests or digests[0] == digests[1]:
+        return True
+    detail = {"region": region.slug, "other": other.slug, "object": item.path, "sha256": digests}
+    with transaction.atomic():
+        record("object:differs", actor=SYSTEM, target=vault, detail=detail)
+        damage.tell_of_difference(vault, region, other, item)
+    return False
+
+
+def _whole(storage: RegionStorage, item: Stored) -> bool:
+    if item.name == CONFIG:
+        found = layout.config(storage, item.machine)
+        return found is not None and found.plausible("")
+    return storage.sha256([item.path]).get(item.path) == item.name
