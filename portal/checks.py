@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
+MOST_DAYS = 36500  # a hundred years; far beyond, dates end
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -29,8 +30,8 @@ def addresses(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[C
 @register(Tags.security)
 def numbers(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """No setting has a number that means nothing."""
-    if settings.RENEWABLE_DAYS < 0:
-        return [Error("RENEWABLE_DAYS must not be negative.", id="strongroom.E004")]
+    if not 0 <= settings.RENEWABLE_DAYS <= MOST_DAYS:
+        return [Error(f"RENEWABLE_DAYS must be a number from 0 to {MOST_DAYS}.", id="strongroom.E004")]
     return []
 
 

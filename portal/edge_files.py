@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils import timezone
 
-from portal import pki
+from portal import keyring, pki
 from portal.accounts.actors import Actor
 from portal.audit.record import record
 from portal.crypto import certificates, issuing, keys
@@ -64,8 +64,9 @@ def prepare(
 
 
 def bring_up_to_date(actor: Actor) -> Prepared:
-    """`prepare()` for this deployment, now; a new certificate has its audit entry first."""
-    return prepare(settings.PKI, settings.EDGE_URL, timezone.now(), lambda made: _note(made, actor))
+    """`prepare()` for this deployment, now, one caller after the other; a new certificate has its audit entry first."""
+    with keyring.changing():
+        return prepare(settings.PKI, settings.EDGE_URL, timezone.now(), lambda made: _note(made, actor))
 
 
 def _note(made: Certificate, actor: Actor) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -64,6 +64,8 @@ def test_another_sealing_key_is_told_as_such(settings: Settings) -> None:
     settings.SEAL_KEY = "another secret, long enough to be one"
     with pytest.raises(ImproperlyConfigured, match="STRONGROOM_SEAL_KEY is not the one"):
         pki.signing_key()
+    with pytest.raises(CommandError, match="STRONGROOM_SEAL_KEY is not the one"):
+        call_command("prepare_pki")
 
 
 def test_short_sealing_key_is_refused(settings: Settings) -> None:

@@ -46,6 +46,7 @@ def test_a_safe_production_starts(safe: Settings) -> None:
         ("EDGE_URL", "http://localhost:8443", "strongroom.E002"),
         ("PORTAL_URL", "https://backup.example.org/portal", "strongroom.E003"),
         ("RENEWABLE_DAYS", -1, "strongroom.E004"),
+        ("RENEWABLE_DAYS", 36501, "strongroom.E004"),
         ("DEBUG", True, "strongroom.E011"),
         ("DATA", Path("/proc/none"), "strongroom.E013"),
     ],
