@@ -29,7 +29,8 @@ _NOBODY = "<nil>"
 
 # Written out: putting the same together from the models takes far longer than asking it, at each request.
 _QUESTION = f"""
-    SELECT machine.state, vault.state, vault.redundancy, region.slug, region.free_bytes, region.total_bytes, pair.slug
+    SELECT machine.state, vault.state, vault.redundancy, region.slug, region.free_bytes, region.total_bytes, pair.slug,
+           vault.used_bytes, region.vault_quota_bytes, machine.used_bytes, region.machine_quota_bytes
       FROM {MachineCertificate._meta.db_table} certificate
       JOIN {Machine._meta.db_table} machine ON machine.id = certificate.machine_id
       JOIN {Vault._meta.db_table} vault ON vault.id = machine.vault_id
@@ -52,6 +53,10 @@ class _Facts(NamedTuple):
     free_bytes: int | None
     total_bytes: int | None
     pair: str | None
+    vault_used: int | None
+    vault_quota: int | None
+    machine_used: int | None
+    machine_quota: int | None
 
 
 class Answer(IntEnum):
@@ -98,6 +103,17 @@ def _judge(asked: StorageRequest, facts: _Facts) -> Answer:
 
 
 def _full(facts: _Facts) -> bool:
+    """Whether nothing new may be stored: the region is at its reserve, or the vault or machine at its quota."""
+    vault_full = _reached(facts.vault_used, facts.vault_quota)
+    return _at_reserve(facts) or vault_full or _reached(facts.machine_used, facts.machine_quota)
+
+
+def _reached(used: int | None, quota: int | None) -> bool:
+    """As last measured: what was stored since then, or never measured, is not held against anybody."""
+    return quota is not None and (used or 0) >= quota
+
+
+def _at_reserve(facts: _Facts) -> bool:
     if facts.free_bytes is None or facts.total_bytes is None:
         return False  # not every storage can tell
     return facts.free_bytes < max(RESERVE_BYTES, facts.total_bytes // RESERVE_PART)

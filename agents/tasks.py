@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from agents import identity, replacement
+from agents import identity, replacement, usage
 
 AT_ONCE = 500  # rows that one round takes up
 
@@ -18,3 +18,9 @@ def forget_spent() -> None:
 def expire_replacements() -> None:
     """End requests to replace a machine that were not decided, or not used, in time."""
     replacement.expire(AT_ONCE)
+
+
+@shared_task(name="agents.usage")
+def measure_usage() -> None:
+    """Note how much machines have stored, where that is limited."""
+    usage.measure()

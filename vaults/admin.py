@@ -1,4 +1,4 @@
-"""Regions on the admin site: their name and whether they take new vaults, through the audited functions."""
+"""Regions on the admin site: their name, whether they take new vaults, and quotas, through the audited functions."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from vaults.models import Region
 class RegionAdmin(AuditedAdmin):
     """No adding: the regions file says which regions there are."""
 
-    list_display = ("name", "slug", "enabled")
-    fields = ("slug", "name", "enabled")
+    list_display = ("name", "slug", "enabled", "vault_quota_bytes", "machine_quota_bytes")
+    fields = ("slug", "name", "enabled", "vault_quota_bytes", "machine_quota_bytes")
     readonly_fields = ("slug",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -24,9 +24,13 @@ class RegionAdmin(AuditedAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401 - as Django's
-        """Rename and switch as the form says."""
+        """Rename, switch and limit as the form says."""
         actor = actor_of(request, via="admin")
         if "name" in form.changed_data:
             regions.rename(obj.pk, actor=actor, name=obj.name)
         if "enabled" in form.changed_data:
             regions.set_enabled(obj.pk, actor=actor, enabled=obj.enabled)
+        if {"vault_quota_bytes", "machine_quota_bytes"} & set(form.changed_data):
+            regions.set_quotas(
+                obj.pk, actor=actor, vault_bytes=obj.vault_quota_bytes, machine_bytes=obj.machine_quota_bytes
+            )

@@ -90,6 +90,26 @@ def set_enabled(region_id: int, *, actor: Actor, enabled: bool) -> Region:
     return region
 
 
+def set_quotas(region_id: int, *, actor: Actor, vault_bytes: int | None, machine_bytes: int | None) -> Region:
+    """Limit what each vault, and each machine, of the region may store; None for no limit.
+
+    Holds from the next measurement on, within minutes: what is over it then stays, and nothing new is taken.
+    Raises Invalid, NotAllowed, NotFound.
+    """
+    wanted = {"vault_quota_bytes": vault_bytes, "machine_quota_bytes": machine_bytes}
+    for field, value in wanted.items():
+        if value is not None and not 0 <= value < 2**63:
+            raise _wrong(field, "A quota is a number of bytes, or nothing.")
+    with transaction.atomic():
+        region = _for_administrator(region_id, actor)
+        before = {field: getattr(region, field) for field in wanted}
+        if before != wanted:
+            Region.objects.filter(pk=region.pk).update(**wanted)
+            record("region:quotas", actor=actor, target=region, detail={"from": before, "to": wanted})
+    region.refresh_from_db()
+    return region
+
+
 def _wrong(field: str, message: str) -> Invalid:
     return Invalid({field: [message]}, message)
 

@@ -1,0 +1,77 @@
+"""How much machines have stored: measured now and then where a region has quotas, never while anybody waits for it."""
+
+import logging
+import time
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from agents.models import Machine
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish, withdraw
+from vaults.models import Vault
+from vaults.states import VaultState
+from vaults.storage import layout
+from vaults.storage.base import StorageError
+from vaults.storage.rclone import region_storage
+
+log = logging.getLogger(__name__)
+EVERY = timedelta(minutes=10)
+LONGEST = 30  # seconds of one call; what it does not reach comes first in the next
+
+
+def measure() -> None:
+    """Note what is stored by the machines of vaults whose regions have quotas, longest unmeasured first.
+
+    A storage that does not answer leaves the last figures.
+    """
+    ends = time.monotonic() + LONGEST
+    limited = Q(region__vault_quota_bytes__isnull=False) | Q(region__machine_quota_bytes__isnull=False)
+    due = Q(used_measured_at__isnull=True) | Q(used_measured_at__lt=timezone.now() - EVERY)
+    vaults = Vault.objects.filter(limited, due, state=VaultState.ACTIVE).select_related("region", "subscription")
+    for vault in vaults.order_by(F("used_measured_at").asc(nulls_first=True))[:500]:
+        if time.monotonic() > ends:
+            return
+        try:
+            _measure(vault)
+        except StorageError as error:
+            log.warning("What vault %s uses cannot be measured: %s", vault.pk, error)
+
+
+def _measure(vault: Vault) -> None:
+    storage, used = region_storage(vault.region), dict[str, int]()
+    for machine in layout.folders(storage, str(vault.pk)):
+        folder = f"{vault.pk}/{machine}"
+        used[machine] = sum(
+            item.size for kind in layout.KINDS for found in layout.objects(storage, folder, kind) for item in found
+        )
+    with transaction.atomic():
+        for number, size in used.items():
+            Machine.objects.filter(pk=number, vault=vault).update(used_bytes=size)
+        Machine.objects.filter(vault=vault).exclude(pk__in=used).update(used_bytes=0)
+        total = sum(used.values())
+        Vault.objects.filter(pk=vault.pk).update(used_bytes=total, used_measured_at=timezone.now())
+        _tell(vault, total, max(used.values(), default=0))
+
+
+def _tell(vault: Vault, total: int, most: int) -> None:
+    """Of a quota that is used up; the entry goes away with the reason for it."""
+    key = f"quota:{vault.pk}"
+    if not (_reached(total, vault.region.vault_quota_bytes) or _reached(most, vault.region.machine_quota_bytes)):
+        withdraw(key)
+        return
+    publish(
+        key,
+        state=Notification.State.ATTENTION,
+        title=f'Vault "{vault.name}" has reached its quota.',
+        step="New backups are refused until an administrator allows more. What is stored can be restored.",
+        url=reverse("vaults:vault", args=[vault.pk]),
+        subscription=vault.subscription,
+    )
+
+
+def _reached(used: int, quota: int | None) -> bool:
+    return quota is not None and used >= quota
