@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -181,3 +182,33 @@ def test_an_upload_that_breaks_off_leaves_nothing(portal: Portal, victim: Stored
         wait_for("half of it to be there", lambda: place.exists() and place.stat().st_size == 10**6)
     wait_for("the half to be gone", lambda: not place.exists())
     assert victim.store(portal, "data", name, whole).status == 200
+
+
+def test_the_scrub_finds_what_lies_there_for_long(
+    portal: Portal, staff: ApiPerson, two: tuple[Stored, Stored], tmp_path: Path
+) -> None:
+    """Junk that nothing else looks at, and a damaged object of the right size in the pair, which comes back whole."""
+    victim, neighbour = two
+    portal.wait_for_copy(victim.vault)
+    name = uuid4().hex * 2
+    assert victim.store(portal, "index", name, JUNK).status == 200
+    old = time.time() - 7200
+    os.utime(victim.object("index", name), (old, old))
+    snapshot = min((neighbour.folder / "snapshots").iterdir())
+    copied = portal.data / "storage" / "local-b" / snapshot.relative_to(portal.data / "storage" / "local-a")
+    whole = copied.read_bytes()
+    assert whole == snapshot.read_bytes()
+    copied.write_bytes(bytes(len(whole)))
+    os.utime(copied, (old, old))
+    portal.manage(
+        *("shell", "-v", "0", "-c"),
+        "from django.db.models.functions import Now; from vaults.models import Scrub; from portal.queue import enqueue;"
+        "Scrub.objects.update(due_at=Now()); enqueue('vaults.scrub')",
+    )
+    wait_for("the copy to be whole again", lambda: copied.exists() and copied.read_bytes() == whole, seconds=90)
+    wait_for("the junk to be set aside", lambda: not victim.object("index", name).exists(), seconds=90)
+    assert quarantined(portal, victim, "index", name) == [JUNK]
+    assert people_are_told(staff, victim)
+    page = staff.client.get("/notifications/").text
+    assert f"A damaged object of vault &quot;{victim.vault_name}&quot; was replaced." in page
+    victim.works(tmp_path)
