@@ -140,6 +140,6 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     client = window(staff)
     for number in range(30):
         make_vault(f"Vault-{number:02}", state="Creating")
-    # session, person, rows, open requests
-    with django_assert_num_queries(4):
+    # session, person, how many vaults are theirs, rows, open requests
+    with django_assert_num_queries(5):
         poll(client, "/vaults/", "vault-table")

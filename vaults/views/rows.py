@@ -34,7 +34,7 @@ ROW = """
 
 
 def table_rows(vaults: Iterable[Vault]) -> SafeString:
-    """A `<tr>` for each vault; needs their regions and subscriptions."""
+    """A `<tr>` for each vault of a VaultFilter, with the names of region and subscription that it adds."""
     lock, cloud = _lock(), icon("cloud")
     return format_html_join("", _row(), (_cells(vault, lock, cloud) for vault in vaults))
 
@@ -44,8 +44,8 @@ def _cells(vault: Vault, lock: SafeString, cloud: SafeString) -> dict[str, objec
         "key": vault.pk,
         "name": vault.name,
         "status": status(vault),
-        "region": vault.region.name,
-        "subscription": vault.subscription.name,
+        "region": vault.region_name,  # type: ignore[attr-defined]  # added by VaultFilter
+        "subscription": vault.subscription_name,  # type: ignore[attr-defined]  # added by VaultFilter
         "redundancy": Redundancy(vault.redundancy).label,
         "lock": lock if vault.redundancy_locked else NOTHING,
         "machines": vault.machines or "–",
