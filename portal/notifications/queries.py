@@ -46,8 +46,8 @@ def visible_to(user: User) -> QuerySet[Notification]:
 
 def area_of(user: User) -> Area:
     """The area of the person, in one query: what runs comes first, then the latest."""
-    rows, number = standing_of(user, timezone.now(), SHOWN)
-    more = max(0, min(number, COUNTED) - SHOWN)
+    rows, number = standing_of(user, timezone.now(), most=SHOWN, counted=COUNTED)
+    more = max(0, number - SHOWN)
     return Area(entries=rows, more=more, tag=_tag(rows, more))
 
 

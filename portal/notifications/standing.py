@@ -18,35 +18,41 @@ FORGOTTEN = timedelta(days=7)
 ALL = 2**31
 
 STANDING = """
-SELECT n.*, COUNT(*) OVER () AS number
-FROM notifications_notification n
-WHERE (
-    n.user_id = %(person)s
-    OR n.subscription_id IN (SELECT m.subscription_id FROM accounts_membership m WHERE m.user_id = %(person)s)
-    {or_approvers}
-  )
-  AND n.updated_at >= %(forgotten)s
-  AND (n.updated_at >= %(kept)s OR n.state = 'running')
-  AND NOT EXISTS (
-    SELECT 1 FROM notifications_dismissal d
-    WHERE d.notification_id = n.id AND d.user_id = %(person)s AND d.at >= n.updated_at
-  )
-ORDER BY CASE n.state WHEN 'running' THEN 0 ELSE 1 END, n.updated_at DESC, n.id
+SELECT s.*, COUNT(*) OVER () AS number
+FROM (
+  SELECT n.*
+  FROM notifications_notification n
+  WHERE (
+      n.user_id = %(person)s
+      OR n.subscription_id IN (SELECT m.subscription_id FROM accounts_membership m WHERE m.user_id = %(person)s)
+      {or_approvers}
+    )
+    AND n.updated_at >= %(forgotten)s
+    AND (n.updated_at >= %(kept)s OR n.state = 'running')
+    AND NOT EXISTS (
+      SELECT 1 FROM notifications_dismissal d
+      WHERE d.notification_id = n.id AND d.user_id = %(person)s AND d.at >= n.updated_at
+    )
+  ORDER BY CASE n.state WHEN 'running' THEN 0 ELSE 1 END, n.updated_at DESC, n.id
+  LIMIT %(counted)s
+) s
+ORDER BY CASE s.state WHEN 'running' THEN 0 ELSE 1 END, s.updated_at DESC, s.id
 LIMIT %(most)s
 """
 FOR_PEOPLE = STANDING.format(or_approvers="")
 FOR_APPROVERS = STANDING.format(or_approvers="OR n.for_approvers = %(yes)s")
 
 
-def standing_of(user: User, now: datetime, most: int = ALL) -> tuple[list[Notification], int]:
-    """What runs, then what ended lately and was not dismissed since, the latest first; with their whole number.
+def standing_of(user: User, now: datetime, *, most: int = ALL, counted: int = ALL) -> tuple[list[Notification], int]:
+    """What runs, then what ended lately and was not dismissed since, the latest first: at most `most` entries.
 
-    At most `most` entries, in one query.
+    With them their whole number, counted up to `counted`. One query.
     """
     values: dict[str, object] = {
         "person": user.pk,
         "forgotten": connection.ops.adapt_datetimefield_value(now - FORGOTTEN),
         "kept": connection.ops.adapt_datetimefield_value(now - KEPT),
+        "counted": counted,
         "most": most,
     }
     if user.is_approver:
