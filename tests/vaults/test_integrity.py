@@ -49,6 +49,13 @@ def test_junk_of_each_kind_is_set_aside_and_the_rest_stays(machine: MachineFolde
     assert Notification.objects.get().subscription == vault.subscription
 
 
+def test_half_a_config_is_set_aside(machine: MachineFolder) -> None:
+    half = machine.put_at("config", CONFIG[:60], age=1)
+    check("--since", an_hour_ago())
+    assert not (machine.region / half).exists()
+    assert AuditEvent.objects.get(action="object:quarantine").detail["object"] == half
+
+
 def test_what_did_not_change_since_is_not_looked_at(machine: MachineFolder) -> None:
     junk = machine.put("data", b"old junk", name=JUNK, age=7200)
     check("--since", an_hour_ago())
