@@ -1,0 +1,137 @@
+"""What clients of the people's port do that no browser does, through the real edge."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import httpx
+import pytest
+
+from tests.portal_process import Portal
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.system
+CLOSED = b""
+
+
+@contextmanager
+def connection(portal: Portal) -> Iterator[socket.socket]:
+    """A bare connection to the people's port."""
+    with closing(socket.create_connection(("localhost", portal.port), timeout=30)) as line:
+        yield line
+
+
+def asked(portal: Portal, request: bytes) -> bytes:
+    """All that the edge answers to the bytes until it hangs up, or has nothing more to say."""
+    with connection(portal) as line:
+        line.sendall(request)
+        line.settimeout(2)
+        answer = b""
+        try:
+            while piece := line.recv(65536):
+                answer += piece
+        except TimeoutError:
+            pass  # it waits for another request
+        return answer
+
+
+def test_headers_that_never_end_are_cut_off(portal: Portal) -> None:
+    with connection(portal) as line:
+        line.sendall(b"GET /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        began = time.monotonic()
+        while line.recv(65536) != CLOSED:
+            continue
+        assert 5 < time.monotonic() - began < 20
+
+
+def test_bodies_that_never_end_hold_nobody_up(portal: Portal) -> None:
+    """Many more of them than the web has threads, and pages come as before."""
+    form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\nuser"
+    with ExitStack() as lines:
+        for _ in range(100):
+            line = lines.enter_context(connection(portal))
+            line.sendall(f"POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\n{form}".encode())
+        began = time.monotonic()
+        assert httpx.get(f"{portal.portal_url}/accounts/login/", timeout=20).status_code == 200
+        assert time.monotonic() - began < 10
+
+
+def test_bodies_have_a_limit(portal: Portal) -> None:
+    """The web never gets more than 2 MiB of a form, and reads no more than a message can have."""
+    with httpx.Client(base_url=portal.portal_url, timeout=20) as client:
+        client.get("/accounts/login/")
+        headers = {"X-CSRFToken": client.cookies["csrftoken"], "Referer": portal.portal_url}
+        form = {"username": "staff", "password": "x" * (2 * 1024 * 1024)}
+        assert client.post("/accounts/login/", data=form, headers=headers).status_code == 413
+        jose = {"Content-Type": "application/jose"}
+        message = client.post("/api/v1/agent/register", content=b"x" * (1024 * 1024), headers=jose)
+    assert (message.status_code, message.json()["code"]) == (403, "credential_invalid")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/agents/files/../secrets/secret_key",
+        "/agents/files/..%2fsecrets%2fsecret_key",
+        "/agents/files/%2e%2e/secrets/secret_key",
+        "/agents/files//../secrets/secret_key",
+        "/agents/files/..\\secrets\\secret_key",
+        "/agents/files/.draft",
+        "/static/../secrets/secret_key",
+        "/static/%2e%2e/secrets/secret_key",
+        "/static/..%2fsecrets/secret_key",
+        "/static//../../secrets/secret_key",
+        "/static/%c0%ae%c0%ae/secrets/secret_key",
+        "/secrets/secret_key",
+        "/pki/keys.json",
+    ],
+)
+def test_no_address_leads_out_of_the_folders(portal: Portal, path: str) -> None:
+    answer = asked(portal, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert answer.split(b" ")[1] in {b"302", b"308", b"400", b"404"}, answer[:200]
+    assert (portal.data / "secrets" / "secret_key").read_bytes().strip() not in answer
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: 6\r\nTransfer-Encoding: chunked",
+        "Content-Length: 6\r\nContent-Length: 60",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding: xchunked",
+        "Content-Length: +6",
+    ],
+)
+def test_a_second_request_does_not_hide_in_the_first(portal: Portal, framing: str) -> None:
+    """Of two that disagree about where a request ends, the second one would be taken for another person's."""
+    hidden = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Ignore: x"
+    request = f"POST /accounts/logout/ HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n0\r\n\r\n\r\n{hidden}\r\n\r\n"
+    answer = asked(portal, request.encode())
+    assert b'"status"' not in answer.split(b"\r\n\r\n")[0]
+    first = answer.split(b" ")[1]
+    assert first == b"400" or answer.count(b"HTTP/1.1 ") <= 2
+    # What reached the web was one request without a token, if anything.
+    assert first in {b"400", b"403", b"501"}
+
+
+def test_nobody_says_where_they_come_from(portal: Portal) -> None:
+    """The address that is throttled and written down is the connection's, whatever headers claim."""
+    with httpx.Client(base_url=portal.portal_url, timeout=20) as client:
+        form = client.get("/accounts/login/").text
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
+        assert token
+        forged = {"X-Real-IP": "192.0.2.66", "X_Real_IP": "192.0.2.66", "X-Forwarded-For": "192.0.2.66"}
+        client.post(
+            "/accounts/login/",
+            data={"username": "forger", "password": "wrong", "csrfmiddlewaretoken": token[1]},
+            headers={**forged, "Forwarded": "for=192.0.2.66", "Referer": portal.portal_url},
+        )
+    code = (
+        "from portal.accounts.models import SignInFailure as F;"
+        "print(*F.objects.filter(username='forger').values_list('address', flat=True))"
+    )
+    seen = wait_for("the try to be noted", lambda: portal.manage("shell", "-v", "0", "-c", code).strip())
+    assert seen in {"127.0.0.1", "::1"}
