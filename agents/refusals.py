@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from agents.models import Machine
 from portal.errors import DomainError, NotAllowed
 from portal.moments import for_people
-from vaults.credentials import VaultNotActive
+from vaults.issuing import VaultNotActive
 from vaults.models import Credential, Vault
 
 NEW_FILE = "Download new vault credentials from the vault's Quick Start page and run setup with them."

@@ -34,7 +34,7 @@ from portal.transitions import advance
 from vaults import challenges, credentials
 from vaults.challenges import Claim
 from vaults.credential_file import Replaced
-from vaults.credentials import Issued
+from vaults.issuing import Issued
 from vaults.models import Credential, Vault
 from vaults.rules import require_full, require_member, text_problem
 from vaults.states import VaultState

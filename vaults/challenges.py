@@ -23,7 +23,7 @@ from portal.crypto.errors import Unacceptable
 from portal.crypto.keys import PublicKey
 from portal.errors import Invalid
 from vaults import credentials
-from vaults.credentials import Issued
+from vaults.issuing import Issued
 from vaults.models import Credential, CredentialChallenge, Vault
 from vaults.queries import vault_worked_on_by
 

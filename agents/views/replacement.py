@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
@@ -118,9 +119,10 @@ def _context(actor: Actor, machine: Machine, asked: ReplacementRequest | None) -
 def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[str, object]:
     pending = asked.state == ReplacementState.PENDING
     people = list(deciders(asked)[: DECIDERS_NAMED + 1]) if pending else []
-    issued_at = asked.credential.issued_at if asked.credential else None
-    name = file_name(machine.vault.name, issued_at, Replaced(machine.pk, machine.name)) if issued_at else ""
-    downloaded = any(offer.package for offer in offers("") if offer.platform == "linux") if issued_at else False
+    # For a file that was not issued yet, the name that it will have.
+    issued_at = asked.credential.issued_at if asked.credential else timezone.now()
+    name = file_name(machine.vault.name, issued_at, Replaced(machine.pk, machine.name))
+    downloaded = any(offer.package for offer in offers("") if offer.platform == "linux")
     return {
         "pending": pending,
         "own": asked.requested_by_id == actor.person.pk,
@@ -131,6 +133,5 @@ def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[st
         "downloadable": downloadable(asked),
         "deciders": people[:DECIDERS_NAMED],
         "deciders_more": len(people) > DECIDERS_NAMED,
-        "file_name": name,
-        "command": replace_command(name, downloaded=downloaded) if name else "",
+        "command": replace_command(name, downloaded=downloaded),
     }

@@ -32,7 +32,7 @@ from tests.agents.conftest import register, say
 from tests.agents.replacing import agree, agreed, ask, colleague_of, file_for, row
 from tests.agents.test_registration import Issue
 from tests.conftest import as_actor
-from vaults.credentials import VaultNotActive
+from vaults.issuing import VaultNotActive
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
 

@@ -193,11 +193,11 @@ class TestPage:
         assert (ASK in shown, "Done" in shown, DOWNLOAD in shown) == (True, True, False)
 
     def test_what_to_type(self, url: str, asked: ReplacementRequest, staff: User, approver: User) -> None:
-        agree(approver, asked)
         client = window(staff)
         assert "--passphrase-file" not in client.get(url).content.decode()
-        client.post(f"/replacements/{asked.pk}/credentials/")
+        agree(approver, asked)
         shown = client.get(url).content.decode()
+        assert f"--credentials &#x27;Payroll_hr-db-02_{timezone.now():%a %b %d %Y}.VaultCredentials&#x27;" in shown
         assert "--passphrase-file strongroom-passphrase.txt" in shown
         assert "--generate-passphrase" not in shown
 

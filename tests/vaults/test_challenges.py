@@ -19,7 +19,7 @@ from tests.conftest import as_actor, person
 from tests.vaults.pages import call, window
 from tests.vaults.test_api_requests import refused
 from vaults import challenges, tasks
-from vaults.credentials import Issued
+from vaults.issuing import Issued
 from vaults.models import Credential, CredentialChallenge, Vault
 
 pytestmark = pytest.mark.django_db

@@ -19,7 +19,8 @@ from portal.errors import Invalid, NotAllowed, NotFound, StaleState
 from tests.conftest import as_actor
 from vaults import credentials
 from vaults.credential_file import canonical, file_name
-from vaults.credentials import CredentialState, VaultNotActive
+from vaults.credentials import CredentialState
+from vaults.issuing import VaultNotActive
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
 
