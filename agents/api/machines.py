@@ -29,6 +29,7 @@ class MachineOut(Schema):
     platform: dict[str, str]
     agent_version: str
     registered_at: datetime
+    replaced_at: datetime | None
     last_seen_at: datetime | None
     last_backup_at: datetime | None
     last_restore_check_at: datetime | None

@@ -319,6 +319,7 @@ class TestJson:
         listed = self.call(staff, "GET", f"machines/{machine.id}/replacements").json()
         assert [(one["id"], one["state"]) for one in listed["items"]] == [(shown["id"], "used")]
         assert self.call(staff, "POST", f"{path}/credentials", {}).json()["code"] == "stale_state"
+        assert self.call(staff, "GET", f"machines/{machine.id}").json()["replaced_at"] is not None
 
     def test_rejecting_and_cancelling(self, machine: peer.Machine, staff: User, colleague: User) -> None:
         first = ask(staff, machine.id)
