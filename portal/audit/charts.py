@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -39,10 +40,15 @@ class Chart:
 
 def bars(days: Sequence[Day]) -> Chart:
     """The drawing of at least one day: a bar for all entries, and at its foot the refusals among them."""
+    return Chart(days, _drawing(tuple(days)))
+
+
+@lru_cache(maxsize=2)  # its numbers change once in a minute, with those of today
+def _drawing(days: tuple[Day, ...]) -> SafeString:
     most = max(day.entries for day in days)
     step = WIDTH / len(days)
     drawn = [_bar(day, round(number * step, 1), round(step - GAP, 1), most) for number, day in enumerate(days)]
-    return Chart(days, format_html_join("\n", "{}", ((bar,) for bar in drawn)))
+    return format_html_join("\n", "{}", ((bar,) for bar in drawn))
 
 
 def _bar(day: Day, x: float, width: float, most: int) -> SafeString:

@@ -10,6 +10,7 @@ from portal.audit import reading
 from portal.audit.charts import bars
 from portal.audit.forms import FilterForm
 from portal.audit.queries import activity, events, require_auditor
+from portal.audit.rows import table_rows
 from portal.http import PersonRequest, actor_of
 from portal.paging import page_of
 
@@ -27,6 +28,7 @@ def audit_log(request: PersonRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
+        "rows": table_rows(page.items) if page else "",
         "filtered": form.is_valid() and bool(form.filter.words),
         "chart": bars(activity(datetime.now(UTC).date())),
     }
