@@ -26,6 +26,7 @@ RECENT = timedelta(hours=48)
 """Refusals and failures older than this are no news: it is also how long a credential lives."""
 AT_WORK = timedelta(hours=1)
 """For so long after it registered a machine is taken to be in the middle of its setup."""
+_UNSEEN = ("platform", "credential__certificate")  # of a machine: not on this page
 _PROOFS = (Run.Kind.BACKUP, Run.Kind.RESTORE_CHECK)
 
 
@@ -123,15 +124,17 @@ class Progress:
 def progress_of(vault: Vault) -> Progress:
     """Read it, in at most six queries, however many machines there are."""
     now = timezone.now()
-    machines = list(vault.machine_set.select_related("credential").order_by("-registered_at", "-id")[:SHOWN])
+    machines = list(
+        vault.machine_set.select_related("credential").defer(*_UNSEEN).order_by("-registered_at", "-id")[:SHOWN]
+    )
     refusals = vault.refused_registrations.filter(at__gt=now - RECENT).order_by("-at")
     return Progress(
         vault=vault,
         now=now,
         standing=standing(vault),
-        machines=machines,
+        machines=list(machines),
         refusals=list(refusals[:SHOWN]),
-        failures=_failures(machines, now),
+        failures=_failures(list(machines), now),
         backup=_proof(vault, Run.Kind.BACKUP, "last_backup_at"),
         restore=_proof(vault, Run.Kind.RESTORE_CHECK, "last_restore_check_at"),
     )
@@ -139,9 +142,11 @@ def progress_of(vault: Vault) -> Progress:
 
 def _failures(machines: list[Machine], now: datetime) -> list[Run]:
     """Of the machines' last backups and restore checks those that failed, the newest first."""
-    runs = Run.objects.filter(machine__in=machines, kind__in=_PROOFS, finished_at__gt=now - RECENT)
+    known = {machine.pk: machine for machine in machines}
+    runs = Run.objects.filter(machine_id__in=known, kind__in=_PROOFS, finished_at__gt=now - RECENT)
     last: dict[tuple[object, str], Run] = {}
-    for run in runs.select_related("machine").order_by("-finished_at")[: SHOWN * 10]:
+    for run in runs.order_by("-finished_at")[: SHOWN * 10]:
+        run.machine = known[run.machine_id]
         last.setdefault((run.machine_id, run.kind), run)
     return [run for run in last.values() if run.outcome == Run.Outcome.FAILED][:SHOWN]
 
@@ -151,6 +156,5 @@ def _proof(vault: Vault, kind: Run.Kind, fact: str) -> Run | None:
     moment: datetime | None = getattr(vault, fact)
     if moment is None:
         return None
-    machines = Machine.objects.filter(Q((fact, moment)), vault=vault)
-    runs = Run.objects.filter(machine__in=machines, kind=kind, outcome=Run.Outcome.SUCCEEDED)
-    return runs.select_related("machine").order_by("-finished_at").first()
+    runs = Run.objects.filter(Q((f"machine__{fact}", moment)), machine__vault=vault, kind=kind)
+    return runs.filter(outcome=Run.Outcome.SUCCEEDED).select_related("machine").order_by("-finished_at").first()
