@@ -21,6 +21,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from portal.errors import Unavailable
+
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,31}")
 REMOTE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*):(.*)")
 RESERVED = frozenset({"api", "gateway", "health", "static"})  # first parts of other paths at the edge
@@ -42,8 +44,18 @@ pair = "local-a"
 """
 
 
-class BadRegionsFile(Exception):
-    """The regions file cannot be used; the message says which entry and why."""
+class BadRegionsFile(Unavailable):
+    """The regions file cannot be used: as a text it says which entry and why, to people only that it is so."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "The portal cannot tell which regions there are: its regions file is missing or wrong.",
+            remedy="Tell an administrator; `manage.py sync_regions` says what is wrong with it.",
+        )
+        self.why = why
+
+    def __str__(self) -> str:
+        return self.why
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,6 +148,19 @@ def test_a_region_without_a_pair_says_so_beside_the_choice(
     response: Any = window(staff).post(f"/vaults/{vault.pk}/configure/", {"redundancy": "geo"})
     assert response.status_code == 422
     assert list(response.context["form"].errors) == ["redundancy"]
+
+
+@pytest.mark.parametrize("content", [None, "not TOML"])
+def test_without_a_good_regions_file_configure_says_so(
+    content: str | None, vault: Vault, staff: User, settings: Any, tmp_path: Path
+) -> None:
+    settings.REGIONS_FILE = tmp_path / "regions.toml"
+    if content is not None:
+        settings.REGIONS_FILE.write_text(content)
+    response = window(staff).get(f"/vaults/{vault.pk}/configure/")
+    assert response.status_code == 503
+    assert "its regions file is missing or wrong" in text_of(response)
+    assert str(tmp_path) not in response.content.decode()
 
 
 def test_a_vault_that_is_not_active_offers_no_choice(make_vault: Callable[..., Vault], staff: User) -> None:
