@@ -85,10 +85,14 @@ class World:
         return min(path.name for path in data.rglob("*") if path.is_file())
 
     def stored(self) -> dict[str, tuple[int, int]]:
-        """Everything in all regions: size and time of last change."""
+        """Every file of the region, and of the vault's copy: size and time of last change; folders by name alone.
+
+        Other vaults may be copied to the pair meanwhile, so of the pair it is this vault's folder.
+        """
         root = self.portal.data / "storage"
-        found = {str(path.relative_to(root)): path.stat() for path in root.rglob("*")}
-        return {path: (one.st_size, one.st_mtime_ns) for path, one in found.items()}
+        found = [*(root / "local-a").rglob("*"), *(root / "local-b" / self.vault).rglob("*")]
+        seen = {str(path.relative_to(root)): path.stat() if path.is_file() else None for path in found}
+        return {path: (one.st_size, one.st_mtime_ns) if one else (0, 0) for path, one in seen.items()}
 
     def issued(self, wanted: dict[str, Wanted]) -> dict[str, Path]:
         """Certificates of our client CA for `owner`, by kind, with the times and rows that are wanted."""
