@@ -139,7 +139,7 @@ def _credentials(staff: ApiPerson, vault: str) -> Iterator[tuple[str, str]]:
 
 
 def _run_a_machine(document: dict[str, str], folder: Path) -> dict[str, bytes]:
-    """Setup, a renewal, a refusal and a report of a failure; the secrets of the machine."""
+    """Setup, a renewal, and another machine that is refused; the secrets of the first."""
     credential = folder / "given.VaultCredentials"
     credential.write_text(json.dumps(document))
     machine = make_machine(folder, "quiet", files=3, megabytes=1)
