@@ -7,6 +7,8 @@ from django import forms
 from django.db import models
 from django.template import engines
 from django.test import RequestFactory
+from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from portal.templatetags.elements import initials
 from vaults.models import Vault
@@ -39,6 +41,15 @@ def test_status_comes_from_the_state_table(state: str, words: str) -> None:
 
 def test_badge_escapes() -> None:
     assert render('{% badge word "amber" %}', word="<b>") == '<span class="status amber">&lt;b&gt;</span>'
+
+
+def test_what_was_safe_once_is_not_safe_ever_after() -> None:
+    assert "<i>x</i>" in render("{% badge word %}", word=SafeString("<i>x</i>"))
+    assert "&lt;i&gt;x&lt;/i&gt;" in render("{% badge word %}", word="<i>x</i>")
+
+
+def test_a_link_is_the_address_of_its_page() -> None:
+    assert render("{% link 'vaults:list' %}") == reverse("vaults:list")
 
 
 def test_a_wrong_field_keeps_what_was_typed_and_is_joined_to_help_and_error() -> None:
