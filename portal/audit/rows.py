@@ -17,8 +17,8 @@ ROW = """
   <th scope="row"><a href="?person={person}">{who}</a></th>
   <td class="wrap"><a class="mono" href="?action={query}">{action}</a>{refused}
     {detail}</td>
-  <td class="wrap">{target}{kind}</td>
-  <td data-narrow="hide" class="mono">{address}</td>
+  <td class="wrap" data-narrow="hide">{target}{kind}</td>
+  <td data-narrow="hide" class="mono wrap">{address}</td>
   <td data-narrow="hide">{via}</td>
 </tr>"""
 
