@@ -115,6 +115,8 @@ def test_the_database_answers() -> None:
 @pytest.mark.parametrize("check", [health_checks.broker, health_checks.storage, health_checks.edge])
 def test_what_is_not_there_is_not_well(check: Callable[[], str], settings: Settings, tmp_path: Path) -> None:
     """Other tests may have started a storage of their own; whatever the checks raise, it is not silence."""
+    settings.REGIONS_FILE = tmp_path / "regions.toml"
+    settings.REGIONS_FILE.write_text('[[region]]\nslug = "local-a"\n')
     settings.STORAGE_SOCKET = str(tmp_path / "none.sock")
     settings.GATEWAY_SOCKET = str(tmp_path / "{region}.sock")
     with pytest.raises(Exception):  # noqa: B017, PT011 - health treats all alike
