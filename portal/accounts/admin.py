@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth import password_validation
 from django.contrib.auth.forms import UsernameField
+from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from portal.accounts import people
@@ -121,3 +122,7 @@ class SubscriptionAdmin(WithMemberships):
             obj.pk, obj._state.adding = made.pk, False
         elif form.has_changed():
             people.rename_subscription(actor, obj, values["name"], description=values["description"])
+
+
+# Django's own admin of groups: we have none, and its changes would pass by the audit log.
+admin.site.unregister(Group)

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
 from django.test import Client
 
 from portal.accounts.models import Membership, Subscription, User
@@ -155,3 +157,8 @@ def test_its_own_doors_lead_to_ours(administrator: User) -> None:
     assert client.post("/admin/logout/")["Location"] == "/accounts/"
     assert client.get(f"/admin/accounts/user/{administrator.pk}/history/")["Location"] == "/audit/"
     assert administrator.check_password(PASSWORD)
+
+
+def test_there_is_no_way_to_groups() -> None:
+    """We have none, and Django's own admin of them would change rows without an audit entry."""
+    assert not site.is_registered(Group)
