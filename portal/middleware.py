@@ -1,16 +1,18 @@
 """What every answer goes through."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
 from portal.errors import DomainError
 from portal.pages import refused, signed_out
 
-type_of_view = Callable[[HttpRequest], HttpResponse]
+View = Callable[[HttpRequest], HttpResponse]
+_PIECE = 64 * 1024  # bytes
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -27,7 +29,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-def security_headers(get_response: type_of_view) -> type_of_view:
+def security_headers(get_response: View) -> View:
     """Set the Content-Security-Policy and keep pages of people out of shared caches."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -35,6 +37,23 @@ def security_headers(get_response: type_of_view) -> type_of_view:
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response
+
+    return middleware
+
+
+def whole_bodies(get_response: View) -> View:
+    """Take in what a view has left of the request's body, which the edge bounds, before the answer goes out.
+
+    The server hangs up on a client that it has answered early. The edge, still writing, may take that for a web that
+    has died, and tell people so instead of what the answer says.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        with suppress(UnreadablePostError):  # the client has gone
+            while request.read(_PIECE):
+                pass
         return response
 
     return middleware
