@@ -59,22 +59,51 @@ def all_pages(people: dict[str, Person], pages: dict[str, str], folder: Path) ->
         ("staff", "new", "/vaults/new/"),
         ("staff", "tokens", "/accounts/tokens/"),
         ("staff", "me", "/accounts/"),
+        ("staff", "api", "/api/v1/docs"),
     ]
     sights += [("auditor", "audit", "/audit/"), ("admin", "admin", "/admin/"), ("staff", "missing", "/vaults/nothing/")]
     sights += [("staff", "forbidden", "/audit/"), ("staff", "search", "/search/?q=pay")]
     for who, name, path in sights:
-        for size, dimensions in (("wide", WIDE), ("narrow", NARROW)):
-            for scheme in ("light", "dark"):
-                shoot(people[who], path, folder / f"{name}-{size}-{scheme}.png", dimensions, scheme)
+        shoot_all(people[who], path, folder, name)
 
 
-def shoot(person: Person, path: str, file: Path, size: dict[str, int], scheme: str) -> None:
-    """One picture of one page."""
+def replacement(people: dict[str, Person], machine: str, folder: Path) -> None:
+    """Its page at each moment, for the person who has to do something then."""
+    staff, approver = people["staff"], people["approver"]
+    page = f"{machine}replacement/"
+    shoot_all(staff, page, folder, "replacement-ask")
+    staff.page.get_by_label("Reason").fill("The disk is broken.")
+    staff.page.get_by_role("button", name="Ask for a replacement").click()
+    expect(staff.page.get_by_role("heading", name="You asked for this")).to_be_visible()
+    shoot_all(staff, page, folder, "replacement-asked")
+    shoot_all(approver, page, folder, "replacement-decide")
+    approver.page.get_by_label("Comment").fill("Seen it myself.")
+    approver.page.get_by_role("button", name="Agree").click()
+    expect(approver.page.get_by_role("heading", name="Replacement credentials")).to_be_visible()
+    shoot_all(approver, page, folder, "replacement-agreed")
+    shoot_all(staff, page, folder, "replacement-download")
+
+
+def sign_in(person: Person, folder: Path) -> None:
+    """The page before everything else; the person is a stranger afterwards."""
+    person.context.clear_cookies()
+    shoot_all(person, "/vaults/", folder, "sign-in")
+
+
+def shoot_all(person: Person, path: str, folder: Path, name: str) -> None:
+    """Four pictures of one page."""
+    for size, dimensions in (("wide", WIDE), ("narrow", NARROW)):
+        for scheme in ("light", "dark"):
+            shoot(person, path, folder / f"{name}-{size}-{scheme}.png", dimensions, scheme, whole=True)
+
+
+def shoot(person: Person, path: str, file: Path, size: dict[str, int], scheme: str, *, whole: bool = False) -> None:
+    """One picture of one page: what the window shows, or also what one would have to scroll to."""
     person.page.set_viewport_size(size)  # type: ignore[arg-type]
     person.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     person.go(path)
     person.page.wait_for_load_state("networkidle")
-    person.page.screenshot(path=file)
+    person.page.screenshot(path=file, full_page=whole)
 
 
 def main() -> None:
@@ -86,6 +115,8 @@ def main() -> None:
             folder = Path(sys.argv[1])
             folder.mkdir(parents=True, exist_ok=True)
             all_pages(people, pages, folder)
+            replacement(people, pages["machine"], folder)
+            sign_in(people["staff"], folder)
 
 
 if __name__ == "__main__":
