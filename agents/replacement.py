@@ -5,6 +5,7 @@ that changes a request locks the vault's row first, as registrations and revocat
 is in `agents.takeover`. A rule that waives the agreement belongs at the end of `ask`.
 """
 
+from datetime import datetime
 from functools import partial
 from hmac import compare_digest
 from uuid import UUID
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from agents import refusals, replacement_outcomes
 from agents.agreements import (
+    decide_until,
     digest_of,
     downloadable,
     name_taken_by_another,
@@ -30,6 +32,7 @@ from portal.accounts.actors import SYSTEM, Actor
 from portal.audit.record import record, refusal
 from portal.crypto.keys import PublicKey
 from portal.errors import ContentChanged, Invalid, NotAllowed, OwnRequest, StaleState
+from portal.moments import for_people
 from portal.transitions import advance
 from vaults import challenges, credentials
 from vaults.challenges import Claim
@@ -90,8 +93,6 @@ def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Rep
 
 def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> ReplacementRequest:
     """Say no, with a comment that says why. Raises as `approve`."""
-    if not comment.strip():
-        raise Invalid({"comment": ["Say why, so that whoever asked can act on it."]})
     return _decide(request_id, ReplacementState.REJECTED, actor, comment, digest)
 
 
@@ -144,14 +145,15 @@ def call_off(machine: Machine, *, actor: Actor) -> None:
 
 def expire(limit: int) -> int:
     """End requests that nobody decided, and agreements that nobody used, in time; at most `limit`, gives how many."""
-    ended = 0
-    for each in with_people(overdue(timezone.now())).order_by("requested_at")[:limit]:
-        try:
-            with transaction.atomic():
-                _end(_locked(each), ReplacementState.EXPIRED, SYSTEM)
-                replacement_outcomes.expired(each)
-        except StaleState:
-            continue  # decided or used this very moment
+    now, ended = timezone.now(), 0
+    for each in overdue(now).select_related("machine").order_by("requested_at")[:limit]:
+        with transaction.atomic():
+            _lock_vault(each)
+            asked = with_people(overdue(now).filter(pk=each.pk)).first()
+            if asked is None:
+                continue  # decided or used this very moment: an agreement of now has its time before it
+            _end(asked, ReplacementState.EXPIRED, SYSTEM)
+            replacement_outcomes.expired(asked)
         ended += 1
     return ended
 
@@ -169,16 +171,11 @@ def _decide(request_id: UUID, verdict: ReplacementState, actor: Actor, comment: 
     asked = for_decision(request_id, actor=actor)
     if problem := text_problem(comment):
         raise Invalid({"comment": [problem]})
+    if verdict == ReplacementState.REJECTED and not comment.strip():
+        raise Invalid({"comment": ["Say why, so that whoever asked can act on it."]})
     with transaction.atomic():
-        asked = _locked(asked)
-        if asked.state != ReplacementState.PENDING:
-            raise _decided(asked)
-        if not compare_digest(digest.encode(errors="replace"), digest_of(asked).encode()):
-            raise ContentChanged(
-                f"What is asked for is no longer what you looked at: {asked.machine.name} is {asked.machine.state}.",
-                remedy="Read the request again, then decide.",
-            )
-        now = timezone.now()
+        asked, now = _locked(asked), timezone.now()
+        _require_decidable(asked, digest, now)
         ended_at = now if verdict == ReplacementState.REJECTED else None
         advance(
             asked,
@@ -194,9 +191,25 @@ def _decide(request_id: UUID, verdict: ReplacementState, actor: Actor, comment: 
     return asked
 
 
+def _require_decidable(asked: ReplacementRequest, digest: str, now: datetime) -> None:
+    if asked.state != ReplacementState.PENDING:
+        raise _decided(asked)
+    if now >= (until := decide_until(asked)):  # the sweep has not come by yet
+        raise StaleState(f"It could be decided until {for_people(until)}.", remedy="Somebody has to ask for it again.")
+    if not compare_digest(digest.encode(errors="replace"), digest_of(asked).encode()):
+        raise ContentChanged(
+            f"What is asked for is no longer what you looked at: {asked.machine.name} is {asked.machine.state}.",
+            remedy="Read the request again, then decide.",
+        )
+
+
+def _lock_vault(asked: ReplacementRequest) -> None:
+    Vault.objects.select_for_update(no_key=True).get(pk=asked.vault_id)
+
+
 def _locked(asked: ReplacementRequest) -> ReplacementRequest:
     """The request as it is now, with its vault locked, in the transaction that is open."""
-    Vault.objects.select_for_update(no_key=True).get(pk=asked.vault_id)
+    _lock_vault(asked)
     return with_people(ReplacementRequest.objects.filter(pk=asked.pk)).get()
 
 

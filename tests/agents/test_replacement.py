@@ -190,6 +190,21 @@ class TestDeciding:
         assert state_of(asked) == State.PENDING
         assert agree(approver, asked).state == State.APPROVED
 
+    @pytest.mark.parametrize("decide", [replacement.approve, replacement.reject])
+    def test_not_once_its_time_is_over(self, approver: User, asked: ReplacementRequest, decide: object) -> None:
+        """Nor in the minutes until the sweep comes by."""
+        ReplacementRequest.objects.update(requested_at=timezone.now() - timedelta(days=14))
+        with pytest.raises(StaleState, match="It could be decided until "):
+            decide(asked.pk, actor=as_actor(approver), comment="x", digest=digest_of(asked))  # type: ignore[operator]
+        assert state_of(asked) == State.PENDING
+
+    def test_the_right_to_decide_comes_before_the_comment(
+        self, asked: ReplacementRequest, staff: User, outsider: User, auditor: User
+    ) -> None:
+        for person, error in ((outsider, NotFound), (auditor, NotAllowed), (staff, OwnRequest)):
+            with pytest.raises(error):
+                replacement.reject(asked.pk, actor=as_actor(person), comment="", digest="")
+
     def test_a_machine_that_becomes_ready_changes_nothing(self, approver: User, asked: ReplacementRequest) -> None:
         digest = digest_of(asked)
         Machine.objects.update(state="Ready")

@@ -1,9 +1,13 @@
 """Replacements at the same moment as other things that are done to the machine, with real concurrency."""
 
+import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
+from django.utils import timezone
 
 from agents import replacement
 from agents.agreements import digest_of
@@ -144,6 +148,37 @@ def test_of_agreeing_and_rejecting_one_wins(
     )
     assert [type(one) for one in outcomes].count(StaleState) == 1
     assert ReplacementRequest.objects.get().state in outcomes
+
+
+def test_an_agreement_of_now_outlives_a_sweep_that_saw_the_request(
+    staff: User, approver: User, machine: peer.Machine
+) -> None:
+    """Agreed to in the last moment, and committed when the sweep has already found the request overdue."""
+    asked = ask(staff, machine.id)
+    overdue, seen, begun = timezone.now() - timedelta(days=14, seconds=1), threading.Event(), threading.Event()
+    ReplacementRequest.objects.update(requested_at=overdue)
+
+    def agree_slowly() -> None:
+        with transaction.atomic():
+            ReplacementRequest.objects.update(requested_at=asked.requested_at)  # for the sweep it stays as it was
+            agree(approver, asked)
+            ReplacementRequest.objects.update(requested_at=overdue)
+            begun.set()
+            assert seen.wait(10)
+
+    def sweep() -> int:
+        def watch(execute: Callable[..., Any], *query: Any) -> Any:
+            try:
+                return execute(*query)
+            finally:
+                seen.set()
+
+        assert begun.wait(10)
+        with connection.execute_wrapper(watch):
+            return replacement.expire(10)
+
+    assert at_once([agree_slowly, sweep]) == [None, 0]
+    assert ReplacementRequest.objects.get().state == "approved"
 
 
 def test_asking_at_once_is_one_request(staff: User, machine: peer.Machine, subscription: Subscription) -> None:
