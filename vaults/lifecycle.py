@@ -11,7 +11,8 @@ from portal.errors import StaleState
 from portal.transitions import advance
 from vaults import copies, operations
 from vaults.models import Operation, Redundancy, Vault, VaultRequest
-from vaults.queries import vault_worked_on_by
+from vaults.queries import operations_of, vault_worked_on_by
+from vaults.rules import may_be_retried
 from vaults.states import VaultState
 
 
@@ -58,15 +59,23 @@ def fail(operation: Operation, reason: str) -> None:
 
 
 def retry(vault_id: UUID, *, actor: Actor) -> Vault:
-    """Provision a Failed vault again. Raises NotFound, NotAllowed, StaleState when it is not Failed (any more)."""
-    vault = vault_worked_on_by(actor, vault_id)
-    if vault.state != VaultState.FAILED:
-        raise StaleState(
-            f"{vault.name} is {vault.state}; only a Failed vault can be tried again.",
-            remedy="Look at it again before you go on.",
-        )
+    """Do the latest work on the vault again, which has failed: that on its storage, or that on its copy.
+
+    Work on the copy also when the redundancy is locked: it only finishes what was decided. The vault's lock keeps a
+    change of redundancy from beginning other work meanwhile. Raises NotFound, NotAllowed, and StaleState when the
+    latest work has not failed (any more).
+    """
+    vault_worked_on_by(actor, vault_id)
     with transaction.atomic():
-        advance(vault, VaultState.CREATING, actor=actor, action="vault:retry", state_reason="")
-        operation = vault.operations.select_related("vault__subscription").get(kind=Operation.Kind.CREATE)
+        vault = Vault.objects.select_for_update(of=("self",)).select_related("subscription").get(pk=vault_id)
+        operation = operations_of(vault).first()
+        if operation is None or not may_be_retried(vault, operation):
+            raise StaleState(
+                f"{vault.name} is {vault.state}, and no work on it waits for another try.",
+                remedy="Look at it again before you go on.",
+            )
+        operation.vault = vault
+        if vault.state == VaultState.FAILED:
+            advance(vault, VaultState.CREATING, actor=actor, action="vault:retry", state_reason="")
         operations.again(operation, actor=actor)
     return vault

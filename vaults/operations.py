@@ -105,7 +105,7 @@ def supersede(vault: Vault, *, actor: Actor, by: str) -> None:
 
 
 def claim(operation_id: UUID) -> Operation | None:
-    """Take the operation, with its vault, for LEASE seconds; None when it is not due or another worker has it."""
+    """Take the operation for LEASE seconds; None when it is not due or another worker has it."""
     operation = Operation.objects.filter(pk=operation_id, state=OperationState.RUNNING).first()
     if operation is None or not operation.claim(LEASE) or operation.state != OperationState.RUNNING:
         return None

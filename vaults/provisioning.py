@@ -20,7 +20,6 @@ from vaults.storage.rclone import region_storage
 
 STOPPED = "The work on it was cut off {attempts} times."
 AGAIN = "Press Retry when the cause is gone, or tell an administrator."
-COPY_AGAIN = "Set the redundancy once more when the cause is gone, or tell an administrator."
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,6 @@ class Plan:
     steps: list[Step]
     succeed: Callable[[Operation, int], None]
     fail: Callable[[Operation, str], None]
-    remedy: str
 
 
 def run(operation_id: UUID) -> None:
@@ -51,13 +49,13 @@ def step_labels(operation: Operation) -> list[str]:
 
 def _attempt(operation: Operation, plan: Plan) -> None:
     if operation.attempts > operations.MAX_ATTEMPTS:  # the last one neither ended it nor gave it back
-        plan.fail(operation, f"{STOPPED.format(attempts=operations.MAX_ATTEMPTS)} {plan.remedy}")
+        plan.fail(operation, f"{STOPPED.format(attempts=operations.MAX_ATTEMPTS)} {AGAIN}")
         return
     try:
         operations.work_through(operation, plan.steps)
     except StorageError as error:
         if isinstance(error, StorageRefused) or operations.exhausted(operation):
-            plan.fail(operation, f"{error} {plan.remedy}")
+            plan.fail(operation, f"{error} {AGAIN}")
         else:
             operations.postpone(operation, str(error))
     else:
@@ -67,12 +65,12 @@ def _attempt(operation: Operation, plan: Plan) -> None:
 def _plan(operation: Operation) -> Plan:
     vault = operation.vault
     if operation.kind == Operation.Kind.END_COPY:
-        return Plan(_steps_to_end(vault), _copy_ended, _fail, COPY_AGAIN)
+        return Plan(_steps_to_end(vault), _copy_ended, _fail)
     pair = vault.copy.region if vault.redundancy == Redundancy.GEO else None
     if operation.kind == Operation.Kind.MAKE_COPY:
-        return Plan(_steps_to_make([pair] if pair else [], operation), _copy_made, _fail, COPY_AGAIN)
+        return Plan(_steps_to_make([pair] if pair else [], operation), _copy_made, _fail)
     regions = [vault.region, pair] if pair else [vault.region]
-    return Plan(_steps_to_make(regions, operation), lifecycle.activate, lifecycle.fail, AGAIN)
+    return Plan(_steps_to_make(regions, operation), lifecycle.activate, lifecycle.fail)
 
 
 def _steps_to_make(regions: list[Region], operation: Operation) -> list[Step]:
@@ -130,11 +128,19 @@ def _steps_to_end(vault: Vault) -> list[Step]:
     region = copies.region_of(vault)
     if region is None:
         return []
-    container = str(vault.pk)
-    # Redundancy changes only while no machine has registered, so there is nothing in it; what is not empty stays.
-    return [
-        Step(f"Removing the empty container in {region}", lambda: region_storage(region).remove_container(container))
-    ]
+    return [Step(f"Removing the empty container in {region}", lambda: _remove_container(region, vault))]
+
+
+def _remove_container(region: Region, vault: Vault) -> None:
+    # Redundancy changes only while no machine has registered, so there is at most the probe of an attempt that was
+    # cut off; what else is in it stays, and so does the container.
+    storage, container = region_storage(region), str(vault.pk)
+    probes = {str(operation_id) for operation_id in vault.operations.values_list("pk", flat=True)}
+    for entry in storage.entries(container):
+        if entry.name in probes:
+            storage.delete(f"{container}/{entry.name}/config")
+            storage.remove_container(f"{container}/{entry.name}")
+    storage.remove_container(container)
 
 
 def _copy_made(operation: Operation, total_steps: int) -> None:

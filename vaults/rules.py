@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.errors import NotAllowed
-from vaults.models import NameReservation, VaultRequest
-from vaults.states import RequestState
+from vaults.models import NameReservation, Operation, Vault, VaultRequest
+from vaults.states import OperationState, RequestState, VaultState
 
 OPEN_FOR = timedelta(days=14)
 """How long a request waits for a decision before it expires."""
@@ -66,6 +66,12 @@ def deciders(request: VaultRequest) -> QuerySet[User]:
 def decide_until(request: VaultRequest) -> datetime:
     """When the request expires if nobody decides."""
     return request.requested_at + OPEN_FOR
+
+
+def may_be_retried(vault: Vault, latest: Operation) -> bool:
+    """Whether `latest`, the latest work on the vault, has failed and can be done again."""
+    left_in = VaultState.FAILED if latest.kind == Operation.Kind.CREATE else VaultState.ACTIVE
+    return latest.state == OperationState.FAILED and vault.state == left_in
 
 
 def name_problem(subscription: Subscription, name: str) -> str:

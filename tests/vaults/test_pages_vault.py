@@ -82,6 +82,61 @@ def test_a_polled_part_with_a_form_is_still_known(created: Vault, staff: User) -
     assert poll(client, path, "vault-dashboard", first["ETag"]).status_code == 304
 
 
+@pytest.fixture
+def not_copied(vault: Vault, regions: tuple[Region, Region]) -> Vault:
+    """An Active, geo-redundant vault whose copy could not be made, locked since."""
+    PairedCopy.objects.create(vault=vault, region=regions[1])
+    Operation.objects.create(
+        vault=vault, kind="make-copy", state="failed", reason="Local B is full.", started_at=timezone.now()
+    )
+    Vault.objects.update(redundancy_locked_at=timezone.now(), redundancy_locked_by="hr-db-02")
+    return vault
+
+
+def test_work_on_the_copy_that_failed_can_be_tried_again_where_it_is_told(not_copied: Vault, staff: User) -> None:
+    client, path = window(staff), f"/vaults/{not_copied.pk}/"
+    page = client.get(path)
+    assert "Local B is full. Retry" in text_of(page)
+    assert page.content.count(b"Retry</button>") == 1
+    response = client.post(f"{path}retry/")
+    assert (response.status_code, response["Location"]) == (302, path)
+    assert Operation.objects.get().state == "running"
+    assert b"Retry</button>" not in client.get(path).content
+
+
+def test_onlookers_are_told_who_can_try_the_copy_again(not_copied: Vault, approver: User, outsider: User) -> None:
+    client, path = window(approver), f"/vaults/{not_copied.pk}/"
+    page = client.get(path)
+    assert "Local B is full. A member of Default can try again." in text_of(page)
+    assert b"Retry</button>" not in page.content
+    assert client.post(f"{path}retry/").status_code == 403
+    assert window(outsider).post(f"{path}retry/").status_code == 404
+    assert Operation.objects.get().state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("redundancy", "kind", "state", "words"),
+    [
+        ("geo", "make-copy", "running", "being made"),
+        ("geo", "make-copy", "failed", "not made: the work on it failed"),
+        ("local", "end-copy", "running", "being ended"),
+        ("local", "end-copy", "failed", "not ended: the work on it failed"),
+    ],
+)
+def test_the_pages_say_what_is_true_of_the_copy(
+    redundancy: str, kind: str, state: str, words: str, not_copied: Vault, staff: User
+) -> None:
+    Vault.objects.update(redundancy=redundancy)
+    Operation.objects.update(kind=kind, state=state)
+    if redundancy == "local":
+        PairedCopy.objects.update(complete_as_of=timezone.now(), trouble="Local B does not answer.")
+    client, path = window(staff), f"/vaults/{not_copied.pk}/"
+    assert f"Copy in Local B {words} Created" in text_of(client.get(path))
+    configure = text_of(client.get(f"{path}configure/"))
+    ends = "Nothing is copied there any more." if redundancy == "local" else "copied there once the copy is made."
+    assert f"{ends} Copy {words} The Dashboard shows" in configure
+
+
 def test_the_copy_is_shown_with_its_lag(vault: Vault, regions: tuple[Region, Region], staff: User) -> None:
     copy = PairedCopy.objects.create(vault=vault, region=regions[1])
     client, path = window(staff), f"/vaults/{vault.pk}/"

@@ -14,7 +14,7 @@ from portal.errors import Invalid, NotAllowed, NotFound, RedundancyLocked, Stale
 from portal.notifications.models import Notification
 from tests.at_once import at_once
 from tests.conftest import as_actor
-from vaults import operations, provisioning, redundancy, replication
+from vaults import lifecycle, operations, provisioning, redundancy, replication
 from vaults.models import Operation, PairedCopy, Region, Vault
 from vaults.states import OperationState, VaultState
 from vaults.storage.base import StorageRefused
@@ -105,19 +105,84 @@ def test_a_worker_that_was_overtaken_stops_without_a_trace(
     assert not (storage / "local-b" / str(local.pk)).exists()
 
 
-def test_work_that_fails_says_what_to_do(
+def broken(*args: object) -> None:
+    raise StorageRefused("Local B has no space left.")
+
+
+def told() -> tuple[str, str, str]:
+    """The one notification: title, state, text."""
+    entry = Notification.objects.get()
+    return entry.title, entry.state, entry.step
+
+
+def test_a_copy_that_could_not_be_made_is_made_by_retry_also_when_locked(
     local: Vault, requester: Actor, storage: Path, faults: pytest.MonkeyPatch
 ) -> None:
-    def full(*args: object) -> None:
-        raise StorageRefused("Local B has no space left.")
-
-    faults.setattr(RcloneRegion, "write", full)
+    faults.setattr(RcloneRegion, "write", broken)
     redundancy.change(local.pk, actor=requester, redundancy="geo")
     assert run_all() == [("make-copy", "failed")]
-    entry = Notification.objects.get()
-    assert (entry.title, entry.state) == ('Could not make the copy of vault "Payroll".', "failed")
-    assert entry.step.startswith("Local B has no space left. Set the redundancy once more")
+    assert told() == (
+        'Could not make the copy of vault "Payroll".',
+        "failed",
+        "Local B has no space left. Press Retry when the cause is gone, or tell an administrator.",
+    )
     assert (now(local).state, now(local).redundancy) == (VaultState.ACTIVE, "geo")
+    faults.undo()
+    assert register(local)
+    lifecycle.retry(local.pk, actor=requester)
+    assert told() == ('Making the copy of vault "Payroll"', "running", "Waiting for a worker")
+    assert run_all() == [("make-copy", "succeeded")]
+    replication.run(PairedCopy.objects.get().pk)
+    assert PairedCopy.objects.get().complete_as_of is not None
+    assert (storage / "local-b" / str(local.pk)).is_dir()
+
+
+def test_a_copy_that_could_not_be_ended_is_ended_by_retry_also_when_locked(
+    local: Vault, requester: Actor, storage: Path, faults: pytest.MonkeyPatch
+) -> None:
+    redundancy.change(local.pk, actor=requester, redundancy="geo")
+    run_all()
+    faults.setattr(RcloneRegion, "remove_container", broken)
+    redundancy.change(local.pk, actor=requester, redundancy="local")
+    assert run_all() == [("make-copy", "succeeded"), ("end-copy", "failed")]
+    faults.undo()
+    assert register(local)
+    lifecycle.retry(local.pk, actor=requester)
+    assert run_all() == [("make-copy", "succeeded"), ("end-copy", "succeeded")]
+    assert (PairedCopy.objects.count(), (storage / "local-b" / str(local.pk)).exists()) == (0, False)
+
+
+def test_ending_a_copy_takes_along_the_probe_that_a_failure_left(
+    local: Vault, requester: Actor, storage: Path, faults: pytest.MonkeyPatch
+) -> None:
+    faults.setattr(RcloneRegion, "delete", broken)
+    redundancy.change(local.pk, actor=requester, redundancy="geo")
+    assert run_all() == [("make-copy", "failed")]
+    faults.undo()
+    redundancy.change(local.pk, actor=requester, redundancy="local")
+    assert run_all() == [("make-copy", "failed"), ("end-copy", "succeeded")]
+    assert not (storage / "local-b" / str(local.pk)).exists()
+
+
+def test_only_the_latest_work_is_tried_again_and_only_after_it_failed(local: Vault, requester: Actor) -> None:
+    with pytest.raises(StaleState):
+        lifecycle.retry(local.pk, actor=requester)
+    for choice in ("geo", "local"):
+        redundancy.change(local.pk, actor=requester, redundancy=choice)
+    with pytest.raises(StaleState):
+        lifecycle.retry(local.pk, actor=requester)
+    states = Operation.objects.order_by("started_at").values_list("kind", "state")
+    assert list(states) == [("make-copy", "failed"), ("end-copy", "running")]
+
+
+@pytest.mark.parametrize("state", ["Creating", "Removing", "Removed"])
+def test_work_on_a_vault_in_another_state_is_not_tried_again(local: Vault, requester: Actor, state: str) -> None:
+    redundancy.change(local.pk, actor=requester, redundancy="geo")
+    Operation.objects.update(state=OperationState.FAILED)
+    Vault.objects.update(state=state)
+    with pytest.raises(StaleState):
+        lifecycle.retry(local.pk, actor=requester)
+    assert Operation.objects.get().state == OperationState.FAILED
 
 
 def test_choosing_what_is_set_confirms_it(local: Vault, requester: Actor) -> None:
@@ -204,3 +269,22 @@ def test_many_changes_at_once_leave_one_piece_of_work(local: Vault, requester: A
     expected = "make-copy" if now(local).redundancy == "geo" else "end-copy"
     assert list(running.values_list("kind", flat=True)) in ([expected], [])
     assert (timezone.now() - now(local).updated_at).total_seconds() < 60
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("round_", range(5))
+def test_of_a_retry_and_a_change_at_once_the_change_has_the_last_word(
+    local: Vault, requester: Actor, round_: int
+) -> None:
+    redundancy.change(local.pk, actor=requester, redundancy="geo")
+    Operation.objects.update(state=OperationState.FAILED, due_at=None)
+    retried, changed = at_once(
+        [
+            lambda: lifecycle.retry(local.pk, actor=requester),
+            lambda: redundancy.change(local.pk, actor=requester, redundancy="local"),
+        ]
+    )
+    assert isinstance(changed, Vault)
+    assert isinstance(retried, (Vault, StaleState))
+    running = Operation.objects.filter(state=OperationState.RUNNING)
+    assert list(running.values_list("kind", flat=True)) == ["end-copy"]

@@ -37,7 +37,7 @@ def change(request: ApiRequest, vault_id: UUID, body: RedundancyIn) -> dict[str,
 
 @router.post("/{uuid:vault_id}/retry", response=VaultOut, summary="Try again")
 def retry(request: ApiRequest, vault_id: UUID) -> dict[str, object]:
-    """Set up the storage of a Failed vault again."""
+    """Set up the storage of a Failed vault again, or do the work on the copy of an Active one again that failed."""
     lifecycle.retry(vault_id, actor=request.auth)
     return vault_out(vault_seen_by(request.auth, vault_id))
 

@@ -20,7 +20,7 @@ from vaults.models import Operation, Vault
 from vaults.provisioning import step_labels
 from vaults.queries import activity_of, approval_of, asking_for, operations_of, vault_seen_by, vault_worked_on_by
 from vaults.regions import pair_of
-from vaults.rules import is_member
+from vaults.rules import is_member, may_be_retried
 
 OPERATIONS_SHOWN = 5
 
@@ -36,6 +36,8 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
         "vault": vault,
         "tab": "dashboard",
         "work": [_work(one, vault) for one in operations],
+        "latest": operations[0] if operations else None,
+        "retry": bool(operations) and may_be_retried(vault, operations[0]),
         "approval": approval_of(vault),
         "late": is_late(vault),
         "member": is_member(actor, vault.subscription_id),
@@ -66,7 +68,7 @@ def _work(operation: Operation, vault: Vault) -> Work:
 
 @require_POST
 def retry(request: PersonRequest, vault_id: UUID) -> HttpResponse:
-    """Set up the storage of a Failed vault again, then show how it goes."""
+    """Do the latest work on the vault again, which failed, then show how it goes."""
     actor = actor_of(request)
     vault = vault_worked_on_by(actor, vault_id)
     lifecycle.retry(vault.pk, actor=actor)
@@ -93,6 +95,7 @@ def configure(request: PersonRequest, vault_id: UUID) -> HttpResponse:
         "form": form,
         "refusal": refusal,
         "pair": pair_of(vault.region),
+        "latest": operations_of(vault).first(),
         "member": is_member(actor, vault.subscription_id),
     }
     status = refusal.status if refusal else 422 if form.is_bound else 200
