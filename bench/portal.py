@@ -77,8 +77,10 @@ class Portal:
         return measure.tree(self.process.pid)
 
     def pids_of(self, word: str) -> list[int]:
-        """Those whose command line begins with something that holds `word`, with all below them."""
+        """Those whose command line begins with something that holds `word`, with all below them; raises Broken."""
         tops = [pid for pid in self.pids() if word in measure.name(pid)]
+        if not tops:
+            raise programs.Broken(f"The portal has no process with {word} in its command line.")
         return sorted({pid for top in tops for pid in measure.tree(top)})
 
     def new_vault(self, name: str, redundancy: str = "local") -> str:

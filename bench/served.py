@@ -9,12 +9,6 @@ from pathlib import Path
 from bench import measure, programs
 from bench.client import Answer, Ask, Client
 
-OPTIONS = (
-    *("--interface", "wsgi", "--workers", "2", "--blocking-threads", "4"),
-    *("--http", "1", "--no-ws", "--log-level", "warning"),
-)
-"""What deploy/runner gives to granian."""
-
 
 @dataclass(frozen=True)
 class Site:
@@ -40,7 +34,7 @@ class Site:
 def site(folder: Path, settings: str, env: dict[str, str], database: int | None) -> Iterator[Site]:
     """Serve `settings` on a socket in `folder`, by the command that the portal itself is served by."""
     socket = folder / f"{settings.split('.')[-1]}.sock"
-    words = programs.python("-m", "granian", "portal.wsgi:application", *OPTIONS, "--uds", str(socket))
+    words = programs.python("-m", "deploy.runner.web", str(socket))
     with programs.running(words, {**env, "DJANGO_SETTINGS_MODULE": settings}, folder / f"{settings}.log") as process:
         client = Client(socket)
         programs.wait_until(client.is_answered, f"Serving {settings}", process)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.programs import Broken
+
 HEADINGS = ("item", "Strongroom", "yardstick", "ratio", "target", "holds", "size")
 
 
@@ -54,6 +56,11 @@ class Row:
     limit: Limit | None
     size: str
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """A yardstick of nothing means that the measuring went wrong; raises Broken, so that its item is told."""
+        if self.yardstick and not self.yardstick.value > 0:
+            raise Broken(f"{self.item}: the yardstick came out as {self.yardstick}")
 
     @property
     def ratio(self) -> float | None:

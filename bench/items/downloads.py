@@ -24,7 +24,7 @@ def rows(stage: Stage) -> Iterator[Row]:
     for folder in ("agents", "static"):
         (portal.data / folder).mkdir(exist_ok=True)
         (portal.data / folder / NAME).write_bytes(block)
-    web = portal.pids_of("granian")
+    web = portal.pids_of("runner.web")
     before = measure.memory_bytes(web)
     ours, plain = medians(
         [
