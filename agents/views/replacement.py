@@ -29,7 +29,7 @@ from agents.offers import offers
 from agents.queries import machine_seen_by, machine_worked_on_by
 from agents.states import ReplacementState
 from portal.accounts.actors import Actor
-from portal.errors import Invalid
+from portal.errors import ContentChanged, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, sent
 from portal.live import live
 from vaults.credential_file import Replaced, file_name
@@ -62,10 +62,10 @@ def page(request: PersonRequest, machine_id: UUID) -> HttpResponse:
 
 @require_POST
 def decide(request: PersonRequest, request_id: UUID) -> HttpResponse:
-    """Agree or reject, by somebody other than who asked."""
+    """Agree or reject, by somebody other than who asked; 409 and the page as it is now for what came too late."""
     actor = actor_of(request)
     asked = replacement.for_decision(request_id, actor=actor)
-    form = ReplacementDecisionForm(request.POST)
+    form, refusal = ReplacementDecisionForm(request.POST), None
     if form.is_valid():
         values = form.cleaned_data
         try:
@@ -73,9 +73,12 @@ def decide(request: PersonRequest, request_id: UUID) -> HttpResponse:
             return redirect("agents:replacement", asked.machine_id)
         except Invalid as error:
             form.add_error("comment", error.errors["comment"])
-    context = _context(actor, asked.machine, open_replacement(asked.machine))
-    forms = {"form": ReplacementForm(), "decision": form}
-    return render(request, "agents/replacement.html", {**context, **forms}, status=422)
+        except (ContentChanged, StaleState) as error:
+            refusal = error
+    found = machine_seen_by(actor, asked.machine_id)
+    context = {**_context(actor, found, open_replacement(found)), "form": ReplacementForm(), "decision": form}
+    context["refusal"] = refusal
+    return render(request, "agents/replacement.html", context, status=refusal.status if refusal else 422)
 
 
 @require_POST

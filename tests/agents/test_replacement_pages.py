@@ -171,12 +171,33 @@ class TestPage:
         assert client.post(f"/replacements/{asked.pk}/decide/", decision(asked, "approve")).status_code == 302
         assert "staff can download them until" in client.get(url).content.decode()
 
-    def test_too_late_says_so(self, asked: ReplacementRequest, colleague: User, staff: User) -> None:
-        wanted = decision(asked, "approve")
+    def test_what_has_changed_is_decided_on_again(
+        self, asked: ReplacementRequest, colleague: User, staff: User
+    ) -> None:
+        wanted = decision(asked, "approve", "Seen it.")
         revoke(asked.machine_id, actor=as_actor(staff), reason="Stolen")
-        answer = window(colleague).post(f"/replacements/{asked.pk}/decide/", wanted)
+        client = window(colleague)
+        answer = client.post(f"/replacements/{asked.pk}/decide/", wanted)
         assert answer.status_code == 409
-        assert "hr-db-02 is Revoked" in answer.content.decode()
+        shown = answer.content.decode()
+        assert "hr-db-02 is Revoked" in shown
+        assert "Seen it.</textarea>" in shown
+        digest = digest_of(ReplacementRequest.objects.get())
+        assert f'name="digest" value="{digest}"' in shown
+        again = client.post(f"/replacements/{asked.pk}/decide/", {**wanted, "digest": digest})
+        assert again.status_code == 302
+
+    def test_who_comes_second_is_told_and_sees_how_it_is_now(
+        self, asked: ReplacementRequest, colleague: User, approver: User
+    ) -> None:
+        wanted = decision(asked, "reject", "No.")
+        agree(approver, asked)
+        answer = window(colleague).post(f"/replacements/{asked.pk}/decide/", wanted)
+        shown = answer.content.decode()
+        assert answer.status_code == 409
+        assert "This request is agreed." in shown
+        assert "staff can download them until" in shown
+        assert ">Reject</button>" not in shown
 
     def test_the_download(self, url: str, asked: ReplacementRequest, staff: User, approver: User) -> None:
         agree(approver, asked)
