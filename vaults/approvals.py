@@ -24,6 +24,7 @@ from portal.errors import (
     OwnRequest,
     StaleState,
 )
+from portal.moments import for_people
 from portal.transitions import advance
 from vaults import lifecycle, outcomes
 from vaults.asking import digest_of, require_valid, twin_of
@@ -31,6 +32,8 @@ from vaults.models import Decision, NameReservation, Region, VaultRequest
 from vaults.queries import request_seen_by, visible_subscriptions
 from vaults.rules import (
     OPEN_FOR,
+    decide_until,
+    is_overdue,
     name_problem,
     name_taken,
     require_approver,
@@ -96,11 +99,9 @@ def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Vau
 
 def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
     """Say no, with a comment that says why; the name is free again. Raises as `approve`."""
-    if problem := text_problem(comment, required=True):
-        raise Invalid(
-            {"comment": ["Say why, so that the requester can act on it." if not comment.strip() else problem]}
-        )
     request = _for_decision(request_id, actor, comment, digest)
+    if not comment.strip():
+        raise Invalid({"comment": ["Say why, so that the requester can act on it."]})
     with transaction.atomic():
         _close(request, RequestState.REJECTED, actor)
         _note(request, Decision.Verdict.REJECT, actor, comment)
@@ -184,6 +185,11 @@ def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None
         raise StaleState(
             f"This request is {request.STATES.looks[request.state].label.lower()} already: somebody else was first.",
             remedy="Look at it again before you go on.",
+        )
+    if is_overdue(request):  # the sweep has not come by yet
+        raise StaleState(
+            f"This request could be decided until {for_people(decide_until(request))}; now it expires.",
+            remedy="Whoever needs the vault has to ask for it again.",
         )
     if not compare_digest(digest.encode(errors="replace"), digest_of(request).encode()):
         raise ContentChanged(

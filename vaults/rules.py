@@ -4,6 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
@@ -49,6 +50,8 @@ def may_decide(actor: Actor, request: VaultRequest) -> str:
     """Why the person may not approve or reject the request now; "" when they may."""
     if request.state != RequestState.PENDING:
         return "It has been decided already."
+    if is_overdue(request):
+        return "Nobody decided in time."
     if not actor.person.is_approver:
         return "Only approvers decide on requests."
     if request.requested_by_id == actor.person.pk:
@@ -66,6 +69,11 @@ def deciders(request: VaultRequest) -> QuerySet[User]:
 def decide_until(request: VaultRequest) -> datetime:
     """When the request expires if nobody decides."""
     return request.requested_at + OPEN_FOR
+
+
+def is_overdue(request: VaultRequest) -> bool:
+    """Whether the time for a decision is over; the sweep ends the request soon."""
+    return timezone.now() >= decide_until(request)
 
 
 def may_be_retried(vault: Vault, latest: Operation) -> bool:

@@ -31,6 +31,7 @@ from vaults.rules import OPEN_FOR, deciders, may_decide
 from vaults.states import RequestState, VaultState
 
 Decide = Callable[..., VaultRequest]
+COMMENTS = ["x", "", "a\0b"]  # whoever may not decide does not learn what a comment has to be like
 DECISIONS = [approvals.approve, approvals.reject, approvals.cancel]
 Sent = list[tuple[str, tuple[Any, ...]]]
 
@@ -122,6 +123,23 @@ def test_requests_expire_when_nobody_decides(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("decide", DECISIONS)
+def test_nothing_is_decided_after_its_time_even_before_the_sweep_comes(
+    ask: Ask, approver: User, decide: Decide
+) -> None:
+    request = ask()
+    actor = as_actor(approver) if decide != approvals.cancel else as_actor(request.requested_by)
+    asked_at = timezone.now().replace(microsecond=0) - OPEN_FOR
+    VaultRequest.objects.update(requested_at=asked_at)
+    with pytest.raises(StaleState) as refused:
+        decide(request.pk, actor=actor, comment="x", digest=request.digest)
+    assert refused.value.message == (
+        f"This request could be decided until {asked_at + OPEN_FOR:%d %b %Y %H:%M} UTC; now it expires."
+    )
+    assert may_decide(as_actor(approver), now(request)) == "Nobody decided in time."
+    assert (now(request).state, Decision.objects.count(), Vault.objects.count()) == (RequestState.PENDING, 0, 0)
+
+
+@pytest.mark.parametrize("decide", DECISIONS)
 @pytest.mark.parametrize("state", [state for state in RequestState if state != RequestState.PENDING])
 def test_what_is_decided_stays_decided(ask: Ask, approver: User, state: str, decide: Decide) -> None:
     request = ask()
@@ -158,24 +176,26 @@ def test_a_refusal_is_in_the_log(ask: Ask, staff: User) -> None:
 
 
 @pytest.mark.parametrize("decide", DECISIONS)
-def test_outsiders_find_nothing(ask: Ask, outsider: User, decide: Decide) -> None:
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_outsiders_find_nothing(ask: Ask, outsider: User, decide: Decide, comment: str) -> None:
     request = ask()
     for pk in (request.pk, uuid4()):
         with pytest.raises(NotFound):
-            decide(pk, actor=as_actor(outsider), comment="x", digest=request.digest)
+            decide(pk, actor=as_actor(outsider), comment=comment, digest=request.digest)
 
 
 @pytest.mark.parametrize("decide", [approvals.approve, approvals.reject])
-def test_only_approvers_decide(ask: Ask, staff: User, auditor: User, administrator: User, decide: Decide) -> None:
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_only_approvers_decide(ask: Ask, auditor: User, administrator: User, decide: Decide, comment: str) -> None:
     request = ask()
     colleague = person("colleague")
     Membership.objects.create(user=colleague, subscription=request.subscription)
     for user in (colleague, auditor):
         with pytest.raises(NotAllowed) as refused:
-            decide(request.pk, actor=as_actor(user), comment="x", digest=request.digest)
+            decide(request.pk, actor=as_actor(user), comment=comment, digest=request.digest)
         assert not isinstance(refused.value, OwnRequest)
     with pytest.raises(NotFound):
-        decide(request.pk, actor=as_actor(administrator), comment="x", digest=request.digest)
+        decide(request.pk, actor=as_actor(administrator), comment=comment, digest=request.digest)
 
 
 def test_only_the_requester_cancels(ask: Ask, approver: User) -> None:
