@@ -83,7 +83,8 @@ def submit(
 def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
     """Agree to exactly what `digest` stands for: the vault is made at once, by a worker.
 
-    Raises NotFound, NotAllowed, OwnRequest, ContentChanged, Invalid, and StaleState when it has been decided already.
+    Raises NotFound, NotAllowed, OwnRequest, ContentChanged, Invalid, and StaleState when it has been decided already,
+    or when the region or its pair takes no vaults any more.
     """
     request = _for_decision(request_id, actor, comment, digest)
     if not request.region.enabled:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from portal.errors import Invalid
 from vaults.models import Redundancy, Region, VaultRequest
-from vaults.regions import pair_of
+from vaults.regions import open_pair_of
 from vaults.rules import name_malformed, text_problem
 from vaults.states import RequestState
 
@@ -60,8 +60,6 @@ def require_valid(wanted: VaultRequest) -> None:
 def _redundancy_problem(region: Region, redundancy: str) -> str:
     if redundancy not in Redundancy.values:
         return "Choose geo or local."
-    if redundancy == Redundancy.GEO:
-        pair = pair_of(region)
-        if pair is None or not pair.enabled:
-            return f"{region.name} has no open paired region; choose {Redundancy.LOCAL.label}."
+    if redundancy == Redundancy.GEO and open_pair_of(region) is None:
+        return f"{region.name} has no open paired region; choose {Redundancy.LOCAL.label}."
     return ""

@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models import Case, F, When
 from django.db.models.functions import Coalesce, Now
 
+from portal.errors import StaleState
 from portal.queue import enqueue
 from vaults.models import PairedCopy, Redundancy, Region, Vault
-from vaults.regions import pair_of
+from vaults.regions import open_pair_of
 from vaults.states import VaultState
 
 TASK = "vaults.copy_vault"
@@ -26,10 +27,16 @@ NO_ROUND: dict[str, Any] = {**NO_LEASE, "round_began_at": None, "round_done_to":
 
 
 def begin(vault: Vault) -> PairedCopy:
-    """Note that the vault is to be copied to the pair of its region; copying starts once `due` is called."""
-    region = pair_of(vault.region)
+    """Note that the vault is to be copied to the pair of its region; copying starts once `due` is called.
+
+    Raises StaleState when there is no open pair (any more).
+    """
+    region = open_pair_of(vault.region)
     if region is None:
-        raise LookupError(f"{vault.region.slug} has no pair")
+        raise StaleState(
+            f"{vault.region.name} has no open paired region, so there can be no copy.",
+            remedy=f"An administrator can open one; a vault that is {Redundancy.LOCAL.label.lower()} needs none.",
+        )
     return PairedCopy.objects.get_or_create(vault=vault, defaults={"region": region})[0]
 
 

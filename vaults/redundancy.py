@@ -11,7 +11,7 @@ from portal.errors import Invalid, RedundancyLocked, StaleState
 from vaults import copies, operations
 from vaults.models import Operation, Redundancy, Vault
 from vaults.queries import vault_worked_on_by
-from vaults.regions import pair_of
+from vaults.regions import open_pair_of
 from vaults.states import VaultState
 
 
@@ -62,8 +62,9 @@ def confirm(vault_id: UUID, *, actor: Actor) -> Vault:
 
 def _require_pair(vault: Vault, redundancy: str) -> None:
     becomes_geo = redundancy == Redundancy.GEO and vault.redundancy != Redundancy.GEO
-    if becomes_geo and pair_of(vault.region) is None:
-        raise Invalid({"redundancy": [f"{vault.region.name} has no paired region, so it cannot be geo-redundant."]})
+    if becomes_geo and open_pair_of(vault.region) is None:
+        message = f"{vault.region.name} has no open paired region, so {vault.name} cannot be geo-redundant."
+        raise Invalid({"redundancy": [message]})
 
 
 def _store(vault: Vault, redundancy: str) -> None:

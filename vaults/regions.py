@@ -40,6 +40,12 @@ def pair_of(region: Region) -> Region | None:
     return Region.objects.filter(slug=place.pair).first() if place and place.pair else None
 
 
+def open_pair_of(region: Region) -> Region | None:
+    """The same, as long as it takes new copies: what is kept there already goes on also when it is closed."""
+    pair = pair_of(region)
+    return pair if pair and pair.enabled else None
+
+
 def sync(actor: Actor) -> list[Region]:
     """Bring the database and rclone's configuration in line with the file, which is written first when there is none.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from portal.notifications.models import Notification
 from tests.at_once import at_once
 from tests.conftest import as_actor, person
 from tests.vaults.conftest import Ask
+from tests.vaults.pages import text_of, window
 from vaults import approvals
 from vaults.models import Decision, NameReservation, Operation, Region, Vault, VaultRequest
 from vaults.rules import OPEN_FOR, deciders, may_decide
@@ -245,6 +247,28 @@ def test_a_region_that_was_closed_meanwhile_gets_no_vault(ask: Ask, decider: Act
     with pytest.raises(StaleState):
         approvals.approve(request.pk, actor=decider, comment="", digest=request.digest)
     assert now(request).state == RequestState.PENDING
+
+
+@pytest.fixture(params=["closed", "gone"])
+def no_pair(ask: Ask, request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> VaultRequest:
+    """A request for a geo-redundant vault, whose paired region was closed, or left the regions file, since."""
+    asked = ask()
+    if request.param == "closed":
+        Region.objects.filter(slug="local-b").update(enabled=False)
+    else:
+        settings.REGIONS_FILE = tmp_path / "regions.toml"
+        settings.REGIONS_FILE.write_text('[[region]]\nslug = "local-a"\nname = "Local A"\nremote = "/srv/a"\n')
+    return asked
+
+
+def test_a_pair_that_takes_no_copies_any_more_gets_none(no_pair: VaultRequest, decider: Actor, approver: User) -> None:
+    with pytest.raises(StaleState, match="Local A has no open paired region"):
+        approvals.approve(no_pair.pk, actor=decider, comment="", digest=no_pair.digest)
+    assert (now(no_pair).state, Vault.objects.count(), Decision.objects.count()) == (RequestState.PENDING, 0, 0)
+    body = {"verdict": "approve", "comment": "", "digest": no_pair.digest}
+    response = window(approver).post(f"/requests/{no_pair.pk}/", body)
+    assert response.status_code == 409
+    assert "Local A has no open paired region" in text_of(response)
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,19 @@ def test_the_copy_is_shown_with_its_lag(vault: Vault, regions: tuple[Region, Reg
     assert "Local B is full." in text_of(client.get(path))
 
 
+@pytest.mark.parametrize(
+    ("redundancy", "words"),
+    [("geo", "What machines store is copied to Local B,"), ("local", "Not to be had: Local A has no open paired")],
+)
+def test_a_closed_pair_is_no_choice_but_keeps_the_copies_it_has(
+    redundancy: str, words: str, make_vault: Callable[..., Vault], regions: tuple[Region, Region], staff: User
+) -> None:
+    vault = make_vault(redundancy=redundancy)
+    PairedCopy.objects.create(vault=vault, region=regions[1])
+    Region.objects.filter(slug="local-b").update(enabled=False)
+    assert f"Geo-redundant {words}" in text_of(window(staff).get(f"/vaults/{vault.pk}/configure/"))
+
+
 def test_late_backups_are_said(make_vault: Callable[..., Vault], staff: User) -> None:
     vault = make_vault(machines=2, last_backup_at=timezone.now() - timedelta(days=3))
     assert "Backups are late" in text_of(window(staff).get(f"/vaults/{vault.pk}/"))

@@ -224,9 +224,22 @@ def test_what_cannot_be_chosen(local: Vault, requester: Actor) -> None:
     alone = Region.objects.create(slug="alone", name="Alone")
     with pytest.raises(Invalid):
         redundancy.change(local.pk, actor=requester, redundancy="both")
-    Vault.objects.update(region=alone)
-    with pytest.raises(Invalid, match="Some of the input"):
-        redundancy.change(local.pk, actor=requester, redundancy="geo")
+    Region.objects.filter(slug="local-b").update(enabled=False)
+    for region in (local.region, alone):
+        Vault.objects.update(region=region)
+        with pytest.raises(Invalid) as refused:
+            redundancy.change(local.pk, actor=requester, redundancy="geo")
+        assert list(refused.value.errors) == ["redundancy"]
+    assert (now(local).redundancy, Operation.objects.count()) == ("local", 0)
+
+
+def test_a_copy_goes_on_in_a_pair_that_is_closed(local: Vault, requester: Actor, storage: Path) -> None:
+    redundancy.change(local.pk, actor=requester, redundancy="geo")
+    run_all()
+    Region.objects.update(enabled=False)
+    redundancy.change(local.pk, actor=requester, redundancy="geo")
+    replication.run(PairedCopy.objects.get().pk)
+    assert PairedCopy.objects.get().complete_as_of is not None
 
 
 def test_only_members_choose(local: Vault, outsider: User, approver: User) -> None:

@@ -16,10 +16,10 @@ from portal.paging import page_of
 from vaults import lifecycle, redundancy
 from vaults.forms import RedundancyForm
 from vaults.listing import is_late
-from vaults.models import Operation, Vault
+from vaults.models import Operation, Redundancy, Region, Vault
 from vaults.provisioning import step_labels
 from vaults.queries import activity_of, approval_of, asking_for, operations_of, vault_seen_by, vault_worked_on_by
-from vaults.regions import pair_of
+from vaults.regions import open_pair_of
 from vaults.rules import is_member, may_be_retried
 
 OPERATIONS_SHOWN = 5
@@ -94,12 +94,18 @@ def configure(request: PersonRequest, vault_id: UUID) -> HttpResponse:
         "tab": "configure",
         "form": form,
         "refusal": refusal,
-        "pair": pair_of(vault.region),
+        "pair": _pair(vault),
         "latest": operations_of(vault).first(),
         "member": is_member(actor, vault.subscription_id),
     }
     status = refusal.status if refusal else 422 if form.is_bound else 200
     return render(request, "vaults/configure.html", context, status=status)
+
+
+def _pair(vault: Vault) -> Region | None:
+    """Where the copy is, or would be."""
+    has_copy = vault.redundancy == Redundancy.GEO and hasattr(vault, "copy")
+    return vault.copy.region if has_copy else open_pair_of(vault.region)
 
 
 def _choose(actor: Actor, vault: Vault, choice: str) -> None:
