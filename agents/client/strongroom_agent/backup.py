@@ -1,9 +1,11 @@
 """The command `backup`: one snapshot of what is protected."""
 
 import json
+import os
 import time
 from dataclasses import dataclass, field
 
+from .backup_result import BackupResult, all_absent
 from .errors import AgentError
 from .output import Done, progress
 from .paths import in_snapshot, pattern
@@ -13,47 +15,7 @@ from .sizes import readable
 
 # restic's status for "a snapshot was made, but some of the source could not be read".
 _INCOMPLETE = 3
-_SHOWN = 20
 _SILENCE = 15  # seconds without a word, in which people begin to wonder
-
-
-@dataclass(frozen=True)
-class BackupResult:
-    """A snapshot that was made."""
-
-    snapshot: str
-    files: int
-    bytes: int
-    bytes_added: int
-    unreadable: list[str]
-
-    @property
-    def figures(self) -> dict[str, object]:
-        """What the portal and the JSON answer show."""
-        return {
-            "snapshot": self.snapshot,
-            "files": self.files,
-            "bytes": self.bytes,
-            "bytes_added": self.bytes_added,
-        }
-
-    @property
-    def failure(self) -> AgentError | None:
-        """A snapshot that holds nothing although there were files to read is no backup."""
-        if self.files or not self.unreadable:
-            return None
-        return AgentError(
-            "nothing_readable",
-            f"None of what is protected could be read, beginning with {self.unreadable[0]}.",
-            "Run the agent as a user that may read it.",
-        )
-
-    @property
-    def remark(self) -> str:
-        """What could not be read, in a sentence; empty when all was read."""
-        if not self.unreadable:
-            return ""
-        return f"{len(self.unreadable)} items could not be read, beginning with {self.unreadable[0]}."
 
 
 @dataclass
@@ -88,10 +50,10 @@ def run(session: Session) -> Done:
     result = back_up(session)
     text = f"Backed up {result.files} files, {readable(result.bytes)}: snapshot {result.snapshot[:8]}."
     return Done(
-        f"{text} {result.remark}".strip(),
-        code="done_with_unreadable" if result.unreadable else "done",
-        remedy="Run the agent as a user that may read everything." if result.unreadable else "",
-        details=describe(result),
+        " ".join(filter(None, [text, result.remark, result.remedy])),
+        code=result.code,
+        remedy=result.remedy,
+        details=result.details,
     )
 
 
@@ -100,27 +62,19 @@ def back_up(session: Session) -> BackupResult:
     return record(session, "backup", lambda: _back_up(session))
 
 
-def describe(result: BackupResult) -> dict[str, object]:
-    """The result as JSON answers show it."""
-    return {
-        **result.figures,
-        "unreadable": len(result.unreadable),
-        "unreadable_first": result.unreadable[:_SHOWN],
-    }
-
-
 def excluded(session: Session) -> list[str]:
     """The agent's own folders: cache and keys are not worth a backup, and change all the time."""
     return [session.settings.cache_dir, str(session.home.folder.resolve())]
 
 
 def _back_up(session: Session) -> BackupResult:
+    there, absent = _present(session.settings.protect)
     restic = session.open_primary()
     arguments = ["backup", "--json", "--host", session.identity.name]
     for folder in excluded(session):
         arguments += ["--exclude", pattern(in_snapshot(folder))]
     watched = _Progress()
-    ended = restic.run(*arguments, "--", *session.settings.protect, on_line=watched.line, accept=(0, _INCOMPLETE))
+    ended = restic.run(*arguments, "--", *there, on_line=watched.line, accept=(0, _INCOMPLETE))
     summary = watched.summary
     return BackupResult(
         snapshot=_full_id(session, str(summary["snapshot_id"])),
@@ -128,7 +82,21 @@ def _back_up(session: Session) -> BackupResult:
         bytes=_number(summary, "total_bytes_processed"),
         bytes_added=_number(summary, "data_added"),
         unreadable=_unreadable(ended.complaints) if ended.status == _INCOMPLETE else [],
+        absent=absent,
     )
+
+
+def _present(protect: list[str]) -> tuple[list[str], list[str]]:
+    """What is there of what is to be protected, and what is not: restic passes over that and calls it done.
+
+    AgentError `protect_missing` when nothing is there.
+    """
+    absent = [path for path in protect if not os.path.lexists(path)]
+    if len(absent) == len(protect):
+        raise all_absent(protect)
+    for path in absent:
+        progress(f"note: {path} is not there, so it will not be in this backup.")
+    return [path for path in protect if path not in absent], absent
 
 
 def _full_id(session: Session, given: str) -> str:

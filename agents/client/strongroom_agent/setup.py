@@ -147,7 +147,7 @@ def _prove(session: Session, program: Path, earlier: list[Snapshot]) -> Done:
         details={
             **describe(session.identity),
             "program": str(program),
-            "backup": backup.describe(saved),
+            "backup": saved.details,
             "restore_check": checked.figures,
             "reported": reported,
             **({"earlier_snapshots": [asdict(each) for each in earlier]} if earlier else {}),

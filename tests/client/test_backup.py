@@ -1,0 +1,57 @@
+"""What a backup says of things that are to be protected and are not there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .world import World
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def disk(ready: World) -> Iterator[Path]:
+    """A second thing to protect, on a disk that can be taken away; setup is repeated without it in the end."""
+    folder = ready.root / "disk"
+    folder.mkdir()
+    (folder / "table.db").write_bytes(b"rows")
+    assert ready.setup("--protect", str(folder)).status == 0
+    ready.peer.runs.clear()
+    yield folder
+    assert ready.setup().status == 0
+
+
+def test_a_disk_that_is_not_there_is_told(ready: World, disk: Path) -> None:
+    disk.rename(ready.root / "unmounted")
+    ran = ready.run("backup")
+    (ready.root / "unmounted").rename(disk)
+    assert (ran.status, ran.answer["code"], ran.answer["files"]) == (0, "done_with_unreadable", 12)
+    assert (ran.answer["unreadable"], ran.answer["unreadable_first"]) == (1, [str(disk)])
+    remedy = "Mount the disk, or run setup again without the --protect of what is gone for good."
+    assert ran.answer["message"].endswith(f" Not there, so not backed up: {disk}. {remedy}")
+    assert ran.answer["remedy"] == remedy
+    (told,) = ready.peer.runs.values()
+    assert (told["outcome"], told["message"]) == ("succeeded", f"Not there, so not backed up: {disk}.")
+
+
+def test_nothing_of_it_there_is_a_failure(ready: World) -> None:
+    before = ready.run("snapshots").answer["snapshots"]
+    ready.source.rename(ready.root / "unmounted")
+    ran = ready.run("backup")
+    (ready.root / "unmounted").rename(ready.source)
+    assert (ran.status, ran.answer["code"]) == (1, "protect_missing")
+    assert str(ready.source) in ran.answer["message"]
+    assert [run["outcome"] for run in ready.peer.runs.values()] == ["failed"]
+    assert ready.run("snapshots").answer["snapshots"] == before
+
+
+def test_an_empty_mount_point_is_no_backup(ready: World) -> None:
+    ready.source.rename(ready.root / "unmounted")
+    ready.source.mkdir()
+    ran = ready.run("backup")
+    ready.source.rmdir()
+    (ready.root / "unmounted").rename(ready.source)
+    assert (ran.status, ran.answer["code"]) == (1, "nothing_to_protect")
+    assert [run["outcome"] for run in ready.peer.runs.values()] == ["failed"]
+    assert ready.run("backup").status == 0
