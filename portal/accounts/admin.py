@@ -26,7 +26,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 12 characters. Leave it empty to keep the one there is. Setting it ends all sessions.",
+        help_text="At least 12 characters. Empty keeps the one there is. A new one ends all sessions and tokens.",
     )
 
     class Meta:

@@ -8,8 +8,18 @@ from django.core.exceptions import ValidationError
 
 from portal.accounts import signing_in
 from portal.accounts.models import ApiToken, User
-from portal.errors import DomainError
+from portal.errors import DomainError, Invalid, Throttled
 from portal.http import SiteRequest, client_address
+
+
+def _password(label: str, autocomplete: str = "current-password", help_text: str = "") -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        max_length=4096,
+        strip=False,
+        help_text=help_text,
+        widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
+    )
 
 
 class SignInForm(forms.Form):
@@ -20,12 +30,7 @@ class SignInForm(forms.Form):
         max_length=150,
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}),
     )
-    password = forms.CharField(
-        label="Password",
-        max_length=4096,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
+    password = _password("Password")
 
     def __init__(self, request: SiteRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,28 +57,29 @@ class SignInForm(forms.Form):
         return self.person
 
 
-class PasswordForm(forms.Form):
+class ProvenForm(forms.Form):
+    """A form that asks for one's password as well; `proof` is the field for it."""
+
+    proof: str
+    throttled: Throttled | None = None
+
+    def refuse(self, error: Invalid | Throttled) -> None:
+        """Show beside the fields why the domain refuses what they say."""
+        if isinstance(error, Throttled):
+            self.throttled = error
+            self.add_error(self.proof, error.detail)
+            return
+        for name, reasons in error.errors.items():
+            self.add_error(name, reasons)
+
+
+class PasswordForm(ProvenForm):
     """The password one has and, twice, the one to have."""
 
-    old = forms.CharField(
-        label="Password now",
-        max_length=4096,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
-    new = forms.CharField(
-        label="New password",
-        max_length=4096,
-        strip=False,
-        help_text="At least 12 characters, not a common one, not like your name.",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-    again = forms.CharField(
-        label="New password again",
-        max_length=4096,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
+    proof = "old"
+    old = _password("Password now")
+    new = _password("New password", "new-password", "At least 12 characters, not a common one, not like your name.")
+    again = _password("New password again", "new-password")
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,9 +99,10 @@ class PasswordForm(forms.Form):
         return values
 
 
-class TokenForm(forms.Form):
+class TokenForm(ProvenForm):
     """A token to be made."""
 
+    proof = "password"
     name = forms.CharField(
         label="Name", max_length=80, help_text="What will use it, for example: nightly report.", strip=True
     )
@@ -108,3 +115,4 @@ class TokenForm(forms.Form):
         choices=[(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "A year")],
         initial=30,
     )
+    password = _password("Your password", help_text="A token outlives your session, so your session alone makes none.")

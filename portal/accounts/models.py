@@ -7,15 +7,23 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 
 class UserManager(BaseUserManager["User"]):
     """Finds people by user name, whatever its case."""
 
+    def named(self, username: str) -> models.QuerySet["User"]:
+        """The person of that user name, at most one: compared as the constraint does it.
+
+        `iexact` may find two: it makes capitals, and those of a dotless i and of a long s are I and S.
+        """
+        return self.alias(lowered=Lower("username")).filter(lowered=Lower(models.Value(username)))
+
     def get_by_natural_key(self, username: str | None) -> "User":
         """The person of that user name; raises User.DoesNotExist."""
-        return self.get(username__iexact=username)
+        return self.named(username or "").get()
 
 
 class User(AbstractBaseUser):
@@ -135,9 +143,14 @@ class ApiToken(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it opens anything, as far as the token itself goes."""
+        return self.revoked_at is None and self.expires_at > timezone.now()
+
 
 class SignInFailure(models.Model):
-    """A failed sign-in; the throttle counts the recent ones of a name and of an address."""
+    """A try of a password that failed; the throttle counts the recent ones of a name and of an address."""
 
     username = models.CharField(max_length=150)
     address = models.CharField(max_length=45)

@@ -11,11 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 
-from portal.accounts import tokens
+from portal.accounts import signing_in, tokens
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.audit.record import record
-from portal.errors import DomainError, Invalid, NotAllowed
+from portal.errors import DomainError, Invalid, NotAllowed, StaleState
 
 
 class LastAdministrator(DomainError):
@@ -103,23 +103,29 @@ def set_active(actor: Actor, user: User, active: bool) -> None:
 
 
 def set_password(actor: Actor, user: User, password: str) -> None:
-    """Give a person another password; their sessions end. Raises Invalid for a weak one."""
+    """Give a person another password; their sessions and tokens end. Raises Invalid for a weak one."""
     require_administrator(actor)
     user.set_password(_strong(password, user, field="password"))
     with transaction.atomic():
         user.save(update_fields=["password"])
-        record("user:set-password", actor=actor, target=user)
+        record("user:set-password", actor=actor, target=user, detail={"tokens_revoked": tokens.revoke_all(user)})
 
 
-def change_own_password(old: str, new: str, *, actor: Actor) -> None:
-    """Change the actor's own password; their other sessions end. Raises Invalid for a wrong `old`, a weak `new` one."""
+def change_own_password(old: str, new: str, *, actor: Actor) -> int:
+    """Change the actor's own password; their other sessions and their tokens end. The number of those tokens.
+
+    Raises Invalid for a wrong `old` and a weak `new` one, Throttled for one wrong `old` too many.
+    """
     user = actor.person
-    if not user.check_password(old):
-        raise Invalid({"old": ["This is not your password."]})
+    signing_in.confirm(old, actor=actor, field="old")
+    known = user.password
     user.set_password(_strong(new, user, field="new"))
     with transaction.atomic():
-        user.save(update_fields=["password"])
-        record("user:change-password", actor=actor, target=user)
+        if not User.objects.filter(pk=user.pk, password=known).update(password=user.password):
+            raise StaleState("Your password has just been changed.", remedy="Sign in again.")
+        revoked = tokens.revoke_all(user)
+        record("user:change-password", actor=actor, target=user, detail={"tokens_revoked": revoked})
+    return revoked
 
 
 def create_subscription(actor: Actor, name: str, *, description: str = "") -> Subscription:

@@ -1,4 +1,7 @@
-"""Tokens for the JSON API: made, used, revoked. The secret is shown once; only its SHA-256 is stored."""
+"""Tokens for the JSON API: made, used, revoked. The secret is shown once; only its SHA-256 is stored.
+
+A token outlives the session that made it. So making one takes the password, and another password ends them all.
+"""
 
 import hashlib
 import secrets
@@ -7,29 +10,38 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
+from portal.accounts import signing_in
 from portal.accounts.actors import Actor
 from portal.accounts.models import ApiToken, User
 from portal.audit.record import record
-from portal.errors import Invalid, NotFound
+from portal.errors import Invalid, NotFound, StaleState
 
 PREFIX = "strongroom_"
 """Lets scanners of source code recognise a token that was committed by mistake."""
 LONGEST = 366
 """The most days that a token lives."""
+MOST = 50
+"""The most live tokens of a person."""
+ENDED_SHOWN = 50
 NOTED_EVERY = timedelta(minutes=1)
 
 
-def make(name: str, *, actor: Actor, scope: str, days: int) -> tuple[ApiToken, str]:
+def make(name: str, *, actor: Actor, scope: str, days: int, password: str) -> tuple[ApiToken, str]:
     """A new token of the actor, good for `days`, and its secret, which nobody can see again.
 
-    Raises Invalid for a scope or a lifetime that there is not, and for an empty name.
+    Raises Invalid for a scope or a lifetime that there is not, for an empty name, for one token too many and for a
+    password that is not the actor's; Throttled for one guess too many.
     """
     _check(name, scope, days)
+    signing_in.confirm(password, actor=actor, field="password")
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
+        _lock(actor.person)
+        if ApiToken.objects.filter(_live(timezone.now()), user=actor.person).count() >= MOST:
+            raise Invalid({"name": [f"You have {MOST} valid tokens, and no more are possible. Revoke one first."]})
         token = ApiToken.objects.create(
             user=actor.person,
             name=name.strip(),
@@ -52,9 +64,10 @@ def revoke(token_id: UUID, *, actor: Actor) -> None:
 
 
 def revoke_all(user: User) -> int:
-    """End all tokens of a person who leaves; the number that were live. The caller audits it."""
+    """End all tokens of a person, who leaves or has another password; the number that were live. The caller audits it,
+    in the transaction in which it has changed the person."""
     now = timezone.now()
-    return _live(now).filter(user=user).update(revoked_at=now)
+    return ApiToken.objects.filter(_live(now), user=user).update(revoked_at=now)
 
 
 def bearer(secret: str, *, address: str) -> Actor | None:
@@ -63,7 +76,7 @@ def bearer(secret: str, *, address: str) -> Actor | None:
     Notes the use, at most once a minute.
     """
     now = timezone.now()
-    live = _live(now).filter(digest=_digest(secret), user__is_active=True)
+    live = ApiToken.objects.filter(_live(now), digest=_digest(secret), user__is_active=True)
     token = live.select_related("user").first()
     if token is None:
         return None
@@ -74,13 +87,22 @@ def bearer(secret: str, *, address: str) -> Actor | None:
     return replace(actor, read_only=token.scope == ApiToken.Scope.READ)
 
 
-def tokens_of(user: User) -> QuerySet[ApiToken]:
-    """All tokens of the person, the newest first."""
-    return ApiToken.objects.filter(user=user).order_by("-created_at")
+def tokens_of(user: User) -> list[ApiToken]:
+    """All live tokens of the person, then the last of those that have ended; both the newest first."""
+    live, newest_first = _live(timezone.now()), ApiToken.objects.filter(user=user).order_by("-created_at")
+    return [*newest_first.filter(live), *newest_first.exclude(live)[:ENDED_SHOWN]]
 
 
-def _live(now: datetime) -> QuerySet[ApiToken]:
-    return ApiToken.objects.filter(expires_at__gt=now, revoked_at__isnull=True)
+def _lock(user: User) -> None:
+    """Make whoever makes a token or changes the password of the same person wait, and see that it is still the password
+    that was asked for: else a token could be made just after the others were revoked."""
+    unchanged = User.objects.select_for_update(no_key=True).filter(pk=user.pk, password=user.password, is_active=True)
+    if unchanged.first() is None:
+        raise StaleState("Your password has just been changed.", remedy="Sign in again.")
+
+
+def _live(now: datetime) -> Q:
+    return Q(expires_at__gt=now, revoked_at__isnull=True)
 
 
 def _digest(secret: str) -> str:

@@ -14,10 +14,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts import people, signing_in, tokens
-from portal.accounts.forms import PasswordForm, SignInForm, TokenForm
+from portal.accounts.forms import PasswordForm, ProvenForm, SignInForm, TokenForm
 from portal.context import THEMES
 from portal.errors import Invalid, Throttled
-from portal.http import PersonRequest, SiteRequest, actor_of
+from portal.http import PersonRequest, SiteRequest, actor_of, sent
 
 
 class SignIn(LoginView):
@@ -35,11 +35,8 @@ class SignIn(LoginView):
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
         """The form again, with 429 and the seconds to wait for one try too many."""
-        response = super().form_invalid(form)  # type: ignore[arg-type]
-        if isinstance(form.refusal, Throttled):
-            response.status_code = form.refusal.status
-            response["Retry-After"] = str(form.refusal.retry_after)
-        return response
+        throttled = form.refusal if isinstance(form.refusal, Throttled) else None
+        return _told_to_wait(super().form_invalid(form), throttled)  # type: ignore[arg-type]
 
 
 @login_not_required
@@ -55,27 +52,26 @@ def sign_out(request: SiteRequest) -> HttpResponse:
 @require_GET
 def profile(request: PersonRequest) -> HttpResponse:
     """Who one is, what one may do, and where to change the password."""
-    memberships = request.user.memberships.select_related("subscription").order_by("subscription__name")
-    return render(request, "accounts/profile.html", {"memberships": memberships, "form": PasswordForm(request.user)})
+    return _profile(request, PasswordForm(request.user))
 
 
 @sensitive_post_parameters()
 @never_cache
 @require_POST
 def password(request: PersonRequest) -> HttpResponse:
-    """Change one's own password; all other sessions end."""
+    """Change one's own password; all other sessions and all tokens end."""
     form = PasswordForm(request.user, request.POST)
     if form.is_valid():
+        old, new = form.cleaned_data["old"], form.cleaned_data["new"]
         try:
-            people.change_own_password(form.cleaned_data["old"], form.cleaned_data["new"], actor=actor_of(request))
-        except Invalid as error:
-            form.add_error("old", error.errors["old"][0])
+            revoked = people.change_own_password(old, new, actor=actor_of(request))
+        except (Invalid, Throttled) as error:
+            form.refuse(error)
         else:
             update_session_auth_hash(request, request.user)
-            messages.success(request, "Your password is changed. Sessions on other devices have ended.")
+            messages.success(request, _ended(revoked))
             return redirect("accounts:profile")
-    memberships = request.user.memberships.select_related("subscription").order_by("subscription__name")
-    return render(request, "accounts/profile.html", {"memberships": memberships, "form": form}, status=422)
+    return _profile(request, form)
 
 
 @login_not_required
@@ -92,19 +88,19 @@ def theme(request: SiteRequest) -> HttpResponse:
     return response
 
 
+@sensitive_post_parameters()
 @never_cache
 def own_tokens(request: PersonRequest) -> HttpResponse:
     """One's tokens, and a form for a new one, whose secret the answer shows once."""
-    form = TokenForm(request.POST if request.method == "POST" else None)
-    secret, status = "", 200
-    if request.method == "POST":
-        if form.is_valid():
+    form, secret = TokenForm(sent(request)), ""
+    if form.is_valid():
+        try:
             _, secret = tokens.make(actor=actor_of(request), **form.cleaned_data)
             form = TokenForm()
-        else:
-            status = 422
-    context = {"form": form, "secret": secret, "tokens": tokens.tokens_of(request.user)[:200]}
-    return render(request, "accounts/tokens.html", context, status=status)
+        except (Invalid, Throttled) as error:
+            form.refuse(error)
+    context = {"form": form, "secret": secret, "tokens": tokens.tokens_of(request.user)}
+    return _with_form(render(request, "accounts/tokens.html", context), form)
 
 
 @require_POST
@@ -113,3 +109,28 @@ def revoke_token(request: PersonRequest, token_id: UUID) -> HttpResponse:
     tokens.revoke(token_id, actor=actor_of(request))
     messages.success(request, "The token is revoked. Nothing can use it any more.")
     return redirect("accounts:tokens")
+
+
+def _profile(request: PersonRequest, form: PasswordForm) -> HttpResponse:
+    memberships = request.user.memberships.select_related("subscription").order_by("subscription__name")
+    return _with_form(render(request, "accounts/profile.html", {"memberships": memberships, "form": form}), form)
+
+
+def _with_form(page: HttpResponse, form: ProvenForm) -> HttpResponse:
+    if form.errors:
+        page.status_code = Invalid.status
+    return _told_to_wait(page, form.throttled)
+
+
+def _told_to_wait(page: HttpResponse, throttled: Throttled | None) -> HttpResponse:
+    if throttled:
+        page.status_code = throttled.status
+        page["Retry-After"] = str(throttled.retry_after)
+    return page
+
+
+def _ended(tokens_revoked: int) -> str:
+    words = "Your password is changed. Sessions on other devices have ended"
+    if not tokens_revoked:
+        return f"{words}."
+    return f"{words}, and your API token{'s are' if tokens_revoked > 1 else ' is'} revoked."

@@ -19,7 +19,7 @@ from portal.audit.charts import bars
 from portal.audit.models import AppendOnly, AuditEvent, RefusalFlood
 from portal.audit.queries import Day, Filter, actions, activity, events
 from portal.audit.record import record, refusal, write_refusal_counts
-from tests.conftest import as_actor
+from tests.conftest import PASSWORD, as_actor
 from tests.portal.pages import inline, text, window
 from vaults.models import Vault
 
@@ -137,7 +137,7 @@ def test_reading_is_noted_once_for_each_filter_in_ten_minutes(auditor: User) -> 
     client = window(auditor)
     for query in ("", "", "person=staff", "person=staff&after=", "refused=on"):
         client.get(f"/audit/?{query}")
-    _, secret = tokens.make("siem", actor=as_actor(auditor), scope="read", days=1)
+    _, secret = tokens.make("siem", actor=as_actor(auditor), scope="read", days=1, password=PASSWORD)
     client.get(API + "?person=staff")
     Client().get(API + "?action=x", headers={"Authorization": f"Bearer {secret}"})
     notes = AuditEvent.objects.filter(action="audit:read").order_by("id")

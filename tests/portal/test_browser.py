@@ -138,6 +138,7 @@ def test_a_token_is_copied(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/accounts/tokens/")
     page.get_by_label("Name", exact=True).fill("nightly")
+    page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Make token").click()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()

@@ -57,7 +57,7 @@ Keys = dict[str, object]
 def keys(vault: Vault, staff: User, ask: Callable[..., Any]) -> Keys:  # noqa: F811 - fixture
     """One of each that staff have, and nobody else may know of."""
     machine = machine_in(vault, credential_of(vault, staff))
-    token, _ = tokens.make("script", actor=as_actor(staff), scope="full", days=1)
+    token, _ = tokens.make("script", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
     now = timezone.now()
     notification = Notification.objects.create(key="x", user=staff, title="secret", started_at=now, updated_at=now)
     return {

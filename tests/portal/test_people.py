@@ -10,7 +10,7 @@ from portal.accounts.actors import SYSTEM, Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.people import LastAdministrator, Roles
 from portal.audit.models import AuditEvent
-from portal.errors import Invalid, NotAllowed
+from portal.errors import Invalid, NotAllowed, StaleState
 from tests.conftest import PASSWORD, as_actor, person
 
 GOOD = "a long enough sentence"
@@ -113,7 +113,7 @@ def test_an_administrator_remains(administrator: User) -> None:
 
 
 def test_who_is_shut_out_loses_tokens(staff: User) -> None:
-    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1)
+    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
     people.set_active(SYSTEM, staff, False)
     people.set_active(SYSTEM, staff, True)
     assert tokens.bearer(secret, address="") is None
@@ -127,9 +127,32 @@ def test_a_password_is_set_and_never_told(staff: User) -> None:
     people.set_password(SYSTEM, staff, GOOD)
     staff.refresh_from_db()
     assert (staff.check_password(GOOD), staff.check_password(PASSWORD)) == (True, False)
-    assert told() == [("user:set-password", "staff", {})]
+    assert told() == [("user:set-password", "staff", {"tokens_revoked": 0})]
     with pytest.raises(Invalid):
         people.set_password(SYSTEM, staff, "short")
+
+
+@pytest.mark.parametrize("whose", ["own", "administrator's"])
+def test_another_password_ends_the_tokens(whose: str, staff: User, approver: User) -> None:
+    """They may be a thief's, who had the old one."""
+    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+    _, others = tokens.make("a", actor=as_actor(approver), scope="full", days=1, password=PASSWORD)
+    if whose == "own":
+        assert people.change_own_password(PASSWORD, GOOD, actor=as_actor(staff)) == 1
+    else:
+        people.set_password(SYSTEM, staff, GOOD)
+    assert tokens.bearer(secret, address="") is None
+    assert tokens.bearer(others, address="") is not None
+    assert [detail for *_, detail in told()][-1] == {"tokens_revoked": 1}
+
+
+def test_of_two_changes_of_a_password_the_second_is_refused(staff: User) -> None:
+    late = as_actor(User.objects.get())
+    people.set_password(SYSTEM, staff, GOOD)
+    with pytest.raises(StaleState):
+        people.change_own_password(PASSWORD, "the one of a thief", actor=late)
+    staff.refresh_from_db()
+    assert staff.check_password(GOOD)
 
 
 @pytest.mark.parametrize("name", ["DEFAULT", "", " ", "x" * 81])

@@ -10,12 +10,13 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from portal.accounts import people, signing_in
+from portal.accounts import people, signing_in, tokens
 from portal.accounts.actors import SYSTEM
 from portal.accounts.models import SignInFailure, User
 from portal.audit.models import AuditEvent, RefusalFlood
+from portal.audit.record import write_refusal_counts
 from portal.errors import Throttled
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, as_actor, person
 from tests.portal.pages import HTMX, inline, sign_in, text, window
 
 pytestmark = pytest.mark.django_db
@@ -161,11 +162,50 @@ def test_throttled_guesses_of_many_names_are_one_flood(staff: User) -> None:
 
 def test_changing_the_password_ends_the_other_sessions(staff: User) -> None:
     here, there = window(staff), window(staff)
+    for name in ("one", "another"):
+        tokens.make(name, actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
     new = "a new and better one"
     form = {"old": PASSWORD, "new": new, "again": new}
     assert here.post("/accounts/password/", form)["Location"] == "/accounts/"
-    assert (here.get("/accounts/").status_code, there.get("/accounts/").status_code) == (200, 302)
-    assert [action for action, *_ in told()] == ["user:change-password"]
+    page = here.get("/accounts/")
+    assert "Sessions on other devices have ended, and your API tokens are revoked." in text(page)
+    assert (page.status_code, there.get("/accounts/").status_code) == (200, 302)
+    assert told()[2:] == [("user:change-password", "staff", False, {"tokens_revoked": 2})]
+
+
+def test_the_ninth_wrong_password_of_a_session_waits(staff: User) -> None:
+    """Else whoever has the session finds the password, and with it all that the password opens."""
+    client, new = window(staff), "a new and better one"
+    for _ in range(signing_in.TRIES_FOR_NAME):
+        assert client.post("/accounts/password/", {"old": "guess", "new": new, "again": new}).status_code == 422
+    response = client.post("/accounts/password/", {"old": PASSWORD, "new": new, "again": new})
+    assert response.status_code == 429
+    assert 0 < int(response["Retry-After"]) <= 900
+    assert "Too many tries. Wait 15 minutes, then try again." in text(response)
+    staff.refresh_from_db()
+    assert staff.check_password(PASSWORD)
+    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
+    write_refusal_counts()
+    assert [action for action, *_ in told()] == ["session:confirm", "session:confirm"]
+    assert told()[0] == ("session:confirm", "staff", True, {"why": "wrong"})
+    assert sign_in(Client(), "staff").status_code == 429
+
+
+@pytest.mark.parametrize("spelling", ["STAFF", " staff ", "\uff53taff", "\u017ftaff", "\u017fTAFF"])
+def test_no_spelling_of_a_name_has_tries_of_its_own(spelling: str, staff: User) -> None:
+    failures("staff", signing_in.TRIES_FOR_NAME, address="198.51.100.1")
+    assert sign_in(Client(), spelling, "guess").status_code == 429
+    assert told() == [("session:sign-in", "staff", True, {"why": "throttled"})]
+
+
+@pytest.mark.parametrize("look_alike", ["adm\u0131n", "ADM\u0131N"])
+def test_a_name_that_looks_alike_is_another_ones(look_alike: str, administrator: User) -> None:
+    """Where the database takes it for the same when it makes capitals of both, too."""
+    assert WRONG in text(sign_in(Client(), look_alike))
+    person("adm\u0131n")
+    client = Client()
+    assert sign_in(client, "admin").status_code == 302
+    assert get_user(client) == administrator
 
 
 @pytest.mark.parametrize(

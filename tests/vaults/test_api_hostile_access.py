@@ -14,7 +14,7 @@ from portal.accounts import tokens
 from portal.accounts.models import User
 from tests.agents import replacing
 from tests.agents.pages import credential_of, machine_in
-from tests.conftest import as_actor
+from tests.conftest import PASSWORD, as_actor
 from tests.site import filled, operations
 from tests.vaults.conftest import Ask
 from tests.vaults.pages import window
@@ -108,7 +108,7 @@ def test_a_session_alone_changes_nothing(method: str, path: str, keys: Keys, sta
 
 @pytest.mark.parametrize(("method", "path"), CHANGING)
 def test_a_token_to_read_changes_nothing(method: str, path: str, keys: Keys, staff: User) -> None:
-    _, secret = tokens.make("script", actor=as_actor(staff), scope="read", days=1)
+    _, secret = tokens.make("script", actor=as_actor(staff), scope="read", days=1, password=PASSWORD)
     before = everything()
     headers = {"Authorization": f"Bearer {secret}"}
     require_problem(send(Client(), method, filled(path, keys), **headers), 403, "not_allowed")
