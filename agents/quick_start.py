@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from django.db.models import Q
 from django.utils import timezone
 
 from agents.models import Machine, RefusedRegistration, Run
@@ -27,7 +27,8 @@ RECENT = timedelta(hours=48)
 AT_WORK = timedelta(hours=1)
 """For so long after it registered a machine is taken to be in the middle of its setup."""
 _UNSEEN = ("platform", "credential__certificate")  # of a machine: not on this page
-_PROOFS = (Run.Kind.BACKUP, Run.Kind.RESTORE_CHECK)
+_FACTS: dict[str, str] = {Run.Kind.BACKUP: "last_backup_at", Run.Kind.RESTORE_CHECK: "last_restore_check_at"}
+"""What proves that a machine is ready; where vaults and machines note the last time that it went well."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +44,18 @@ class Step:
 @dataclass(frozen=True)
 class Progress:
     """What happened so far. `machines` are the last to register, the newest first; `used_by` those of them that came
-    with the credential that `standing` is about, and `used_by_others` the number of its machines that are not shown."""
+    with the credential that `standing` is about, and `used_by_others` the number of its machines that are not shown.
+    `ready`: some machine that is still here was backed up, and a restore of it was compared."""
 
     vault: Vault
     now: datetime
     standing: Standing
     machines: list[Machine]
+    ready: bool
     refusals: list[RefusedRegistration]
     failures: list[Run]
     backup: Run | None
     restore: Run | None
-
-    @property
-    def ready(self) -> bool:
-        """Whether some machine was backed up and a restore of it was compared."""
-        return bool(self.vault.last_backup_at and self.vault.last_restore_check_at)
 
     @property
     def used_by(self) -> list[Machine]:
@@ -128,33 +126,49 @@ def progress_of(vault: Vault) -> Progress:
         vault.machine_set.select_related("credential").defer(*_UNSEEN).order_by("-registered_at", "-id")[:SHOWN]
     )
     refusals = vault.refused_registrations.filter(at__gt=now - RECENT).order_by("-at")
+    proofs = _proofs(vault)
     return Progress(
         vault=vault,
         now=now,
         standing=standing(vault),
-        machines=list(machines),
+        machines=machines,
+        ready=_ready(vault, machines),
         refusals=list(refusals[:SHOWN]),
-        failures=_failures(list(machines), now),
-        backup=_proof(vault, Run.Kind.BACKUP, "last_backup_at"),
-        restore=_proof(vault, Run.Kind.RESTORE_CHECK, "last_restore_check_at"),
+        failures=_failures(machines, now),
+        backup=proofs.get(Run.Kind.BACKUP),
+        restore=proofs.get(Run.Kind.RESTORE_CHECK),
     )
 
 
+def _ready(vault: Vault, machines: list[Machine]) -> bool:
+    """Whether a machine was backed up and restored that is still good for it; those shown mostly tell."""
+    if not (vault.last_backup_at and vault.last_restore_check_at):
+        return False
+    shown = any(machine.state == MachineState.READY for machine in machines)
+    return shown or vault.machine_set.filter(state=MachineState.READY).exists()
+
+
 def _failures(machines: list[Machine], now: datetime) -> list[Run]:
-    """Of the machines' last backups and restore checks those that failed, the newest first."""
+    """Of the machines' last backups and restore checks those that failed, the newest first.
+
+    Only failures are read: however many runs of other machines went well, they hide none.
+    """
     known = {machine.pk: machine for machine in machines}
-    runs = Run.objects.filter(machine_id__in=known, kind__in=_PROOFS, finished_at__gt=now - RECENT)
-    last: dict[tuple[object, str], Run] = {}
-    for run in runs.order_by("-finished_at")[: SHOWN * 10]:
+    failed = Run.objects.filter(machine_id__in=known, kind__in=_FACTS, outcome=Run.Outcome.FAILED)
+    last: dict[tuple[UUID, str], Run] = {}
+    for run in failed.filter(finished_at__gt=now - RECENT).order_by("-finished_at")[: SHOWN * 10]:
         run.machine = known[run.machine_id]
-        last.setdefault((run.machine_id, run.kind), run)
-    return [run for run in last.values() if run.outcome == Run.Outcome.FAILED][:SHOWN]
+        proven: datetime | None = getattr(run.machine, _FACTS[run.kind])
+        if proven is None or proven < run.finished_at:
+            last.setdefault((run.machine_id, run.kind), run)
+    return list(last.values())[:SHOWN]
 
 
-def _proof(vault: Vault, kind: Run.Kind, fact: str) -> Run | None:
-    """The run that the vault's `fact` rests on: the machines with the same time are few, and their runs are indexed."""
-    moment: datetime | None = getattr(vault, fact)
-    if moment is None:
-        return None
-    runs = Run.objects.filter(Q((f"machine__{fact}", moment)), machine__vault=vault, kind=kind)
-    return runs.filter(outcome=Run.Outcome.SUCCEEDED).select_related("machine").order_by("-finished_at").first()
+def _proofs(vault: Vault) -> dict[str, Run]:
+    """The runs that the vault's facts rest on, by kind: each is at the same moment as its fact."""
+    facts: dict[str, datetime | None] = {kind: getattr(vault, fact) for kind, fact in _FACTS.items()}
+    moments = [moment for moment in facts.values() if moment]
+    if not moments:
+        return {}
+    runs = Run.objects.filter(machine__vault=vault, finished_at__in=moments, outcome=Run.Outcome.SUCCEEDED)
+    return {run.kind: run for run in runs.select_related("machine") if run.finished_at == facts.get(run.kind)}

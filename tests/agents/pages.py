@@ -8,6 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.models import Machine, MachineCertificate, Run
+from agents.states import MachineState
 from portal.accounts.models import User
 from tests.conftest import as_actor
 from vaults import credentials
@@ -43,3 +44,15 @@ def run_of(machine: Machine, kind: Run.Kind = Run.Kind.BACKUP, ago: timedelta = 
     at = timezone.now() - ago
     values = {"outcome": Run.Outcome.SUCCEEDED, "started_at": at - timedelta(seconds=9), "finished_at": at, **columns}
     return Run.objects.create(id=uuid.uuid4(), machine=machine, kind=kind, **values)
+
+
+def well_run(machine: Machine, kind: Run.Kind = Run.Kind.BACKUP, **columns: Any) -> Run:
+    """A run that went well just now and that machine and vault note as a fact, as the report of one does."""
+    run = run_of(machine, kind, **columns)
+    fact = {"last_backup_at" if kind == Run.Kind.BACKUP else "last_restore_check_at": run.finished_at}
+    Machine.objects.filter(pk=machine.pk).update(**fact)
+    Vault.objects.filter(pk=machine.vault_id).update(**fact)
+    machine.refresh_from_db()
+    if machine.last_backup_at and machine.last_restore_check_at:
+        Machine.objects.filter(pk=machine.pk).update(state=MachineState.READY)
+    return run

@@ -11,8 +11,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from agents.models import Run
 from portal.accounts.models import User
-from tests.agents.pages import credential_of, machine_in
+from tests.agents.pages import credential_of, machine_in, well_run
 from vaults.models import Vault
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
@@ -58,10 +59,8 @@ def test_from_waiting_to_ready_without_a_touch(page: Page, vault: Vault, staff: 
     expect(page.get_by_role("link", name="hr-db-02")).to_be_visible(timeout=10_000)
     expect(page.locator("#announcer")).to_contain_text("hr-db-02 has registered.")
 
-    now = timezone.now()
-    machine.last_backup_at = machine.last_restore_check_at = now
-    machine.save()
-    Vault.objects.filter(pk=vault.pk).update(last_backup_at=now, last_restore_check_at=now)
+    for kind in (Run.Kind.BACKUP, Run.Kind.RESTORE_CHECK):
+        well_run(machine, kind)
     expect(page.get_by_text("Ready: backed up and restored on")).to_be_visible(timeout=10_000)
 
     expect(field).to_have_value("17")
