@@ -21,6 +21,8 @@ from vaults.states import VaultState
 RESERVE_BYTES = 5 * 10**9
 RESERVE_PART = 10
 """A region keeps a tenth, and at least RESERVE_BYTES, free of backups: for locks, repairs, and people's other needs."""
+LOCKS_BYTES = 10**9
+"""With less than this free not even locks are taken, so that nobody fills the disk with them."""
 
 _SERIAL = re.compile("[1-9][0-9]{0,48}", re.ASCII)
 _FINGERPRINT = re.compile("[0-9a-f]{64}", re.ASCII)
@@ -96,7 +98,8 @@ def _judge(asked: StorageRequest, facts: _Facts) -> Answer:
     if facts.machine_state not in ALLOWED_IN or facts.vault_state != VaultState.ACTIVE:
         return Answer.NO
     if asked.region == facts.region:
-        return Answer.FULL if asked.stores and _full(facts) else Answer.YES
+        no_room = (asked.stores and _full(facts)) or (asked.locks and _no_room_for_locks(facts))
+        return Answer.FULL if no_room else Answer.YES
     if facts.redundancy == Redundancy.GEO and asked.reads and asked.region == facts.pair:
         return Answer.YES
     return Answer.NO
@@ -117,3 +120,7 @@ def _at_reserve(facts: _Facts) -> bool:
     if facts.free_bytes is None or facts.total_bytes is None:
         return False  # not every storage can tell
     return facts.free_bytes < max(RESERVE_BYTES, facts.total_bytes // RESERVE_PART)
+
+
+def _no_room_for_locks(facts: _Facts) -> bool:
+    return facts.free_bytes is not None and facts.free_bytes < LOCKS_BYTES

@@ -28,12 +28,13 @@ class StorageRequest:
     machine: str
     reads: bool
     stores: bool
+    locks: bool
 
 
 def parse(method: str, uri: str) -> StorageRequest | None:
     """What the request is, by its method and its raw URI; None for what restic would never ask.
 
-    Locks come and go with every reading too, so they do not count as storing.
+    Locks come and go with every reading too, so they are not counted as storing.
     """
     match = _URI.fullmatch(uri)
     if match is None or method not in _methods(match):
@@ -44,6 +45,7 @@ def parse(method: str, uri: str) -> StorageRequest | None:
         machine=match["machine"],
         reads=method in _READ,
         stores=method == "POST" and match["type"] != "locks",
+        locks=method == "POST" and match["type"] == "locks",
     )
 
 

@@ -323,9 +323,20 @@ class TestReserve:
         assert edge.ask(folder(machine) + "?create=true", "POST") == status
 
     def test_leaves_reading_and_its_locks_alone(self, edge: Edge, machine: peer.Machine) -> None:
-        Region.objects.update(free_bytes=0, total_bytes=10**12)
+        Region.objects.update(free_bytes=10**9, total_bytes=10**12)
         for method, rest in (("GET", f"data/{HASH}"), ("POST", f"locks/{HASH}"), ("DELETE", f"locks/{HASH}")):
             assert edge.ask(folder(machine) + rest, method) == 204
+
+    def test_locks_end_before_the_disk_is_full(self, edge: Edge, machine: peer.Machine) -> None:
+        Region.objects.update(free_bytes=10**9 - 1, total_bytes=10**12)
+        asked = {
+            "GET config": 204,
+            f"GET data/{HASH}": 204,
+            "GET locks/": 204,
+            f"DELETE locks/{HASH}": 204,
+            f"POST locks/{HASH}": 507,
+        }
+        assert {line: edge.ask(folder(machine) + line.split()[1], line.split()[0]) for line in asked} == asked
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError, DatabaseError])

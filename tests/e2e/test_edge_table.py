@@ -4,6 +4,7 @@ Refused is a status, nothing stored, and nothing shown.
 """
 
 from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
 
@@ -190,3 +191,22 @@ def test_tunnels_by_http_2(world: World, untouched: Callable[[Answer], int]) -> 
         method = "CONNECT" if more[0][0] == b":protocol" else "GET"
         with connected(world.portal, world.owners, "h2") as connection:
             assert untouched(Http2(connection).ask(method, f"{world.own}/config", more)) in {0, 400}
+
+
+MOST = 99_999
+
+
+@pytest.mark.parametrize("rest", ["locks/{absent}", "keys/{absent}", "config"])
+def test_sizes(world: World, untouched: Callable[[Answer], int], rest: str) -> None:
+    """What counts against no quota is small, and says so: what does not is refused before it is sent."""
+    target = f"{world.own}/{rest.format(absent=NAME)}"
+    for length in (f"Content-Length: {MOST + 1}", f"Content-Length: {1024**2}", "Transfer-Encoding: chunked", "X: x"):
+        assert untouched(ask(world.portal, world.owners, request(f"POST {target}", length, "Connection: close"))) == 413
+
+
+def test_a_lock_of_the_largest_size_comes_and_goes(world: World, untouched: Callable[[Answer], int]) -> None:
+    """What is too big above is so by one byte."""
+    body = b"x" * MOST
+    target = f"{world.own}/locks/{sha256(body).hexdigest()}"
+    for sent in (request(f"POST {target}", "Connection: close", body=body), request(f"DELETE {target}")):
+        assert untouched(ask(world.portal, world.owners, sent)) == 200
