@@ -23,7 +23,14 @@ from .authority import Authority, stamp
 from .signed import Verified, verify
 
 REGIONS = {"local-a": "Local A", "local-b": "Local B"}
-CODES = {"machine_exists": 409, "clock_skew": 403, "not_allowed": 403, "unavailable": 503}
+CODES = {
+    "machine_exists": 409,
+    "clock_skew": 400,
+    "not_allowed": 403,
+    "invalid": 422,
+    "vault_not_active": 409,
+    "unavailable": 503,
+}
 
 
 class Problem(Exception):
@@ -105,6 +112,8 @@ class Peer:
         if request.payload["jti"] in self.seen_jti:
             raise Problem("not_allowed", "The request was sent twice.")
         self.seen_jti.add(request.payload["jti"])
+        if not storable(request.payload):
+            raise Problem("not_allowed", "Its payload is not JSON.")
         if what in self.faults.refuse:
             raise self.faults.refuse[what]
         if what == "register":
@@ -169,6 +178,12 @@ class Peer:
                 for slug, name in REGIONS.items()
             ],
         }
+
+
+def storable(payload: dict[str, Any]) -> bool:
+    """Whether all of it is text that a database takes: no half characters, no NUL."""
+    text = json.dumps(payload, ensure_ascii=False)
+    return "\\u0000" not in text and text == text.encode("utf-8", "replace").decode()
 
 
 def spki(key: Any) -> bytes:

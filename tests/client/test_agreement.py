@@ -108,17 +108,30 @@ def test_a_machine_registers_renews_reports_and_leaves(
     runs.keep(home, runs.Run("backup").report("succeeded", "", **figures))
     figures = {"snapshot": SNAPSHOT, "compared": 2, "compared_bytes": 5, "total": 2, "changed": 0, "mismatched": 0}
     runs.keep(home, runs.Run("restore_check").report("succeeded", "2 of 2 files", **figures))
-    runs.keep(home, runs.Run("check").report("failed", "x" * 600))
-    assert runs.deliver(home, portal_of(renewed), renewed.signer)
-    assert runs.waiting(home) == 0
-
+    runs.keep(home, runs.Run("check").report("failed", "\udcff" + "x" * 600))
     versions: dict[str, object] = {"agent_version": "1.0.0", "engine_version": "0.14.0"}
+    _deliver(home, renewed, versions)
+    assert (runs.waiting(home), runs.refused(home)) == (0, 0)
+    runs.keep(home, {**runs.Run("check").report("failed"), "message": "\udcff"})
+    runs.keep(home, runs.Run("check").report("succeeded"))
+    _deliver(home, renewed, versions)
+    assert (runs.waiting(home), runs.refused(home)) == (0, 1)
+
     pulse = portal_of(renewed).post("heartbeat", renewed.signer, versions).body
     assert pulse == {"ok": True, "state": "Ready", "renew": False}
     assert portal_of(renewed).post("unregister", renewed.signer, {}).body == {"ok": True}
     with pytest.raises(AgentError) as caught:
         portal_of(renewed).post("heartbeat", renewed.signer, versions)
     assert caught.value.code == "not_allowed"
+
+
+def _deliver(home: Home, machine: identity.Identity, versions: dict[str, object]) -> None:
+    portal, signer = portal_of(machine), machine.signer
+    runs.deliver(
+        home,
+        lambda report: portal.post("runs", signer, report),
+        lambda: portal.post("heartbeat", signer, versions),
+    )
 
 
 def test_refusals_arrive_with_the_codes_of_the_contract(

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from strongroom_agent import portal, restorecheck, selection
 
+from tests.waiting import wait_for
+
 from .conftest import Storage
-from .peer import Problem
 from .world import World
 
 pytestmark = pytest.mark.system
@@ -29,18 +30,13 @@ def assert_same_tree(left: Path, right: Path) -> None:
         assert_same_tree(left / name, right / name)
 
 
-def kinds(machine: World) -> list[tuple[str, str]]:
-    """What the portal was told."""
-    return [(run["kind"], run["outcome"]) for run in machine.peer.runs.values()]
-
-
 def test_backup_then_restore_gives_every_byte_back(ready: World, tmp_path: Path) -> None:
     saved = ready.run("backup")
     assert (saved.status, saved.answer["files"], saved.answer["unreadable"]) == (0, 12, 0)
     ran = ready.run("restore", "--target", str(tmp_path / "out"), "--snapshot", saved.answer["snapshot"][:10])
     assert (ran.status, ran.answer["files"], ran.answer["bytes"], ran.answer["region"]) == (0, 12, 33066, "Local A")
     assert_same_tree(ready.source, Path(f"{tmp_path}/out{ready.source}"))
-    assert kinds(ready) == [("backup", "succeeded"), ("restore", "succeeded")]
+    assert ready.told == [("backup", "succeeded"), ("restore", "succeeded")]
 
 
 def test_odd_names_links_pipes_and_closed_files_come_through(world: World, tmp_path: Path) -> None:
@@ -130,7 +126,7 @@ def test_a_full_quota_is_told(ready: World) -> None:
     ready.peer.faults.upload = 507
     ran = ready.run("backup")
     assert (ran.status, ran.answer["code"]) == (1, "quota_full")
-    assert kinds(ready) == [("backup", "failed")]
+    assert ready.told == [("backup", "failed")]
 
 
 def test_losing_access_in_mid_backup_ends_it_at_once(ready: World) -> None:
@@ -151,25 +147,6 @@ def test_the_wrong_passphrase_opens_nothing(ready: World) -> None:
         assert ready.run("backup").answer["code"] == "passphrase_missing"
     finally:
         kept.write_text(right)
-
-
-def test_reports_wait_for_the_portal(ready: World) -> None:
-    ready.peer.faults.silent = True
-    assert ready.run("backup").status == 0
-    status = ready.run("status")
-    assert (status.status, status.answer["portal"]["reachable"], status.answer["reports_waiting"]) == (0, False, 1)
-    assert kinds(ready) == []
-    ready.peer.faults.silent = False
-    assert ready.run("backup").status == 0
-    assert kinds(ready) == [("backup", "succeeded")] * 2
-    assert ready.run("status").answer["reports_waiting"] == 0
-
-
-def test_a_report_that_is_not_accepted_does_not_block_the_others(ready: World) -> None:
-    ready.peer.faults.refuse["runs"] = Problem("invalid")
-    assert ready.run("backup").status == 0
-    ready.peer.faults.refuse.clear()
-    assert ready.run("status").answer["reports_waiting"] == 0
 
 
 def test_little_room_means_batches_and_large_files_are_streamed(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,8 +186,7 @@ def test_the_lock_of_a_run_that_died_is_removed(ready: World, storage: Storage) 
     command = ["restic", "-r", f"rest:{machine}", "--password-file", str(home / "passphrase"), "--no-cache"]
     command += ["--cacert", str(home / "ca.pem"), "--tls-client-cert", str(home / "client.pem"), "backup", "--stdin"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        while not list((folder / "locks").iterdir()):
-            assert process.poll() is None
+        wait_for("its lock", lambda: list((folder / "locks").iterdir()))
         process.kill()
     assert ready.run("check").status == 0  # wants the repository for itself
     assert list((folder / "locks").iterdir()) == []
@@ -229,9 +205,9 @@ def test_a_stopped_run_removes_its_lock_and_is_told_later(ready: World, storage:
     ready.peer.faults.storage_pause.set()
     assert (process.returncode, json.loads(out)["code"]) == (1, "interrupted")
     assert list((folder / "locks").iterdir()) == []
-    assert kinds(ready) == []
+    assert ready.told == []
     assert ready.run("backup").status == 0
-    assert kinds(ready) == [("backup", "failed"), ("backup", "succeeded")]
+    assert ready.told == [("backup", "failed"), ("backup", "succeeded")]
 
 
 def test_renewal_changes_key_and_certificate_and_survives_a_lost_answer(

@@ -40,6 +40,11 @@ class World:
     def source(self) -> Path:
         return self.root / "source"
 
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """What the portal was told of runs."""
+        return [(run["kind"], run["outcome"]) for run in self.peer.runs.values()]
+
     def fill(self, count: int = 12) -> None:
         """Some files to protect."""
         (self.source / "sub" / "empty").mkdir(parents=True, exist_ok=True)

@@ -95,6 +95,11 @@ class Home:
         """Delete a file if it is there."""
         self.path(name).unlink(missing_ok=True)
 
+    def move(self, name: str, to: str) -> None:
+        """Give a file another name, in one step; a file of that name is replaced."""
+        self.path(to).parent.mkdir(mode=0o700, exist_ok=True)
+        os.replace(self.path(name), self.path(to))
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for one run. AgentError `busy` at once when another run holds it."""

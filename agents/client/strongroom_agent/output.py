@@ -19,7 +19,7 @@ class Done:
 
 def progress(text: str) -> None:
     """Tell a person how it goes, on standard error; standard output stays for the answer."""
-    print(_printable(text), file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def show_done(outcome: Done, *, as_json: bool) -> None:
@@ -27,7 +27,7 @@ def show_done(outcome: Done, *, as_json: bool) -> None:
     if as_json:
         _print_object(True, outcome.code, outcome.message, outcome.remedy, outcome.details)
     else:
-        print(_printable(outcome.message), flush=True)
+        print(printable(outcome.message), flush=True)
 
 
 def show_error(error: AgentError, *, as_json: bool) -> None:
@@ -44,7 +44,10 @@ def _print_object(ok: bool, code: str, message: str, remedy: str, details: dict[
     print(json.dumps(ordered), flush=True)
 
 
-def _printable(text: str) -> str:
-    """File names may hold bytes that are no text and controls that a terminal would obey."""
+def printable(text: str, keep: str = "\n") -> str:
+    """The text with everything spelled out that is neither printable nor in `keep`.
+
+    File names may hold bytes that are no text, and controls that a terminal would obey.
+    """
     visible = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in visible)
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in visible)

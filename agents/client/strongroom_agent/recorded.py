@@ -56,4 +56,4 @@ def _note(session: Session, report: dict[str, object]) -> None:
 
 def _tell(session: Session, report: dict[str, object]) -> None:
     _note(session, report)
-    runs.deliver(session.home, session.portal, session.identity.signer)
+    session.deliver_reports()

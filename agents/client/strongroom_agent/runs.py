@@ -1,22 +1,23 @@
 """Reports of runs to the portal. What cannot be delivered is kept and sent at the next run."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from . import moments
 from .errors import AgentError
 from .home import Home
-from .jose import Signer
-from .output import progress
-from .portal import Portal
+from .output import printable, progress
 
 _FOLDER = "reports"
+_REFUSED = "refused-reports"
 _LAST = "last-runs.json"
 _KEPT = 200
+_REFUSED_KEPT = 20
 _MESSAGE_LIMIT = 500
-# The portal will not take these however often they are sent.
-_HOPELESS = frozenset({"invalid"})
+# These are about the moment, whatever the report says.
+_PASSING = frozenset({"network", "unavailable", "throttled", "clock_skew"})
 
 
 @dataclass
@@ -38,7 +39,8 @@ class Run:
             **figures,
         }
         if message:
-            fields["message"] = message[:_MESSAGE_LIMIT]
+            # File names in it may be no text, which the portal takes from nobody.
+            fields["message"] = printable(message, keep="")[:_MESSAGE_LIMIT]
         return fields
 
 
@@ -49,20 +51,25 @@ def keep(home: Home, report: dict[str, object]) -> None:
         home.remove(name)
 
 
-def deliver(home: Home, portal: Portal, signer: Signer) -> bool:
-    """Send what is in the queue, oldest first. Whether the queue is empty now."""
+def deliver(home: Home, send: Callable[[dict[str, object]], object], sign_of_life: Callable[[], object]) -> None:
+    """Send what is in the queue, oldest first.
+
+    A report that is refused while the portal takes this machine's sign of life will be refused for ever: it is set
+    aside, so that those behind it get through.
+    """
     for name in _waiting(home):
-        report = home.read_object(name)
         try:
+            report = home.read_object(name)
             if report is not None:
-                portal.post("runs", signer, report)
+                send(report)
         except AgentError as error:
-            if error.code not in _HOPELESS:
+            if error.code in _PASSING or not _accepted(sign_of_life):
                 progress(f"note: reports are kept for the next run. {error.message}")
-                return False
-            progress(f"note: the portal does not accept a report. {error.message}")
-        home.remove(name)
-    return True
+                return
+            _set_aside(home, name)
+            progress(f"note: a report is not accepted and was put into {home.path(_REFUSED)}. {error.message}")
+        else:
+            home.remove(name)
 
 
 def remember_last(home: Home, report: dict[str, object]) -> None:
@@ -81,15 +88,34 @@ def waiting(home: Home) -> int:
     return len(_waiting(home))
 
 
+def refused(home: Home) -> int:
+    """How many of the last reports the portal did not accept."""
+    return len(_waiting(home, _REFUSED))
+
+
 def forget(home: Home) -> None:
-    """Drop all reports that wait, and what is known of the last runs."""
-    for name in _waiting(home):
+    """Drop all reports, and what is known of the last runs."""
+    for name in [*_waiting(home), *_waiting(home, _REFUSED)]:
         home.remove(name)
     home.remove(_LAST)
 
 
-def _waiting(home: Home) -> list[str]:
-    folder = home.path(_FOLDER)
+def _accepted(sign_of_life: Callable[[], object]) -> bool:
+    try:
+        sign_of_life()
+    except AgentError:
+        return False
+    return True
+
+
+def _set_aside(home: Home, name: str) -> None:
+    home.move(name, name.replace(_FOLDER, _REFUSED, 1))
+    for oldest in _waiting(home, _REFUSED)[:-_REFUSED_KEPT]:
+        home.remove(oldest)
+
+
+def _waiting(home: Home, where: str = _FOLDER) -> list[str]:
+    folder = home.path(where)
     if not folder.is_dir():
         return []
-    return sorted(f"{_FOLDER}/{each.name}" for each in folder.glob("*.json"))
+    return sorted(f"{where}/{each.name}" for each in folder.glob("*.json"))

@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from . import engine, identity, passphrase, renewal, runs, settings
+from . import __version__, engine, identity, passphrase, renewal, runs, settings
 from .errors import AgentError
 from .home import Home
 from .identity import Identity, Repository
-from .portal import Portal
+from .portal import Answer, Portal
 from .restic import Connection, Restic
 from .settings import Settings
 from .storage import Storage, missing
@@ -83,7 +83,17 @@ class Session:
     def prepare(self) -> None:
         """Before a run: renew the certificate when it is time, and send the reports kept so far."""
         self.identity = renewal.renew_if_due(self.home, self.identity, self.portal)
-        runs.deliver(self.home, self.portal, self.identity.signer)
+        self.deliver_reports()
+
+    def deliver_reports(self) -> None:
+        """Send the reports that wait to the portal."""
+        portal, signer = self.portal, self.identity.signer
+        runs.deliver(self.home, lambda report: portal.post("runs", signer, report), self.sign_of_life)
+
+    def sign_of_life(self) -> Answer:
+        """What the portal says to this machine at this moment. AgentError when it refuses or cannot be reached."""
+        versions: dict[str, object] = {"agent_version": __version__, "engine_version": self.engine.version}
+        return self.portal.post("heartbeat", self.identity.signer, versions)
 
     def open_primary(self) -> Restic:
         """restic on the writable repository, found present and freed of locks that died with a run."""

@@ -31,6 +31,7 @@ def run(session: Session) -> Done:
             "repositories": [vars(each) for each in current.repositories],
             "last_runs": runs.last(session.home),
             "reports_waiting": runs.waiting(session.home),
+            "reports_refused": runs.refused(session.home),
             "portal": portal,
             "agent_version": __version__,
             "engine_version": session.engine.version,
@@ -53,7 +54,7 @@ def run_unregister(session: Session, *, forget: bool) -> Done:
     """
     told = True
     try:
-        runs.deliver(session.home, session.portal, session.identity.signer)
+        session.deliver_reports()
         session.portal.post("unregister", session.identity.signer, {})
     except AgentError:
         if not forget:
@@ -79,9 +80,8 @@ def forget_here(home: Home, owner: str) -> str | None:
 
 
 def _ask_portal(session: Session) -> dict[str, object]:
-    fields = {"agent_version": __version__, "engine_version": session.engine.version}
     try:
-        answer = session.portal.post("heartbeat", session.identity.signer, dict(fields))
+        answer = session.sign_of_life()
     except AgentError as error:
         if error.code not in ("network", "unavailable", "throttled"):
             raise
