@@ -35,6 +35,7 @@ def test_setup_backs_up_restores_compares_and_reports(ready: World) -> None:
 
 
 def test_repeating_setup_gives_the_same_machine(ready: World) -> None:
+    assert ready.setup().status == 0
     assert len(ready.peer.machines) == 1
     assert ("POST", "register") not in ready.peer.requests
     status = ready.run("status")
@@ -50,6 +51,16 @@ def test_all_that_is_kept_is_for_the_owner_only(ready: World) -> None:
 def test_the_installed_program_runs(ready: World) -> None:
     program = ready.root / "program" / "strongroom-agent"
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == "strongroom-agent 1.0.0\n"
+
+
+def test_the_installed_program_runs_nothing_from_the_current_folder(ready: World, tmp_path: Path) -> None:
+    """It is root's in many places, and the folder may be anybody's."""
+    for planted in ("strongroom_agent/__main__.py", "strongroom_agent/__init__.py", "json.py", "httpx.py"):
+        (tmp_path / planted).parent.mkdir(exist_ok=True)
+        (tmp_path / planted).write_text("print('planted')\n")
+    program = ready.root / "program" / "strongroom-agent"
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "strongroom-agent 1.0.0\n"
 
 

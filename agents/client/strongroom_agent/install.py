@@ -38,6 +38,7 @@ def install(folder: Path) -> Path:
 
 
 def _launcher(windows: bool) -> str:
+    """With -P, or Python would look for our modules in whatever folder the person stands in."""
     if windows:
-        return f'@"{sys.executable}" -m strongroom_agent %*\r\n'
-    return f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m strongroom_agent "$@"\n'
+        return f'@"{sys.executable}" -P -m strongroom_agent %*\r\n'
+    return f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m strongroom_agent "$@"\n'
