@@ -80,12 +80,23 @@ def test_sixteen_printable_characters_are_a_passphrase(text: str) -> None:
         "tab\t" * 5,
         "x" * 16 + " ",
         "\n" + "x" * 16,
+        "x" * 4097,
     ],
 )
 def test_anything_less_is_none(text: str) -> None:
     with pytest.raises(AgentError) as caught:
         passphrase.check(text)
     assert (caught.value.code, caught.value.exit_status) == ("passphrase_invalid", Exit.FAILED)
+
+
+def test_a_long_passphrase_counts_to_its_end_or_is_refused(tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.write_text("x" * 4096 + "\r\n")
+    assert passphrase.read(given) == "x" * 4096
+    given.write_text("x" * 4096 + "y\n")
+    with pytest.raises(AgentError) as caught:
+        passphrase.read(given)
+    assert caught.value.message.startswith("The passphrase cannot be used: it has more than 4096 characters.")
 
 
 def test_generated_passphrases_have_128_bits_and_pass_the_rule() -> None:
@@ -154,6 +165,13 @@ def test_patterns_mean_one_path(path: str, expected: str) -> None:
 
 def test_bytes_that_are_no_text_are_named_as_restic_lists_them() -> None:
     assert paths.in_snapshot(os.fsdecode(b"/x\xff\xe2\x82y")) == "/x\ufffd\ufffd\ufffdy"
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-that-name/x", "a\0b"])
+def test_paths_that_mean_nothing_here_are_wrong_usage(path: str) -> None:
+    with pytest.raises(AgentError) as caught:
+        paths.absolute(path)
+    assert caught.value.exit_status == Exit.USAGE
 
 
 @pytest.mark.parametrize(("path", "inside"), [("/a", True), ("/a/b", True), ("/ab", False), ("/", False)])
@@ -231,7 +249,19 @@ def test_proxies_get_their_sign_in_quoted() -> None:
     assert settings.with_sign_in("http://proxy:3128", "", None) == "http://proxy:3128"
 
 
-@pytest.mark.parametrize("address", ["proxy:3128", "socks5://proxy", "http://", "http://me@proxy"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "proxy:3128",
+        "socks5://proxy",
+        "http://",
+        "http://me@proxy",
+        "http://[x",
+        "http://x:y",
+        "http://x:99999",
+        "http://a b",
+    ],
+)
 def test_only_plain_proxies_are_accepted(address: str) -> None:
     with pytest.raises(AgentError) as caught:
         settings.check_proxy(address)

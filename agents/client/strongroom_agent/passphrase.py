@@ -8,6 +8,7 @@ from .errors import AgentError
 from .home import Home
 
 MINIMUM = 16
+MAXIMUM = 4096
 FILE = "passphrase"
 # Read aloud and typed without mistakes: no 0 and O, no 1, l and I.
 _ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
@@ -23,7 +24,7 @@ def generate() -> str:
 def check(text: str) -> str:
     """The passphrase in `text`, in which one trailing newline does not count.
 
-    AgentError unless it has at least 16 characters, all printable ASCII, and no space at either end
+    AgentError unless it has 16 to 4096 characters, all printable ASCII, and no space at either end
     (restic drops those, so they would not protect anything).
     """
     passphrase = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
@@ -31,6 +32,8 @@ def check(text: str) -> str:
         raise _refusal("it holds something other than printable ASCII characters")
     if passphrase != passphrase.strip(" "):
         raise _refusal("it begins or ends with a space, which would not count")
+    if len(passphrase) > MAXIMUM:
+        raise _refusal(f"it has more than {MAXIMUM} characters")
     if len(passphrase) < MINIMUM:
         raise _refusal(f"it has {len(passphrase)} characters, at least {MINIMUM} are needed")
     return passphrase
@@ -39,7 +42,9 @@ def check(text: str) -> str:
 def read(path: Path) -> str:
     """The passphrase that a file gives. AgentError if the file or the passphrase is not good."""
     try:
-        return check(path.read_bytes()[:4096].decode("ascii"))
+        with path.open("rb") as file:
+            content = file.read(MAXIMUM + len("\r\n") + 1)
+        return check(content.decode("ascii"))
     except UnicodeDecodeError as error:
         raise _refusal("it holds something other than printable ASCII characters") from error
     except OSError as error:
@@ -96,5 +101,5 @@ def _refusal(why: str) -> AgentError:
     return AgentError(
         "passphrase_invalid",
         f"The passphrase cannot be used: {why}.",
-        f"Choose one of at least {MINIMUM} printable ASCII characters, or use --generate-passphrase.",
+        f"Choose one of {MINIMUM} to {MAXIMUM} printable ASCII characters, or use --generate-passphrase.",
     )

@@ -5,6 +5,8 @@ import re
 import sys
 from pathlib import Path
 
+from .errors import usage
+
 # In restic's patterns these mean something; in brackets they mean themselves on every platform.
 _SPECIAL = re.compile(r"[*?\[]")
 _NOT_TEXT = re.compile("[\udc80-\udcff]")
@@ -52,5 +54,11 @@ def is_below(path: str, folder: str) -> bool:
 
 
 def absolute(path: str) -> str:
-    """The real path of something to protect: restic stores a link as a link, not what it points to."""
-    return str(Path(path).expanduser().resolve())
+    """The real path of something to protect: restic stores a link as a link, not what it points to.
+
+    AgentError `usage` for what cannot be the path of anything here.
+    """
+    try:
+        return str(Path(path).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a user that there is not, links that go round, a NUL
+        raise usage(f"{path} is not a path of this machine: {error}.", "Give the full path.") from error

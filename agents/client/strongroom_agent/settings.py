@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import httpx
+
 from .errors import AgentError, usage
 from .home import Home
 
@@ -76,11 +78,20 @@ def with_sign_in(proxy: str, user: str, password: str | None) -> str:
 
 def check_proxy(proxy: str) -> None:
     """AgentError `usage` unless this is the address of a proxy, without a password in it."""
-    parts = urlsplit(proxy)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise usage(f"--proxy {proxy} is not an http or https address.")
-    if "@" in parts.netloc:
+    if "@" in proxy:
         raise usage(
             "--proxy must not hold user or password, which everybody on this machine could see.",
             "Give --proxy-user and --proxy-password-file.",
         )
+    try:
+        parts = urlsplit(proxy)
+        httpx.Proxy(proxy)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except (ValueError, httpx.InvalidURL) as error:
+        raise _not_a_proxy(proxy) from error
+    if not usable or " " in proxy:
+        raise _not_a_proxy(proxy)
+
+
+def _not_a_proxy(proxy: str) -> AgentError:
+    return usage(f"--proxy {proxy} is not an http or https address.", "Give one like http://proxy.example.com:3128.")
