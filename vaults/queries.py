@@ -3,6 +3,7 @@
 An outsider gets NotFound, so that nobody learns what exists; a member without the right NotAllowed.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -34,6 +35,18 @@ def own_subscriptions(user: User) -> QuerySet[Subscription]:
 def visible_vaults(user: User) -> QuerySet[Vault]:
     """The vaults that the person may see."""
     return Vault.objects.all() if user.sees_all else Vault.objects.filter(subscription__memberships__user=user)
+
+
+def failed_own(user: User, vaults: Iterable[Vault]) -> set[UUID]:
+    """Which of the vaults, all of them seen by the person, have failed and are the person's to try again.
+
+    No query, but one where something failed for somebody who sees more than their own.
+    """
+    failed = {vault.pk for vault in vaults if vault.state == VaultState.FAILED}
+    if not failed or not user.sees_all:
+        return failed
+    own = Vault.objects.filter(pk__in=failed, subscription__memberships__user=user)
+    return set(own.values_list("pk", flat=True))
 
 
 def visible_requests(user: User) -> QuerySet[VaultRequest]:

@@ -1,5 +1,6 @@
 """Recovery Services: what it lists, filters, pages, and how it stays live."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -7,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from portal.accounts.models import Subscription, User
+from portal.accounts.models import Membership, Subscription, User
 from tests.vaults.conftest import Ask
 from tests.vaults.pages import links, poll, text_of, window
-from vaults.models import Vault
+from vaults.models import Operation, Vault
 
 MakeVault = Callable[..., Vault]
 Queries = Any
@@ -18,6 +19,12 @@ Queries = Any
 
 def names(user: User, query: str = "") -> list[str]:
     return links(window(user).get(f"/vaults/{query}"), "open-")
+
+
+def retries(response: Any) -> list[tuple[str, str]]:
+    """The vaults that can be tried again, and where that is sent."""
+    pattern = r'<button[^>]* id="retry-([^"]*)" form="retry" formaction="([^"]*)"'
+    return re.findall(pattern, response.content.decode())
 
 
 def test_a_person_without_vaults_is_told_what_to_do(staff: User) -> None:
@@ -43,6 +50,34 @@ def test_a_row_says_all_that_the_contract_has(make_vault: MakeVault, staff: User
     )
     text = text_of(window(staff).get("/vaults/"))
     assert "Payroll Active Local A Default Geo-redundant , locked 3 7 hours ago" in text
+
+
+def test_a_failed_vault_says_why_and_is_tried_again_from_its_row(
+    creating: Callable[..., Operation], make_vault: MakeVault, staff: User
+) -> None:
+    failed, client = creating().vault, window(staff)
+    make_vault("Whole")
+    Operation.objects.update(state="failed", due_at=None)
+    Vault.objects.filter(pk=failed.pk).update(state="Failed", state_reason="Local A <is> full.")
+    page = client.get("/vaults/")
+    assert "Payroll Failed Retry Local A &lt;is&gt; full. Local A Default" in text_of(page)
+    assert retries(page) == [(str(failed.pk), f"/vaults/{failed.pk}/retry/")]
+    assert page.content.count(b'<form id="retry" method="post"') == 1
+    response = client.post(f"/vaults/{failed.pk}/retry/")
+    assert response["Location"] == f"/vaults/{failed.pk}/"
+    assert retries(client.get("/vaults/")) == []
+
+
+def test_only_members_are_offered_to_try_again(
+    make_vault: MakeVault, approver: User, subscription: Subscription, outsider: User
+) -> None:
+    ours = make_vault(state="Failed", state_reason="No.")
+    make_vault("Other", subscription=Subscription.objects.get(name="Elsewhere"), state="Failed", state_reason="No.")
+    page = window(approver).get("/vaults/")
+    assert "Payroll Failed No. Local A" in text_of(page)
+    assert retries(page) == []
+    Membership.objects.create(user=approver, subscription=subscription)
+    assert retries(window(approver).get("/vaults/")) == [(str(ours.pk), f"/vaults/{ours.pk}/retry/")]
 
 
 def test_open_requests_stand_above_the_table(ask: Ask, make_vault: MakeVault, staff: User, outsider: User) -> None:
@@ -135,11 +170,18 @@ def test_htmx_that_aims_elsewhere_gets_the_whole_page(vault: Vault, staff: User)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(
-    make_vault: MakeVault, staff: User, django_assert_num_queries: Queries
+    make_vault: MakeVault, staff: User, approver: User, django_assert_num_queries: Queries
 ) -> None:
     client = window(staff)
     for number in range(30):
         make_vault(f"Vault-{number:02}", state="Creating")
     # session, person, how many vaults are theirs, rows, open requests
+    with django_assert_num_queries(5):
+        poll(client, "/vaults/", "vault-table")
+    Vault.objects.update(state="Failed", state_reason="Local A is full.")
+    with django_assert_num_queries(5):
+        poll(client, "/vaults/", "vault-table")
+    # session, person, rows, which of the failed ones are theirs, open requests
+    client = window(approver)
     with django_assert_num_queries(5):
         poll(client, "/vaults/", "vault-table")

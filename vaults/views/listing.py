@@ -9,7 +9,7 @@ from portal.live import live
 from portal.paging import page_of
 from vaults.listing import CHIPS, VaultFilter
 from vaults.models import Region, Vault, VaultRequest
-from vaults.queries import open_requests
+from vaults.queries import failed_own, open_requests
 from vaults.views.rows import table_rows
 
 WAITING_SHOWN = 5
@@ -29,7 +29,7 @@ def vault_list(request: PersonRequest) -> HttpResponse:
         "vault-table",
         {
             "page": page,
-            "rows": table_rows(page.items),
+            "rows": table_rows(page.items, failed_own(request.user, page.items)),
             "waiting": waiting[:WAITING_SHOWN],
             "waiting_more": len(waiting) > WAITING_SHOWN,
             "chosen": chosen,

@@ -3,7 +3,7 @@
 Fifty rows of some thirty nodes each took more time than all the rest of the page.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import cache
 from uuid import UUID
 
@@ -19,10 +19,15 @@ from vaults.models import Redundancy, Vault
 ANY = UUID(int=0)
 LATE = SafeString(' <span class="warn">– late</span>')
 NOTHING = SafeString("")
+REASON = '<span class="sub reason" title="{0}">{0}</span>'
+RETRY = (
+    ' <button class="button small" id="retry-{key}" form="retry" formaction="{url}"'
+    ' aria-describedby="open-{key}">Retry</button>'
+)
 ROW = """
 <tr>
   <th scope="row"><a id="open-{key}" href="OPEN">{name}</a></th>
-  <td>{status}</td>
+  <td>{status}{retry}{reason}</td>
   <td data-narrow="hide">{region}</td>
   <td data-narrow="hide">{subscription}</td>
   <td data-narrow="hide" class="nowrap">{redundancy}{lock}</td>
@@ -33,17 +38,22 @@ ROW = """
 </tr>"""
 
 
-def table_rows(vaults: Iterable[Vault]) -> SafeString:
-    """A `<tr>` for each vault of a VaultFilter, with the names of region and subscription that it adds."""
+def table_rows(vaults: Iterable[Vault], retry: Container[UUID]) -> SafeString:
+    """A `<tr>` for each vault of a VaultFilter, with the names of region and subscription that it adds.
+
+    Those in `retry` have a button, which sends the page's form of that name.
+    """
     lock, cloud = _lock(), icon("cloud")
-    return format_html_join("", _row(), (_cells(vault, lock, cloud) for vault in vaults))
+    return format_html_join("", _row(), (_cells(vault, lock, cloud, retry) for vault in vaults))
 
 
-def _cells(vault: Vault, lock: SafeString, cloud: SafeString) -> dict[str, object]:
+def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Container[UUID]) -> dict[str, object]:
     return {
         "key": vault.pk,
         "name": vault.name,
         "status": status(vault),
+        "retry": _retry(vault.pk) if vault.pk in retry else NOTHING,
+        "reason": format_html(REASON, vault.state_reason) if vault.state_reason else NOTHING,
         "region": vault.region_name,  # type: ignore[attr-defined]  # added by VaultFilter
         "subscription": vault.subscription_name,  # type: ignore[attr-defined]  # added by VaultFilter
         "redundancy": Redundancy(vault.redundancy).label,
@@ -53,6 +63,10 @@ def _cells(vault: Vault, lock: SafeString, cloud: SafeString) -> dict[str, objec
         "late": LATE if is_late(vault) else NOTHING,
         "cloud": cloud,
     }
+
+
+def _retry(key: UUID) -> SafeString:
+    return format_html(RETRY, key=key, url=reverse("vaults:retry", args=[key]))
 
 
 def _lock() -> SafeString:
