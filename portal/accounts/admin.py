@@ -98,9 +98,9 @@ class PersonAdmin(WithMemberships):
             made = people.create_user(actor, values["username"], values["password"], **described, **vars(roles))
             obj.pk, obj._state.adding = made.pk, False
         else:
+            people.set_roles(actor, obj, roles)  # the first, since it locks more people than this one, in an order
             if {"full_name", "email"} & set(form.changed_data):
                 people.describe_user(actor, obj, full_name=values["full_name"], email=values["email"])
-            people.set_roles(actor, obj, roles)
             if values["password"]:
                 people.set_password(actor, obj, values["password"])
         people.set_active(actor, obj, values["is_active"])

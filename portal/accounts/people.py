@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 
 from portal.accounts import signing_in, tokens
 from portal.accounts.actors import Actor
@@ -63,7 +63,7 @@ def describe_user(actor: Actor, user: User, *, full_name: str, email: str) -> No
     """Change the name and the address that are shown."""
     require_administrator(actor)
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user.pk)
+        user = _locked(User.objects.filter(pk=user.pk)).get()
         old = {"full_name": user.full_name, "email": user.email}
         user.full_name, user.email = full_name.strip(), email.strip()
         _validate(user)
@@ -75,12 +75,12 @@ def set_roles(actor: Actor, user: User, roles: Roles) -> None:
     """Give and take roles, from the next request on. Raises LastAdministrator."""
     require_administrator(actor)
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user.pk)
+        user, others = _with_administrators(user)
         old = Roles.of(user)
         if old == roles:
             return
-        if old.is_administrator and not roles.is_administrator:
-            _require_another_administrator(user)
+        if old.is_administrator and user.is_active and not roles.is_administrator:
+            _require_one(others, instead_of=user)
         User.objects.filter(pk=user.pk).update(**vars(roles))
         record("user:set-roles", actor=actor, target=user, detail={"from": old.names, "to": roles.names})
 
@@ -89,7 +89,7 @@ def set_active(actor: Actor, user: User, active: bool) -> None:
     """Let a person in, or shut them out: then sessions and tokens end for good. Raises LastAdministrator."""
     require_administrator(actor)
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=user.pk)
+        user, others = _with_administrators(user)
         if user.is_active == active:
             return
         if active:
@@ -97,7 +97,7 @@ def set_active(actor: Actor, user: User, active: bool) -> None:
             record("user:activate", actor=actor, target=user)
             return
         if user.is_administrator:
-            _require_another_administrator(user)
+            _require_one(others, instead_of=user)
         User.objects.filter(pk=user.pk).update(is_active=False, session_round=F("session_round") + 1)
         record("user:deactivate", actor=actor, target=user, detail={"tokens_revoked": tokens.revoke_all(user)})
 
@@ -176,12 +176,23 @@ def require_administrator(actor: Actor) -> None:
         raise NotAllowed("Only administrators may do this.")
 
 
-def _require_another_administrator(user: User) -> None:
-    """All administrators are locked, in one order, so that two who remove each other cannot both succeed."""
-    administrators = User.objects.select_for_update().filter(is_administrator=True, is_active=True).order_by("pk")
-    if [one.pk for one in administrators] == [user.pk]:
+def _with_administrators(user: User) -> tuple[User, list[User]]:
+    """The person and the other administrators, locked by one query and so in one order: two administrators who remove
+    each other at once neither wait for each other nor both succeed."""
+    concerned = User.objects.filter(Q(pk=user.pk) | Q(is_administrator=True, is_active=True))
+    rows = {row.pk: row for row in _locked(concerned).order_by("pk")}
+    return rows.pop(user.pk), list(rows.values())
+
+
+def _locked(people: QuerySet[User]) -> QuerySet[User]:
+    """Not against entries of the audit log that refer to the same people: whoever writes one may hold other rows."""
+    return people.select_for_update(no_key=True)
+
+
+def _require_one(administrators: list[User], *, instead_of: User) -> None:
+    if not administrators:
         raise LastAdministrator(
-            f"{user} is the only administrator.", remedy="Make somebody else an administrator first."
+            f"{instead_of} is the only administrator.", remedy="Make somebody else an administrator first."
         )
 
 
