@@ -60,16 +60,6 @@ def test_odd_names_links_pipes_and_closed_files_come_through(world: World, tmp_p
     assert (one.status, one.answer["files"]) == (0, 1)
 
 
-def test_parts_and_unknown_parts(ready: World, tmp_path: Path) -> None:
-    ran = ready.run("restore", "--target", str(tmp_path), "--include", str(ready.source / "sub"))
-    assert (ran.status, ran.answer["files"]) == (0, 6)
-    ran = ready.run("restore", "--target", str(tmp_path), "--include", str(ready.source / "su"))
-    assert (ran.status, ran.answer["code"]) == (2, "usage")
-    for snapshot in ("0000000000", "../x", "nonsense"):
-        ran = ready.run("restore", "--target", str(tmp_path), "--snapshot", snapshot)
-        assert (ran.status, ran.answer["code"]) == (1, "snapshot_unknown")
-
-
 def test_snapshots_are_listed_oldest_first(ready: World) -> None:
     ready.run("backup")
     found = ready.run("snapshots").answer["snapshots"]

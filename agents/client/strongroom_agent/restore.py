@@ -2,17 +2,18 @@
 
 import os
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 
-from . import restoring, snapshots, storage
+from . import arrived, restoring, snapshots, storage
 from .errors import AgentError, usage
 from .output import Done, progress
-from .paths import as_listed, in_snapshot, is_below
+from .paths import in_snapshot, is_below
 from .recorded import record
 from .restic import Restic
 from .session import Session
 from .sizes import readable
-from .snapshots import Listed, Snapshot
+from .snapshots import Contents, Snapshot
 
 _SHOWN = 20
 
@@ -34,6 +35,7 @@ class RestoreResult:
     snapshot: Snapshot
     files: int
     bytes: int
+    bare: int  # links and folders without files that were asked for by name
     missing: list[str]
     complaints: list[str]
 
@@ -58,6 +60,12 @@ class RestoreResult:
         )
 
     @property
+    def sentence(self) -> str:
+        """What is in the target folder now, for the beginning of a sentence."""
+        text = f"Restored {self.files} files, {readable(self.bytes)}"
+        return f"{text}, and the links and empty folders asked for" if self.bare else text
+
+    @property
     def remark(self) -> str:
         """Files are all there, but for instance not their owners."""
         if not self.complaints:
@@ -71,7 +79,7 @@ def run(session: Session, wish: Wish) -> Done:
     session.prepare()
     choice, restic = _open(session, wish.region)
     result = record(session, "restore", lambda: _restore(restic, wish, target))
-    text = f"Restored {result.files} files, {readable(result.bytes)}, to {target}."
+    text = f"{result.sentence}, to {target}."
     return Done(
         " ".join(filter(None, [text, result.remark, choice.note])),
         details={
@@ -122,48 +130,30 @@ def _target(text: str) -> str:
 
 
 def _restore(restic: Restic, wish: Wish, target: str) -> RestoreResult:
-    snapshot, files = snapshots.contents(restic, wish.snapshot)
-    wanted = files
-    inside: list[str] = []
-    if wish.include:
-        inside = [_matching(files, path) for path in wish.include]
-        wanted = [each for each in files if any(is_below(each.path, one) for one in inside)]
-    progress(f"restoring {len(wanted)} files of snapshot {snapshot.id[:8]}")
-    complaints = restoring.restore(restic, snapshot, inside, target)
-    there, missing = _arrived(wanted, target)
-    return RestoreResult(snapshot, len(there), sum(one.size for one in there), missing, complaints)
+    found = snapshots.contents(restic, wish.snapshot)
+    inside = [_matching(found, path) for path in wish.include]
+    roots = inside or [in_snapshot(path) for path in found.snapshot.paths]
+    wanted = [each for each in found.files if not inside or any(is_below(each.path, one) for one in inside)]
+    bare = [one for one in inside if not any(is_below(each.path, one) for each in wanted)]
+    progress(f"restoring {len(wanted)} files of snapshot {found.snapshot.id[:8]}")
+    complaints = restoring.restore(restic, found.snapshot, inside, target)
+    missing = arrived.missing(target, roots, wanted, bare)
+    lost = frozenset(missing)
+    there = [each for each in wanted if each.path not in lost]
+    bare = [one for one in bare if one not in lost]
+    return RestoreResult(found.snapshot, len(there), sum(one.size for one in there), len(bare), missing, complaints)
 
 
-def _matching(files: list[Listed], path: str) -> str:
+def _matching(found: Contents, path: str) -> str:
     """The snapshot's path for what the user named; AgentError if nothing in it fits."""
     absolute = os.path.abspath(path)
-    for candidate in (path, in_snapshot(absolute), in_snapshot(os.path.realpath(absolute))):
-        if any(is_below(each.path, candidate) for each in files):
+    # The folder of a link by its real path, but the link itself: that is what a snapshot has of it.
+    beside = os.path.join(os.path.realpath(os.path.dirname(absolute)), os.path.basename(absolute))
+    for candidate in (path, *map(in_snapshot, (absolute, beside, os.path.realpath(absolute)))):
+        known = chain((each.path for each in found.files), found.others)
+        if any(is_below(each, candidate) for each in known):
             return candidate
     raise usage(
-        f"The snapshot holds no file at {path}.",
+        f"The snapshot holds nothing at {path}.",
         "Give --include the full path that the file or folder had on the machine.",
     )
-
-
-def _arrived(wanted: list[Listed], target: str) -> tuple[list[Listed], list[str]]:
-    """Which files are in the target folder in full length, and the paths of those that are not."""
-    lengths = _lengths(target)
-    there, missing = [], []
-    for each in wanted:
-        if lengths.get(each.path) == each.size:
-            there.append(each)
-        else:
-            missing.append(each.path)
-    return there, missing
-
-
-def _lengths(target: str) -> dict[str, int]:
-    """Sizes of the files below the target folder, under the names that a snapshot gives them."""
-    found: dict[str, int] = {}
-    for folder, _, names in os.walk(target):
-        for name in names:
-            path = os.path.join(folder, name)
-            inside = os.path.relpath(path, target).replace(os.sep, "/")
-            found["/" + as_listed(inside)] = os.lstat(path).st_size
-    return found

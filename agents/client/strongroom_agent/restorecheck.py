@@ -86,7 +86,8 @@ def _check(session: Session, wanted: str) -> CheckResult:
     restic = session.restic(session.primary)
     cache = Path(session.settings.cache_dir)
     clear_scratch(cache)
-    snapshot, files = snapshots.contents(restic, wanted)
+    listed = snapshots.contents(restic, wanted)
+    snapshot, files = listed.snapshot, listed.files
     chosen = selection.choose(files)
     progress(f"restore check: {len(chosen)} of {len(files)} files")
     tally = Tally()

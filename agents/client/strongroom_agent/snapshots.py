@@ -36,6 +36,15 @@ class Listed:
     ctime_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A snapshot, its regular files, and the paths of everything else: folders, links, pipes."""
+
+    snapshot: Snapshot
+    files: list[Listed]
+    others: list[str]
+
+
 def all_of(restic: Restic) -> list[Snapshot]:
     """The snapshots of a repository, oldest first."""
     lines: list[str] = []
@@ -44,8 +53,8 @@ def all_of(restic: Restic) -> list[Snapshot]:
     return sorted((_snapshot(each) for each in found), key=lambda each: each.began_ns)
 
 
-def contents(restic: Restic, wanted: str) -> tuple[Snapshot, list[Listed]]:
-    """A snapshot and its regular files. `wanted` is an id, the beginning of one, or `latest`.
+def contents(restic: Restic, wanted: str) -> Contents:
+    """What is in a snapshot. `wanted` is an id, the beginning of one, or `latest`.
 
     AgentError `snapshot_unknown` when there is none.
     """
@@ -53,6 +62,7 @@ def contents(restic: Restic, wanted: str) -> tuple[Snapshot, list[Listed]]:
         raise unknown_snapshot()
     heads: list[Snapshot] = []
     files: list[Listed] = []
+    others: list[str] = []
 
     def take(line: str) -> None:
         node = json.loads(line)
@@ -60,11 +70,13 @@ def contents(restic: Restic, wanted: str) -> tuple[Snapshot, list[Listed]]:
             heads.append(_snapshot(node))
         elif node.get("type") == "file":
             files.append(_listed(node))
+        elif "path" in node:
+            others.append(str(node["path"]))
 
     restic.run("ls", "--json", wanted, on_line=take)
     if len(heads) != 1:
         raise unknown_snapshot()
-    return heads[0], files
+    return Contents(heads[0], files, others)
 
 
 def _listed(node: dict[str, object]) -> Listed:

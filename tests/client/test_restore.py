@@ -1,0 +1,85 @@
+"""Getting back parts, links and empty folders, and restoring to the place itself."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from strongroom_agent import arrived
+from strongroom_agent.snapshots import Listed
+
+from .world import World
+
+
+@pytest.mark.system
+def test_parts_and_unknown_parts(ready: World, tmp_path: Path) -> None:
+    ran = ready.run("restore", "--target", str(tmp_path), "--include", str(ready.source / "sub"))
+    assert (ran.status, ran.answer["files"]) == (0, 6)
+    ran = ready.run("restore", "--target", str(tmp_path), "--include", str(ready.source / "su"))
+    assert (ran.status, ran.answer["code"]) == (2, "usage")
+    for snapshot in ("0000000000", "../x", "nonsense"):
+        ran = ready.run("restore", "--target", str(tmp_path), "--snapshot", snapshot)
+        assert (ran.status, ran.answer["code"]) == (1, "snapshot_unknown")
+
+
+@pytest.fixture
+def links(ready: World) -> Iterator[World]:
+    """A machine with a link and an empty folder in its newest snapshot."""
+    (ready.source / "link").symlink_to("nowhere")
+    assert ready.run("backup").status == 0
+    yield ready
+    (ready.source / "link").unlink()
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("part", ["link", "sub/empty"])
+def test_links_and_empty_folders_can_be_asked_for(links: World, tmp_path: Path, part: str) -> None:
+    ran = links.run("restore", "--target", str(tmp_path / "out"), "--include", str(links.source / part))
+    assert (ran.status, ran.answer["files"]) == (0, 0), ran
+    assert ran.answer["message"].startswith("Restored 0 files, 0 B, and the links and empty folders asked for, to ")
+    restored = Path(f"{tmp_path}/out{links.source}")
+    assert [path.name for path in restored.iterdir()] == [part.split("/")[0]]
+    assert os.path.lexists(restored / part)
+
+
+@pytest.mark.system
+def test_the_root_of_the_disk_can_be_the_target(ready: World) -> None:
+    assert ready.run("backup").status == 0
+    (ready.source / "file-7.bin").unlink()
+    ran = ready.run("restore", "--target", "/")
+    assert (ran.status, ran.answer["files"], ran.answer["target"]) == (0, 12, "/")
+    assert (ready.source / "file-7.bin").stat().st_size == 3507
+
+
+def test_only_what_was_asked_for_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a/b/one", "a/c/two", "d/three"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    seen = []
+    scandir = os.scandir
+
+    def noted(folder: str) -> object:
+        seen.append(os.path.relpath(folder, tmp_path))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", noted)
+    wanted = [Listed("/a/b/one", 7, 0, 0), Listed("/a/b/short", 1, 0, 0)]
+    assert arrived.missing(str(tmp_path), ["/a/b"], wanted, ["/a/b/link"]) == ["/a/b/short", "/a/b/link"]
+    assert seen == [".", "a", "a/b"]
+
+
+def test_a_file_that_goes_while_it_is_looked_at_has_not_arrived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("here", "gone"):
+        (tmp_path / name).write_text("x")
+    lstat = os.lstat
+
+    def vanishing(path: str) -> os.stat_result:
+        if path.endswith("gone"):
+            raise FileNotFoundError
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", vanishing)
+    wanted = [Listed("/here", 1, 0, 0), Listed("/gone", 1, 0, 0)]
+    assert arrived.missing(str(tmp_path), ["/"], wanted, []) == ["/gone"]
