@@ -73,6 +73,18 @@ class SignInRequired(LoginRequiredMiddleware):
     A fragment of an open page must not turn into the sign-in page: htmx gets 401 and a word with a link.
     """
 
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[object, ...],
+        view_kwargs: dict[str, object],
+    ) -> HttpResponseBase | None:
+        """Django's, which asks who comes even where it does not matter: health is told when no session can be read."""
+        if not getattr(view_func, "login_required", True):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
     def handle_no_permission(  # type: ignore[override]  # Django's stubs know of the redirect only
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]
     ) -> HttpResponseBase:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from portal import health, health_checks, heartbeats
+from portal.accounts.models import User
 from portal.health import Part, Rounds
 from portal.health_checks import Unwell
 from portal.models import Heartbeat
@@ -79,6 +81,22 @@ def test_answers(monkeypatch: pytest.MonkeyPatch, ill: list[str], ready: int, li
     assert "no-store" in answer["Cache-Control"]
     answer = Client().get("/health/live")
     assert (answer.status_code, answer.json()["parts"]) == (live, parts)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["live", "ready"])
+def test_whoever_is_signed_in_is_told_too(page: str, staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their session cannot be read while the database is away, and need not be."""
+
+    def away(*args: object) -> None:
+        raise OperationalError("could not connect to server")
+
+    monkeypatch.setattr(health, "rounds", Rounds({"database": failing(Unwell("away"))}))
+    client = Client()
+    client.force_login(staff)
+    with connection.execute_wrapper(away):
+        answer = client.get(f"/health/{page}")
+    assert answer.json()["parts"] == {"database": {"ok": False, "detail": "away"}}
 
 
 def test_asking_is_all_that_is_allowed() -> None:
