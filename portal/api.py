@@ -1,9 +1,13 @@
 """The JSON API: who may call it, how refusals look, and the apps' routers."""
 
+import logging
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
@@ -12,10 +16,12 @@ from ninja.security import HttpBearer, SessionAuth
 
 from portal.accounts.actors import Actor
 from portal.accounts.tokens import bearer
-from portal.errors import DomainError, Invalid, NotAllowed, NotFound
+from portal.errors import DomainError, Invalid, NotAllowed, NotFound, Unavailable
 from portal.http import ApiRequest, actor_of, client_address
 
+log = logging.getLogger(__name__)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+View = Callable[..., HttpResponse]
 
 
 class Token(HttpBearer):
@@ -88,6 +94,13 @@ def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return response
 
 
+@api.exception_handler(OperationalError)
+def _away(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """The database is away, or locked for longer than we wait."""
+    log.warning("%s %r failed: the database does not answer (%s)", request.method, request.path, error)
+    return _refused(request, Unavailable("The portal cannot answer just now.", remedy="Try again in a minute."))
+
+
 @api.exception_handler(HttpError)
 def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
     """What ninja itself refuses: a body that is no JSON, a session without its CSRF header."""
@@ -125,12 +138,28 @@ api.add_router("", "agents.api.router")
 api.add_router("", rest)
 
 
+def _with_problems(view: View) -> View:
+    """The view with a problem for methods that it does not have: ninja refuses those past all handlers above."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return response
+        methods = ", ".join(sorted(response["Allow"].split(", ")))
+        refusal = problem(405, "method_not_allowed", f"Nothing can be done here with {request.method}, but {methods}.")
+        refusal["Allow"] = methods
+        return refusal
+
+    return answered
+
+
 def _urls() -> tuple[list[URLResolver | URLPattern], str, str]:
     """The operations. They tell strangers apart themselves, and answer them in JSON."""
     patterns, app_name, namespace = api.urls
     for pattern in patterns:
         if isinstance(pattern, URLPattern):
-            login_not_required(pattern.callback)
+            pattern.callback = login_not_required(_with_problems(pattern.callback))
     return patterns, app_name, namespace
 
 

@@ -1,19 +1,16 @@
 """What machines call, at the edge: bodies are signed (docs/protocol.md), so neither session nor token is asked for."""
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import OperationalError
 from django.http import HttpRequest
 from ninja import Router, Status
 
 from agents import machines, registration, renewal, runs
-from portal.errors import Invalid, Unavailable
+from portal.errors import Invalid
 from portal.http import client_address
 from portal.jose import MOST_BYTES
 
-log = logging.getLogger(__name__)
 router = Router()
 T = TypeVar("T")
 _JOSE = "application/jose"
@@ -61,11 +58,7 @@ def unregister(request: HttpRequest) -> _Answer:
 
 
 def _answered(act: Callable[..., T], request: HttpRequest) -> T:
-    try:
-        return act(_body(request), address=client_address(request))
-    except OperationalError as error:
-        log.warning("A machine's request failed: the database does not answer (%s)", error)
-        raise Unavailable("The portal cannot answer just now.", remedy="Try again in a minute.") from error
+    return act(_body(request), address=client_address(request))
 
 
 def _body(request: HttpRequest) -> bytes:

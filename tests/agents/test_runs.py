@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from agents.models import Machine, Run
@@ -39,6 +40,18 @@ def report(machine: peer.Machine, fields: dict[str, object]) -> Any:
 
 
 CHECKED = {"compared": 10, "compared_bytes": 1000, "total": 10, "changed": 0, "mismatched": 0}
+
+
+def test_a_database_that_is_away_is_told_as_such(machine: peer.Machine) -> None:
+    """The agent keeps the report, and tries again."""
+
+    def away(*args: object) -> None:
+        raise OperationalError("could not connect to server")
+
+    with connection.execute_wrapper(away):
+        refused(report(machine, run_of()), 503, "unavailable")
+    assert not Run.objects.exists()
+    assert report(machine, run_of()).status_code == 200
 
 
 @pytest.mark.parametrize(

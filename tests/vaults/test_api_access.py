@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -110,3 +111,50 @@ def test_the_docs_are_a_page_of_ours_for_people_who_are_signed_in(staff: User) -
         assert f"<code>{path}</code>" in page
     assert "<style" not in page
     assert "//cdn" not in page
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "vault-requests", "GET, POST"),
+        ("PUT", "vaults", "GET"),
+        ("GET", "agent/register", "POST"),
+        ("OPTIONS", "vaults", "GET"),
+    ],
+)
+def test_methods_that_an_address_does_not_have(method: str, path: str, allowed: str, staff: User) -> None:
+    response = window(staff).generic(method, f"/api/v1/{path}")
+    refused(response, 405, "method_not_allowed")
+    assert (response["Content-Type"], response["Allow"]) == ("application/problem+json", allowed)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "vaults"), ("POST", "vault-requests"), ("GET", "audit-events"), ("GET", "no-such")]
+)
+def test_a_database_that_is_away_is_told_as_such(
+    method: str, path: str, token: MakeToken, staff: User, regions: Any
+) -> None:
+    """To sessions and tokens, wherever it is missed first; with a pause that fits."""
+    secret, person = token(), window(staff)
+    for client, headers in ((person, {}), (Client(), bearer(secret))):
+        with connection.execute_wrapper(away):
+            response = call(client, method, path, ASKED, **headers)
+        refused(response, 503, "unavailable")
+        assert response["Content-Type"] == "application/problem+json"
+    with connection.execute_wrapper(away_for("vaults_vault")):
+        refused(call(person, "GET", "vaults"), 503, "unavailable")
+
+
+def away(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    raise OperationalError("could not connect to server")
+
+
+def away_for(table: str) -> Callable[..., Any]:
+    """Gone after the person is known, when the table is asked."""
+
+    def execute_or_fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if table in sql:
+            raise OperationalError("database is locked")
+        return execute(sql, params, many, context)
+
+    return execute_or_fail
