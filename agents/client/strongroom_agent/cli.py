@@ -54,6 +54,8 @@ def _change(given: argparse.Namespace, home: Home) -> Done:
     """The commands that need the state folder for themselves."""
     if given.command == "setup":
         return setup.run(home, _setup_wish(given))
+    if given.command == "unregister" and given.forget:
+        return status.run_forget(home)
     session = open_session(home)
     match given.command:
         case "backup":
@@ -68,7 +70,7 @@ def _change(given: argparse.Namespace, home: Home) -> Done:
         case "renew":
             return status.run_renew(session)
         case _:
-            return status.run_unregister(session, forget=given.forget)
+            return status.run_unregister(session, forget=False)
 
 
 def _setup_wish(given: argparse.Namespace) -> setup.Wish:

@@ -55,7 +55,7 @@ class Home:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise self._damaged(name, error) from error
+            raise self.damaged(name, error) from error
 
     def read_object(self, name: str) -> dict[str, object] | None:
         """The JSON object in a file; None when there is no file, AgentError when it is damaged."""
@@ -65,9 +65,9 @@ class Home:
         try:
             value = json.loads(text)
         except ValueError as error:
-            raise self._damaged(name, error) from error
+            raise self.damaged(name, error) from error
         if not isinstance(value, dict):
-            raise self._damaged(name, TypeError("not a JSON object"))
+            raise self.damaged(name, TypeError("not a JSON object"))
         return value
 
     def write_text(self, name: str, text: str) -> None:
@@ -91,6 +91,15 @@ class Home:
         """Replace a file with a JSON object, in one step."""
         self.write_text(name, json.dumps(value, indent=1))
 
+    def ensure_text(self, name: str, text: str) -> None:
+        """Make sure that a file holds this text, whatever it holds now."""
+        try:
+            same = self.path(name).read_bytes() == text.encode()
+        except OSError:
+            same = False
+        if not same:
+            self.write_text(name, text)
+
     def remove(self, name: str) -> None:
         """Delete a file if it is there."""
         self.path(name).unlink(missing_ok=True)
@@ -99,6 +108,14 @@ class Home:
         """Give a file another name, in one step; a file of that name is replaced."""
         self.path(to).parent.mkdir(mode=0o700, exist_ok=True)
         os.replace(self.path(name), self.path(to))
+
+    def damaged(self, name: str, why: object) -> AgentError:
+        """The error for a file of ours that does not hold what it should."""
+        return AgentError(
+            "state_damaged",
+            f"The agent's own file {self.path(name)} cannot be used: {why}.",
+            "Restore it from a copy, or run strongroom-agent unregister --forget and set this machine up again.",
+        )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -112,13 +129,6 @@ class Home:
                     "Wait until it has finished, then try again.",
                 )
             yield
-
-    def _damaged(self, name: str, error: Exception) -> AgentError:
-        return AgentError(
-            "state_damaged",
-            f"The agent's own file {self.path(name)} cannot be read: {error}.",
-            "Restore it from a copy, or unregister this machine with --forget and set it up again.",
-        )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -99,10 +99,13 @@ def load(home: Home) -> Identity | None:
     stored = home.read_object(_FILE)
     if stored is None:
         return None
-    answer = stored.get("answer")
-    if not isinstance(answer, dict):
-        raise _not_understood("identity.json holds no answer")
-    return Identity(answer, str(stored.get("private_key")), str(stored.get("edge_url")))
+    try:
+        answer = stored["answer"]
+        if not isinstance(answer, dict):
+            raise TypeError("the answer of the portal is not an object")
+        return Identity(answer, _text(stored, "private_key"), _text(stored, "edge_url"))
+    except (AgentError, KeyError, TypeError, ValueError) as error:
+        raise home.damaged(_FILE, f"it lacks something ({type(error).__name__})") from error
 
 
 def save(home: Home, identity: Identity) -> None:
@@ -121,8 +124,7 @@ def write_for_restic(home: Home, identity: Identity) -> tuple[str, str]:
     """Write the client's PEM (chain and key) and the roots; their paths, in this order."""
     client = identity.certificate.rstrip() + "\n" + identity.private_key
     for name, text in ((_CLIENT_PEM, client), (_CA_PEM, identity.ca_certificates)):
-        if home.read_text(name) != text:
-            home.write_text(name, text)
+        home.ensure_text(name, text)
     return str(home.path(_CLIENT_PEM)), str(home.path(_CA_PEM))
 
 

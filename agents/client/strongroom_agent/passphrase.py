@@ -83,14 +83,21 @@ def keep(home: Home, passphrase: str) -> None:
 
 
 def kept(home: Home) -> str | None:
-    """The passphrase kept on this machine; None if there is none."""
-    text = home.read_text(FILE)
-    return None if text is None else check(text)
+    """The passphrase kept on this machine; None if there is none. AgentError `state_damaged` if it is none any more."""
+    try:
+        text = home.read_text(FILE)
+        return None if text is None else check(text)
+    except AgentError as error:
+        raise AgentError(
+            "state_damaged",
+            f"What is in {home.path(FILE)} is not the passphrase any more.",
+            "Put the passphrase back there, in a file that only this user may read.",
+        ) from error
 
 
 def set_aside(home: Home, owner: str) -> Path | None:
     """Move the passphrase out of the way, never delete it: backups may depend on it. Where it is now."""
-    if home.read_text(FILE) is None:
+    if not home.path(FILE).exists():
         return None
     target = home.path(f"{FILE}-{owner}")
     os.replace(home.path(FILE), target)

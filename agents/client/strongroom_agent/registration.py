@@ -62,6 +62,11 @@ def register(home: Home, credential: Credential, name: str, proxy: str | None) -
     return registered
 
 
+def begun(home: Home) -> bool:
+    """Whether a registration was begun here, answered or not."""
+    return home.path(_FILE).exists()
+
+
 def forget(home: Home) -> None:
     """Drop the key of the registration."""
     home.remove(_FILE)

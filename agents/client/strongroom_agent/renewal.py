@@ -33,8 +33,8 @@ def renew(home: Home, current: Identity, portal: Portal) -> Identity:
 
     The new key is on disk before it is sent, so a lost answer is made good by asking again.
     """
-    new_key = home.read_text(_PENDING)
-    if new_key is None or keys.belongs_to(keys.load_chain(current.certificate)[0], new_key):
+    new_key = _waiting_key(home, current)
+    if new_key is None:
         new_key = keys.generate()
         home.write_text(_PENDING, new_key)
     request = keys.certificate_request(new_key)
@@ -43,6 +43,17 @@ def renew(home: Home, current: Identity, portal: Portal) -> Identity:
     identity.save(home, renewed)
     home.remove(_PENDING)
     return renewed
+
+
+def _waiting_key(home: Home, current: Identity) -> str | None:
+    """The key that was sent with no answer; None when there is none that can still be used."""
+    try:
+        key = home.read_text(_PENDING)
+        used = key is not None and keys.belongs_to(keys.load_chain(current.certificate)[0], key)
+    except (AgentError, ValueError):
+        progress("note: the key that waits for its certificate is damaged; another one takes its place.")
+        return None
+    return None if used else key
 
 
 def forget(home: Home) -> None:

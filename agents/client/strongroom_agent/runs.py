@@ -80,7 +80,12 @@ def remember_last(home: Home, report: dict[str, object]) -> None:
 
 def last(home: Home) -> dict[str, object]:
     """For each kind of run: how and when the last one ended."""
-    return home.read_object(_LAST) or {}
+    try:
+        return home.read_object(_LAST) or {}
+    except AgentError as error:
+        # Only shown to people: no reason for a run to fail.
+        progress(f"note: how the last runs ended is not known. {error.problem}")
+        return {}
 
 
 def waiting(home: Home) -> int:

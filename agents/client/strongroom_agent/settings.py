@@ -8,6 +8,7 @@ import httpx
 
 from .errors import AgentError, usage
 from .home import Home
+from .output import progress
 
 _FILE = "settings.json"
 _PROXY_PASSWORD = "proxy-password"  # noqa: S105 - a file name
@@ -34,18 +35,37 @@ class Settings:
 
 
 def load(home: Home) -> Settings | None:
-    """The settings on this machine; None before setup."""
-    stored = home.read_object(_FILE)
-    if stored is None:
-        return None
+    """The settings on this machine; None before setup. AgentError `state_damaged`, which another setup mends."""
     try:
-        return Settings(**stored)  # type: ignore[arg-type]
-    except TypeError as error:
+        stored = home.read_object(_FILE)
+        return None if stored is None else _checked(Settings(**stored))  # type: ignore[arg-type]
+    except (AgentError, TypeError) as error:
         raise AgentError(
             "state_damaged",
-            f"The agent's own file {home.path(_FILE)} does not hold what it should ({error}).",
-            "Run setup again.",
+            f"The agent's own file {home.path(_FILE)} does not hold what it should.",
+            "Run setup again, with vault credentials of the same vault.",
         ) from error
+
+
+def before_setup(home: Home) -> Settings | None:
+    """The settings that a repeated setup replaces.
+
+    Of damaged ones we know only that the passphrase may be in use, so that it must not be exchanged.
+    """
+    try:
+        return load(home)
+    except AgentError as error:
+        progress(f"note: {error.problem} It is written anew.")
+        return Settings("", "", [], opened=True)
+
+
+def _checked(found: Settings) -> Settings:
+    texts = (found.install_dir, found.cache_dir, found.proxy, found.proxy_user, found.key_hint, *found.protect)
+    if not isinstance(found.protect, list) or not isinstance(found.opened, bool):
+        raise TypeError("protect or opened")
+    if not all(isinstance(each, str) for each in texts):
+        raise TypeError("a text is none")
+    return found
 
 
 def save(home: Home, settings: Settings) -> None:

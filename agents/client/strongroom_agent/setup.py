@@ -61,7 +61,7 @@ def run(home: Home, wish: Wish) -> Done:
     given = credential.load(Path(wish.credentials), moments.now())
     name = _name_for(given, wanted)
     existing = registration.current(home, given, name)
-    before = settings.load(home) if identity.load(home) else None
+    before = settings.before_setup(home) if identity.load(home) else None
     if given.replaces and before is None:
         setup_passphrase.require_given(wish.passphrase_file, given.machine["name"])
     setup_passphrase.settle(home, wish.passphrase_file, wish.save_passphrase_to, before)

@@ -3,9 +3,9 @@
 from . import __version__, identity, passphrase, registration, renewal, runs
 from .errors import AgentError
 from .home import Home
-from .moments import for_people, render
+from .moments import for_people, now, render
 from .output import Done
-from .session import Session, describe
+from .session import Session, describe, open_session
 
 
 def run(session: Session) -> Done:
@@ -69,6 +69,22 @@ def run_unregister(session: Session, *, forget: bool) -> Done:
         f"{text} The passphrase is kept in {kept}." if kept else text,
         details={**describe(session.identity), "told": told, "passphrase_kept": kept},
     )
+
+
+def run_forget(home: Home) -> Done:
+    """`unregister --forget`, which must also do where our own files are damaged."""
+    try:
+        session = open_session(home)
+    except AgentError as error:
+        if error.code == "not_registered" and not registration.begun(home):
+            raise
+        kept = forget_here(home, f"unknown-{render(now()).replace(':', '')}")
+        text = "This machine has forgotten its vault; the portal was not told."
+        remedy = "Have the machine revoked in the portal, if it is still there."
+        about = f"The passphrase is kept in {kept}." if kept else ""
+        details: dict[str, object] = {"told": False, "passphrase_kept": kept}
+        return Done(" ".join(filter(None, [text, about, remedy])), remedy=remedy, details=details)
+    return run_unregister(session, forget=True)
 
 
 def forget_here(home: Home, owner: str) -> str | None:
