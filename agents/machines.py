@@ -54,7 +54,7 @@ def heartbeat(body: bytes, *, address: str) -> Pulse:
     sender = identity.sender_of(body, what="heartbeat", address=address, at=now)
     machine, certificate = sender.machine, sender.certificate
     rules.require_machine(machine, machine.vault)
-    rules.require_valid(certificate, now)
+    rules.require_current(certificate, now)
     pulse = messages.parse(Heartbeat, sender.signed.fields)
     platform = {**machine.platform, "engine": pulse.engine_version}
     with transaction.atomic():
@@ -77,10 +77,11 @@ def unregister(body: bytes, *, address: str) -> None:
         return
     rules.require_machine(machine, machine.vault)
     with transaction.atomic():
-        # With the vault locked, the certificate has died by now if another computer takes the machine's place.
+        # With both locked, the certificate has been renewed by now, or has died by a replacement, or neither happens.
         Vault.objects.select_for_update(no_key=True).get(pk=machine.vault_id)
-        sender.certificate.refresh_from_db(fields=["revoked_at"])
-        rules.require_renewable(sender.certificate, now)
+        Machine.objects.select_for_update(no_key=True).get(pk=machine.pk)
+        sender.certificate.refresh_from_db(fields=["revoked_at", "superseded_at"])
+        rules.require_current(sender.certificate, now)
         identity.spend(sender.signed, at=now, refuse=refusals.not_entitled)
         _leave(machine, MachineState.UNREGISTERED, actor=sender.actor, action="machine:unregister", reason="")
         publish(

@@ -17,6 +17,8 @@ _WHY_NOT = {
     MachineState.UNREGISTERED: "It has left the vault.",
 }
 
+_RENEW = "Renew it: strongroom-agent renew."
+
 
 def renewable() -> timedelta:
     """How long after its end a certificate may still be renewed, for machines that were switched off."""
@@ -31,13 +33,18 @@ def require_machine(machine: Machine, vault: Vault) -> None:
         raise refusals.not_entitled(f"The vault {vault.name} is {vault.state}.", "Look at the vault's page.")
 
 
-def require_valid(certificate: MachineCertificate, at: datetime) -> None:
-    """Raise NotAllowed for a certificate that was revoked or has ended."""
+def require_current(certificate: MachineCertificate, at: datetime) -> None:
+    """Raise NotAllowed for a certificate that was revoked, has ended, or was renewed.
+
+    One that was renewed is good for data alone: what it signs may be said by an old copy of the machine. To renew is
+    how the machine itself goes on, also after an answer that was lost, and there two holders are told apart.
+    """
     require_renewable(certificate, at)
     if at >= certificate.not_after:
+        raise refusals.not_entitled(f"This machine's certificate ended at {for_people(certificate.not_after)}.", _RENEW)
+    if certificate.superseded_at is not None:
         raise refusals.not_entitled(
-            f"This machine's certificate ended at {for_people(certificate.not_after)}.",
-            "Renew it: strongroom-agent renew.",
+            f"This machine's certificate was renewed at {for_people(certificate.superseded_at)}.", _RENEW
         )
 
 

@@ -30,7 +30,7 @@ def report(body: bytes, *, address: str) -> str:
     now = timezone.now()
     sender = identity.sender_of(body, what="runs", address=address, at=now)
     rules.require_machine(sender.machine, sender.machine.vault)
-    rules.require_valid(sender.certificate, now)
+    rules.require_current(sender.certificate, now)
     told = messages.parse(Report, sender.signed.fields)
     with transaction.atomic():
         return _store(sender, told, now)
@@ -46,8 +46,8 @@ def _store(sender: Sender, told: Report, at: datetime) -> str:
     machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
     identity.spend(sender.signed, at=at, refuse=refusals.not_entitled)
     rules.require_machine(machine, vault)
-    sender.certificate.refresh_from_db(fields=["revoked_at"])
-    rules.require_valid(sender.certificate, at)
+    sender.certificate.refresh_from_db(fields=["revoked_at", "superseded_at"])
+    rules.require_current(sender.certificate, at)
     known = Run.objects.filter(pk=told.run).first()
     if known is not None and known.machine_id != machine.pk:
         raise Invalid({"run": ["This is the number of another run."]})

@@ -14,6 +14,7 @@ from agents.machines import revoke
 from agents.models import Machine, MachineCertificate, SpentToken
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
+from portal.crypto import keys
 from portal.errors import Invalid, NotAllowed, NotFound, StaleState
 from tests.agents import peer
 from tests.agents.conftest import register, say
@@ -80,6 +81,10 @@ class TestHeartbeat:
         MachineCertificate.objects.update(not_after=timezone.now() - timedelta(days=1))
         refused(say(machine.holder, "heartbeat", **self.VERSIONS), 403, "not_allowed", holds="strongroom-agent renew")
 
+    def test_certificate_that_was_renewed_gives_no_sign_of_life(self, machine: peer.Machine) -> None:
+        MachineCertificate.objects.update(superseded_at=timezone.now())
+        refused(say(machine.holder, "heartbeat", **self.VERSIONS), 403, "not_allowed", holds="was renewed at")
+
     def test_fields_are_checked(self, machine: peer.Machine) -> None:
         problem = refused(say(machine.holder, "heartbeat", agent_version=1), 422, "invalid")
         assert problem["errors"].keys() == {"agent_version", "engine_version"}
@@ -97,6 +102,29 @@ class TestUnregister:
         assert (vault.machines, Machine.objects.get().state) == (0, "Unregistered")
         assert not MachineCertificate.objects.filter(revoked_at=None).exists()
         assert AuditEvent.objects.filter(action="machine:unregister").count() == 1
+
+    @pytest.mark.parametrize(
+        ("column", "holds"), [("not_after", "certificate ended at"), ("superseded_at", "certificate was renewed at")]
+    )
+    def test_an_old_copy_does_not_make_the_machine_leave(
+        self, machine: peer.Machine, vault: Vault, column: str, holds: str
+    ) -> None:
+        MachineCertificate.objects.update(**{column: timezone.now() - timedelta(days=1)})
+        problem = refused(say(machine.holder, "unregister"), 403, "not_allowed", holds=holds)
+        assert problem["remedy"] == "Renew it: strongroom-agent renew."
+        vault.refresh_from_db()
+        assert (vault.machines, Machine.objects.get().state) == (1, "Registered")
+
+    def test_after_a_lost_renewal_the_machine_leaves_with_what_it_gets_by_repeating_it(
+        self, machine: peer.Machine
+    ) -> None:
+        key = keys.new_key()
+        fields = {"csr": peer.request_for(key)}
+        assert say(machine.holder, "renew", **fields).status_code == 200
+        refused(say(machine.holder, "unregister"), 403, "not_allowed")
+        chain = say(machine.holder, "renew", **fields).json()["certificate"]
+        assert say(peer.Holder(key, chain), "unregister").status_code == 200
+        assert Machine.objects.get().state == "Unregistered"
 
     def test_redundancy_stays_locked(self, machine: peer.Machine, vault: Vault) -> None:
         say(machine.holder, "unregister")

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from agents.models import Machine, Run
+from agents.models import Machine, MachineCertificate, Run
 from portal.audit.models import AuditEvent
 from portal.moments import for_people, rfc3339
 from portal.notifications.models import Notification
@@ -76,6 +76,12 @@ def test_a_database_that_is_away_is_told_as_such(machine: peer.Machine) -> None:
 def test_fields_are_checked(machine: peer.Machine, changes: dict[str, object], field: str) -> None:
     problem = refused(report(machine, {**run_of(), **changes}), 422, "invalid")
     assert list(problem["errors"]) == [field]
+    assert not Run.objects.exists()
+
+
+def test_certificate_that_was_renewed_reports_nothing(machine: peer.Machine) -> None:
+    MachineCertificate.objects.update(superseded_at=timezone.now())
+    refused(report(machine, run_of()), 403, "not_allowed", holds="was renewed at")
     assert not Run.objects.exists()
 
 

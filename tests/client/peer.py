@@ -121,6 +121,8 @@ class Peer:
         machine = self._machine_of(request)
         if what == "renew":
             return 200, self._identity(machine, request.payload["csr"])
+        if spki(request.certificate.public_key()) != machine.public_keys[-1]:
+            raise Problem("not_allowed", "This certificate was renewed.")
         if what == "runs":
             self.runs[request.payload["run"]] = request.payload
         elif what == "unregister":

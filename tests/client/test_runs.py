@@ -227,6 +227,24 @@ def test_unregistering_deletes_the_keys_and_keeps_the_passphrase(world: World) -
     assert world.run("unregister").answer["code"] == "not_registered"
 
 
+def test_a_machine_leaves_after_a_renewal_whose_answer_was_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.register_only()
+    machine = next(iter(world.peer.machines.values()))
+    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    world.peer.faults.lost_answers.add("renew")
+    assert world.run("renew").status == 4
+    assert (world.run("unregister").status, machine.state) == (0, "Unregistered")
+    assert len(machine.public_keys) == 2
+
+
+def test_reports_after_a_renewal_whose_answer_was_lost_arrive(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    ready.peer.faults.lost_answers.add("renew")
+    assert ready.run("renew").status == 4
+    assert ready.run("backup").status == 0
+    assert ready.told == [("backup", "succeeded")]
+
+
 def test_a_machine_can_forget_a_portal_that_refuses_it(world: World) -> None:
     world.register_only()
     world.peer.faults.silent = True

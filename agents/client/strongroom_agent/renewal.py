@@ -12,12 +12,12 @@ _PENDING = "renewal-key.pem"
 
 
 def renew_if_due(home: Home, current: Identity, portal: Portal) -> Identity:
-    """Renew when the portal's time for it has come. The identity to go on with.
+    """Renew when the portal's time for it has come, or an answer was lost. The identity to go on with.
 
     A portal that cannot be reached is no reason to skip a backup while the certificate is good.
     """
     now = moments.now()
-    if now < current.renew_after:
+    if now < current.renew_after and _waiting_key(home, current) is None:
         return current
     try:
         return renew(home, current, portal)

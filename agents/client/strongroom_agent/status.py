@@ -1,7 +1,7 @@
 """The commands `status`, `renew` and `unregister`."""
 
 from . import __version__, identity, passphrase, registration, renewal, runs
-from .errors import AgentError
+from .errors import AgentError, Refused
 from .home import Home
 from .moments import for_people, now, render
 from .output import Done
@@ -54,8 +54,7 @@ def run_unregister(session: Session, *, forget: bool) -> Done:
     """
     told = True
     try:
-        session.deliver_reports()
-        session.portal.post("unregister", session.identity.signer, {})
+        _leave(session)
     except AgentError:
         if not forget:
             raise
@@ -85,6 +84,20 @@ def run_forget(home: Home) -> Done:
         details: dict[str, object] = {"told": False, "passphrase_kept": kept}
         return Done(" ".join(filter(None, [text, about, remedy])), remedy=remedy, details=details)
     return run_unregister(session, forget=True)
+
+
+def _leave(session: Session) -> None:
+    """Tell the portal, which takes it from the newest certificate alone: one that has ended, or whose renewal was not
+    heard of here, is renewed first. Asked before that, since a machine that has left already renews nothing."""
+    session.deliver_reports()
+    try:
+        session.portal.post("unregister", session.identity.signer, {})
+    except Refused as refused:
+        if refused.code != "not_allowed":
+            raise
+        session.identity = renewal.renew(session.home, session.identity, session.portal)
+        session.deliver_reports()
+        session.portal.post("unregister", session.identity.signer, {})
 
 
 def forget_here(home: Home, owner: str) -> str | None:
