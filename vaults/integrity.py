@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from portal.accounts.actors import SYSTEM
@@ -55,26 +54,24 @@ def compare(storage: RegionStorage, region: Region, batch: list[Stored], *, uplo
 
 
 def set_aside(storage: RegionStorage, region: Region, item: Stored, digest: str) -> None:
-    """Move the object out of its machine's folder; audited, and told to the vault's people, in one transaction.
+    """Replace the object by the pair's, or move it out of its machine's folder; audited, and told to its people.
 
-    Then put back what the pair has in its place. Raises StorageError.
+    The entry is written first, and no transaction is open while the storage works. Whoever is killed in between, or
+    finds the storage away, leaves the object in its place, to be found and entered again. Raises StorageError.
     """
     vault = Vault.objects.select_related("subscription").filter(pk=UUID(item.path.split("/")[0])).first()
     place = f"{AREA}/{item.path}.{timezone.now():%Y%m%dT%H%M%S%f}"
     log.warning("Region %s: %s is not what its name says and is set aside.", region.slug, item.path)
     detail = {"region": region.slug, "object": item.path, "sha256": digest, "size": item.size, "moved_to": place}
-    spare = mending.spare_of(vault, region, item)
+    record("object:quarantine", actor=SYSTEM, target=vault, detail=detail)
     try:
-        with transaction.atomic():
-            record("object:quarantine", actor=SYSTEM, target=vault, detail=detail)
-            if vault is not None and spare is None:
-                damage.tell_of_loss(vault, region, item)
-            storage.move(item.path, place)
+        if vault is not None:
+            if mending.replaced(vault, storage, region, item, keep=place):
+                return
+            damage.tell_of_loss(vault, region, item)
+        storage.move(item.path, place)
     except ObjectMissing:
         log.info("Region %s: %s is gone already.", region.slug, item.path)
-        return
-    if vault is not None and spare is not None:
-        mending.put_back(vault, spare, storage, region, item)
 
 
 def check_region(region: Region, *, since: datetime | None) -> tuple[int, int]:

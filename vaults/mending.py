@@ -9,7 +9,7 @@ from portal.audit.record import record
 from vaults import damage
 from vaults.models import PairedCopy, Redundancy, Region, Vault
 from vaults.storage import layout
-from vaults.storage.base import RegionStorage, StorageError
+from vaults.storage.base import ObjectMissing, RegionStorage, StorageError
 from vaults.storage.layout import CONFIG, Stored
 from vaults.storage.rclone import region_storage
 
@@ -26,30 +26,29 @@ def other_region(vault: Vault, region: Region) -> Region | None:
     return others.get(region.pk)
 
 
-def spare_of(vault: Vault | None, region: Region, item: Stored) -> Region | None:
-    """The region that has the object whole; None when there is none, or it does not answer."""
-    other = other_region(vault, region) if vault else None
+def replaced(vault: Vault, storage: RegionStorage, region: Region, item: Stored, *, keep: str) -> bool:
+    """Put the other region's object in the place of the damaged one, a copy of which is kept at `keep`.
+
+    False when there is no other that is whole, or it cannot be had. The damaged one keeps its place until the other
+    takes it in one step, so that whoever is killed in between leaves it to be found again: nothing would ever look for
+    an object that is missing. Audited, and told. Raises ObjectMissing when it is gone already.
+    """
+    other = _spare(vault, region, item)
     if other is None:
-        return None
+        return False
     try:
-        return other if _whole(region_storage(other), item) else None
-    except StorageError as error:
-        log.warning("Region %s cannot be asked for %s: %s", other.slug, item.path, error)
-        return None
-
-
-def put_back(vault: Vault, other: Region, storage: RegionStorage, region: Region, item: Stored) -> None:
-    """Copy the object from the other region; audited, and told. When it cannot be, the loss is told instead."""
-    try:
+        storage.copy(item.path, keep)
         region_storage(other).copy_to(storage, [item.path])
+    except ObjectMissing:
+        raise
     except StorageError as error:
         log.warning("Region %s: %s cannot be put back: %s", region.slug, item.path, error)
-        damage.tell_of_loss(vault, region, item)
-        return
+        return False
     detail = {"region": region.slug, "object": item.path, "from": other.slug}
     with transaction.atomic():
         record("object:repair", actor=SYSTEM, target=vault, detail=detail)
         damage.tell_of_repair(vault, region, other, item)
+    return True
 
 
 def compare_configs(vault: Vault, region: Region, item: Stored) -> bool:
@@ -69,6 +68,16 @@ def compare_configs(vault: Vault, region: Region, item: Stored) -> bool:
         record("object:differs", actor=SYSTEM, target=vault, detail=detail)
         damage.tell_of_difference(vault, region, other, item)
     return False
+
+
+def _spare(vault: Vault, region: Region, item: Stored) -> Region | None:
+    """The region that has the object whole; None when there is none, or it does not answer."""
+    other = other_region(vault, region)
+    try:
+        return other if other and _whole(region_storage(other), item) else None
+    except StorageError as error:
+        log.warning("The other copy of %s cannot be asked for: %s", item.path, error)
+        return None
 
 
 def _whole(storage: RegionStorage, item: Stored) -> bool:

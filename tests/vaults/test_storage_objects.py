@@ -117,8 +117,16 @@ def test_digests_copies_and_moves() -> None:
     assert CLOUD.sha256(["w/m/data/one", "w/gone"]) == {"w/m/data/one": digest}
     CLOUD.copy_to(DISK, ["w/m/data/one"])
     assert DISK.read("w/m/data/one") == data
+    CLOUD.copy("w/m/data/one", "quarantine/copy")
     CLOUD.move("w/m/data/one", "quarantine/one")
-    assert CLOUD.sha256(["w/m/data/one", "quarantine/one"]) == {"quarantine/one": digest}
+    there = CLOUD.sha256(["w/m/data/one", "quarantine/copy", "quarantine/one"])
+    assert there == {"quarantine/copy": digest, "quarantine/one": digest}
+    for call in (CLOUD.copy, CLOUD.move):
+        with pytest.raises(ObjectMissing):
+            call("w/m/data/one", "quarantine/two")
+    CLOUD.write("w/m/data/one", b"damaged!!")
+    DISK.copy_to(CLOUD, ["w/m/data/one"])
+    assert CLOUD.read("w/m/data/one") == data
 
 
 def test_a_bucket_does_not_know_its_space() -> None:

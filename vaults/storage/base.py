@@ -72,7 +72,10 @@ class RegionStorage(Protocol):
         """The digests (lower-case hexadecimal) of the objects as stored, left out for those that are gone."""
 
     def copy_to(self, other: "RegionStorage", paths: Iterable[str]) -> None:
-        """Copy objects to the same paths of `other`, each appearing there whole or not at all."""
+        """Copy objects to the same paths of `other`, each replacing what is there in one step, when it is whole."""
+
+    def copy(self, path: str, to: str) -> None:
+        """Copy an object within the region; raises ObjectMissing."""
 
     def move(self, path: str, to: str) -> None:
         """Move an object within the region; raises ObjectMissing."""

@@ -33,6 +33,8 @@ AT_ONCE = 4  # objects of a batch that rclone works on side by side
 READ_LIMIT = 64 * 1024
 # Object stores keep the time of upload themselves; asking for more costs a request for each object.
 SERVER_TIMES = {"UseServerModTime": True}
+# Same size and time do not mean same content: what is copied may be to replace what a disk has damaged.
+ALWAYS = {"IgnoreTimes": True}
 
 # What rclone says about troubles that last until somebody acts, and how we say it.
 LASTING = (
@@ -144,7 +146,7 @@ class RcloneRegion(RegionStorage):
         return {path: result["hash"] for path, result in zip(paths, results, strict=True) if result is not None}
 
     def copy_to(self, other: RegionStorage, paths: Iterable[str]) -> None:
-        """Copy objects to the same paths of `other`, each appearing there whole or not at all."""
+        """Copy objects to the same paths of `other`, each replacing what is there in one step, when it is whole."""
         inputs = [
             {
                 "_path": "operations/copyfile",
@@ -152,12 +154,18 @@ class RcloneRegion(RegionStorage):
                 "srcRemote": path,
                 "dstFs": f"{other.slug}:",
                 "dstRemote": path,
+                "_config": ALWAYS,
             }
             for path in paths
         ]
         for wanted, result in zip(inputs, self._batch(inputs), strict=True):
             if result is None:
                 raise StorageUnavailable(f"{self.name} lost {wanted['srcRemote']} while it was copied.")
+
+    def copy(self, path: str, to: str) -> None:
+        """Copy an object within the region; raises ObjectMissing."""
+        parameters = {"srcFs": self._fs, "srcRemote": path, "dstFs": self._fs, "dstRemote": to}
+        self._post("operations/copyfile", json=parameters, timeout=LONG)
 
     def move(self, path: str, to: str) -> None:
         """Move an object within the region; raises ObjectMissing."""
