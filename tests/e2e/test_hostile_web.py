@@ -59,15 +59,17 @@ def test_bodies_that_never_end_hold_nobody_up(portal: Portal) -> None:
 
 
 def test_bodies_have_a_limit(portal: Portal) -> None:
-    """The web never gets more than 2 MiB of a form, and reads no more than a message can have."""
+    """The web never gets more than 2 MiB of a form or 128 KiB of a message, and reads no more than one can have."""
     with httpx.Client(base_url=portal.portal_url, timeout=20) as client:
         client.get("/accounts/login/")
         headers = {"X-CSRFToken": client.cookies["csrftoken"], "Referer": portal.portal_url}
         form = {"username": "staff", "password": "x" * (2 * 1024 * 1024)}
         assert client.post("/accounts/login/", data=form, headers=headers).status_code == 413
-        jose = {"Content-Type": "application/jose"}
-        message = client.post("/api/v1/agent/register", content=b"x" * (1024 * 1024), headers=jose)
-    assert (message.status_code, message.json()["code"]) == (403, "credential_invalid")
+    jose = {"Content-Type": "application/jose"}
+    with httpx.Client(base_url=portal.edge_url, verify=portal.trust, timeout=20, headers=jose) as machine:
+        message = machine.post("/api/v1/agent/register", content=b"x" * (100 * 1024))
+        assert (message.status_code, message.json()["code"]) == (403, "credential_invalid")
+        assert machine.post("/api/v1/agent/register", content=b"x" * (1024 * 1024)).status_code == 413
 
 
 @pytest.mark.parametrize(

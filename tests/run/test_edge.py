@@ -189,6 +189,22 @@ def test_the_edges_question_is_not_for_people(edge: Edge, path: str) -> None:
     assert edge.web.asked == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/agent/register", "/api/v1/agent", "/api/v1/%61gent/runs", "/api/v1/agent%2Fruns", "//api/v1/agent/runs"],
+)
+def test_machines_endpoints_are_not_for_people(edge: Edge, path: str) -> None:
+    """Where no size fit for them is set, and nobody looks for machines."""
+    assert status(edge.people(f"POST {path}", "Content-Length: 0")) == 404
+    assert edge.web.asked == []
+
+
+def test_the_rest_of_the_api_is_for_people(edge: Edge) -> None:
+    for path in ("/api/v1/agents", "/api/v1/vaults"):
+        assert status(edge.people(f"GET {path}")) == 204
+    assert [asked.path for asked in edge.web.asked] == ["/api/v1/agents", "/api/v1/vaults"]
+
+
 def test_static_files(edge: Edge) -> None:
     """For ever when their name has their hash, for minutes otherwise; none is executed or listed."""
     hashed = edge.people("GET /static/site.0123456789ab.css")
