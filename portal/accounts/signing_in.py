@@ -45,7 +45,7 @@ def check(username: str, password: str, *, address: str) -> User:
     _take_a_try(key, actor=_coming(person, address, "unknown"), action=SIGN_IN)
     user = authenticate(username=name, password=password)
     if not isinstance(user, User):
-        refusal(SIGN_IN, actor=_coming(person, address, f'unknown "{key}"'), detail={"why": "wrong"})
+        refusal(SIGN_IN, actor=_coming(person, address, f'unknown "{key}"'), detail={"code": "wrong"})
         raise SignInRefused(
             "This user name and password do not belong together.",
             remedy="Check both. Capital letters count in the password.",
@@ -62,7 +62,7 @@ def confirm(password: str, *, actor: Actor, field: str) -> None:
     person = actor.person
     _take_a_try(person.username, actor=actor, action=CONFIRM)
     if not person.check_password(password):
-        refusal(CONFIRM, actor=actor, detail={"why": "wrong"})
+        refusal(CONFIRM, actor=actor, detail={"code": "wrong"})
         raise Invalid({field: ["This is not your password."]})
     _forget_tries(person.username, actor.address)
 
@@ -83,7 +83,7 @@ def _take_a_try(key: str, *, actor: Actor, action: str) -> None:
     attempt = SignInFailure.objects.create(username=key, address=actor.address, at=now)
     if seconds := _seconds_to_wait(attempt):
         attempt.delete()
-        refusal(action, actor=actor, detail={"why": "throttled"})
+        refusal(action, actor=actor, detail={"code": "throttled"})
         raise Throttled(f"Too many tries. Wait {_minutes(seconds)}, then try again.", retry_after=seconds)
 
 

@@ -11,21 +11,46 @@ from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.audit.models import RefusalFlood
+from portal.audit.targets import Target
 
 SECONDS = 60
 AT_ONCE = 100
 """The most counts that are written in one transaction."""
+MOST_FROM_ADDRESS = 30
+"""The most floods of one address that are told apart, so that refusals about ever other things stay few entries."""
+OTHERS = {"action": "refusal:others", "actor_label": "various"}
 
 
-def is_repetition(action: str, *, actor: Actor) -> bool:
-    """Whether the same was refused within the last minute, then it is counted; else the minute begins now."""
-    flood, first = RefusalFlood.objects.get_or_create(
-        action=action,
-        actor_label=actor.label[:200],
-        address=actor.address,
-        defaults={"via": actor.via, "since": timezone.now()},
-    )
-    return not first and bool(RefusalFlood.objects.filter(pk=flood.pk).update(repeated=F("repeated") + 1))
+def is_repetition(action: str, *, actor: Actor, target: Target, code: str) -> bool:
+    """Whether the same was refused within the last minute, then it is counted; else the minute begins now.
+
+    Beyond the most that one address is told apart, all that is refused to it counts as the same.
+    """
+    same = {
+        "action": action,
+        "actor_label": actor.label[:200],
+        "address": actor.address,
+        "target_type": target.type,
+        "target_id": target.id,
+        "code": code[:64],
+    }
+    if _counted(same):
+        return True
+    if RefusalFlood.objects.filter(address=actor.address).count() < MOST_FROM_ADDRESS:
+        more = {"target_label": target.label, "vault_id": target.vault_id}
+        return not _begun(same, actor.via, **more) and _counted(same)
+    same = {**dict.fromkeys(same, ""), **OTHERS, "address": actor.address}
+    _begun(same, actor.via)
+    return _counted(same)
+
+
+def _counted(same: dict[str, str]) -> bool:
+    return bool(RefusalFlood.objects.filter(**same).update(repeated=F("repeated") + 1))
+
+
+def _begun(same: dict[str, str], via: str, **more: object) -> bool:
+    defaults = {"via": via, "since": timezone.now(), **more}
+    return RefusalFlood.objects.get_or_create(**same, defaults=defaults)[1]
 
 
 def take_ended() -> list[RefusalFlood]:

@@ -5,6 +5,8 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.db import models
 
+from portal.audit.targets import Target
+
 
 class AppendOnly(TypeError):
     """Somebody tried to change or delete what is only ever added to."""
@@ -57,14 +59,27 @@ class RefusalFlood(models.Model):
     action = models.CharField(max_length=64)
     actor_label = models.CharField(max_length=200)
     address = models.CharField(max_length=45, blank=True)
+    target_type = models.CharField(max_length=64, blank=True)
+    target_id = models.CharField(max_length=64, blank=True)
+    code = models.CharField(max_length=64, blank=True)
+    target_label = models.CharField(max_length=200, blank=True)
+    vault_id = models.UUIDField(null=True)
     via = models.CharField(max_length=16)
     since = models.DateTimeField(db_index=True)
     repeated = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["action", "actor_label", "address"], name="refusal_flood_unique")
+            models.UniqueConstraint(
+                fields=["action", "actor_label", "address", "target_type", "target_id", "code"],
+                name="refusal_flood_unique",
+            )
         ]
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor_label}, {self.repeated} times more"
+
+    @property
+    def target(self) -> Target:
+        """What was refused all the time."""
+        return Target(self.target_type, self.target_id, self.target_label, self.vault_id)

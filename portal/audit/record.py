@@ -1,7 +1,6 @@
 """`record()`: writes an audit entry in the transaction of what it records."""
 
 from collections.abc import Mapping
-from uuid import UUID
 
 from django.db import models, transaction
 from django.utils import timezone
@@ -9,6 +8,7 @@ from django.utils import timezone
 from portal.accounts.actors import Actor
 from portal.audit import floods
 from portal.audit.models import AuditEvent
+from portal.audit.targets import Target
 
 
 def record(
@@ -25,20 +25,7 @@ def record(
     to is `target` itself or its `vault_id`, where it has one. A refusal must be written outside the transaction that it
     ends: use `refusal()`.
     """
-    return AuditEvent.objects.create(
-        at=timezone.now(),
-        actor=actor.user,
-        actor_label=actor.label[:200],
-        via=actor.via,
-        address=actor.address,
-        action=action,
-        refused=refused,
-        target_type=target._meta.model_name or "" if target is not None else "",
-        target_id=str(target.pk) if target is not None else "",
-        target_label=str(target)[:200] if target is not None else "",
-        vault_id=_vault_id(target),
-        detail=dict(detail or {}),
-    )
+    return _write(action, actor=actor, target=Target.of(target), detail=detail or {}, refused=refused)
 
 
 def refusal(
@@ -50,15 +37,17 @@ def refusal(
 ) -> AuditEvent | None:
     """Write that something was refused, in a transaction of its own.
 
-    The same refusal of the same actor from the same address within a minute is only counted, and None returned: the
-    count becomes an entry when the minute is over. Call it where no transaction is open: raises RuntimeError otherwise,
-    since the entry would vanish with the roll-back of what was refused.
+    The same refusal of the same actor from the same address, about the same target and with the same `code` in the
+    detail, is only counted within a minute, and None returned: the count becomes an entry when the minute is over. Call
+    it where no transaction is open: raises RuntimeError otherwise, since the entry would vanish with the roll-back of
+    what was refused.
     """
+    about, known = Target.of(target), detail or {}
     with transaction.atomic(durable=True):
         _write_counts()
-        if floods.is_repetition(action, actor=actor):
+        if floods.is_repetition(action, actor=actor, target=about, code=str(known.get("code", ""))):
             return None
-        return record(action, actor=actor, target=target, detail=detail, refused=True)
+        return _write(action, actor=actor, target=about, detail=known, refused=True)
 
 
 def write_refusal_counts() -> None:
@@ -71,12 +60,23 @@ def _write_counts() -> None:
     for flood in floods.take_ended():
         actor = Actor(label=flood.actor_label, via=flood.via, address=flood.address)
         detail = {"repeated": flood.repeated, "since": flood.since.isoformat(), "seconds": floods.SECONDS}
-        record(flood.action, actor=actor, detail=detail, refused=True)
+        if flood.code:
+            detail["code"] = flood.code
+        _write(flood.action, actor=actor, target=flood.target, detail=detail, refused=True)
 
 
-def _vault_id(target: models.Model | None) -> UUID | None:
-    if target is None:
-        return None
-    if target._meta.label == "vaults.Vault":
-        return target.pk  # type: ignore[no-any-return]
-    return getattr(target, "vault_id", None)
+def _write(action: str, *, actor: Actor, target: Target, detail: Mapping[str, object], refused: bool) -> AuditEvent:
+    return AuditEvent.objects.create(
+        at=timezone.now(),
+        actor=actor.user,
+        actor_label=actor.label[:200],
+        via=actor.via,
+        address=actor.address,
+        action=action,
+        refused=refused,
+        target_type=target.type,
+        target_id=target.id,
+        target_label=target.label,
+        vault_id=target.vault_id,
+        detail=dict(detail),
+    )

@@ -2,7 +2,8 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_a_wrong_filter_says_so_and_shows_nothing(query: str, words: str, audito
 
 
 def test_what_is_shown_is_escaped(auditor: User) -> None:
-    happen("session:sign-in", 'unknown "<script>"', refused=True, detail={"why": "<img onerror=x>"})
+    happen("session:sign-in", 'unknown "<script>"', refused=True, detail={"code": "<img onerror=x>"})
     response = window(auditor).get("/audit/")
     assert inline(response) == []
     assert "&lt;img onerror=x&gt;" in response.content.decode()
@@ -199,7 +200,7 @@ def test_bars_fit_the_drawing() -> None:
 def test_a_flood_is_the_first_entry_and_then_a_count(staff: User, outsider: User) -> None:
     actor = as_actor(staff)
     assert refusal("machine:register", actor=actor, detail={"code": "clock_skew"}) is not None
-    assert [refusal("machine:register", actor=actor) for _ in range(3)] == [None, None, None]
+    assert [refusal("machine:register", actor=actor, detail={"code": "clock_skew"}) for _ in range(3)] == [None] * 3
     refusal("machine:renew", actor=actor)
     refusal("machine:register", actor=as_actor(outsider))
     write_refusal_counts()
@@ -214,8 +215,44 @@ def test_a_flood_is_the_first_entry_and_then_a_count(staff: User, outsider: User
         "192.0.2.7",
         True,
     )
-    assert (count.detail["repeated"], count.detail["seconds"]) == (3, 60)
+    assert (count.detail["repeated"], count.detail["seconds"], count.detail["code"]) == (3, 60, "clock_skew")
     assert (AuditEvent.objects.count(), RefusalFlood.objects.count()) == (4, 0)
+
+
+def test_refusals_of_different_things_are_no_flood(staff: User, make_vault: Callable[..., Vault]) -> None:
+    """Each is an entry, and each has its own count, which says what it is about."""
+    one, other = make_vault("One"), make_vault("Other")
+    for _ in range(3):
+        for target, code in ((one, "not_allowed"), (one, "stale_state"), (other, "not_allowed"), (None, "not_allowed")):
+            refusal("vault:change", actor=as_actor(staff), target=target, detail={"code": code})
+    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
+    write_refusal_counts()
+    what = [("One", "not_allowed"), ("One", "stale_state"), ("Other", "not_allowed"), ("", "not_allowed")]
+    entries = [(event.target_label, event.detail["code"]) for event in AuditEvent.objects.order_by("id")]
+    assert (entries[:4], sorted(entries[4:])) == (what, sorted(what))
+    counts = AuditEvent.objects.filter(detail__repeated=2)
+    assert {(count.target_id, count.vault_id) for count in counts} == {
+        (str(one.pk), one.pk),
+        (str(other.pk), other.pk),
+        ("", None),
+    }
+    assert counts.count() == 4
+
+
+def test_a_flood_about_ever_other_things_stays_bounded(staff: User, outsider: User) -> None:
+    actor = replace(as_actor(staff), address="192.0.2.66")
+    for number in range(floods.MOST_FROM_ADDRESS + 5):
+        refusal("vault:change", actor=actor, detail={"code": f"code {number}"})
+    refusal("vault:change", actor=actor, detail={"code": "code 0"})
+    assert refusal("vault:change", actor=as_actor(outsider)) is not None
+    assert AuditEvent.objects.count() == floods.MOST_FROM_ADDRESS + 1
+    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
+    write_refusal_counts()
+    counts = AuditEvent.objects.filter(detail__has_key="repeated").order_by("action")
+    assert [(count.action, count.actor_label, count.address, count.detail["repeated"]) for count in counts] == [
+        ("refusal:others", "various", "192.0.2.66", 5),
+        ("vault:change", "staff", "192.0.2.66", 1),
+    ]
 
 
 def test_after_the_minute_the_next_one_is_written_again(staff: User) -> None:

@@ -48,7 +48,7 @@ def test_a_wrong_password_and_an_unknown_name_look_the_same(username: str, label
     assert f'value="{username}"' in response.content.decode()
     assert "wrong password" not in response.content.decode()
     assert get_user(client).is_anonymous
-    assert told() == [("session:sign-in", label, True, {"why": "wrong"})]
+    assert told() == [("session:sign-in", label, True, {"code": "wrong"})]
 
 
 def test_people_who_left_are_told_nothing_more(staff: User) -> None:
@@ -117,7 +117,7 @@ def test_too_many_tries_wait_even_with_the_right_password(username: str, count: 
     assert 0 < int(response["Retry-After"]) <= 300
     assert "Too many tries. Wait 5 minutes, then try again." in text(response)
     assert get_user(client).is_anonymous
-    assert told() == [("session:sign-in", "staff", True, {"why": "throttled"})]
+    assert told() == [("session:sign-in", "staff", True, {"code": "throttled"})]
 
 
 def test_one_less_passes_and_success_starts_anew(staff: User) -> None:
@@ -143,7 +143,7 @@ def test_old_failures_count_no_more(staff: User) -> None:
 def test_a_flood_of_refusals_is_two_entries(staff: User) -> None:
     for _ in range(5):
         sign_in(Client(), "staff", "wrong password")
-    assert told() == [("session:sign-in", "staff", True, {"why": "wrong"})]
+    assert told() == [("session:sign-in", "staff", True, {"code": "wrong"})]
     RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
     sign_in(Client(), "nobody", "wrong password")
     assert [(label, detail.get("repeated")) for _, label, _, detail in told()] == [
@@ -157,7 +157,7 @@ def test_throttled_guesses_of_many_names_are_one_flood(staff: User) -> None:
     failures("x", signing_in.TRIES_FROM_ADDRESS)
     for number in range(5):
         sign_in(Client(), f"name{number}", "guess")
-    assert told() == [("session:sign-in", "unknown", True, {"why": "throttled"})]
+    assert told() == [("session:sign-in", "unknown", True, {"code": "throttled"})]
 
 
 def test_changing_the_password_ends_the_other_sessions(staff: User) -> None:
@@ -186,8 +186,10 @@ def test_the_ninth_wrong_password_of_a_session_waits(staff: User) -> None:
     assert staff.check_password(PASSWORD)
     RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
     write_refusal_counts()
-    assert [action for action, *_ in told()] == ["session:confirm", "session:confirm"]
-    assert told()[0] == ("session:confirm", "staff", True, {"why": "wrong"})
+    wrong, throttled, again = told()
+    assert wrong == ("session:confirm", "staff", True, {"code": "wrong"})
+    assert throttled == ("session:confirm", "staff", True, {"code": "throttled"})
+    assert (again[0], again[3]["code"], again[3]["repeated"]) == ("session:confirm", "wrong", 7)
     assert sign_in(Client(), "staff").status_code == 429
 
 
@@ -195,7 +197,7 @@ def test_the_ninth_wrong_password_of_a_session_waits(staff: User) -> None:
 def test_no_spelling_of_a_name_has_tries_of_its_own(spelling: str, staff: User) -> None:
     failures("staff", signing_in.TRIES_FOR_NAME, address="198.51.100.1")
     assert sign_in(Client(), spelling, "guess").status_code == 429
-    assert told() == [("session:sign-in", "staff", True, {"why": "throttled"})]
+    assert told() == [("session:sign-in", "staff", True, {"code": "throttled"})]
 
 
 @pytest.mark.parametrize("look_alike", ["adm\u0131n", "ADM\u0131N"])

@@ -63,7 +63,7 @@ def test_a_stolen_session_makes_no_token(staff: User) -> None:
     assert "Too many tries." in text(response)
     assert not ApiToken.objects.exists()
     told = AuditEvent.objects.order_by("id").values_list("action", "actor", "refused", "detail")
-    assert told[0] == ("session:confirm", staff.pk, True, {"why": "wrong"})
+    assert told[0] == ("session:confirm", staff.pk, True, {"code": "wrong"})
 
 
 def test_a_password_changed_meanwhile_makes_no_token(staff: User) -> None:
