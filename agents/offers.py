@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 
 from agents.models import AgentPackage
-
-WINDOWS = "Agent for Windows Server or System Center Data Protection Manager or Windows Client"
-NAMES = {"windows": WINDOWS, "linux": "Agent for Linux", "macos": "Agent for macOS"}
-"""By platform; the first is the name in the article that Strongroom follows."""
+from agents.packages import PLATFORMS
 
 
 @dataclass(frozen=True)
@@ -22,12 +19,12 @@ class Offer:
 def offers(user_agent: str) -> list[Offer]:
     """The platforms, the visitor's first; one with packages for several architectures has a row for each."""
     here = platform_of(user_agent)
-    listed: dict[str, list[AgentPackage | None]] = {platform: [] for platform in NAMES}
+    listed: dict[str, list[AgentPackage | None]] = {platform: [] for platform in PLATFORMS}
     for package in published():
         listed[package.platform].append(package)
-    order = sorted(NAMES, key=lambda platform: platform != here)
+    order = sorted(PLATFORMS, key=lambda platform: platform != here)
     return [
-        Offer(platform, NAMES[platform], package, platform == here)
+        Offer(platform, PLATFORMS[platform], package, platform == here)
         for platform in order
         for package in listed[platform] or [None]
     ]
@@ -35,7 +32,8 @@ def offers(user_agent: str) -> list[Offer]:
 
 def published() -> list[AgentPackage]:
     """The packages that can be downloaded now."""
-    return list(AgentPackage.objects.filter(withdrawn_at=None, platform__in=NAMES).order_by("platform", "architecture"))
+    listed = AgentPackage.objects.filter(withdrawn_at=None, platform__in=PLATFORMS)
+    return list(listed.order_by("platform", "architecture"))
 
 
 def platform_of(user_agent: str) -> str:

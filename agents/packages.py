@@ -14,13 +14,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.models import AgentPackage
-from agents.offers import NAMES
 from portal import pki
 from portal.accounts.actors import Actor
 from portal.audit.record import record
 from portal.crypto import keys
 from portal.errors import Invalid, NotFound
 
+WINDOWS = "Agent for Windows Server or System Center Data Protection Manager or Windows Client"
+PLATFORMS = {"windows": WINDOWS, "linux": "Agent for Linux", "macos": "Agent for macOS"}
+"""What the agent is called by platform; the first is the name in the article that Strongroom follows."""
 FILES_URL = "/agents/files/"
 """Where the edge serves the packages folder."""
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+]{0,15}")
@@ -75,8 +77,8 @@ def signature_name(file_name: str) -> str:
 
 def _check_names(path: Path, platform: str, architecture: str, version: str) -> None:
     errors: dict[str, list[str]] = {}
-    if platform not in NAMES:
-        errors["platform"] = [f"One of {', '.join(NAMES)}."]
+    if platform not in PLATFORMS:
+        errors["platform"] = [f"One of {', '.join(PLATFORMS)}."]
     for field, value in (("architecture", architecture), ("version", version)):
         if not _WORD.fullmatch(value):
             errors[field] = ["Up to 16 letters, digits, dots, plus signs or underscores."]

@@ -6,7 +6,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from agents.models import AgentPackage
-from agents.offers import WINDOWS, offers, platform_of
+from agents.offers import offers, platform_of
+from agents.packages import WINDOWS
 from portal.accounts.models import User
 
 pytestmark = pytest.mark.django_db
