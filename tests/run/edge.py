@@ -80,7 +80,7 @@ def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
             return False  # we have answered ourselves, whatever the method
 
         def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self._body()
             headers = {name.lower(): value for name, value in self.headers.items()}
             backend.asked.append(Asked(self.command, self.path, headers, body))
             self.close_connection = backend.answer == HANG_UP
@@ -91,6 +91,15 @@ def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
             if backend.answer != 204:
                 self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size + 2)[:size]
+            self.rfile.readline()
+            return body
 
         def handle_one_request(self) -> None:
             self.raw_requestline = self.rfile.readline(65537)
