@@ -1,12 +1,11 @@
 """Certificates of a running portal: the edge's is renewed in mid-backup, and a rotation goes by unnoticed."""
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,13 +13,13 @@ from portal import edge_probe
 from portal.crypto import certificates
 from tests.api_person import ApiPerson
 from tests.e2e import ready
-from tests.e2e.machine import Machine
+from tests.e2e.machine import Machine, restored
+from tests.e2e.slow_backup import slow_backup
 from tests.portal_process import Portal, running
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
-SLOWLY = "4000"  # KiB/s: a pack of restic's is then under way for four seconds, the edge's grace period is three
-MEGABYTES = 40
+PACK = 16  # MiB: one is then under way for more than six seconds, the edge's grace period is three
 
 
 @pytest.fixture(scope="module")
@@ -63,38 +62,27 @@ def let_certificate_age(portal: Portal) -> None:
     wait_for("the edge to show it", lambda: shown(portal) == written(portal))
 
 
-def restic(machine: Machine, *arguments: str) -> "subprocess.Popen[str]":
-    """restic on the machine's repository, as the agent runs it."""
-    home = machine.home
-    identity = json.loads((home / "identity.json").read_text())["answer"]
-    url = f"rest:{identity['repositories'][0]['url']}"
-    passphrase = next(path for path in home.iterdir() if path.name.startswith("passphrase"))
-    trust = ["--cacert", str(home / "ca.pem"), "--tls-client-cert", str(home / "client.pem")]
-    command = ["restic", "-r", url, "-p", str(passphrase), "--no-cache", *trust, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def locked(portal: Portal) -> bool:
-    """Whether a run of restic is under way."""
-    return any((portal.data / "storage" / "local-a").glob("*/*/locks/*"))
+def repository(machine: Machine) -> str:
+    """The address of its data."""
+    identity = json.loads((machine.home / "identity.json").read_text())
+    return str(identity["answer"]["repositories"][0]["url"])
 
 
 def test_edge_is_renewed_in_the_middle_of_a_backup(own_portal: Portal, machine: Machine, tmp_path: Path) -> None:
     """By the worker, without another process for the edge; restic goes on, and what it stored is whole."""
     let_certificate_age(own_portal)
     old, edge = shown(own_portal), own_portal.pids()["edge"]
-    (tmp_path / "large.bin").write_bytes(os.urandom(MEGABYTES * 1_000_000))
-    with restic(machine, "backup", "--limit-upload", SLOWLY, str(tmp_path)) as backup:
-        wait_for("the backup to begin", lambda: locked(own_portal))
+    url = repository(machine)
+    stored = own_portal.data / "storage" / urlsplit(url).path.strip("/")
+    with slow_backup(machine, url, stored, pack=PACK) as backup:
+        wait_for("an upload to be under way", lambda: backup.objects() > backup.before)
         own_portal.manage("shell", "-v", "0", "-c", "from portal.celery import app; app.send_task('portal.edge-files')")
         wait_for("the edge to be renewed", lambda: shown(own_portal) != old)
-        assert backup.poll() is None, "The backup was over before the edge was renewed."
-        said = backup.communicate(timeout=120)[0]
-    assert backup.returncode == 0, said
+        assert backup.finish() == 0, backup.said
     assert (shown(own_portal), own_portal.pids()["edge"]) == (written(own_portal), edge)
-    with restic(machine, "check", "--read-data") as check:
-        said = check.communicate(timeout=120)[0]
-    assert check.returncode == 0, said
+    machine.agent("check")
+    machine.agent("restore", "--target", tmp_path)
+    assert restored(tmp_path, backup.data).read_bytes() == backup.data.read_bytes()
     own_portal.wait_until_ready()
 
 
