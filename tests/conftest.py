@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
@@ -14,6 +15,8 @@ from vaults.models import Redundancy, Region, Vault
 from vaults.states import VaultState
 
 PASSWORD = "correct horse battery"
+
+expect.set_options(timeout=30_000)  # milliseconds: pages come late on a busy machine
 
 
 @pytest.fixture(autouse=True)

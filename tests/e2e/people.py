@@ -5,7 +5,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-WAIT = 30_000  # milliseconds until something that is live must have come
+WAIT = 30_000  # milliseconds for whatever a window is told to do
 
 
 class Person:
@@ -71,7 +71,7 @@ class Person:
         """Go to the vault through the list once it is Active; returns its id."""
         self.go("/vaults/")
         row = self.page.get_by_role("row").filter(has_text=name)
-        expect(row.get_by_text("Active", exact=True)).to_be_visible(timeout=WAIT)
+        expect(row.get_by_text("Active", exact=True)).to_be_visible()
         self.check()
         row.get_by_role("link", name=name).click()
         self.page.wait_for_url("**/vaults/*/**")

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import SignIn
 from tests.e2e.machine import contents, make_machine, restored
-from tests.e2e.people import WAIT, Person
+from tests.e2e.people import Person
 from tests.portal_process import Portal
 
 pytestmark = pytest.mark.system
@@ -46,8 +46,8 @@ def test_from_request_to_restored(
     assert sum(len(one) for one in before.values() if isinstance(one, bytes)) >= 100_000_000
     machine.setup(credentials)
     # Nobody touches the page: it must tell by itself which machine came, and that it was restored.
-    expect(staff.page.get_by_text("hr-db-02").first).to_be_visible(timeout=WAIT)
-    expect(staff.page.get_by_text("Ready: backed up and restored on").first).to_be_visible(timeout=WAIT)
+    expect(staff.page.get_by_text("hr-db-02").first).to_be_visible()
+    expect(staff.page.get_by_text("Ready: backed up and restored on").first).to_be_visible()
     staff.check()
 
     machine.agent("restore", "--target", tmp_path / "back")

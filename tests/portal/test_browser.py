@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -139,9 +141,14 @@ def test_a_token_is_copied(page: Page) -> None:
     page.goto("/accounts/tokens/")
     page.get_by_label("Name", exact=True).fill("nightly")
     page.get_by_label("Your password").fill(PASSWORD)
+    page.clock.install()
     page.get_by_role("button", name="Make token").click()
+    expect(page.get_by_role("button", name="Copy")).to_be_visible()
+    page.clock.pause_at(timezone.now() + timedelta(minutes=1))  # "Copied" stands for a moment only
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    page.clock.run_for(1500)
+    expect(page.get_by_role("button", name="Copy", exact=True)).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith("strongroom_")
 
 
