@@ -97,18 +97,18 @@ def test_what_was_withdrawn_is_published_again_by_this_command(sources: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("script", "reason"),
+    ("script", "longest", "reason"),
     [
-        ("import sys; sys.exit('no index')", "no index"),
-        ("raise SystemExit(1)", "It gave no reason."),
-        ("import time; time.sleep(60)", "It was not done after 1 seconds."),
+        ("import sys; sys.exit('no index')", 60, "no index"),
+        ("raise SystemExit(1)", 60, "It gave no reason."),
+        ("import time; time.sleep(60)", 1, "It was not done after 1 seconds."),
     ],
 )
 def test_a_failed_build_says_why_and_leaves_what_there_is(
-    sources: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
+    sources: Path, monkeypatch: pytest.MonkeyPatch, script: str, longest: int, reason: str
 ) -> None:
     publish()
-    monkeypatch.setattr(building, "LONGEST", 1)
+    monkeypatch.setattr(building, "LONGEST", longest)
     (sources / "build_package.py").write_text(script)
     with pytest.raises(CommandError, match=f"could not be built: {reason}"):
         publish()

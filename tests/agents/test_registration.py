@@ -131,7 +131,7 @@ def test_clock_that_is_off(issue: Issue, offset: int, word: str) -> None:
         holds=word,
     )
     assert ("slow" if offset < 0 else "fast") in problem["detail"]
-    assert abs(problem["skew_seconds"] - offset) <= 2
+    assert abs(problem["skew_seconds"] - offset) <= 30
 
 
 def test_clock_within_five_minutes_will_do(issue: Issue) -> None:

@@ -141,4 +141,4 @@ def test_clock_that_is_off(machine: peer.Machine) -> None:
     payload = holder.payload("renew", csr=peer.request_for(keys.new_key()))
     payload["iat"] = int(str(payload["iat"])) - 3600
     problem = refused(peer.send("renew", holder.sign(json.dumps(payload).encode())), 400, "clock_skew")
-    assert abs(problem["skew_seconds"] + 3600) <= 2
+    assert abs(problem["skew_seconds"] + 3600) <= 30

