@@ -35,18 +35,18 @@ def lint() -> bool:
 
 def units() -> bool:
     """Tests without other processes, on SQLite."""
-    return _run([*PYTEST, "-n", "2", "-m", "not system"])
+    return _pytest("not system", "-n", "2")
 
 
 def units_on_postgresql() -> bool:
     """The same on PostgreSQL."""
     with postgres.cluster() as url:
-        return _run([*PYTEST, "-n", "2", "-m", "not system"], DATABASE_URL=url)
+        return _pytest("not system", "-n", "2", DATABASE_URL=url)
 
 
 def system() -> bool:
     """Tests with real parts: portal, broker, worker, edge, storage, browser, restic."""
-    return _run([*PYTEST, "-m", "system"])
+    return _pytest("system")
 
 
 PARTS: dict[str, Callable[[], bool]] = {
@@ -92,6 +92,12 @@ def _installed(packages: Sequence[str]) -> bool:
 def _timed(part: Callable[[], bool]) -> tuple[bool, float]:
     began = time.monotonic()
     return part(), time.monotonic() - began
+
+
+def _pytest(marks: str, *options: str, **environment: str) -> bool:
+    if not os.environ.get("STRONGROOM_LONG"):
+        marks = f"{marks} and not long"
+    return _run([*PYTEST, *options, "-m", marks], **environment)
 
 
 def _run(command: Sequence[str], **environment: str) -> bool:
