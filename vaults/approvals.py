@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from portal.accounts.actors import SYSTEM, Actor
 from portal.accounts.models import Subscription
+from portal.accounts.queries import subscriptions_seen_by
 from portal.audit.record import record, refusal
 from portal.errors import (
     ContentChanged,
@@ -29,7 +30,7 @@ from portal.transitions import advance
 from vaults import lifecycle, outcomes
 from vaults.asking import digest_of, require_valid, twin_of
 from vaults.models import Decision, NameReservation, Region, VaultRequest
-from vaults.queries import request_seen_by, visible_subscriptions
+from vaults.queries import request_seen_by
 from vaults.rules import (
     OPEN_FOR,
     decide_until,
@@ -52,7 +53,7 @@ def submit(
     The same again from the same person within seconds is the same request. Raises NotFound, NotAllowed, Invalid (with
     the messages for each field) and NameTaken.
     """
-    if not visible_subscriptions(actor.person).filter(pk=subscription.pk).exists():
+    if not subscriptions_seen_by(actor.person).filter(pk=subscription.pk).exists():
         raise NotFound
     require_member(actor, subscription)
     wanted = VaultRequest(

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
+from portal.accounts.queries import subscriptions_seen_by
 from portal.audit.models import AuditEvent
 from portal.errors import Invalid, NotFound
 from vaults.models import Credential, Decision, Operation, Region, Vault, VaultRequest
@@ -20,11 +21,6 @@ from vaults.states import RequestState, VaultState
 
 MANY = 1000
 """Where counting ends: more than this is "many"."""
-
-
-def visible_subscriptions(user: User) -> QuerySet[Subscription]:
-    """The subscriptions that the person belongs to; all of them for approvers and auditors."""
-    return Subscription.objects.all() if user.sees_all else own_subscriptions(user)
 
 
 def own_subscriptions(user: User) -> QuerySet[Subscription]:
@@ -88,7 +84,7 @@ def request_seen_by(actor: Actor, request_id: UUID) -> VaultRequest:
 
 def subscription_named(actor: Actor, name: str) -> Subscription:
     """The subscription of that name that the person may see; raises Invalid, in one way for all others."""
-    subscription = visible_subscriptions(actor.person).filter(name__iexact=name).first()
+    subscription = subscriptions_seen_by(actor.person).filter(name__iexact=name).first()
     if subscription is None:
         raise Invalid({"subscription": ["You can see no subscription of this name."]})
     return subscription
