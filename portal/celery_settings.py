@@ -33,7 +33,7 @@ CONFIGURATION: dict[str, Any] = {
     "worker_cancel_long_running_tasks_on_connection_loss": True,
     "worker_hijack_root_logger": False,
     "beat_schedule": {
-        "sweep": {"task": "portal.sweep", "schedule": 30.0, "last_run_at": LONG_AGO, "options": {"expires": 30}},
+        "sweep": {"task": "vaults.sweep", "schedule": 30.0, "last_run_at": LONG_AGO, "options": {"expires": 30}},
         "canary": {"task": "portal.canary", "schedule": 10.0, "last_run_at": LONG_AGO, "options": {"expires": 10}},
         "refusal-counts": {"task": "portal.refusal-counts", "schedule": 60.0, "options": {"expires": 60}},
         "space": {"task": "vaults.space", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},

@@ -42,7 +42,7 @@ def measure_space() -> None:
     space.measure()
 
 
-@shared_task(name="portal.sweep")
+@shared_task(name="vaults.sweep")
 def sweep() -> None:
     """Enqueue again what is due and held by nobody, end or forget what has expired, and note that sweeps happen."""
     for operation_id in operations.overdue(AT_ONCE):

@@ -10,6 +10,12 @@ def test_each_scheduled_task_exists() -> None:
     assert {operations.TASK, copies.TASK} - set(app.tasks) == set()
 
 
+def test_tasks_are_called_after_the_app_that_they_live_in() -> None:
+    app.loader.import_default_modules()
+    homes = {name: task.__module__.split(".")[0] for name, task in app.tasks.items() if not name.startswith("celery.")}
+    assert {name: name.split(".")[0] for name in homes} == homes
+
+
 def test_a_task_is_given_back_when_its_worker_dies() -> None:
     assert (app.conf.task_acks_late, app.conf.task_reject_on_worker_lost) == (True, True)
     assert (app.conf.task_ignore_result, app.conf.accept_content) == (True, ["json"])
