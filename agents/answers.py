@@ -1,20 +1,15 @@
 """The *identity* of a machine, as docs/protocol.md has it: what it gets for registering and renewing."""
 
-from datetime import timedelta
-
 from django.conf import settings
 
+from agents import certification
 from agents.models import Machine, MachineCertificate
 from portal import pki
 from portal.moments import rfc3339
 from vaults.models import PairedCopy, Redundancy, Vault
 
-LIFE = timedelta(days=7)
-RENEW_FROM = timedelta(days=1)
-"""Since its issue: a certificate that is renewed daily has six days left when any run begins."""
 
-
-def identity(machine: Machine, certificate: MachineCertificate, vault: Vault) -> dict[str, object]:
+def identity_of(machine: Machine, certificate: MachineCertificate, vault: Vault) -> dict[str, object]:
     """Who the machine is, its certificate, whom to trust, and where its backups go; one query.
 
     `vault` comes with its region and subscription.
@@ -34,7 +29,7 @@ def identity(machine: Machine, certificate: MachineCertificate, vault: Vault) ->
         },
         "certificate": certificate.certificate,
         "ca_certificates": pki.roots_pem(),
-        "renew_after": rfc3339(certificate.not_after - LIFE + RENEW_FROM),
+        "renew_after": rfc3339(certification.renew_after(certificate)),
         "repositories": _repositories(machine, vault),
     }
 

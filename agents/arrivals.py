@@ -1,15 +1,23 @@
-"""What arrives at registration: what a computer says of itself, and the key that it has proved to hold."""
+"""What arrives at registration: what a computer says of itself, and the key that it has proved to hold; and what is
+written of every arrival, whatever kind of credential it came with."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import F
+
 from agents import certification, messages
 from agents.identity import Signed
 from agents.messages import Registration
+from agents.models import Machine
 from portal.accounts.actors import Actor
 from portal.crypto import certificates, keys
 from portal.crypto.keys import PublicKey
 from portal.errors import Invalid
+from portal.moments import for_people
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish
+from vaults.models import Credential, Vault
 
 
 @dataclass(frozen=True)
@@ -35,3 +43,23 @@ def read(signed: Signed, *, address: str, at: datetime) -> Arrival:
     if keys.digest(key) == keys.digest(certificates.public_key(signed.certificate)):
         raise Invalid({"csr": ["A machine has a key of its own, not the credential's."]})
     return Arrival(signed, details, key, Actor(label=f"machine {details.name}", via="agent", address=address), at)
+
+
+def use(credential: Credential) -> None:
+    """Note that the credential has a place less."""
+    Credential.objects.filter(pk=credential.pk).update(machines_used=F("machines_used") + 1)
+
+
+def tell(
+    arrival: Arrival, machine: Machine, credential: Credential, vault: Vault, *, key: str, title: str, more: str = ""
+) -> None:
+    """Tell the vault's people who came, from where, and with whose file; nobody registers unseen."""
+    publish(
+        f"{key}:{machine.pk}",
+        state=Notification.State.INFO,
+        title=title,
+        step=f"From {arrival.actor.address}, with the credential that {credential.issued_by} downloaded"
+        f" at {for_people(credential.issued_at)}.{more}",
+        url=f"/machines/{machine.pk}/",
+        subscription=vault.subscription,
+    )

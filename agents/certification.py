@@ -1,9 +1,8 @@
 """Certificates of machines: read from a request, issued, and taken away."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from agents.answers import LIFE
 from agents.models import Machine, MachineCertificate
 from portal import pki
 from portal.crypto import certificates, issuing, keys
@@ -11,6 +10,10 @@ from portal.crypto.certificates import Kind, Profile
 from portal.crypto.errors import Unacceptable
 from portal.crypto.keys import PublicKey
 from portal.errors import Invalid
+
+LIFE = timedelta(days=7)
+RENEW_FROM = timedelta(days=1)
+"""Since its issue: a certificate that is renewed daily has six days left when any run begins."""
 
 
 def requested_key(csr: str) -> PublicKey:
@@ -34,6 +37,11 @@ def certify(machine: Machine, key: PublicKey, *, at: datetime) -> MachineCertifi
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
     )
+
+
+def renew_after(certificate: MachineCertificate) -> datetime:
+    """From when on the machine is to renew it."""
+    return certificate.not_after - LIFE + RENEW_FROM
 
 
 def revoke_all(machine: Machine, *, at: datetime) -> None:

@@ -13,6 +13,7 @@ from django.db import connection
 
 from agents import storage_paths
 from agents.models import Machine, MachineCertificate
+from agents.rules import quota_reached
 from agents.states import ALLOWED_IN
 from agents.storage_paths import StorageRequest
 from vaults.models import PairedCopy, Redundancy, Region, Vault
@@ -107,13 +108,8 @@ def _judge(asked: StorageRequest, facts: _Facts) -> Answer:
 
 def _full(facts: _Facts) -> bool:
     """Whether nothing new may be stored: the region is at its reserve, or the vault or machine at its quota."""
-    vault_full = _reached(facts.vault_used, facts.vault_quota)
-    return _at_reserve(facts) or vault_full or _reached(facts.machine_used, facts.machine_quota)
-
-
-def _reached(used: int | None, quota: int | None) -> bool:
-    """As last measured: what was stored since then, or never measured, is not held against anybody."""
-    return quota is not None and (used or 0) >= quota
+    vault_full = quota_reached(facts.vault_used, facts.vault_quota)
+    return _at_reserve(facts) or vault_full or quota_reached(facts.machine_used, facts.machine_quota)
 
 
 def _at_reserve(facts: _Facts) -> bool:

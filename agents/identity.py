@@ -5,7 +5,7 @@ A stolen CA key makes certificates but no rows, so it registers and renews nothi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from agents import refusal_log, refusals
+from agents.messages import CLOCK_TOLERANCE
 from agents.models import Machine, MachineCertificate, SpentToken
 from portal import jose, pki
 from portal.accounts.actors import Actor
@@ -21,9 +22,6 @@ from portal.crypto.certificates import Certificate, Kind, Profile
 from portal.crypto.errors import Unacceptable
 from portal.errors import DomainError
 from vaults.models import Credential
-
-TOLERANCE = timedelta(minutes=5)
-"""How far a machine's clock may be from ours."""
 
 Refuse: TypeAlias = Callable[[str], DomainError]
 
@@ -106,7 +104,7 @@ def sender_of(body: bytes, *, what: str, address: str, at: datetime) -> Sender:
 def require_clock(signed: Signed, at: datetime) -> None:
     """Raise ClockSkew for a message that is older, or from further in the future, than we tolerate."""
     skew = signed.iat - at
-    if abs(skew) > TOLERANCE:
+    if abs(skew) > CLOCK_TOLERANCE:
         raise refusals.clock_skew(skew)
 
 
@@ -121,7 +119,7 @@ def spend(signed: Signed, *, at: datetime, refuse: Refuse) -> None:
 
 def forget_spent(at: datetime) -> int:
     """Delete the notes of messages that are too old to be accepted again; their number."""
-    return SpentToken.objects.filter(at__lt=at - 3 * TOLERANCE).delete()[0]
+    return SpentToken.objects.filter(at__lt=at - 3 * CLOCK_TOLERANCE).delete()[0]
 
 
 def _machine_certificate_of(signed: Signed) -> MachineCertificate:

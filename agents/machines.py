@@ -8,7 +8,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents import certification, identity, messages, refusals, replacement, rules
-from agents.answers import LIFE, RENEW_FROM
 from agents.messages import Heartbeat
 from agents.models import Machine
 from agents.queries import machine_worked_on_by
@@ -62,7 +61,7 @@ def heartbeat(body: bytes, *, address: str) -> Pulse:
         Machine.objects.filter(pk=machine.pk).update(
             last_seen_at=now, address=address, agent_version=pulse.agent_version, platform=platform
         )
-    return Pulse(machine.state, now >= certificate.not_after - LIFE + RENEW_FROM)
+    return Pulse(machine.state, now >= certification.renew_after(certificate))
 
 
 def unregister(body: bytes, *, address: str) -> None:

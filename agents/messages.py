@@ -25,6 +25,7 @@ Figure = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
 FIGURES = ("files", "bytes", "bytes_added", "compared", "compared_bytes", "total", "changed", "mismatched")
 CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far a machine's clock may be from ours."""
 
 
 class _Message(BaseModel):

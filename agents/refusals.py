@@ -60,6 +60,13 @@ def superseded(credential: Credential, newer_at: datetime | None) -> CredentialR
     return CredentialRefused(f"Invalid vault credentials provided. {why}", remedy=remedy, code="credential_superseded")
 
 
+def issuer_left(credential: Credential, vault: Vault) -> CredentialRefused:
+    """The person who downloaded it has left the vault's subscription, or may not sign in any more."""
+    why = f"{credential.issued_by}, who downloaded them, has left {vault.subscription}."
+    remedy = _remedy(credential, NEW_FILE)
+    return CredentialRefused(f"Invalid vault credentials provided. {why}", remedy=remedy, code="credential_superseded")
+
+
 def used_up(credential: Credential, machines: Sequence[str]) -> CredentialRefused:
     """Used for as many machines as it was issued for; `machines` are some of them, the last ones first."""
     number = credential.machines_limit

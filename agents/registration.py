@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents import arrivals, certification, identity, refusal_log, refusals
-from agents.answers import identity as identity_of
+from agents.answers import identity_of
 from agents.arrivals import Arrival
 from agents.models import Machine, MachineCertificate
 from agents.states import ALLOWED_IN, MachineState
@@ -24,11 +24,9 @@ from agents.takeover import take_over
 from portal.audit.record import record
 from portal.crypto import keys
 from portal.errors import DomainError
-from portal.moments import for_people
-from portal.notifications.models import Notification
-from portal.notifications.publish import publish
 from vaults.credentials import CredentialState, state_of
 from vaults.models import Credential, Vault
+from vaults.rules import belongs_to
 from vaults.states import VaultState
 
 
@@ -44,7 +42,7 @@ def register(body: bytes, *, address: str) -> Registered:
     """Register the machine that sent `body`, a signed message as docs/protocol.md describes it.
 
     Raises the refusals of the contract: CredentialRefused, ClockSkew, Invalid, VaultNotActive, MachineExists. Repeating
-    it with the same credential, name and key gives the same machine, even when the credential is used up by then.
+    it with the same credential, name and key gives the same machine, even when the credential has ended by then.
     """
     now = timezone.now()
     try:
@@ -54,7 +52,6 @@ def register(body: bytes, *, address: str) -> Registered:
         refusal_log.note_stranger("register", refused, address=address)
         raise
     try:
-        _require_current(credential, now)
         identity.require_clock(signed, now)
         arrival = arrivals.read(signed, address=address, at=now)
         with transaction.atomic():
@@ -78,11 +75,12 @@ def _admit(arrival: Arrival, credential: Credential) -> Registered:
         .get(pk=credential.pk)
     )
     identity.spend(arrival.signed, at=arrival.at, refuse=refusals.invalid)
-    _require_current(credential, arrival.at)
     if vault.state != VaultState.ACTIVE:
         raise refusals.vault_not_active(vault)
     if (earlier := _earlier(arrival, credential)) is not None:
         return Registered(False, identity_of(earlier.machine, earlier, vault))
+    _require_current(credential, arrival.at)
+    _require_issuer(credential, vault)
     _require_unused(credential, arrival.at)
     settle = take_over if credential.purpose == Credential.Purpose.REPLACE else _newcomer
     machine, certificate = settle(arrival, credential, vault)
@@ -104,8 +102,19 @@ def _require_current(credential: Credential, at: datetime) -> None:
         raise refusals.superseded(credential, newest)
 
 
+def _require_issuer(credential: Credential, vault: Vault) -> None:
+    """A file that somebody took along who has left is worth no more than that person's word."""
+    issuer = credential.issued_by
+    if not (issuer.is_active and belongs_to(issuer, vault.subscription_id)):
+        raise refusals.issuer_left(credential, vault)
+
+
 def _earlier(arrival: Arrival, credential: Credential) -> MachineCertificate | None:
-    """The certificate that the same credential, name and key were given before, while it still counts."""
+    """The certificate that the same credential, name and key were given before, while it still counts.
+
+    It is asked for before the credential's standing: an answer may be lost, and the credential end meanwhile; and
+    nothing is given but what the holder of that key was to have.
+    """
     return (
         MachineCertificate.objects.select_related("machine")
         .filter(
@@ -133,7 +142,14 @@ def _newcomer(arrival: Arrival, credential: Credential, vault: Vault) -> tuple[M
     machine = _create(arrival, credential, vault)
     certificate = certification.certify(machine, arrival.key, at=arrival.at)
     _count(machine, credential, vault, arrival)
-    _tell(machine, credential, vault, arrival)
+    arrivals.tell(
+        arrival,
+        machine,
+        credential,
+        vault,
+        key="machine-register",
+        title=f'Machine "{machine.name}" registered with vault "{vault.name}".',
+    )
     return machine, certificate
 
 
@@ -153,7 +169,7 @@ def _create(arrival: Arrival, credential: Credential, vault: Vault) -> Machine:
 
 def _count(machine: Machine, credential: Credential, vault: Vault, arrival: Arrival) -> None:
     """The credential has a place less, the vault a machine more; the first one ever locks its redundancy."""
-    Credential.objects.filter(pk=credential.pk).update(machines_used=F("machines_used") + 1)
+    arrivals.use(credential)
     changes: dict[str, object] = {"machines": F("machines") + 1, "updated_at": arrival.at}
     if first := vault.redundancy_locked_at is None:
         changes |= {"redundancy_locked_at": arrival.at, "redundancy_locked_by": machine.name}
@@ -166,15 +182,3 @@ def _count(machine: Machine, credential: Credential, vault: Vault, arrival: Arri
     record("machine:register", actor=arrival.actor, target=machine, detail=detail)
     if first:
         record("vault:lock-redundancy", actor=arrival.actor, target=vault, detail={"redundancy": vault.redundancy})
-
-
-def _tell(machine: Machine, credential: Credential, vault: Vault, arrival: Arrival) -> None:
-    publish(
-        f"machine-register:{machine.pk}",
-        state=Notification.State.INFO,
-        title=f'Machine "{machine.name}" registered with vault "{vault.name}".',
-        step=f"From {arrival.actor.address}, with the credential that {credential.issued_by} downloaded"
-        f" at {for_people(credential.issued_at)}.",
-        url=f"/machines/{machine.pk}/",
-        subscription=vault.subscription,
-    )

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import certification, identity, messages, refusals, rules
-from agents.answers import identity as identity_of
+from agents.answers import identity_of
 from agents.identity import Sender
 from agents.messages import Renewal
 from agents.models import Machine, MachineCertificate

@@ -58,3 +58,8 @@ def require_renewable(certificate: MachineCertificate, at: datetime) -> None:
             f" {renewable().days} days ago.",
             "Ask for a replacement credential on the machine's page in the portal.",
         )
+
+
+def quota_reached(used: int | None, quota: int | None) -> bool:
+    """As last measured: what was stored since then, or never measured, is not held against anybody."""
+    return quota is not None and (used or 0) >= quota

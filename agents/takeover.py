@@ -5,16 +5,14 @@ The machine keeps its identity, its name and its folder; all certificates that i
 
 from django.db.models import F
 
-from agents import certification, refusals
+from agents import arrivals, certification, refusals
 from agents.agreements import name_taken_by_another
 from agents.arrivals import Arrival
 from agents.models import Machine, MachineCertificate, ReplacementRequest
 from agents.states import OUT, MachineState, ReplacementState
 from portal.crypto import keys
 from portal.errors import Invalid
-from portal.moments import for_people
-from portal.notifications.models import Notification
-from portal.notifications.publish import publish, withdraw
+from portal.notifications.publish import withdraw
 from portal.transitions import advance
 from vaults.models import Credential, Vault
 
@@ -56,7 +54,7 @@ def _require_new_key(arrival: Arrival, machine: Machine) -> None:
 
 def _count(machine: Machine, credential: Credential, vault: Vault, arrival: Arrival) -> None:
     """The credential is used; the vault has a machine more if this one was not among its machines."""
-    Credential.objects.filter(pk=credential.pk).update(machines_used=F("machines_used") + 1)
+    arrivals.use(credential)
     if machine.state in OUT:
         Vault.objects.filter(pk=vault.pk).update(machines=F("machines") + 1, updated_at=arrival.at)
 
@@ -83,12 +81,12 @@ def _come_back(machine: Machine, credential: Credential, arrival: Arrival) -> No
 def _tell(machine: Machine, credential: Credential, vault: Vault, arrival: Arrival) -> None:
     for key in ("machine-suspend", "machine-unregister", "machine-ready", "replacement-outcome"):
         withdraw(f"{key}:{machine.pk}")
-    publish(
-        f"machine-replace:{machine.pk}",
-        state=Notification.State.INFO,
+    arrivals.tell(
+        arrival,
+        machine,
+        credential,
+        vault,
+        key="machine-replace",
         title=f'Another computer has taken the place of machine "{machine.name}" in vault "{vault.name}".',
-        step=f"From {arrival.actor.address}, with the credential that {credential.issued_by} downloaded"
-        f" at {for_people(credential.issued_at)}. All certificates from before are dead.",
-        url=f"/machines/{machine.pk}/",
-        subscription=vault.subscription,
+        more=" All certificates from before are dead.",
     )

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents.models import Machine
+from agents.rules import quota_reached
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
 from vaults.models import Vault
@@ -60,7 +61,8 @@ def _measure(vault: Vault) -> None:
 def _tell(vault: Vault, total: int, most: int) -> None:
     """Of a quota that is used up; the entry goes away with the reason for it."""
     key = f"quota:{vault.pk}"
-    if not (_reached(total, vault.region.vault_quota_bytes) or _reached(most, vault.region.machine_quota_bytes)):
+    region = vault.region
+    if not (quota_reached(total, region.vault_quota_bytes) or quota_reached(most, region.machine_quota_bytes)):
         withdraw(key)
         return
     publish(
@@ -71,7 +73,3 @@ def _tell(vault: Vault, total: int, most: int) -> None:
         url=reverse("vaults:vault", args=[vault.pk]),
         subscription=vault.subscription,
     )
-
-
-def _reached(used: int, quota: int | None) -> bool:
-    return quota is not None and used >= quota

@@ -26,7 +26,12 @@ def require_full(actor: Actor) -> None:
 
 def is_member(actor: Actor, subscription_id: int) -> bool:
     """Whether the person belongs to the subscription."""
-    return Membership.objects.filter(user=actor.person, subscription_id=subscription_id).exists()
+    return belongs_to(actor.person, subscription_id)
+
+
+def belongs_to(user: User, subscription_id: int) -> bool:
+    """Whether the user is a member of the subscription, whoever asks."""
+    return Membership.objects.filter(user=user, subscription_id=subscription_id).exists()
 
 
 def require_member(actor: Actor, subscription: Subscription) -> None:

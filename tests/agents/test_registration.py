@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from agents.models import Machine, MachineCertificate, RefusedRegistration, SpentToken
 from portal import pki
-from portal.accounts.models import User
+from portal.accounts.models import Membership, User
 from portal.audit.models import AuditEvent
 from portal.crypto import certificates, issuing, keys
 from portal.crypto.certificates import Kind, Profile
@@ -73,6 +73,23 @@ def test_ended_credential(issue: Issue, vault: Vault, staff: User) -> None:
         begins="Invalid vault credentials provided.",
         holds="Its people ended it at",
     )
+
+
+@pytest.mark.parametrize("how", ["membership", "account"])
+def test_credential_of_somebody_who_has_left(issue: Issue, staff: User, how: str) -> None:
+    document = issue()
+    if how == "membership":
+        Membership.objects.filter(user=staff).delete()
+    else:
+        User.objects.filter(pk=staff.pk).update(is_active=False)
+    refused(
+        register(document, peer.Machine()),
+        403,
+        "credential_superseded",
+        begins="Invalid vault credentials provided.",
+        holds="staff, who downloaded them, has left Default.",
+    )
+    assert not Machine.objects.exists()
 
 
 def test_used_up_credential_says_by_whom(issue: Issue) -> None:
@@ -260,6 +277,31 @@ def test_repeating_gives_the_same_machine_although_the_credential_is_used_up(iss
     assert (vault.machines, Machine.objects.count(), Credential.objects.get().machines_used) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("change", ["expired", "replaced", "ended", "issuer"])
+def test_repeating_gives_the_same_machine_although_the_credential_is_over(
+    issue: Issue, vault: Vault, staff: User, change: str
+) -> None:
+    """The answer may have been lost; another key or name is refused as ever."""
+    document, machine = issue(machines=2), peer.Machine()
+    assert register(document, machine).status_code == 201
+    first = machine.answer
+    match change:
+        case "expired":
+            Credential.objects.update(expires_at=timezone.now())
+        case "replaced":
+            issue()
+        case "ended":
+            credentials.end(vault.pk, actor=as_actor(staff))
+        case _:
+            Membership.objects.all().delete()
+    assert register(document, machine).status_code == 200
+    assert machine.answer == first
+    code = "credential_expired" if change == "expired" else "credential_superseded"
+    for other in (peer.Machine("other", machine.key), peer.Machine()):
+        refused(register(document, other), 403, code)
+    assert (Machine.objects.count(), MachineCertificate.objects.count()) == (1, 1)
+
+
 @pytest.mark.parametrize("change", ["key", "name"])
 def test_repeating_with_another_key_or_name_is_another_registration(issue: Issue, change: str) -> None:
     document, machine = issue(), peer.Machine()
@@ -297,7 +339,7 @@ def test_registering_costs_a_fixed_number_of_queries(
 ) -> None:
     holder = peer.Holder.of(issue())
     body = holder.sign(json.dumps(holder.payload("register", **peer.Machine("another").registration())).encode())
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(23):
         assert peer.send("register", body).status_code == 201
 
 

@@ -12,7 +12,7 @@ from agents import gateway, replacement
 from agents.machines import revoke
 from agents.models import Machine, MachineCertificate, ReplacementRequest, Run
 from agents.states import MachineState, ReplacementState
-from portal.accounts.models import User
+from portal.accounts.models import Membership, User
 from portal.audit.models import AuditEvent
 from portal.crypto import certificates, keys
 from portal.notifications.models import Notification
@@ -130,7 +130,7 @@ class TestSuccess:
         assert ReplacementRequest.objects.filter(state=ReplacementState.USED).count() == 2
 
     def test_queries(self, document: dict[str, Any], django_assert_num_queries: DjangoAssertNumQueries) -> None:
-        with django_assert_num_queries(37):
+        with django_assert_num_queries(38):
             assert register(document, peer.Machine()).status_code == 201
 
 
@@ -146,6 +146,14 @@ class TestRefusals:
         assert "--name hr-db-02" in problem["remedy"]
         assert Machine.objects.count() == 1
         assert register(document, peer.Machine()).status_code == 201
+
+    def test_of_somebody_who_has_left(self, document: dict[str, Any], machine: peer.Machine, staff: User) -> None:
+        Membership.objects.filter(user=staff).delete()
+        problem = refused(
+            register(document, peer.Machine()), 403, "credential_superseded", holds="has left Default. Download another"
+        )
+        assert problem["remedy"].startswith("Download another file from the page Replace")
+        assert say(machine.holder, "heartbeat", agent_version="1", engine_version="1").status_code == 200
 
     def test_another_machine(self, document: dict[str, Any], issue: Issue, machine: peer.Machine) -> None:
         other = peer.Machine("hr-db-03")
