@@ -9,7 +9,7 @@ from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from portal.accounts import people
+from portal.accounts import people, subscriptions
 from portal.accounts.models import Membership, Subscription, User
 from portal.administration import AuditedAdmin
 from portal.http import actor_of
@@ -66,9 +66,9 @@ class WithMemberships(AuditedAdmin):
         actor = actor_of(request, via="admin")
         added = formset.save(commit=False)
         for membership in formset.deleted_objects:
-            people.remove_member(actor, membership.user, membership.subscription)
+            subscriptions.remove_member(actor, membership.user, membership.subscription)
         for membership in added:
-            people.add_member(actor, membership.user, membership.subscription)
+            subscriptions.add_member(actor, membership.user, membership.subscription)
 
 
 @admin.register(User)
@@ -118,10 +118,10 @@ class SubscriptionAdmin(WithMemberships):
         """Through the functions that audit it."""
         actor, values = actor_of(request, via="admin"), form.cleaned_data
         if not change:
-            made = people.create_subscription(actor, values["name"], description=values["description"])
+            made = subscriptions.create_subscription(actor, values["name"], description=values["description"])
             obj.pk, obj._state.adding = made.pk, False
         elif form.has_changed():
-            people.rename_subscription(actor, obj, values["name"], description=values["description"])
+            subscriptions.rename_subscription(actor, obj, values["name"], description=values["description"])
 
 
 # Django's own admin of groups: we have none, and its changes would pass by the audit log.

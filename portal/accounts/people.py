@@ -1,4 +1,4 @@
-"""Changes to people, subscriptions and memberships: each with its audit entry, in one transaction.
+"""Changes to people: each with its audit entry, in one transaction.
 
 Only administrators, and the system itself, may do these; one's own password is the exception. People are never deleted,
 since the audit log refers to them: they are deactivated.
@@ -13,9 +13,10 @@ from django.db.models import F, Q, QuerySet
 
 from portal.accounts import signing_in, tokens
 from portal.accounts.actors import Actor
-from portal.accounts.models import Membership, Subscription, User
+from portal.accounts.models import User
+from portal.accounts.rules import require_administrator, require_valid
 from portal.audit.record import record
-from portal.errors import DomainError, Invalid, NotAllowed, StaleState
+from portal.errors import DomainError, Invalid, StaleState
 
 
 class LastAdministrator(DomainError):
@@ -52,7 +53,7 @@ def create_user(
     roles = Roles(**flags)
     user = User(username=username.strip(), full_name=full_name.strip(), email=email.strip(), **vars(roles))
     user.set_password(_strong(password, user, field="password"))
-    _validate(user)
+    require_valid(user)
     with transaction.atomic():
         user.save()
         record("user:create", actor=actor, target=user, detail={"roles": roles.names})
@@ -66,7 +67,7 @@ def describe_user(actor: Actor, user: User, *, full_name: str, email: str) -> No
         user = _locked(User.objects.filter(pk=user.pk)).get()
         old = {"full_name": user.full_name, "email": user.email}
         user.full_name, user.email = full_name.strip(), email.strip()
-        _validate(user)
+        require_valid(user)
         user.save(update_fields=["full_name", "email"])
         record("user:describe", actor=actor, target=user, detail={"from": old})
 
@@ -128,54 +129,6 @@ def change_own_password(old: str, new: str, *, actor: Actor) -> int:
     return revoked
 
 
-def create_subscription(actor: Actor, name: str, *, description: str = "") -> Subscription:
-    """A unit that can own vaults. Raises Invalid for a name that is taken or empty."""
-    require_administrator(actor)
-    subscription = Subscription(name=name.strip(), description=description.strip())
-    _validate(subscription)
-    with transaction.atomic():
-        subscription.save()
-        record("subscription:create", actor=actor, target=subscription)
-    return subscription
-
-
-def rename_subscription(actor: Actor, subscription: Subscription, name: str, *, description: str | None = None) -> None:
-    """Another name, and another description when one is given. Raises Invalid for a name that is taken or empty."""
-    require_administrator(actor)
-    with transaction.atomic():
-        row = Subscription.objects.select_for_update().get(pk=subscription.pk)
-        old = row.name
-        row.name = name.strip()
-        row.description = row.description if description is None else description.strip()
-        _validate(row)
-        row.save(update_fields=["name", "description"])
-        record("subscription:rename", actor=actor, target=row, detail={"from": old, "to": row.name})
-
-
-def add_member(actor: Actor, user: User, subscription: Subscription) -> Membership:
-    """Make the person IT staff of the subscription; one who is already stays so."""
-    require_administrator(actor)
-    with transaction.atomic():
-        membership, new = Membership.objects.get_or_create(user=user, subscription=subscription)
-        if new:
-            record("membership:add", actor=actor, target=subscription, detail={"person": user.username})
-    return membership
-
-
-def remove_member(actor: Actor, user: User, subscription: Subscription) -> None:
-    """Take the person out of the subscription, from the next request on."""
-    require_administrator(actor)
-    with transaction.atomic():
-        if Membership.objects.filter(user=user, subscription=subscription).delete()[0]:
-            record("membership:remove", actor=actor, target=subscription, detail={"person": user.username})
-
-
-def require_administrator(actor: Actor) -> None:
-    """Raise NotAllowed for people who are not administrators; the system and the command line may."""
-    if actor.read_only or (actor.user is not None and not (actor.user.is_active and actor.user.is_administrator)):
-        raise NotAllowed("Only administrators may do this.")
-
-
 def _with_administrators(user: User) -> tuple[User, list[User]]:
     """The person and the other administrators, locked by one query and so in one order: two administrators who remove
     each other at once neither wait for each other nor both succeed."""
@@ -202,10 +155,3 @@ def _strong(password: str, user: User, *, field: str) -> str:
     except ValidationError as error:
         raise Invalid({field: error.messages}) from error
     return password
-
-
-def _validate(row: User | Subscription) -> None:
-    try:
-        row.full_clean()
-    except ValidationError as error:
-        raise Invalid(error.message_dict) from error

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from portal.accounts import people, tokens
+from portal.accounts import people, subscriptions, tokens
 from portal.accounts.actors import SYSTEM, Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.people import LastAdministrator, Roles
@@ -30,10 +30,10 @@ CHANGES: list[Callable[[Actor, User, Subscription], object]] = [
     lambda actor, user, subscription: people.set_roles(actor, user, Roles(is_administrator=True)),
     lambda actor, user, subscription: people.set_active(actor, user, False),
     lambda actor, user, subscription: people.set_password(actor, user, GOOD),
-    lambda actor, user, subscription: people.create_subscription(actor, "New"),
-    lambda actor, user, subscription: people.rename_subscription(actor, subscription, "New"),
-    lambda actor, user, subscription: people.add_member(actor, user, subscription),
-    lambda actor, user, subscription: people.remove_member(actor, user, subscription),
+    lambda actor, user, subscription: subscriptions.create_subscription(actor, "New"),
+    lambda actor, user, subscription: subscriptions.rename_subscription(actor, subscription, "New"),
+    lambda actor, user, subscription: subscriptions.add_member(actor, user, subscription),
+    lambda actor, user, subscription: subscriptions.remove_member(actor, user, subscription),
 ]
 
 
@@ -157,17 +157,17 @@ def test_of_two_changes_of_a_password_the_second_is_refused(staff: User) -> None
 
 @pytest.mark.parametrize("name", ["DEFAULT", "", " ", "x" * 81])
 def test_a_subscription_that_cannot_be(name: str, subscription: Subscription) -> None:
-    other = people.create_subscription(SYSTEM, "Other")
+    other = subscriptions.create_subscription(SYSTEM, "Other")
     with pytest.raises(Invalid):
-        people.create_subscription(SYSTEM, name)
+        subscriptions.create_subscription(SYSTEM, name)
     with pytest.raises(Invalid):
-        people.rename_subscription(SYSTEM, other, name)
+        subscriptions.rename_subscription(SYSTEM, other, name)
     assert list(Subscription.objects.values_list("name", flat=True)) == ["Default", "Other"]
 
 
 def test_renaming_keeps_the_description_unless_told(subscription: Subscription) -> None:
-    people.rename_subscription(SYSTEM, subscription, "Payroll", description="HR servers")
-    people.rename_subscription(SYSTEM, subscription, "Pay")
+    subscriptions.rename_subscription(SYSTEM, subscription, "Payroll", description="HR servers")
+    subscriptions.rename_subscription(SYSTEM, subscription, "Pay")
     subscription.refresh_from_db()
     assert (subscription.name, subscription.description) == ("Pay", "HR servers")
     assert [detail for *_, detail in told()] == [{"from": "Default", "to": "Payroll"}, {"from": "Payroll", "to": "Pay"}]
@@ -175,9 +175,9 @@ def test_renaming_keeps_the_description_unless_told(subscription: Subscription) 
 
 def test_membership_is_given_and_taken_once(approver: User, subscription: Subscription) -> None:
     for _ in range(2):
-        people.add_member(SYSTEM, approver, subscription)
+        subscriptions.add_member(SYSTEM, approver, subscription)
     for _ in range(2):
-        people.remove_member(SYSTEM, approver, subscription)
+        subscriptions.remove_member(SYSTEM, approver, subscription)
     assert not Membership.objects.exists()
     assert told() == [
         ("membership:add", "Default", {"person": "approver"}),

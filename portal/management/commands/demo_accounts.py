@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from portal.accounts import people
+from portal.accounts import people, subscriptions
 from portal.accounts.actors import Actor
 from portal.accounts.models import User
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             people.create_user(actor, "approver", passwords["approver"], is_approver=True)
             people.create_user(actor, "auditor", passwords["auditor"], is_auditor=True)
             people.create_user(actor, "admin", passwords["admin"], is_administrator=True)
-            people.add_member(actor, staff, people.create_subscription(actor, SUBSCRIPTION))
+            subscriptions.add_member(actor, staff, subscriptions.create_subscription(actor, SUBSCRIPTION))
             path = settings.DATA / "demo-accounts.json"
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
