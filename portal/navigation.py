@@ -14,9 +14,8 @@ MOST = 99
 
 def waiting_for(entry: str, person: User) -> str:
     """`3`, `99+`, or nothing when nothing waits or nobody counts."""
-    path = settings.NAVIGATION_COUNTERS.get(entry)
-    counter: Counter | None = import_string(path) if path else None
-    number = counter(person, MOST + 1) if counter else 0
+    counters: list[Counter] = [import_string(path) for path in settings.NAVIGATION_COUNTERS.get(entry, ())]
+    number = sum(counter(person, MOST + 1) for counter in counters)
     if number > MOST:
         return f"{MOST}+"
     return str(number) if number else ""

@@ -148,6 +148,8 @@ SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 # Where a search looks, in the order of the results; see portal/search.py.
 SEARCH_PROVIDERS = ["vaults.search.find", "agents.search.find"]
 # What waits for a person behind an entry of the navigation; see portal/navigation.py.
-NAVIGATION_COUNTERS = {"requests": "vaults.queries.count_to_decide"}
+NAVIGATION_COUNTERS = {"requests": ["vaults.queries.count_to_decide", "agents.decisions.count_to_decide"]}
+# What waits for a decision on the page Requests, beside requests for vaults; see portal/decisions.py.
+DECISION_PROVIDERS = ["agents.decisions.waiting"]
 # Who still needs the CAs before the present ones; see portal/rotation.py.
 CERTIFICATE_HOLDERS = ["vaults.queries.credentials_needing", "agents.queries.machines_needing"]

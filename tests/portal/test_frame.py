@@ -77,7 +77,8 @@ def test_the_frame_costs_the_same_with_many_subscriptions(
         Membership.objects.create(user=staff, subscription=Subscription.objects.create(name=f"Team {number:02}"))
     client = window(staff)
     client.get("/accounts/")
-    with django_assert_num_queries(5):  # session, person, memberships of the page; subscriptions, notifications
+    # session, person, memberships of the page; subscriptions, replacements to decide on, notifications
+    with django_assert_num_queries(6):
         page = client.get("/accounts/")
     menu = page.content.decode().split('id="subscriptions"')[1].split("</div>")[0]
     assert menu.count("?subscription=") == 30

@@ -7,6 +7,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.actors import Actor
+from portal.decisions import Queue, queues
 from portal.errors import ContentChanged, DomainError, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, sent
 from portal.live import live
@@ -35,15 +36,20 @@ DECIDE = {
 
 @require_safe
 def request_list(request: PersonRequest) -> HttpResponse:
-    """Requests in one state: those that wait, the longest first, or else those that ended so, the latest first."""
+    """Requests in one state: those that wait, the longest first, or else those that ended so, the latest first.
+
+    What else waits for a decision stands above the first page of those that wait.
+    """
     after, state = request.GET.get("after", ""), request.GET.get("state", "")
+    others: list[Queue] = []
     if state in VaultRequest.STATES.final:
         page = page_of(decided_requests(request.user, state), "-requested_at", "id", after=after)
     else:
         state = RequestState.PENDING
         page = page_of(open_requests(request.user), "requested_at", "-id", after=after)
+        others = queues(request.user) if page.first else []
     chips = [(word, look.label) for word, look in VaultRequest.STATES.looks.items()]
-    context = {"page": page, "state": state, "chips": chips}
+    context = {"page": page, "state": state, "chips": chips, "others": others}
     return live(request, "requests/list.html", "request-table", context)
 
 

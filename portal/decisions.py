@@ -1,0 +1,48 @@
+"""What waits for somebody's decision on the page Requests, beside requests for vaults.
+
+Apps tell it in `DECISION_PROVIDERS`, so that those below them need not import them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from portal.accounts.models import User
+
+MOST = 20
+"""Shown of each kind."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something to decide on, at `url`: `about` says where it belongs."""
+
+    id: UUID
+    title: str
+    about: str
+    url: str
+    asked_by: User
+    asked_at: datetime
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What waits of one kind, the longest first; `more` when there is more than is shown."""
+
+    heading: str
+    items: Sequence[Waiting]
+    more: bool = False
+
+
+Provider = Callable[[User, int], Queue]
+"""Given who looks and the most to show: what waits and that person may see, in a fixed number of queries."""
+
+
+def queues(user: User) -> list[Queue]:
+    """What waits and the person may see, kind by kind."""
+    providers: list[Provider] = [import_string(path) for path in settings.DECISION_PROVIDERS]
+    return [queue for provider in providers if (queue := provider(user, MOST)).items]
