@@ -50,6 +50,8 @@ def _measure(vault: Vault) -> None:
             item.size for kind in layout.KINDS for found in layout.objects(storage, folder, kind) for item in found
         )
     with transaction.atomic():
+        # The vault first, then the machines: the order in which everybody locks them.
+        Vault.objects.select_for_update(no_key=True).get(pk=vault.pk)
         for number, size in used.items():
             Machine.objects.filter(pk=number, vault=vault).update(used_bytes=size)
         Machine.objects.filter(vault=vault).exclude(pk__in=used).update(used_bytes=0)
