@@ -271,3 +271,12 @@ class TestSearch:
             machine_in(vault, credential, f"m{number}")
         (found,) = find(staff, "m", 2)
         assert ([hit.title for hit in found.hits], found.more) == (["m0", "m1"], True)
+
+
+def test_the_address_is_said_to_be_where_it_was_last_heard_of(client: Client, machine: Machine, staff: User) -> None:
+    """Every report overwrites it, so it is not where the machine registered from."""
+    Machine.objects.update(address="192.0.2.77")
+    client.force_login(staff)
+    page = client.get(f"/machines/{machine.pk}/").content.decode()
+    assert "<dt>Last heard of from</dt><dd>192.0.2.77</dd>" in page
+    assert "192.0.2.77" not in client.get(f"/vaults/{machine.vault_id}/quick-start/").content.decode()
