@@ -149,7 +149,10 @@ class Run(models.Model):
     figures = models.JSONField(default=dict)  # files, bytes, bytes_added, compared, total, changed, mismatched
 
     class Meta:
-        indexes = [models.Index(fields=["machine", "-finished_at"])]
+        indexes = [
+            models.Index(fields=["machine", "-finished_at"]),
+            models.Index(fields=["machine", "-reported_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome}"

@@ -1,6 +1,7 @@
 """What machines report to have done, and what follows from it for the machine and its vault."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
 
 from django.db import transaction
 from django.db.models import Q
@@ -12,7 +13,7 @@ from agents.messages import Report
 from agents.models import Machine, Run
 from agents.states import MachineState
 from portal.audit.record import record
-from portal.errors import Invalid
+from portal.errors import Invalid, Throttled
 from portal.moments import for_people
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
@@ -20,12 +21,16 @@ from portal.transitions import advance
 from vaults import copies
 from vaults.models import Vault
 
+MOST_IN_AN_HOUR = 240
+"""New runs of one machine: each is kept for good, in the audit log too. The agent keeps what is not taken for later."""
+HOUR = timedelta(hours=1)
+
 
 def report(body: bytes, *, address: str) -> str:
     """Store what the machine reports, and return its state after that; a run that is known changes nothing.
 
-    Raises NotAllowed, ClockSkew, Invalid. In one transaction: the run, the facts of machine and vault that rest on it,
-    the audit entry, the notification; after a backup the copy in the paired region is due.
+    Raises NotAllowed, ClockSkew, Invalid, Throttled. In one transaction: the run, the facts of machine and vault that
+    rest on it, the audit entry, the notification; after a backup the copy in the paired region is due.
     """
     now = timezone.now()
     sender = identity.sender_of(body, what="runs", address=address, at=now)
@@ -53,8 +58,21 @@ def _store(sender: Sender, told: Report, at: datetime) -> str:
         raise Invalid({"run": ["This is the number of another run."]})
     Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
     if known is None:
+        _require_few(machine, at)
         _take(sender, machine, vault, told)
     return machine.state
+
+
+def _require_few(machine: Machine, at: datetime) -> None:
+    """Raise Throttled when the machine, which is locked, has reported as much as it may of late."""
+    newest = machine.runs.order_by("-reported_at").values_list("reported_at", flat=True)
+    first_of_many = newest[MOST_IN_AN_HOUR - 1 : MOST_IN_AN_HOUR].first()
+    if first_of_many is not None and first_of_many > at - HOUR:
+        seconds = ceil((first_of_many + HOUR - at).total_seconds())
+        raise Throttled(
+            f"This machine has reported {MOST_IN_AN_HOUR} runs within an hour. Report the next one later.",
+            retry_after=seconds,
+        )
 
 
 def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:

@@ -16,7 +16,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from portal.accounts.actors import Actor
 from portal.accounts.tokens import bearer
-from portal.errors import DomainError, Invalid, NotAllowed, NotFound, Unavailable
+from portal.errors import DomainError, Invalid, NotAllowed, NotFound, Throttled, Unavailable
 from portal.http import ApiRequest, actor_of, client_address
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,10 @@ def problem(status: int, code: str, detail: str, **extra: object) -> HttpRespons
 @api.exception_handler(DomainError)
 def _refused(request: HttpRequest, error: DomainError) -> HttpResponse:
     extra = {**error.extra, **({"remedy": error.remedy} if error.remedy else {})}
-    return problem(error.status, error.code, error.detail, **extra)
+    response = problem(error.status, error.code, error.detail, **extra)
+    if isinstance(error, Throttled):
+        response["Retry-After"] = str(error.retry_after)
+    return response
 
 
 @api.exception_handler(ValidationError)

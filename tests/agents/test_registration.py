@@ -36,7 +36,7 @@ def refused(response: Any, status: int, code: str, *, begins: str = "", holds: s
     assert response["Content-Type"] == "application/problem+json"
     assert problem["detail"].startswith(begins)
     assert holds in problem["detail"]
-    if code != "invalid":
+    if code not in {"invalid", "throttled"}:
         assert problem["remedy"]
         assert problem["detail"].endswith(problem["remedy"])
     return problem

@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from agents import runs
 from agents.models import Machine, MachineCertificate, Run
 from portal.audit.models import AuditEvent
 from portal.moments import for_people, rfc3339
@@ -101,6 +102,42 @@ def test_backup_is_stored_with_what_follows(
     assert copied.due_at is not None
     entry = AuditEvent.objects.get(action="machine:backup")
     assert (entry.target_id, entry.detail["snapshot"]) == (str(row.pk), SNAPSHOT)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("First line.\nSecond line.\r\nThird.", "First line. Second line.  Third."),
+        ("a\x1b[31mred\x7f\x9b", "a\ufffd[31mred\ufffd\ufffd"),
+        ("evil\u202egnp.exe\u2066\u200b", "evil\ufffdgnp.exe\ufffd\ufffd"),
+        ("x\u2028y\u2029z", "x y z"),
+        ("Größe 5\u00a0GB, 日本語 🙂", "Größe 5\u00a0GB, 日本語 🙂"),
+        ("\n" * 500, " " * 500),
+    ],
+)
+def test_what_a_machine_says_is_one_line(machine: peer.Machine, sent: str, kept: str) -> None:
+    assert report(machine, run_of(outcome="failed", message=sent)).status_code == 200
+    assert Run.objects.get().message == kept
+    assert Notification.objects.get(key=f"machine-backup:{machine.id}").step == kept[:300]
+
+
+def test_a_flood_of_reports_is_told_to_wait(
+    machine: peer.Machine, issue: Callable[..., dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "MOST_IN_AN_HOUR", 3)
+    told = [run_of() for _ in range(4)]
+    assert [report(machine, fields).status_code for fields in told] == [200, 200, 200, 429]
+    refusal = report(machine, told[3])
+    problem = refused(refusal, 429, "throttled", begins="This machine has reported 3 runs within an hour.")
+    assert 3590 < int(refusal["Retry-After"]) == problem["retry_after"] <= 3600
+    assert (Run.objects.count(), AuditEvent.objects.filter(action="machine:backup").count()) == (3, 3)
+    assert report(machine, told[0]).status_code == 200
+    other = peer.Machine("other")
+    register(issue(), other)
+    assert report(other, run_of()).status_code == 200
+    oldest = Run.objects.filter(machine_id=machine.id).order_by("reported_at")[0]
+    Run.objects.filter(pk=oldest.pk).update(reported_at=timezone.now() - timedelta(hours=1))
+    assert report(machine, told[3]).status_code == 200
 
 
 def test_repeated_report_changes_nothing(machine: peer.Machine) -> None:
