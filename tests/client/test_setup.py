@@ -3,10 +3,11 @@
 import json
 import stat
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from strongroom_agent import portal
+from strongroom_agent import moments, portal
 
 from .conftest import Storage
 from .peer import Problem
@@ -70,6 +71,22 @@ def test_another_vault_is_refused_while_registered(ready: World) -> None:
     ready.setup(credential=ready.peer.credential(), name="")  # puts a good file back
     assert (ran.status, ran.answer["code"]) == (1, "already_registered")
     assert ready.setup(name="another").answer["code"] == "already_registered"
+
+
+def test_a_lost_answer_is_asked_for_again_also_when_the_file_has_expired(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the key that is kept for it; elsewhere the same file is no good any more."""
+    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    world.peer.faults.lost_answers.add("register")
+    assert world.setup().status == 4
+    later = moments.now() + timedelta(hours=49)
+    monkeypatch.setattr(moments, "now", lambda: later)
+    world.peer.faults.storage["local-a"] = 507  # as far as the registration
+    assert world.setup().answer["code"] == "quota_full"
+    assert len(world.peer.machines) == 1
+    assert world.run("unregister", "--forget").status == 0
+    assert world.setup().answer["code"] == "credential_expired"
 
 
 def test_a_lost_answer_costs_neither_a_machine_nor_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

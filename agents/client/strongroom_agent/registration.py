@@ -67,6 +67,11 @@ def begun(home: Home) -> bool:
     return home.path(_FILE).exists()
 
 
+def begun_with(home: Home, credential: Credential) -> bool:
+    """Whether this credential was sent from here, answered or not."""
+    return (home.read_object(_FILE) or {}).get("credential") == credential.fingerprint
+
+
 def forget(home: Home) -> None:
     """Drop the key of the registration."""
     home.remove(_FILE)

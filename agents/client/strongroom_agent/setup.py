@@ -6,6 +6,7 @@ It can be repeated after any interruption: what is done is found done, the rest 
 import re
 import socket
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from . import (
@@ -58,7 +59,7 @@ def run(home: Home, wish: Wish) -> Done:
     wanted = None if wish.name is None else machine_name(wish.name)
     chosen = _check_installation(home, wish)
     engine.find()
-    given = credential.load(Path(wish.credentials), moments.now())
+    given = credential.load(Path(wish.credentials), moments.now(), partial(registration.begun_with, home))
     name = _name_for(given, wanted)
     existing = registration.current(home, given, name)
     before = settings.before_setup(home) if identity.load(home) else None
