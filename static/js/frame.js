@@ -10,6 +10,9 @@ function announce(words) {
 }
 document.addEventListener("announce", (event) => announce(event.detail));
 
+// On a narrow screen the open page's tab may lie beyond the edge of the row of tabs.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 const typing = (element) => element.isContentEditable || /^(input|select|textarea)$/i.test(element.tagName);
 
 document.addEventListener("keydown", (event) => {

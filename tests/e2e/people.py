@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect
 
 WAIT = 30_000  # milliseconds for whatever a window is told to do
+WINDOWS: list[ViewportSize] = [{"width": 1440, "height": 900}, {"width": 390, "height": 844}]
 
 
 class Person:
@@ -38,11 +39,17 @@ class Person:
         self.page.goto(self.address + path)
 
     def check(self) -> None:
-        """No violation by axe in light and dark, no script error, nothing that the page's policy had to block."""
+        """No violation by axe in light and dark, nothing beyond the edge of wide and narrow windows, no script error,
+        nothing that the page's policy had to block."""
         for scheme in ("light", "dark"):
             self.page.emulate_media(color_scheme=scheme)
             report = Axe().run(self.page)
             assert report.violations_count == 0, f"{self.page.url} in {scheme}: {report.generate_report()}"
+        before = self.page.viewport_size or WINDOWS[0]
+        for window in WINDOWS:
+            self.page.set_viewport_size(window)
+            assert self.page.evaluate("document.documentElement.scrollWidth") <= window["width"], self.page.url
+        self.page.set_viewport_size(before)
         assert self.complaints == [], f"{self.page.url}: {self.complaints}"
 
     def ask_for_vault(self, name: str, *, redundancy: str = "Geo-redundant") -> str:
