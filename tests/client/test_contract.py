@@ -1,5 +1,6 @@
 """One JSON object on standard output and the agreed exit status, whatever is asked and whatever fails."""
 
+import errno
 import json
 import os
 import stat
@@ -32,6 +33,7 @@ def alone(authority: Authority, tmp_path: Path) -> World:
 def test_each_command_needs_a_registered_machine(alone: World, command: str) -> None:
     ran = alone.run(*command.split())
     assert (ran.status, ran.answer["code"]) == (1, "not_registered")
+    assert str(alone.home) in ran.answer["message"]
 
 
 @pytest.mark.parametrize(
@@ -51,12 +53,28 @@ def test_each_command_needs_a_registered_machine(alone: World, command: str) -> 
         "--generate-passphrase --save-passphrase-to b",
         "setup --unattended --credentials c --install-dir i --cache-dir c --protect p --passphrase-file a "
         "--proxy-password-file b",
+        "setup --unattended --credentials c --install-dir i --cache-dir c --protect p --passphrase-file a "
+        "--proxy-user b",
     ],
 )
 def test_a_wrong_command_line_is_told_in_json_too(alone: World, line: str) -> None:
     ran = alone.run(*line.split())
     assert (ran.status, ran.answer["code"]) == (2, "usage")
     assert not alone.home.exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["restore", "--target", ""],
+        ["restore", "--target", "out", "--include", ""],
+        ["setup", "--unattended", "--protect", " "],
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(alone: World, line: list[str]) -> None:
+    ran = alone.run(*line)
+    assert (ran.status, ran.answer["code"]) == (2, "usage")
+    assert "it is empty" in ran.answer["message"]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 64, "größe", "a/b", "a_b", "a\n"])
@@ -69,6 +87,18 @@ def test_a_portal_that_is_not_there_is_a_network_failure(alone: World) -> None:
     ran = alone.setup()
     assert (ran.status, ran.answer["code"]) == (4, "network")
     assert "127.0.0.1:1" in ran.answer["message"]
+
+
+def test_a_proxy_that_is_not_there_is_named_without_its_sign_in(alone: World) -> None:
+    (alone.root / "password").write_text("hush")
+    ran = alone.setup(
+        "--proxy", "http://127.0.0.1:2", "--proxy-user", "me", "--proxy-password-file", str(alone.root / "password")
+    )
+    assert (ran.status, ran.answer["code"]) == (4, "network")
+    assert ran.answer["message"].startswith(
+        "Strongroom cannot be reached at 127.0.0.1:1 through the proxy 127.0.0.1:2: Connection refused."
+    )
+    assert "hush" not in json.dumps(ran.answer) + ran.progress
 
 
 def test_a_bad_credential_is_a_refusal(alone: World) -> None:
@@ -117,6 +147,37 @@ def test_the_unexpected_is_told_in_json(alone: World, monkeypatch: pytest.Monkey
     assert "Traceback" in ran.progress
 
 
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "A disk of this machine is full."),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/c/x"),
+            "file_unusable",
+            "A file or folder cannot be used (Permission denied): /c/x.",
+        ),
+    ],
+)
+def test_a_disk_that_fails_is_told(
+    alone: World, monkeypatch: pytest.MonkeyPatch, error: OSError, code: str, told: str
+) -> None:
+    def failing(home: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "open_session", failing)
+    ran = alone.run("backup")
+    assert (ran.status, ran.answer["code"], ran.progress) == (1, code, "")
+    assert ran.answer["message"].startswith(told)
+
+
+@pytest.mark.parametrize("command", ["backup", "status"])
+def test_a_state_folder_that_cannot_be_used_is_told(alone: World, command: str) -> None:
+    alone.home.write_text("")
+    ran = alone.run(command)
+    assert (ran.status, ran.answer["code"]) == (1, "home_unusable")
+    assert f"{alone.home} cannot be used: there is a file where a folder is needed." in ran.answer["message"]
+
+
 def test_an_interrupt_is_told_in_json(alone: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(home: object) -> None:
         raise KeyboardInterrupt
@@ -159,7 +220,11 @@ def test_without_json_people_get_the_message_on_stderr(tmp_path: Path, capsys: p
     assert cli.run(["destroy"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("strongroom-agent: ")
+    assert err.startswith("strongroom-agent: argument COMMAND: invalid choice: 'destroy'")
+    assert cli.run(["restore"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "strongroom-agent: restore: the following arguments are required: --target."
+    )
 
 
 def setup_line(machine: World) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strongroom_agent import cache, moments, passphrase, paths, selection, settings, setup_passphrase
 from strongroom_agent.errors import AgentError, Exit
 from strongroom_agent.home import Home
-from strongroom_agent.restic_errors import explain
+from strongroom_agent.restic_errors import explain, is_final
 from strongroom_agent.settings import Settings
 from strongroom_agent.snapshots import Listed
 
@@ -241,6 +241,17 @@ def test_what_restic_says_becomes_a_message_with_a_remedy(words: str, code: str)
     assert error.code == code
     assert error.remedy
     assert (error.exit_status == Exit.NETWORK) is (code == "network")
+
+
+FULL = "Load(<index/d3>, 0, 0) returned error, retrying after 552ms: write /cache/d3: no space left on device"
+
+
+def test_a_full_cache_folder_ends_restic_at_once_and_is_named() -> None:
+    """It would retry for a quarter of an hour; a restore only notes a full target and goes on."""
+    assert is_final(FULL) is True
+    assert is_final("ignoring error for /a: write /out/a: no space left on device") is False
+    error = explain("check", 1, [FULL, "error: error loading index d3: context canceled"])
+    assert error.problem == "A disk of this machine is full: write /cache/d3: no space left on device."
 
 
 def test_proxies_get_their_sign_in_quoted() -> None:

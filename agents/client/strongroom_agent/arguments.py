@@ -17,7 +17,15 @@ class Parser(argparse.ArgumentParser):
     """Raises instead of printing and exiting, so that the caller decides how errors look."""
 
     def error(self, message: str) -> NoReturn:
-        raise usage(f"{self.prog}: {message}.", f"See {self.prog} --help.")
+        command = self.prog.removeprefix("strongroom-agent").strip()
+        raise usage(f"{command}: {message}." if command else f"{message}.", f"See {self.prog} --help.")
+
+
+def filled(text: str) -> str:
+    """What was given, if it was: an empty variable of a script would otherwise mean the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
 
 
 def build() -> Parser:
@@ -33,9 +41,11 @@ def build() -> Parser:
     _add_setup(commands)
     _add(commands, "backup", "make a backup now")
     restore = _add(commands, "restore", "get files back from a backup")
-    restore.add_argument("--target", required=True, metavar="DIR", help="folder to restore to")
+    restore.add_argument("--target", required=True, type=filled, metavar="DIR", help="folder to restore to")
     restore.add_argument("--snapshot", default="latest", metavar="ID", help="default: the newest")
-    restore.add_argument("--include", action="append", default=[], metavar="PATH", help="only this file or folder")
+    restore.add_argument(
+        "--include", action="append", type=filled, default=[], metavar="PATH", help="only this file or folder"
+    )
     snapshots = _add(commands, "snapshots", "list the backups of this machine")
     for each in (restore, snapshots):
         each.add_argument("--region", metavar="NAME", help="read from this region; default: the first that answers")
@@ -59,7 +69,7 @@ def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     setup.add_argument("--credentials", metavar="FILE", help="the .VaultCredentials file")
     setup.add_argument("--install-dir", metavar="DIR", help="where the program is to stay")
     setup.add_argument("--cache-dir", metavar="DIR", help="local; 5 %% of the data must fit")
-    setup.add_argument("--protect", action="append", default=[], metavar="PATH", help="what to back up")
+    setup.add_argument("--protect", action="append", type=filled, default=[], metavar="PATH", help="what to back up")
     source = setup.add_mutually_exclusive_group()
     source.add_argument("--passphrase-file", metavar="FILE", help="at least 16 characters")
     source.add_argument("--generate-passphrase", action="store_true")
@@ -88,3 +98,5 @@ def check_setup(given: argparse.Namespace) -> None:
         raise usage("--generate-passphrase and --save-passphrase-to FILE go together.")
     if given.proxy_password_file and not (given.proxy and given.proxy_user):
         raise usage("--proxy-password-file needs --proxy URL and --proxy-user USER.")
+    if given.proxy_user and not given.proxy:
+        raise usage("--proxy-user needs --proxy URL.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import AgentError
+from .errors import AgentError, why
 from .sizes import readable
 
 _SHARE = 20  # one twentieth is 5 %
@@ -45,7 +45,7 @@ def check(folder: Path, extent: Extent) -> None:
     except OSError as error:
         raise AgentError(
             "cache_unusable",
-            f"The cache folder {folder} cannot be written to: {error.strerror}.",
+            f"The cache folder {folder} cannot be written to: {why(error)}.",
             "Choose another folder with --cache-dir.",
         ) from error
     if is_remote(folder):

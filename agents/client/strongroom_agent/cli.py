@@ -1,6 +1,7 @@
 """From a command line to an exit status: parse, run one command, print one answer."""
 
 import argparse
+import errno
 import signal
 import sys
 import traceback
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import arguments, backup, check, restore, setup, status
-from .errors import AgentError, Exit, usage
+from .errors import AgentError, Exit, usage, why
 from .home import Home, default_folder
 from .output import Done, progress, show_done, show_error
 from .session import open_session
@@ -25,6 +26,9 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         interrupted = AgentError("interrupted", "Stopped before it was done.", "Run it again.")
         show_error(interrupted, as_json=as_json)
+        return int(Exit.FAILED)
+    except OSError as error:
+        show_error(_trouble(error), as_json=as_json)
         return int(Exit.FAILED)
     except Exception as error:  # noqa: BLE001 - the contract: one JSON object, whatever happens
         progress(traceback.format_exc())
@@ -94,8 +98,20 @@ def _password(path: str | None) -> str | None:
         return None
     try:
         return Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        raise usage(f"--proxy-password-file {path} cannot be read: {error}.") from error
+    except OSError as error:
+        raise usage(f"--proxy-password-file {path} cannot be read: {why(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise usage(f"--proxy-password-file {path} is not text.") from error
+
+
+def _trouble(error: OSError) -> AgentError:
+    """A disk or folder that fails in the middle of a run."""
+    named = f": {error.filename}" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        remedy = "Free some space where the agent's state folder and cache folder are, then try again."
+        return AgentError("disk_full", f"A disk of this machine is full{named}.", remedy)
+    remedy = "Check that its disk is there and that this user may use it, then try again."
+    return AgentError("file_unusable", f"A file or folder cannot be used ({why(error)}){named}.", remedy)
 
 
 def _unexpected(error: Exception) -> AgentError:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import AgentError
+from .errors import AgentError, why
 
 MINIMUM = (0, 14)
 _VERSION = re.compile(r"^restic (\d+)\.(\d+)(?:\.(\d+))?")
@@ -68,5 +68,7 @@ def _linux_family() -> set[str]:
 def _ask(program: str) -> str:
     try:
         return subprocess.run([program, "version"], capture_output=True, text=True, timeout=30, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise AgentError("engine_missing", f"{program} cannot be run: {error}.", advice()) from error
+    except OSError as error:
+        raise AgentError("engine_missing", f"{program} cannot be run: {why(error)}.", advice()) from error
+    except subprocess.TimeoutExpired as error:
+        raise AgentError("engine_missing", f"{program} does not say its version.", advice()) from error

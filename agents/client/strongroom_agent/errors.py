@@ -64,6 +64,13 @@ class Refused(AgentError):
         self.remedy = remedy
 
 
+def why(error: OSError) -> str:
+    """What the system says, for the middle of a sentence."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "there is a file where a folder is needed"
+    return error.strerror or type(error).__name__
+
+
 def usage(problem: str, remedy: str = "See strongroom-agent --help.") -> AgentError:
     """The error for a command line that cannot be carried out."""
     return AgentError("usage", problem, remedy)

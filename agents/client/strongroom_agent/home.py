@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import AgentError
+from .errors import AgentError, why
 
 NAME = "strongroom-agent"
 
@@ -42,11 +42,7 @@ class Home:
             if stat.S_IMODE(self.folder.stat().st_mode) != 0o700:
                 self.folder.chmod(0o700)
         except OSError as error:
-            raise AgentError(
-                "home_unusable",
-                f"The state folder {self.folder} cannot be used: {error.strerror}.",
-                "Choose another one with STRONGROOM_AGENT_HOME.",
-            ) from error
+            raise self._unusable(error) from error
 
     def read_text(self, name: str) -> str | None:
         """The content of a file; None when there is none."""
@@ -54,8 +50,10 @@ class Home:
             return self.path(name).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise self.damaged(name, error) from error
+        except OSError as error:
+            raise self._unusable(error) from error
+        except UnicodeDecodeError as error:
+            raise self.damaged(name, "it is not text") from error
 
     def read_object(self, name: str) -> dict[str, object] | None:
         """The JSON object in a file; None when there is no file, AgentError when it is damaged."""
@@ -109,6 +107,13 @@ class Home:
         self.path(to).parent.mkdir(mode=0o700, exist_ok=True)
         os.replace(self.path(name), self.path(to))
 
+    def _unusable(self, error: OSError) -> AgentError:
+        return AgentError(
+            "home_unusable",
+            f"The state folder {self.folder} cannot be used: {why(error)}.",
+            "Run the agent as the user that set this machine up, or choose another folder with STRONGROOM_AGENT_HOME.",
+        )
+
     def damaged(self, name: str, why: object) -> AgentError:
         """The error for a file of ours that does not hold what it should."""
         return AgentError(
@@ -121,7 +126,11 @@ class Home:
     def locked(self) -> Iterator[None]:
         """Hold the folder for one run. AgentError `busy` at once when another run holds it."""
         self.ensure()
-        with self.path("lock").open("a+b") as file:
+        try:
+            file = self.path("lock").open("a+b")
+        except OSError as error:
+            raise self._unusable(error) from error
+        with file:
             if not _try_lock(file.fileno()):
                 raise AgentError(
                     "busy",

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from .errors import AgentError
+from .errors import AgentError, why
 
 
 def install(folder: Path) -> Path:
@@ -31,7 +31,7 @@ def install(folder: Path) -> Path:
     except OSError as error:
         raise AgentError(
             "install_failed",
-            f"The installation folder {folder} cannot be written to: {error.strerror}.",
+            f"The installation folder {folder} cannot be written to: {why(error)}.",
             "Choose another folder with --install-dir.",
         ) from error
     return target

@@ -61,4 +61,6 @@ def absolute(path: str) -> str:
     try:
         return str(Path(path).expanduser().resolve())
     except (OSError, RuntimeError, ValueError) as error:  # a user that there is not, links that go round, a NUL
-        raise usage(f"{path} is not a path of this machine: {error}.", "Give the full path.") from error
+        raise usage(
+            f"{path} is not a path of this machine: {str(error).rstrip('.')}.", "Give the full path."
+        ) from error

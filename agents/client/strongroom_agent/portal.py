@@ -1,5 +1,6 @@
 """Signed requests to the portal, over TLS that trusts only the certificates of the credential file."""
 
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from .jose import Signer
 ATTEMPTS = 4
 FIRST_PAUSE = 0.5  # seconds; doubles with each attempt
 _TIMEOUT = httpx.Timeout(30, connect=10)
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 # The portal, or an edge that does not reach it, asks to be asked again.
 _ASK_AGAIN = frozenset({502, 503, 504})
 
@@ -40,14 +42,14 @@ class Portal:
         Refused with the portal's code when it says no, AgentError `network` when it cannot be reached.
         """
         url = f"{self.edge_url}/api/v1/agent/{what}"
-        failure = unreachable(self.edge_url, "it was not asked")
+        failure = unreachable(self.edge_url, "it was not asked", self._proxy)
         with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=_TIMEOUT) as client:
             for _ in pauses():
                 body = signer.sign(url, fields)
                 try:
                     response = client.post(url, content=body, headers={"Content-Type": "application/jose"})
                 except httpx.TransportError as error:
-                    failure = unreachable(self.edge_url, describe(error))
+                    failure = unreachable(self.edge_url, describe(error), self._proxy)
                     continue
                 if response.status_code not in _ASK_AGAIN:
                     return _answer(response)
@@ -71,9 +73,11 @@ def pauses() -> Iterator[int]:
         yield attempt
 
 
-def unreachable(url: str, trouble: str) -> AgentError:
-    """The error for an address that gives no usable answer."""
+def unreachable(url: str, trouble: str, proxy: str | None = None) -> AgentError:
+    """The error for an address that gives no usable answer, without the sign-in of the proxy."""
     host = urlsplit(url).netloc
+    if proxy:
+        host += f" through the proxy {urlsplit(proxy).netloc.rpartition('@')[2]}"
     return AgentError(
         "network",
         f"Strongroom cannot be reached at {host}: {trouble}.",
@@ -117,4 +121,4 @@ def describe(error: httpx.TransportError) -> str:
     """What went wrong on the way, for the middle of a sentence."""
     if isinstance(error, httpx.TimeoutException):
         return "it did not answer in time"
-    return str(error).strip().rstrip(".") or type(error).__name__
+    return _ERRNO.sub("", str(error)).strip().rstrip(".") or type(error).__name__

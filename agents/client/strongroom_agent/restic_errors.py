@@ -18,6 +18,7 @@ _NETWORK = (
     "proxyconnect",
     "unexpected EOF",
 )
+_FULL = "no space left on device"
 _STATUS = re.compile(r"unexpected HTTP response \((\d{3})\)|server response unexpected: (\d{3})")
 
 
@@ -38,10 +39,10 @@ def explain(command: str, status: int, complaints: list[str]) -> AgentError:
             f"The connection to the storage broke: {_last_words(complaints)}.",
             "Check this machine's network and proxy, then try again; what was sent is kept.",
         )
-    if "no space left on device" in text:
+    if _FULL in text:
         return AgentError(
             "disk_full",
-            f"A disk of this machine is full: {_last_words(complaints)}.",
+            f"A disk of this machine is full: {_about_full(complaints)}.",
             "Free some space, in the cache folder or where files are restored to, then try again.",
         )
     return AgentError(
@@ -52,7 +53,9 @@ def explain(command: str, status: int, complaints: list[str]) -> AgentError:
 
 
 def is_final(line: str) -> bool:
-    """Whether a line of restic's tells of a refusal that no retry will change: no entry, no room."""
+    """Whether a line of restic's tells of something that no retry will change: no entry, no room there or here."""
+    if "retrying after" in line and _FULL in line:
+        return True
     found = _STATUS.search(line)
     return found is not None and (found[1] or found[2]) in ("403", "507")
 
@@ -105,6 +108,12 @@ def _locked(text: str) -> AgentError:
         f"The backups are in use by another run ({who[1] if who else 'unknown'}).",
         "Wait until it has finished; a lock left by a run that died is ignored after half an hour.",
     )
+
+
+def _about_full(complaints: list[str]) -> str:
+    """The last line that says so, without what restic says of its own retries."""
+    found = [_plain(line) for line in complaints if _FULL in line][-1]
+    return re.sub(r"^.*retrying after [^:]*: ", "", found).strip().rstrip(".")[:400]
 
 
 def _last_words(complaints: list[str]) -> str:

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from . import arrived, restoring, snapshots, storage
-from .errors import AgentError, usage
+from .errors import AgentError, usage, why
 from .output import Done, progress
 from .paths import in_snapshot, is_below
 from .recorded import record
@@ -123,7 +123,7 @@ def _target(text: str) -> str:
     except OSError as error:
         raise AgentError(
             "target_unusable",
-            f"The folder {target} cannot be made: {error.strerror}.",
+            f"The folder {target} cannot be made: {why(error)}.",
             "Give --target a folder that this user may write to.",
         ) from error
     return str(target)

@@ -118,8 +118,8 @@ def open_session(home: Home) -> Session:
     if found is None or chosen is None:
         raise AgentError(
             "not_registered",
-            "This machine is not registered with a vault.",
-            "Run strongroom-agent setup with the vault credentials file.",
+            f"This machine is not registered with a vault: there is nothing about it in {home.folder}.",
+            "Run strongroom-agent setup with the vault credentials file; if that was done, run this as the same user.",
         )
     return Session(home, found, chosen)
 

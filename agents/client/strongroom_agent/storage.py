@@ -43,7 +43,7 @@ class Storage:
             try:
                 response = self._once(method, url)
             except httpx.TransportError as error:
-                failure = unreachable(url, describe(error))
+                failure = unreachable(url, describe(error), self._proxy)
                 continue
             if response.status_code in (200, 404):
                 return response
