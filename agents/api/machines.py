@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from ninja import Router, Schema
+from ninja import Query, Router, Schema
 from pydantic import Field
 
 from agents.machines import revoke as lock_out
@@ -12,7 +12,7 @@ from agents.models import Machine
 from agents.queries import machine_seen_by, machines_of
 from portal.http import ApiRequest
 from portal.paging import page_of
-from portal.schemas import Body, Listed, Text, Wanted, listed
+from portal.schemas import Body, Listed, Text, Window, listed
 from vaults.queries import vault_seen_by
 
 router = Router()
@@ -35,6 +35,14 @@ class MachineOut(Schema):
     last_restore_check_at: datetime | None
 
 
+class Shown(Window):
+    """Which part of a vault's machines somebody wants."""
+
+    show: Literal["registered", "left"] = Field(
+        "registered", description="`registered`: those that the vault has, whatever their state. `left`: Unregistered."
+    )
+
+
 class RevokeIn(Body):
     """Why a machine is locked out."""
 
@@ -42,10 +50,11 @@ class RevokeIn(Body):
 
 
 @router.get("/vaults/{uuid:vault_id}/machines", response=Listed[MachineOut], summary="Machines of a vault, by name")
-def machines(request: ApiRequest, vault_id: UUID, wanted: Wanted) -> dict[str, object]:
-    """Those that are registered, whatever their state; not those that have left."""
+def machines(request: ApiRequest, vault_id: UUID, wanted: Query[Shown]) -> dict[str, object]:
+    """Those that are registered, whatever their state; with `show=left` those that have left, whose backups stay."""
     vault = vault_seen_by(request.auth, vault_id)
-    return listed(page_of(machines_of(vault.pk), "name_key", "id", after=wanted.after, limit=wanted.limit), _shown)
+    rows = machines_of(vault.pk, left=wanted.show == "left")
+    return listed(page_of(rows, "name_key", "id", after=wanted.after, limit=wanted.limit), _shown)
 
 
 @router.get("/machines/{uuid:machine_id}", response=MachineOut, summary="One machine")

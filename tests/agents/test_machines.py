@@ -181,6 +181,20 @@ class TestJson:
         assert [item["name"] for item in first["items"] + rest["items"]] == ["a", "b", "c"]
         assert rest["next"] is None
 
+    def test_those_that_have_left_are_a_list_of_their_own(
+        self, client: Client, issue: Callable[..., dict[str, object]], staff: User, vault: Vault
+    ) -> None:
+        document = issue(machines=3)
+        for name in ("here", "gone", "shut-out"):
+            register(document, peer.Machine(name))
+        Machine.objects.filter(name="gone").update(state="Unregistered")
+        Machine.objects.filter(name="shut-out").update(state="Revoked")
+        client.force_login(staff)
+        url = f"/api/v1/vaults/{vault.pk}/machines"
+        lists = [client.get(url + query).json()["items"] for query in ("", "?show=registered", "?show=left")]
+        assert [[item["name"] for item in one] for one in lists] == [["here", "shut-out"]] * 2 + [["gone"]]
+        assert client.get(f"{url}?show=nonsense").status_code == 422
+
     def test_revoke(self, client: Client, machine: peer.Machine, staff: User) -> None:
         client.force_login(staff)
         url = f"/api/v1/machines/{machine.id}/revoke"
