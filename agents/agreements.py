@@ -1,7 +1,5 @@
 """Requests to replace a machine, as people see them: which there are, who may decide, and until when."""
 
-import hashlib
-import json
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +10,7 @@ from agents.models import Machine, ReplacementRequest
 from agents.states import ALLOWED_IN, OPEN, MachineState, ReplacementState
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, User
+from portal.digests import digest
 from portal.errors import NotFound
 from vaults.rules import OPEN_FOR, is_member
 
@@ -84,7 +83,7 @@ def digest_of(asked: ReplacementRequest) -> str:
         "reason": asked.reason,
         "requested_by": asked.requested_by_id,
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return digest(content)
 
 
 def decide_until(asked: ReplacementRequest) -> datetime:

@@ -5,8 +5,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from vaults.credentials import MOST_MACHINES
-
-LONGEST_TEXT = 2000
+from vaults.forms import LONGEST_TEXT, DecisionForm
 
 
 class CredentialForm(forms.Form):
@@ -54,14 +53,7 @@ class ReplacementForm(forms.Form):
     )
 
 
-class ReplacementDecisionForm(forms.Form):
+class ReplacementDecisionForm(DecisionForm):
     """What somebody decides about a replacement, and about which content."""
 
     verdict = forms.ChoiceField(choices=[("approve", "Agree"), ("reject", "Reject")])
-    comment = forms.CharField(
-        required=False,
-        max_length=LONGEST_TEXT,
-        help_text="Required to reject. Whoever asked reads it.",
-        widget=forms.Textarea(attrs={"rows": 3}),
-    )
-    digest = forms.CharField(max_length=64, widget=forms.HiddenInput)

@@ -7,7 +7,6 @@ is in `agents.takeover`. A rule that waives the agreement belongs at the end of 
 
 from datetime import datetime
 from functools import partial
-from hmac import compare_digest
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -28,6 +27,7 @@ from agents.agreements import (
 from agents.models import Machine, ReplacementRequest
 from agents.queries import machine_worked_on_by
 from agents.states import OPEN, ReplacementState
+from portal import digests
 from portal.accounts.actors import SYSTEM, Actor
 from portal.audit.record import record, refusal
 from portal.crypto.keys import PublicKey
@@ -196,7 +196,7 @@ def _require_decidable(asked: ReplacementRequest, digest: str, now: datetime) ->
         raise _decided(asked)
     if now >= (until := decide_until(asked)):  # the sweep has not come by yet
         raise StaleState(f"It could be decided until {for_people(until)}.", remedy="Somebody has to ask for it again.")
-    if not compare_digest(digest.encode(errors="replace"), digest_of(asked).encode()):
+    if not digests.same(digest, digest_of(asked)):
         raise ContentChanged(
             f"What is asked for is no longer what you looked at: {asked.machine.name} is {asked.machine.state}.",
             remedy="Read the request again, then decide.",

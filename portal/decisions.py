@@ -1,6 +1,6 @@
-"""What waits for somebody's decision on the page Requests, beside requests for vaults.
+"""Decisions that wait for somebody: who can take one, and which the page Requests shows beside requests for vaults.
 
-Apps tell it in `DECISION_PROVIDERS`, so that those below them need not import them.
+Apps tell those in `DECISION_PROVIDERS`, so that those below them need not import them.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,12 +9,15 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from portal.accounts.models import User
 
 MOST = 20
 """Shown of each kind."""
+NAMED = 5
+"""People named of those who can decide."""
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,9 @@ def queues(user: User) -> list[Queue]:
     """What waits and the person may see, kind by kind."""
     providers: list[Provider] = [import_string(path) for path in settings.DECISION_PROVIDERS]
     return [queue for provider in providers if (queue := provider(user, MOST)).items]
+
+
+def named(deciders: QuerySet[User]) -> dict[str, object]:
+    """The first few of those who can decide, as `templates/requests/deciders.html` takes them."""
+    people = list(deciders[: NAMED + 1])
+    return {"deciders": people[:NAMED], "deciders_more": len(people) > NAMED}

@@ -5,12 +5,12 @@ One approver's word grants a request. A rule that grants at once belongs at the 
 before `_grant`, and more ways of telling people in `vaults.outcomes`.
 """
 
-from hmac import compare_digest
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from portal import digests
 from portal.accounts.actors import SYSTEM, Actor
 from portal.accounts.models import Subscription
 from portal.accounts.queries import subscriptions_seen_by
@@ -193,7 +193,7 @@ def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None
             f"This request could be decided until {for_people(decide_until(request))}; now it expires.",
             remedy="Whoever needs the vault has to ask for it again.",
         )
-    if not compare_digest(digest.encode(errors="replace"), digest_of(request).encode()):
+    if not digests.same(digest, digest_of(request)):
         raise ContentChanged(
             "What is asked for has changed since you looked at it.", remedy="Read the request again, then decide."
         )

@@ -1,9 +1,8 @@
 """What is asked for in a request for a vault: whether it can be, and what an approver agrees to."""
 
-import hashlib
-import json
 from datetime import timedelta
 
+from portal.digests import digest
 from portal.errors import Invalid
 from vaults.models import Redundancy, Region, VaultRequest
 from vaults.regions import open_pair_of
@@ -24,7 +23,7 @@ def digest_of(request: VaultRequest) -> str:
         "reason": request.reason,
         "requested_by": request.requested_by_id,
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return digest(content)
 
 
 def twin_of(wanted: VaultRequest) -> VaultRequest | None:

@@ -1,12 +1,10 @@
 """The Quick Start page of a vault, and what its buttons do."""
 
-import json
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -15,6 +13,7 @@ from agents.forms import CredentialForm
 from agents.offers import Offer, offers
 from agents.packages import FILES_URL
 from agents.quick_start import Progress, progress_of
+from agents.views.credential_files import credential_file_response
 from portal.http import PersonRequest, actor_of
 from portal.live import live
 from vaults import credentials, redundancy
@@ -45,16 +44,7 @@ def download(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _page(request, vault, form, status=422)
     issued = credentials.issue(vault_id, actor=actor_of(request), machines=form.cleaned_data["machines"])
-    disposition = content_disposition_header(as_attachment=True, filename=issued.file_name)
-    return HttpResponse(
-        json.dumps(issued.document, indent=1, ensure_ascii=False) + "\n",
-        content_type="application/octet-stream",
-        headers={
-            "Cache-Control": "no-store",
-            "Content-Disposition": disposition or "attachment",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    return credential_file_response(issued)
 
 
 @require_POST

@@ -1,12 +1,10 @@
 """The page on which a machine's replacement is asked for, agreed to, and its credentials are downloaded."""
 
-import json
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -28,7 +26,9 @@ from agents.models import Machine, ReplacementRequest
 from agents.offers import offers
 from agents.queries import machine_seen_by, machine_worked_on_by
 from agents.states import ReplacementState
+from agents.views.credential_files import credential_file_response
 from portal.accounts.actors import Actor
+from portal.decisions import named
 from portal.errors import ContentChanged, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, sent
 from portal.live import live
@@ -37,7 +37,6 @@ from vaults.rules import is_member
 from vaults.states import VaultState
 
 EARLIER = 10
-DECIDERS_NAMED = 5
 DECIDE = {"approve": replacement.approve, "reject": replacement.reject}
 
 
@@ -91,13 +90,7 @@ def cancel(request: PersonRequest, request_id: UUID) -> HttpResponse:
 @require_POST
 def download(request: PersonRequest, request_id: UUID) -> HttpResponse:
     """Issue the credential that was agreed to and hand out its file, once: nothing keeps the key that is in it."""
-    issued = replacement.issue(request_id, actor=actor_of(request))
-    disposition = content_disposition_header(as_attachment=True, filename=issued.file_name)
-    return HttpResponse(
-        json.dumps(issued.document, indent=1, ensure_ascii=False) + "\n",
-        content_type="application/octet-stream",
-        headers={"Cache-Control": "no-store", "Content-Disposition": disposition or "attachment"},
-    )
+    return credential_file_response(replacement.issue(request_id, actor=actor_of(request)))
 
 
 def _standing(machine: Machine, asked: ReplacementRequest | None) -> str:
@@ -121,7 +114,6 @@ def _context(actor: Actor, machine: Machine, asked: ReplacementRequest | None) -
 
 def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[str, object]:
     pending = asked.state == ReplacementState.PENDING
-    people = list(deciders(asked)[: DECIDERS_NAMED + 1]) if pending else []
     # For a file that was not issued yet, the name that it will have.
     issued_at = asked.credential.issued_at if asked.credential else timezone.now()
     name = file_name(machine.vault.name, issued_at, Replaced(machine.pk, machine.name))
@@ -134,7 +126,6 @@ def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[st
         "decide_until": decide_until(asked),
         "download_until": download_until(asked),
         "downloadable": downloadable(asked),
-        "deciders": people[:DECIDERS_NAMED],
-        "deciders_more": len(people) > DECIDERS_NAMED,
         "command": replace_command(name, downloaded=downloaded),
+        **(named(deciders(asked)) if pending else {}),
     }

@@ -205,6 +205,7 @@ class TestPage:
         assert DOWNLOAD in client.get(url).content.decode()
         response = client.post(f"/replacements/{asked.pk}/credentials/")
         assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
         credential = Credential.objects.get(purpose="replace")
         name = f"Payroll_hr-db-02_{credential.issued_at:%a %b %d %Y}.VaultCredentials"
         assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'

@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.actors import Actor
-from portal.decisions import Queue, queues
+from portal.decisions import Queue, named, queues
 from portal.errors import ContentChanged, DomainError, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, sent
 from portal.live import live
@@ -26,7 +26,6 @@ from vaults.regions import pair_of
 from vaults.rules import decide_until, deciders, may_decide
 from vaults.states import RequestState
 
-DECIDERS_NAMED = 5
 DECIDE = {
     Decision.Verdict.APPROVE.value: approvals.approve,
     Decision.Verdict.REJECT.value: approvals.reject,
@@ -89,7 +88,6 @@ def _is_final(asked: VaultRequest) -> bool:
 
 def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
     pending = asked.state == RequestState.PENDING
-    decide = list(deciders(asked)[: DECIDERS_NAMED + 1]) if pending else []
     return {
         "asked": asked,
         "outcome": VaultRequest.STATES.looks[asked.state],
@@ -99,8 +97,8 @@ def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
         "why_not": may_decide(actor, asked) if pending else "",
         "decide_until": decide_until(asked),
         "pair": pair_of(asked.region) if asked.redundancy == Redundancy.GEO else None,
-        "deciders": decide[:DECIDERS_NAMED],
-        "deciders_more": len(decide) > DECIDERS_NAMED,
+        "digest": asked.digest,
         "vaults_owned": vaults_owned(asked.subscription),
         "outcomes": recent_outcomes(asked.requested_by),
+        **(named(deciders(asked)) if pending else {}),
     }
