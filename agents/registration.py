@@ -24,9 +24,8 @@ from agents.takeover import take_over
 from portal.audit.record import record
 from portal.crypto import keys
 from portal.errors import DomainError
-from vaults.credentials import CredentialState, state_of
+from vaults.credentials import CredentialState, issuer_left, state_of
 from vaults.models import Credential, Vault
-from vaults.rules import belongs_to
 from vaults.states import VaultState
 
 
@@ -104,8 +103,7 @@ def _require_current(credential: Credential, at: datetime) -> None:
 
 def _require_issuer(credential: Credential, vault: Vault) -> None:
     """A file that somebody took along who has left is worth no more than that person's word."""
-    issuer = credential.issued_by
-    if not (issuer.is_active and belongs_to(issuer, vault.subscription_id)):
+    if issuer_left(credential, vault):
         raise refusals.issuer_left(credential, vault)
 
 

@@ -13,9 +13,11 @@ from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from portal.accounts.actors import Actor
+from portal.accounts.models import Membership
 from portal.audit.record import record
 from portal.crypto import keys
 from portal.crypto.keys import PublicKey
@@ -25,6 +27,7 @@ from vaults.credential_file import Replaced
 from vaults.issuing import Issued, Terms
 from vaults.models import Credential, Vault
 from vaults.queries import vault_worked_on_by
+from vaults.rules import belongs_to
 
 MOST_MACHINES = 500
 
@@ -38,6 +41,7 @@ class CredentialState(StrEnum):
     EXPIRED = "expired"
     REPLACED = "replaced"
     ENDED = "ended"
+    ISSUER_LEFT = "issuer_left"
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def end(vault_id: UUID, *, actor: Actor) -> None:
     with transaction.atomic():
         Vault.objects.select_for_update(no_key=True).get(pk=vault.pk)
         now = timezone.now()
-        newest = _newest(vault)
+        newest = _issued(vault).first()
         if newest is None or state_of(newest, now) != CredentialState.VALID:
             raise StaleState("There is no credential that could still be used.", remedy="There is nothing to end.")
         Credential.objects.filter(pk=newest.pk).update(ended_at=now, end=Credential.End.ENDED)
@@ -115,15 +119,24 @@ def end(vault_id: UUID, *, actor: Actor) -> None:
 
 
 def standing(vault: Vault) -> Standing:
-    """How the vault stands with credentials; one query, and one more for the person who issued it."""
-    credential = _newest(vault)
+    """How the vault stands with credentials, in one query."""
+    here = Membership.objects.filter(user=OuterRef("issued_by"), subscription=vault.subscription_id)
+    credential = _issued(vault).annotate(issuer_here=Exists(here)).first()
     if credential is None:
         return Standing(CredentialState.NONE, None, 0)
-    return Standing(state_of(credential, timezone.now()), credential, machines_left(credential))
+    state = state_of(credential, timezone.now())
+    if state == CredentialState.VALID and not (credential.issued_by.is_active and credential.issuer_here):
+        state = CredentialState.ISSUER_LEFT
+    return Standing(state, credential, machines_left(credential))
+
+
+def issuer_left(credential: Credential, vault: Vault) -> bool:
+    """Whether the person who issued it is shut out, or out of the subscription: their files register nobody."""
+    return not (credential.issued_by.is_active and belongs_to(credential.issued_by, vault.subscription_id))
 
 
 def state_of(credential: Credential, at: datetime) -> CredentialState:
-    """What the credential is good for at that moment."""
+    """What the credential itself is good for at that moment; who issued it is not looked at."""
     if at >= credential.expires_at:
         return CredentialState.EXPIRED
     if credential.ended_at is not None:
@@ -142,6 +155,7 @@ def _require_number(machines: int) -> None:
         raise Invalid({"machines": [f"Choose a number from 1 to {MOST_MACHINES}."]})
 
 
-def _newest(vault: Vault) -> Credential | None:
+def _issued(vault: Vault) -> QuerySet[Credential]:
+    """Those for new machines, the newest first, with the person who issued each."""
     issued = vault.credentials.filter(purpose=Credential.Purpose.REGISTER)
-    return issued.select_related("issued_by").order_by("-issued_at").first()
+    return issued.select_related("issued_by").order_by("-issued_at")

@@ -15,9 +15,10 @@ from pytest_django import DjangoAssertNumQueries
 from agents.models import AgentPackage, Machine, RefusedRegistration, Run
 from agents.quick_start import STEPS, progress_of
 from agents.states import MachineState
-from portal.accounts.models import User
+from portal.accounts.models import Membership, User
 from portal.audit.models import AuditEvent
 from tests.agents.pages import credential_of, machine_in, run_of, well_run
+from tests.conftest import person
 from vaults.models import Credential, PairedCopy, Region, Vault
 from vaults.states import VaultState
 
@@ -217,6 +218,19 @@ class TestStanding:
         assert f"Expired It was valid until {credential.expires_at:%a %-d %b %Y, %H:%M:%S} UTC" in page(vault)
         assert "Listening" not in page(vault)
         assert "credentials" in current(vault) or "redundancy" in current(vault)
+
+    @pytest.mark.parametrize("change", [{"is_active": False}, {}])
+    def test_whoever_issued_it_has_left(self, vault: Vault, page: Callable[..., str], change: dict[str, bool]) -> None:
+        colleague = person("colleague")
+        membership = Membership.objects.create(user=colleague, subscription=vault.subscription)
+        credential_of(vault, colleague)
+        assert "Valid" in page(vault)
+        if change:
+            User.objects.filter(pk=colleague.pk).update(**change)
+        else:
+            membership.delete()
+        assert "Ended Whoever issued it has left, so it registers nobody any more." in page(vault)
+        assert "Listening" not in page(vault)
 
     def test_machines_of_other_vaults_are_not_told(
         self, make_vault: Callable[..., Vault], vault: Vault, staff: User, page: Callable[..., str]
