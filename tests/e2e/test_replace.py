@@ -101,6 +101,7 @@ def test_another_computer_takes_the_place(portal: Portal, sign_in: SignIn, tmp_p
         new.agent("restore", "--snapshot", snapshot, "--target", tmp_path / "back")
         assert contents(restored(tmp_path / "back", old.files)) == before
         assert len(new.agent("snapshots")["snapshots"]) == 2
+        old.files.mkdir()  # with nothing left to back up, the agent would not even ask
         for command in (["backup"], ["renew"], ["unregister"]):
             assert old.agent(*command, status=1)["code"] == "not_allowed"
         shown = staff.get(f"machines/{number}")

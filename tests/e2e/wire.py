@@ -92,8 +92,9 @@ class Http2:
         """The answer to a request with these pseudo-headers and `more` after them; status 0 for a reset."""
         raw = path if isinstance(path, bytes) else path.encode()
         pseudo = [(b":method", method.encode()), (b":scheme", b"https"), (b":authority", b"localhost"), (b":path", raw)]
+        length = [(b"content-length", str(len(body)).encode())] if body else []
         stream = self.state.get_next_available_stream_id()
-        self.state.send_headers(stream, [*pseudo, *more], end_stream=not body)
+        self.state.send_headers(stream, [*pseudo, *length, *more], end_stream=not body)
         if body:
             self.state.send_data(stream, body, end_stream=True)
         self._send()
