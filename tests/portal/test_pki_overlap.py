@@ -19,6 +19,7 @@ from portal.errors import NotAllowed
 from tests.agents import peer
 from tests.agents.conftest import issue as issue  # a fixture
 from tests.agents.conftest import register, say
+from tests.portal.tls import shake_hands
 
 SAID = dict[str, Any]
 
@@ -52,25 +53,11 @@ def connects(folder: Path, bundle: object, holder: peer.Holder) -> bool:
     (folder.parent / "client.pem").write_text(holder.chain + keys.private_pem(holder.key))
     client.load_cert_chain(folder.parent / "client.pem")
     try:
-        _shake_hands(client, server)
+        _, theirs = shake_hands(client, server)
     except ssl.SSLError:
         return False
+    assert theirs.getpeercert() is not None
     return True
-
-
-def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = [
-        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
-        server.wrap_bio(to_server, to_client, server_side=True),
-    ]
-    for _ in range(3):
-        for end in ends:
-            try:
-                end.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-    assert ends[1].getpeercert() is not None
 
 
 def renew(machine: peer.Machine) -> Any:
