@@ -40,8 +40,15 @@ def machine(own_portal: Portal, tmp_path_factory: pytest.TempPathFactory) -> Mac
 
 
 def shown(portal: Portal) -> str:
-    """The fingerprint of what the edge shows."""
-    return certificates.fingerprint(edge_probe.shown(portal.edge_url))
+    """The fingerprint of what the edge shows; while it reloads it may cut a connection that is not through with TLS."""
+
+    def seen() -> str | None:
+        try:
+            return certificates.fingerprint(edge_probe.shown(portal.edge_url))
+        except ConnectionError:
+            return None
+
+    return wait_for("the edge to answer", seen)
 
 
 def written(portal: Portal) -> str:
