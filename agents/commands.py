@@ -2,12 +2,28 @@
 
 import shlex
 
+from agents.packages import signature_name
+
 PROGRAM = "strongroom-agent"
 
 
 def unpack_command(package_file: str) -> str:
     """Makes the downloaded package a program in the same folder."""
     return f"mv {shlex.quote(package_file)} {PROGRAM} && chmod +x {PROGRAM}"
+
+
+def digest_command(package_file: str, sha256: str) -> str:
+    """Says whether the downloaded package has the digest that the page shows."""
+    return f"echo {shlex.quote(f'{sha256}  {package_file}')} | sha256sum -c"
+
+
+def signature_command(package_file: str) -> str:
+    """Says whether the package is by the holder of the key in the credential file; needs jq and its `.sig`."""
+    name = shlex.quote(package_file)
+    return (
+        "jq -r .agent_signing_key *.VaultCredentials > signing-key.pem &&\n"
+        f"openssl dgst -sha256 -verify signing-key.pem -signature {shlex.quote(signature_name(package_file))} {name}"
+    )
 
 
 def setup_command(credential_file: str, *, downloaded: bool) -> str:

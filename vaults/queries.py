@@ -94,7 +94,8 @@ def region_named(name: str) -> Region:
     """The region of that name, where it takes new vaults; raises Invalid."""
     region = Region.objects.filter(name__iexact=name, enabled=True).first()
     if region is None:
-        raise Invalid({"region": ["There is no region of this name for new vaults."]})
+        names = ", ".join(Region.objects.filter(enabled=True).order_by("name").values_list("name", flat=True))
+        raise Invalid({"region": [f"There is no region of this name for new vaults. There are: {names or 'none'}."]})
     return region
 
 

@@ -4,6 +4,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from agents.commands import digest_command, signature_command
+from agents.models import AgentPackage
 from agents.offers import offers
 from agents.packages import FILES_URL
 from portal.http import PersonRequest
@@ -13,4 +15,9 @@ from portal.http import PersonRequest
 def package_list(request: PersonRequest) -> HttpResponse:
     """What can be downloaded, and for what is not published yet, what to do instead."""
     rows = offers(request.headers.get("User-Agent", ""))
-    return render(request, "agents/packages.html", {"offers": rows, "files": FILES_URL})
+    checks = [_checks(offer.package) for offer in rows if offer.package]
+    return render(request, "agents/packages.html", {"offers": rows, "files": FILES_URL, "checks": checks})
+
+
+def _checks(package: AgentPackage) -> tuple[str, str]:
+    return digest_command(package.file_name, package.sha256), signature_command(package.file_name)

@@ -22,8 +22,10 @@ def usable(folder: Path) -> Path:
         raise Refused(f"the data folder {folder} needs a path of plain letters, digits and . , @ + = ~ - only.")
     if len(os.fsencode(folder / LONGEST_SOCKET)) > SOCKET_PATH_LIMIT:
         raise Refused(
-            f"the path of the data folder {folder} is too long for sockets; set STRONGROOM_DATA to a shorter."
+            f"the path of the data folder {folder} is too long for sockets; set STRONGROOM_DATA to a shorter one."
         )
+    if folder.exists() and not folder.is_dir():
+        raise Refused(f"the data folder {folder} is a file; set STRONGROOM_DATA to a folder.")
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

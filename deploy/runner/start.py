@@ -1,6 +1,7 @@
 """From a checked data folder to a portal that is ready, and back to nothing."""
 
 import getpass
+import json
 import os
 import signal
 import subprocess
@@ -112,7 +113,9 @@ def _watch(
 def _announce(seconds: float, first: bool) -> None:
     say(f"\nStrongroom  {settings.PORTAL_URL}\nmachines    {settings.EDGE_URL}")
     if first and ACCOUNTS.exists():
-        say(f"sign-ins    {ACCOUNTS.read_text().strip()}")
+        for name, password in json.loads(ACCOUNTS.read_text()).items():
+            say(f"sign-in     {name:<10} {password}")
+        say(f"            They are also in {ACCOUNTS}.")
     elif ACCOUNTS.exists():
         say(f"sign-ins    {ACCOUNTS}")
     say(f"ready after {seconds:.1f} s; Ctrl-C stops it\n")

@@ -1,5 +1,7 @@
 """The Agents page."""
 
+from html import unescape
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -70,6 +72,14 @@ def test_a_row_has_version_size_digest_and_button(
     assert WINDOWS in shown
     for fact in ("1.0.0", "24.0 MiB", linux.sha256, f'href="/agents/files/{linux.file_name}"'):
         assert fact in shown
+
+
+def test_the_checks_are_ready_to_be_copied(client: Client, staff: User) -> None:
+    linux = package()
+    client.force_login(staff)
+    shown = unescape(client.get("/agents/").content.decode())
+    assert f"echo '{linux.sha256}  {linux.file_name}' | sha256sum -c" in shown
+    assert f"-verify signing-key.pem -signature {linux.file_name}.sig {linux.file_name}" in shown
 
 
 def test_what_is_not_published_says_what_to_do_instead(client: Client, staff: User) -> None:

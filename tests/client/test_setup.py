@@ -28,6 +28,7 @@ def test_setup_backs_up_restores_compares_and_reports(ready: World) -> None:
         "mismatched": 0,
     }
     assert ran.answer["reported"] is True
+    assert f"The program is {ready.root / 'program' / 'strongroom-agent'}." in ran.answer["message"]
     backup, check = ready.peer.runs.values()
     assert (backup["kind"], backup["outcome"], backup["files"], backup["bytes"]) == ("backup", "succeeded", 12, 33066)
     assert (check["kind"], check["outcome"], check["compared"]) == ("restore_check", "succeeded", 12)

@@ -47,6 +47,12 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         folder.usable(tmp_path / "file" / "data")
 
 
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match="is a file; set STRONGROOM_DATA to a folder"):
+        folder.usable(tmp_path / "file")
+
+
 def test_one_start_at_a_time(tmp_path: Path) -> None:
     """The second learns the process of the first; after that one has gone, the next may."""
     data = folder.usable(tmp_path / "d")

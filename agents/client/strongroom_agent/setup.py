@@ -143,8 +143,9 @@ def _prove(session: Session, program: Path, earlier: list[Snapshot]) -> Done:
     vault = session.identity.vault["name"]
     told = "" if reported else "The portal could not be told yet; the next run will do it."
     text = f"{session.identity.name} is registered with vault {vault}, backed up and restored:"
+    where = f"The program is {program}."
     return Done(
-        " ".join(filter(None, [text, checked.remark, saved.remark, told, _about(earlier)])),
+        " ".join(filter(None, [text, checked.remark, saved.remark, told, where, _about(earlier)])),
         details={
             **describe(session.identity),
             "program": str(program),
