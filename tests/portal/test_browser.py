@@ -11,7 +11,9 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
+from portal.audit.record import record
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
 from tests.conftest import PASSWORD, person
@@ -165,6 +167,19 @@ def test_every_page_passes_axe_and_fits(page: Page, boss: User, width: int) -> N
             assert report.violations_count == 0, f"{path} in {scheme}: {report.generate_report()}"
         page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_no_cell_of_the_audit_log_reaches_into_the_next(page: Page, boss: User) -> None:
+    digest = "03d38e3629d5e572d26363c9354f143b5b8d57a5e84d0c086e402529f0028d88"
+    for machine in ("hr-db-02", "a-very-long-name-of-a-machine.example.internal"):
+        record("machine:restore-check", actor=Actor(f"machine {machine}", via="agent"), detail={"snapshot": digest})
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/audit/")
+    cells = "[...document.querySelectorAll('.log :is(th, td)')].filter(cell => cell.checkVisibility())"
+    assert page.evaluate(f"{cells}.length") >= 9
+    assert (
+        page.evaluate(f"{cells}.filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.innerText)") == []
+    )
 
 
 def test_the_last_row_scrolls_clear_of_the_area(page: Page, boss: User) -> None:
