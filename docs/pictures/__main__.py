@@ -76,6 +76,7 @@ def replacement(people: dict[str, Person], machine: str, folder: Path) -> None:
     staff.page.get_by_role("button", name="Ask for a replacement").click()
     expect(staff.page.get_by_role("heading", name="You asked for this")).to_be_visible()
     shoot_all(staff, page, folder, "replacement-asked")
+    shoot_all(approver, "/requests/", folder, "replacement-queue")
     shoot_all(approver, page, folder, "replacement-decide")
     approver.page.get_by_label("Comment").fill("Seen it myself.")
     approver.page.get_by_role("button", name="Agree").click()
