@@ -14,6 +14,7 @@ help: ## List what there is
 
 run: ## Start the portal with all its parts; Ctrl-C stops it. PORT, EDGE_PORT, STRONGROOM_DATA move it
 	@deploy/install run "$(PYTHON)"
+	@$(BIN)/python -m deploy.engine || true # the portal needs none; whoever sets up a machine here is told
 	@exec $(BIN)/python -m deploy.runner
 
 test: ## Everything that CI runs: lint, both databases, real parts, a real browser
@@ -30,6 +31,7 @@ lint: ## Style, types, import order, missing migrations
 
 bench: ## Measure against yardsticks taken in the same run; QUICK=1 for the short one
 	@deploy/install dev "$(PYTHON)"
+	@$(BIN)/python -m deploy.engine
 	@exec $(BIN)/python -m bench
 
 lock: ## Lock the newest versions that deploy/*.in allow, with hashes

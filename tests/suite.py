@@ -65,6 +65,8 @@ def main(names: Sequence[str]) -> int:
     missing = _missing() if set(wanted) - {"lint", "units"} else []
     if missing and not _installed(missing):
         return _refuse(f"packages are missing. Install them with:  apt-get install -y {' '.join(missing)}")
+    if set(wanted) - {"lint", "units"} and not _run([sys.executable, "-m", "deploy.engine"]):
+        return _refuse("there is no recent restic; the reasons stand above.")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of hundreds of processes would compile all that it imports
     results = [(name, *_timed(PARTS[name])) for name in wanted]
     for name, green, seconds in results:

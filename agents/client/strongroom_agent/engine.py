@@ -23,8 +23,11 @@ class Engine:
 
 
 def find() -> Engine:
-    """The restic of `$RESTIC`, else of the PATH. AgentError if missing, broken or too old."""
-    program = os.environ.get("RESTIC") or shutil.which("restic")
+    """The restic of `$RESTIC`, else the one beside this program, else of the PATH.
+
+    AgentError if missing, broken or too old.
+    """
+    program = os.environ.get("RESTIC") or _beside() or shutil.which("restic")
     if not program:
         raise AgentError("engine_missing", "restic, which does the backups, is not installed.", advice())
     found = _VERSION.match(_ask(program))
@@ -35,6 +38,12 @@ def find() -> Engine:
         wanted = ".".join(map(str, MINIMUM))
         raise AgentError("engine_too_old", f"{program} is restic {version}; {wanted} or newer is needed.", advice())
     return Engine(program, version)
+
+
+def _beside() -> str | None:
+    """The restic in the folder of this program, which was put there for it."""
+    started = os.environ.get("PEX") or sys.executable
+    return shutil.which("restic", path=os.path.dirname(os.path.abspath(started)))
 
 
 def advice() -> str:
