@@ -68,6 +68,9 @@ class RegionStorage(Protocol):
     def entries(self, path: str) -> list[Entry]:
         """What lies directly in the folder, in no order; empty when there is no such folder."""
 
+    def entry(self, path: str) -> Entry | None:
+        """The object at the path; None when there is none."""
+
     def sha256(self, paths: Sequence[str]) -> dict[str, str]:
         """The digests (lower-case hexadecimal) of the objects as stored, left out for those that are gone."""
 

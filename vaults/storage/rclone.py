@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import ssl
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -129,6 +130,12 @@ class RcloneRegion(RegionStorage):
             return []
         return [_entry(item) for item in found["list"]]
 
+    def entry(self, path: str) -> Entry | None:
+        """The object at the path; None when there is none."""
+        options = {"noMimeType": True, "filesOnly": True}
+        found = self._call("operations/stat", fs=self._fs, remote=path, opt=options, _config=SERVER_TIMES)
+        return _entry(found["item"]) if found["item"] else None
+
     def sha256(self, paths: Sequence[str]) -> dict[str, str]:
         """The digests (lower-case hexadecimal) of the objects as stored, left out for those that are gone."""
         # `download` has rclone read the object, rather than believe what the storage keeps as its digest.
@@ -234,8 +241,12 @@ def _entry(item: Mapping[str, Any]) -> Entry:
     )
 
 
+_making = threading.Lock()
+
+
 def _client() -> httpx.Client:
-    return _client_of(settings.STORAGE_SOCKET, os.getpid())
+    with _making:  # threads that are first at once would each make one
+        return _client_of(settings.STORAGE_SOCKET, os.getpid())
 
 
 @lru_cache
