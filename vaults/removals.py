@@ -86,7 +86,7 @@ def of_machine(vault: Vault, machine_id: str) -> dict[str, RemovedObject]:
     return {row.path: row for row in rows if row.pk is not None}
 
 
-def stored_again(rows: dict[str, RemovedObject], present: set[str]) -> None:
+def stored_again(rows: dict[str, RemovedObject], present: frozenset[str]) -> None:
     """Forget removals of objects that the machine has stored again since. `rows` were read before `present`."""
     for path in rows.keys() & present:
         row = rows[path]
