@@ -47,7 +47,7 @@ def no_broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Unit tests have no broker: what would be sent is in the list, in order."""
     sent: list[tuple[str, tuple[Any, ...]]] = []
     if "system" not in request.keywords:
-        monkeypatch.setattr("portal.queue._send", lambda task, args: sent.append((task, args)))
+        monkeypatch.setattr("portal.queue._send", lambda task, args, delay=0: sent.append((task, args)))
     return sent
 
 

@@ -2,15 +2,19 @@
 
 import hmac
 import logging
+from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
 
 from agents import gateway
+from agents.gateway import Answer, Question
+from portal.http import client_address
 
 log = logging.getLogger(__name__)
 
@@ -19,19 +23,31 @@ log = logging.getLogger(__name__)
 @require_safe
 def authorize(request: HttpRequest) -> HttpResponse:
     """204 yes, 403 no, 507 the region is full, 503 it cannot be told just now, which restic takes as "ask again"."""
+    return _answer(request, lambda question: gateway.decide(question, at=timezone.now()))
+
+
+@csrf_exempt  # no browser comes here: it takes the edge's secret
+@login_not_required
+@require_POST
+def remove(request: HttpRequest) -> HttpResponse:
+    """200 the object is in the trash, 404 there is none, 403 no, 503 it is where it was: restic asks again."""
+    address = client_address(request)
+    return _answer(request, lambda question: gateway.remove(question, address=address, at=timezone.now()))
+
+
+def _answer(request: HttpRequest, act: Callable[[Question], Answer]) -> HttpResponse:
     headers = request.headers
     secret = headers.get("X-Edge-Secret", "")
     if not hmac.compare_digest(secret.encode("utf-8", "replace"), settings.EDGE_SECRET.encode()):
-        return HttpResponse(status=gateway.Answer.NO)
+        return HttpResponse(status=Answer.NO)
+    question = Question(
+        method=headers.get("X-Forwarded-Method", ""),
+        uri=headers.get("X-Forwarded-Uri", ""),
+        serial=headers.get("X-Client-Serial", ""),
+        fingerprint=headers.get("X-Client-Fingerprint", ""),
+    )
     try:
-        answer = gateway.decide(
-            method=headers.get("X-Forwarded-Method", ""),
-            uri=headers.get("X-Forwarded-Uri", ""),
-            serial=headers.get("X-Client-Serial", ""),
-            fingerprint=headers.get("X-Client-Fingerprint", ""),
-            at=timezone.now(),
-        )
+        return HttpResponse(status=act(question))
     except Error as error:
         log.warning("No decision about a storage request: the database does not answer (%s)", type(error).__name__)
-        return HttpResponse(status=503)
-    return HttpResponse(status=answer)
+        return HttpResponse(status=Answer.LATER)

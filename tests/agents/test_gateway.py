@@ -79,7 +79,7 @@ ALLOWED = [
         for kind in ("data", "index", "keys", "locks", "snapshots")
         for method in ("GET", "HEAD", "POST")
     ],
-    ("DELETE", f"locks/{HASH}"),
+    *[("DELETE", f"{kind}/{HASH}") for kind in ("index", "locks")],
 ]
 
 
@@ -89,7 +89,8 @@ def test_restics_requests_to_its_own_folder_pass(edge: Edge, machine: peer.Machi
 
 
 REFUSED = [
-    *[("DELETE", f"{kind}/{HASH}") for kind in ("data", "index", "keys", "snapshots")],
+    *[("DELETE", f"{kind}/{HASH}") for kind in ("data", "keys", "snapshots")],
+    *[("DELETE", path) for path in ("index/", f"index/{HASH}/", f"index/{HASH}?x", f"index//{HASH}", f"INDEX/{HASH}")],
     *[(method, "config") for method in ("DELETE", "PUT", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "")],
     *[(method, f"data/{HASH}") for method in ("PUT", "PATCH", "MOVE", "COPY", "GET ", "POST\n")],
     *[("POST", kind) for kind in ("data/", "locks/", "")],
@@ -283,6 +284,7 @@ class TestPair:
         ("POST", f"data/{HASH}"),
         ("POST", f"locks/{HASH}"),
         ("DELETE", f"locks/{HASH}"),
+        ("DELETE", f"index/{HASH}"),
         ("POST", "?create=true"),
     )
 

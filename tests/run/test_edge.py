@@ -68,6 +68,35 @@ def test_a_request_for_data_is_asked_about_as_it_came(edge: Edge) -> None:
     assert "x-edge-secret" not in passed.headers
 
 
+def test_a_deletion_of_an_index_object_goes_to_the_portal(edge: Edge) -> None:
+    """After the question, as a POST with the edge's secret; the gateway hears nothing, and 204 decides nothing."""
+    path = f"{REPOSITORY}/index/{'ab' * 32}"
+    forged = ["X-Edge-Secret: forged", "X-Forwarded-Uri: /forged", "Cookie: sessionid=forged"]
+    assert status(edge.machine(f"DELETE {path}", *forged, certificate=True)) == 503
+    question, deletion = edge.web.asked
+    assert (question.path, deletion.method, deletion.path) == ("/gateway/authorize", "POST", "/gateway/remove")
+    assert "forged" not in str(deletion.headers)
+    ours = ["x-edge-secret", "x-client-serial", "x-client-fingerprint", "x-forwarded-method", "x-forwarded-uri"]
+    assert {name: deletion.headers[name] for name in ours} == {name: question.headers[name] for name in ours}
+    assert (deletion.headers["x-forwarded-method"], deletion.headers["x-forwarded-uri"]) == ("DELETE", path)
+    assert edge.gateway.asked == []
+
+
+@pytest.mark.parametrize("kind", ["data", "keys", "locks", "snapshots"])
+def test_other_deletions_are_the_gateways(edge: Edge, kind: str) -> None:
+    """Which is append-only; the portal's question has refused all but locks before."""
+    assert status(edge.machine(f"DELETE {REPOSITORY}/{kind}/{'ab' * 32}", certificate=True)) == 200
+    assert [asked.path for asked in edge.web.asked] == ["/gateway/authorize"]
+    assert [asked.method for asked in edge.gateway.asked] == ["DELETE"]
+
+
+def test_a_long_body_of_a_deletion_is_not_taken_in(edge: Edge) -> None:
+    path = f"{REPOSITORY}/index/{'ab' * 32}"
+    answer = edge.machine(f"DELETE {path}", f"Content-Length: 5000\r\n\r\n{'x' * 5000}", certificate=True)
+    assert status(answer) == 413
+    assert max(len(asked.body) for asked in edge.web.asked) <= 1024
+
+
 @pytest.mark.parametrize(
     "path",
     [
