@@ -106,7 +106,7 @@ def program(path: Path, answer: str) -> str:
     [
         ("RCLONE", "rclone v1.74.9", r"rclone 1\.74\.9, but 1\.75 or later is needed .*; set RCLONE to a newer one"),
         ("RCLONE", "rclone v1.60.1-DEV", r"rclone 1\.60\.1, but 1\.75"),
-        ("CADDY", "v2.11.1 h1:abc=", r"caddy 2\.11\.1, but 2\.11\.2 or later"),
+        ("CADDY", "v2.11.6 h1:abc=", r"caddy 2\.11\.6, but 2\.11\.7 or later"),
         ("CADDY", "2.6.2", "does not tell its version"),
         ("VALKEY_SERVER", "Redis server v=5.0.14 sha=00000000", r"valkey-server 5\.0\.14, but 6\.2 or later"),
     ],
