@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
@@ -16,7 +15,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from portal.accounts.actors import Actor
 from portal.accounts.tokens import bearer
-from portal.errors import DomainError, Invalid, NotAllowed, NotFound, Throttled, Unavailable
+from portal.errors import DATABASE_AWAY, DomainError, Invalid, NotAllowed, NotFound, unavailable
 from portal.http import ApiRequest, actor_of, client_address
 
 log = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ def problem(status: int, code: str, detail: str, **extra: object) -> HttpRespons
 def _refused(request: HttpRequest, error: DomainError) -> HttpResponse:
     extra = {**error.extra, **({"remedy": error.remedy} if error.remedy else {})}
     response = problem(error.status, error.code, error.detail, **extra)
-    if isinstance(error, Throttled):
+    if error.retry_after:
         response["Retry-After"] = str(error.retry_after)
     return response
 
@@ -97,11 +96,14 @@ def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return response
 
 
-@api.exception_handler(OperationalError)
-def _away(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    """The database is away, or locked for longer than we wait."""
+def _away(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The database is away, locked for longer than we wait, or out of room."""
     log.warning("%s %r failed: the database does not answer (%s)", request.method, request.path, error)
-    return _refused(request, Unavailable("The portal cannot answer just now.", remedy="Try again in a minute."))
+    return _refused(request, unavailable())
+
+
+for _kind in DATABASE_AWAY:
+    api.add_exception_handler(_kind, _away)
 
 
 @api.exception_handler(HttpError)

@@ -6,12 +6,15 @@ problem details. A message is fit for people: what happened, why, and the next s
 
 from collections.abc import Mapping
 
+from django.db import InterfaceError, OperationalError
+
 
 class DomainError(Exception):
     """A refusal with a machine-readable `code`, an HTTP `status`, a `message` and, when there is one, a `remedy`."""
 
     code = "failed"
     status = 400
+    retry_after = 0  # seconds until trying again makes sense; 0 says nothing about it
 
     def __init__(self, message: str, *, remedy: str = "", code: str = "", **extra: object) -> None:
         super().__init__(message)
@@ -100,7 +103,17 @@ class Throttled(DomainError):
 
 
 class Unavailable(DomainError):
-    """A part that is needed does not answer just now; trying again later is right."""
+    """A part that is needed does not answer just now; trying again after `retry_after` seconds is right."""
 
     code = "unavailable"
     status = 503
+    retry_after = 30
+
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+"""What Django raises when the database is away, locked for longer than we wait, or out of room."""
+
+
+def unavailable() -> Unavailable:
+    """What people and programs are told while the database does not answer."""
+    return Unavailable("The portal cannot answer just now.", remedy="Try again in a minute.")

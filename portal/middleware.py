@@ -1,5 +1,6 @@
 """What every answer goes through."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -8,9 +9,10 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
-from portal.errors import DomainError
-from portal.pages import refused, signed_out
+from portal.errors import DATABASE_AWAY, DomainError
+from portal.pages import database_away, refused, signed_out
 
+log = logging.getLogger(__name__)
 View = Callable[[HttpRequest], HttpResponse]
 _PIECE = 64 * 1024  # bytes
 
@@ -60,10 +62,16 @@ def whole_bodies(get_response: View) -> View:
 
 
 class domain_errors(MiddlewareMixin):
-    """Show a DomainError that a page view lets through as a page, or as a fragment for htmx."""
+    """Show what a page view lets through as a page, or as a fragment for htmx: a DomainError, a database that is away.
+
+    What other middleware meets ends in `portal.pages.server_error`.
+    """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Render it; other exceptions go their way."""
+        if isinstance(exception, DATABASE_AWAY):
+            log.warning("%s %r failed: the database does not answer (%s)", request.method, request.path, exception)
+            return database_away(request)
         return refused(request, exception) if isinstance(exception, DomainError) else None
 
 
