@@ -43,7 +43,7 @@ def renew(body: bytes, *, address: str) -> dict[str, object]:
         raise refusals.not_entitled(
             f"{sender.machine.name} is suspended: its certificate had been renewed with another key already, so two"
             " holders of its identity exist.",
-            "Ask the vault's people to look at the machine's page in the portal.",
+            "Ask a member of the vault to look at the machine's page in the portal.",
         )
     return identity_of(sender.machine, certificate, sender.machine.vault)
 

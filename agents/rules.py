@@ -13,7 +13,7 @@ from vaults.states import VaultState
 
 _WHY_NOT = {
     MachineState.SUSPENDED: "It is suspended: two holders of its identity were seen.",
-    MachineState.REVOKED: "It was locked out by its people.",
+    MachineState.REVOKED: "A member of the vault revoked it.",
     MachineState.UNREGISTERED: "It has left the vault.",
 }
 

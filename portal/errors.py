@@ -35,7 +35,7 @@ class Invalid(DomainError):
     code = "invalid"
     status = 422
 
-    def __init__(self, errors: Mapping[str, list[str]], message: str = "Some of the input is not right.") -> None:
+    def __init__(self, errors: Mapping[str, list[str]], message: str = "Some fields are not valid.") -> None:
         super().__init__(message, errors=dict(errors))
         self.errors = errors
 
@@ -53,7 +53,7 @@ class NotFound(DomainError):
     code = "not_found"
     status = 404
 
-    def __init__(self, message: str = "There is nothing here that you can see.") -> None:
+    def __init__(self, message: str = "Not found, or you do not have access.") -> None:
         super().__init__(message)
 
 

@@ -8,7 +8,7 @@ LONGEST = 300  # characters of a line that a stranger can cause
 
 
 class Brief(logging.Filter):
-    """One short line for a request that Django refuses (a wrong host, a forged cookie), and for a database that is away."""
+    """One short line for a request that Django refuses (a wrong host, say), and for a database that is away."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record, shortened where strangers could otherwise roll the log over."""

@@ -15,12 +15,12 @@ from portal.errors import DATABASE_AWAY, DomainError, NotFound, unavailable
 
 TEMPLATES = {403: "errors/403.html", 404: "errors/404.html", 503: "errors/503.html"}
 FORBIDDEN = DomainError(
-    "You may look at this, but not do what you asked for.",
-    remedy="If that is part of your work, ask an administrator for the role.",
+    "You do not have permission to do this.",
+    remedy="Ask an administrator if you need the role.",
 )
-NOTHING_HERE = NotFound("There is nothing here that you can see.")
+NOTHING_HERE = NotFound("Not found, or you do not have access.")
 OUTDATED = DomainError(
-    "This page was too old, or your browser did not send its cookie, so nothing was changed.",
+    "This form has expired, or your browser did not send its cookie. Nothing was changed.",
     remedy="Go back, reload the page, and try again.",
 )
 SIGNED_OUT = DomainError("You are signed out.", remedy="Sign in again; what you typed stays on this page meanwhile.")

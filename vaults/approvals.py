@@ -186,7 +186,7 @@ def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None
     if request.state != RequestState.PENDING:
         raise StaleState(
             f"This request is {request.STATES.looks[request.state].label.lower()} already: somebody else was first.",
-            remedy="Look at it again before you go on.",
+            remedy="Reload the page and review it.",
         )
     if is_overdue(request):  # the sweep has not come by yet
         raise StaleState(

@@ -116,7 +116,7 @@ def name_taken(subscription: Subscription, name: str) -> str:
 def text_problem(text: str, *, required: bool = False, limit: int = 2000) -> str:
     """Why a reason or a comment cannot be stored, in a sentence for people; "" when it can."""
     if required and not text.strip():
-        return "Say a few words here."
+        return "This field is required."
     if len(text) > limit:
         return f"This has more than {limit} characters."
     # Databases and pages take neither NUL nor halves of surrogate pairs.

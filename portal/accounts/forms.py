@@ -77,9 +77,9 @@ class PasswordForm(ProvenForm):
     """The password one has and, twice, the one to have."""
 
     proof = "old"
-    old = _password("Password now")
+    old = _password("Current password")
     new = _password("New password", "new-password", "At least 12 characters, not a common one, not like your name.")
-    again = _password("New password again", "new-password")
+    again = _password("Confirm new password", "new-password")
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,7 +95,7 @@ class PasswordForm(ProvenForm):
         """The two new ones must be equal."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if "new" in values and values.get("again") not in {None, values["new"]}:
-            self.add_error("again", "This is not what you typed above.")
+            self.add_error("again", "The two passwords are not the same.")
         return values
 
 
