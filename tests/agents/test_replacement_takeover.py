@@ -150,7 +150,7 @@ class TestRefusals:
     def test_of_somebody_who_has_left(self, document: dict[str, Any], machine: peer.Machine, staff: User) -> None:
         Membership.objects.filter(user=staff).delete()
         problem = refused(
-            register(document, peer.Machine()), 403, "credential_superseded", holds="has left Default. Download another"
+            register(document, peer.Machine()), 403, "credential_superseded", holds="has left Default. Download a new"
         )
         assert problem["remedy"].startswith("Download a new file from the machine's Replace page")
         assert say(machine.holder, "heartbeat", agent_version="1", engine_version="1").status_code == 200
