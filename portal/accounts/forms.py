@@ -6,7 +6,8 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
-from portal.accounts import signing_in
+from portal.accounts import browsers, signing_in
+from portal.accounts.admission import Busy
 from portal.accounts.models import ApiToken, User
 from portal.errors import DomainError, Invalid, Throttled
 from portal.http import SiteRequest, client_address
@@ -44,7 +45,10 @@ class SignInForm(forms.Form):
         if {"username", "password"} <= values.keys():
             try:
                 self.person = signing_in.check(
-                    values["username"], values["password"], address=client_address(self.request)
+                    values["username"],
+                    values["password"],
+                    address=client_address(self.request),
+                    browser=browsers.token_of(self.request),
                 )
             except DomainError as error:
                 self.refusal = error
@@ -61,12 +65,12 @@ class ProvenForm(forms.Form):
     """A form that asks for one's password as well; `proof` is the field for it."""
 
     proof: str
-    throttled: Throttled | None = None
+    later: Throttled | Busy | None = None
 
-    def refuse(self, error: Invalid | Throttled) -> None:
+    def refuse(self, error: Invalid | Throttled | Busy) -> None:
         """Show beside the fields why the domain refuses what they say."""
-        if isinstance(error, Throttled):
-            self.throttled = error
+        if not isinstance(error, Invalid):
+            self.later = error
             self.add_error(self.proof, error.detail)
             return
         for name, reasons in error.errors.items():
