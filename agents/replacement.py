@@ -33,6 +33,7 @@ from portal.audit.record import record, refusal
 from portal.crypto.keys import PublicKey
 from portal.errors import ContentChanged, Invalid, NotAllowed, OwnRequest, StaleState
 from portal.moments import for_people
+from portal.texts import is_blank
 from portal.transitions import advance
 from vaults import challenges, credentials
 from vaults.challenges import Claim
@@ -171,7 +172,7 @@ def _decide(request_id: UUID, verdict: ReplacementState, actor: Actor, comment: 
     asked = for_decision(request_id, actor=actor)
     if problem := text_problem(comment):
         raise Invalid({"comment": [problem]})
-    if verdict == ReplacementState.REJECTED and not comment.strip():
+    if verdict == ReplacementState.REJECTED and is_blank(comment):
         raise Invalid({"comment": ["Say why, so that whoever asked can act on it."]})
     with transaction.atomic():
         asked, now = _locked(asked), timezone.now()

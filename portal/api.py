@@ -96,7 +96,7 @@ def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return response
 
 
-def _away(request: HttpRequest, error: Exception) -> HttpResponse:
+def _away(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     """The database is away, locked for longer than we wait, or out of room."""
     log.warning("%s %r failed: the database does not answer (%s)", request.method, request.path, error)
     return _refused(request, unavailable())

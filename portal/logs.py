@@ -19,7 +19,7 @@ class Brief(logging.Filter):
 
 
 def _is_away(record: logging.LogRecord) -> bool:
-    return bool(record.exc_info) and isinstance(record.exc_info[1], DATABASE_AWAY)
+    return record.exc_info is not None and isinstance(record.exc_info[1], DATABASE_AWAY)
 
 
 def _one_line(text: str) -> str:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
+from portal import texts
 from portal.errors import DATABASE_AWAY, DomainError
 from portal.pages import database_away, refused, signed_out
 
@@ -39,6 +40,23 @@ def security_headers(get_response: View) -> View:
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response
+
+    return middleware
+
+
+def hidden_characters(get_response: View) -> View:
+    """Spell out, on every page, characters that cannot be seen or that turn the direction of what follows.
+
+    Nobody can give such texts any more; this is for what was stored before, and for what is shown again to be mended.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if not response.streaming and response.get("Content-Type", "").startswith("text/html"):
+            page = response.content.decode()
+            if (spelt := texts.visible(page)) is not page:
+                response.content = spelt.encode()
         return response
 
     return middleware

@@ -26,6 +26,7 @@ from portal.errors import (
     StaleState,
 )
 from portal.moments import for_people
+from portal.texts import is_blank
 from portal.transitions import advance
 from vaults import lifecycle, outcomes
 from vaults.asking import digest_of, require_valid, twin_of
@@ -102,7 +103,7 @@ def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Vau
 def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
     """Say no, with a comment that says why; the name is free again. Raises as `approve`."""
     request = _for_decision(request_id, actor, comment, digest)
-    if not comment.strip():
+    if is_blank(comment):
         raise Invalid({"comment": ["Say why, so that the requester can act on it."]})
     with transaction.atomic():
         _close(request, RequestState.REJECTED, actor)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from portal import texts
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.errors import NotAllowed
@@ -115,11 +116,4 @@ def name_taken(subscription: Subscription, name: str) -> str:
 
 def text_problem(text: str, *, required: bool = False, limit: int = 2000) -> str:
     """Why a reason or a comment cannot be stored, in a sentence for people; "" when it can."""
-    if required and not text.strip():
-        return "This field is required."
-    if len(text) > limit:
-        return f"This has more than {limit} characters."
-    # Databases and pages take neither NUL nor halves of surrogate pairs.
-    if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
-        return "This has a character that cannot be stored."
-    return ""
+    return texts.problem(text, required=required, limit=limit)

@@ -2,9 +2,12 @@
 
 from django.core.exceptions import ValidationError
 
+from portal import texts
 from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
 from portal.errors import Invalid, NotAllowed
+
+_NEEDED = frozenset({"username", "name"})
 
 
 def require_administrator(actor: Actor) -> None:
@@ -19,3 +22,12 @@ def require_valid(row: User | Subscription) -> None:
         row.full_clean()
     except ValidationError as error:
         raise Invalid(error.message_dict) from error
+    if errors := unreadable(row):
+        raise Invalid(errors)
+
+
+def unreadable(row: User | Subscription) -> dict[str, list[str]]:
+    """Messages for the fields in which a text would read otherwise than it is."""
+    fields = ("username", "full_name", "email") if isinstance(row, User) else ("name", "description")
+    found = {name: texts.problem(getattr(row, name), required=name in _NEEDED, lines=False) for name in fields}
+    return {name: [problem] for name, problem in found.items() if problem}
