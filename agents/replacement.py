@@ -29,6 +29,7 @@ from agents.queries import machine_worked_on_by
 from agents.states import OPEN, ReplacementState
 from portal import digests
 from portal.accounts.actors import SYSTEM, Actor
+from portal.accounts.rules import require_few_open
 from portal.audit.record import record, refusal
 from portal.crypto.keys import PublicKey
 from portal.errors import ContentChanged, Invalid, NotAllowed, OwnRequest, StaleState
@@ -47,8 +48,8 @@ from vaults.states import VaultState
 def ask(machine_id: UUID, *, actor: Actor, reason: str) -> ReplacementRequest:
     """Ask that another computer may take the place of the machine. The same again from the same person is the same.
 
-    Raises NotFound, NotAllowed, Invalid, VaultNotActive, MachineExists when another machine has its name by now, and
-    StaleState when somebody else has asked already.
+    Raises NotFound, NotAllowed, Invalid, VaultNotActive, MachineExists when another machine has its name by now,
+    TooManyOpen, and StaleState when somebody else has asked already.
     """
     machine = machine_worked_on_by(actor, machine_id)
     if problem := text_problem(reason, required=True):
@@ -160,6 +161,8 @@ def expire(limit: int) -> int:
 
 
 def _open(machine: Machine, actor: Actor, reason: str) -> ReplacementRequest:
+    waiting = ReplacementRequest.objects.filter(state=ReplacementState.PENDING).exclude(machine=machine)
+    require_few_open(actor.person, waiting)
     asked = ReplacementRequest.objects.create(
         machine=machine, reason=reason, requested_by=actor.person, requested_at=timezone.now()
     )

@@ -47,6 +47,13 @@ class NameTaken(DomainError):
     status = 409
 
 
+class TooManyOpen(DomainError):
+    """The person has as many open requests as one may have."""
+
+    code = "too_many_open"
+    status = 409
+
+
 class NotFound(DomainError):
     """There is no such thing, or the actor may not know of it."""
 

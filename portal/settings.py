@@ -131,6 +131,7 @@ GATEWAY_SOCKET = env.text("GATEWAY_SOCKET", str(RUN / "gateway-{region}.sock"))
 COPIES_AT_ONCE = env.number("COPIES_AT_ONCE", 2)  # vaults copied to their pairs; keep it below the worker's threads
 SCRUB_BYTES_A_SECOND = env.number("SCRUB_BYTES_A_SECOND", 20_000_000)  # on average, in each region
 SCRUB_DAYS = env.number("SCRUB_DAYS", 7)  # from the beginning of one comparison of all objects to that of the next
+OPEN_REQUESTS = env.number("OPEN_REQUESTS", 20)  # of one person, of each kind, that wait for a decision
 PKI = DATA / "pki"
 AGENT_PACKAGES = DATA / "agents"
 RENEWABLE_DAYS = env.number("RENEWABLE_DAYS", 90)  # how long after its end a machine's certificate can be renewed

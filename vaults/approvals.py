@@ -14,6 +14,7 @@ from portal import digests
 from portal.accounts.actors import SYSTEM, Actor
 from portal.accounts.models import Subscription
 from portal.accounts.queries import subscriptions_seen_by
+from portal.accounts.rules import require_few_open
 from portal.audit.record import record, refusal
 from portal.errors import (
     ContentChanged,
@@ -52,7 +53,7 @@ def submit(
     """Ask for a vault; the name is reserved until the request is rejected, cancelled or expires.
 
     The same again from the same person within seconds is the same request. Raises NotFound, NotAllowed, Invalid (with
-    the messages for each field) and NameTaken.
+    the messages for each field), NameTaken and TooManyOpen.
     """
     if not subscriptions_seen_by(actor.person).filter(pk=subscription.pk).exists():
         raise NotFound
@@ -145,6 +146,7 @@ def expire(limit: int) -> int:
 
 
 def _open(wanted: VaultRequest, actor: Actor) -> None:
+    require_few_open(actor.person, VaultRequest.objects.filter(state=RequestState.PENDING))
     wanted.save(force_insert=True)
     NameReservation.objects.create(subscription=wanted.subscription, name_key=wanted.name.lower(), request=wanted)
     record(

@@ -67,9 +67,12 @@ def may_decide(actor: Actor, request: VaultRequest) -> str:
 
 def deciders(request: VaultRequest) -> QuerySet[User]:
     """The people who can decide on the request: all approvers but the one who asked."""
-    return (
-        User.objects.filter(is_active=True, is_approver=True).exclude(pk=request.requested_by_id).order_by("username")
-    )
+    return deciders_for(request.requested_by).order_by("username")
+
+
+def deciders_for(requester: User) -> QuerySet[User]:
+    """The people who can decide on what this person asks for; unordered."""
+    return User.objects.filter(is_active=True, is_approver=True).exclude(pk=requester.pk)
 
 
 def decide_until(request: VaultRequest) -> datetime:

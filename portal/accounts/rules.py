@@ -1,11 +1,30 @@
 """What every change to people and subscriptions asks first."""
 
+from typing import Any
+
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 
 from portal import texts
 from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
-from portal.errors import Invalid, NotAllowed
+from portal.errors import Invalid, NotAllowed, TooManyOpen
+
+
+def require_few_open(person: User, open_requests: QuerySet[Any]) -> None:
+    """Raise TooManyOpen when the person has as many open requests as one may have, `open_requests` among all people's.
+
+    Call it in the transaction that adds one: the person's row is locked, so that of many at once no more get in.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    most = settings.OPEN_REQUESTS
+    if open_requests.filter(requested_by=person)[:most].count() >= most:
+        raise TooManyOpen(
+            f"You have {most} open requests of this kind, and no more are possible.",
+            remedy="Wait until some are decided, or cancel those that are not needed.",
+        )
+
 
 _NEEDED = frozenset({"username", "name"})
 
