@@ -26,7 +26,8 @@ class PersonForm(PlainTexts):
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 12 characters. Empty keeps the one there is. A new one ends all sessions and tokens.",
+        help_text="At least 12 characters, none that is easy to guess. Empty keeps the one there is. A new one ends all"
+        " sessions and tokens, and must be changed when the person signs in.",
     )
 
     class Meta:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from portal.accounts import browsers, signing_in
 from portal.accounts.admission import Busy
 from portal.accounts.models import ApiToken, User
+from portal.accounts.passwords import HELP
 from portal.errors import DomainError, Invalid, Throttled
 from portal.http import SiteRequest, client_address
 
@@ -82,7 +83,7 @@ class PasswordForm(ProvenForm):
 
     proof = "old"
     old = _password("Current password")
-    new = _password("New password", "new-password", "At least 12 characters, not a common one, not like your name.")
+    new = _password("New password", "new-password", HELP)
     again = _password("Confirm new password", "new-password")
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:

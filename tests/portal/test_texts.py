@@ -90,8 +90,8 @@ class TestEverywhere:
             lambda: subscriptions.create_subscription(SYSTEM, text),
             lambda: subscriptions.create_subscription(SYSTEM, "Fine", description=text),
             lambda: subscriptions.rename_subscription(SYSTEM, staff.subscriptions.get(), text),
-            lambda: people.create_user(SYSTEM, text, "a good long password"),
-            lambda: people.create_user(SYSTEM, "fine", "a good long password", full_name=text),
+            lambda: people.create_user(SYSTEM, text, "a new and better one"),
+            lambda: people.create_user(SYSTEM, "fine", "a new and better one", full_name=text),
             lambda: people.describe_user(SYSTEM, staff, full_name=text, email=""),
         ):
             with pytest.raises(Invalid):
