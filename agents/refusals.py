@@ -20,6 +20,7 @@ class CredentialRefused(DomainError):
     """The vault credential does not let this machine register."""
 
     code = "credential_invalid"
+    codes = ("credential_expired", "credential_invalid", "credential_superseded", "credential_used_up")
     status = 403
 
 

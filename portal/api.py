@@ -17,10 +17,12 @@ from portal.accounts.actors import Actor
 from portal.accounts.tokens import bearer
 from portal.errors import DATABASE_AWAY, DomainError, Invalid, NotAllowed, NotFound, unavailable
 from portal.http import ApiRequest, actor_of, client_address
+from portal.problems import NotSignedIn, describe
 
 log = logging.getLogger(__name__)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 View = Callable[..., HttpResponse]
+_SIGN_IN = "Sign in, or send a valid token as `Authorization: Bearer`."
 
 
 class Token(HttpBearer):
@@ -91,7 +93,7 @@ def _absent(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(AuthenticationError)
 def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-    response = problem(401, "not_signed_in", "Sign in, or send a valid token as `Authorization: Bearer`.")
+    response = problem(NotSignedIn.status, NotSignedIn.code, _SIGN_IN)
     response["WWW-Authenticate"] = "Bearer"
     return response
 
@@ -119,7 +121,7 @@ def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 def schema() -> dict[str, Any]:
     """The OpenAPI description of all endpoints."""
-    return api.get_openapi_schema()
+    return describe(dict(api.get_openapi_schema()))
 
 
 rest = Router()

@@ -13,6 +13,7 @@ class DomainError(Exception):
     """A refusal with a machine-readable `code`, an HTTP `status`, a `message` and, when there is one, a `remedy`."""
 
     code = "failed"
+    codes: tuple[str, ...] = ()  # where one class has several
     status = 400
     retry_after = 0  # seconds until trying again makes sense; 0 says nothing about it
 
