@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents import certification, identity, messages, refusals, replacement, rules
+from agents import certification, identity, messages, pulses, refusals, replacement, rules
 from agents.messages import Heartbeat
 from agents.models import Machine
 from agents.queries import machine_worked_on_by
@@ -48,7 +48,7 @@ def revoke(machine_id: UUID, *, actor: Actor, reason: str) -> None:
 
 
 def heartbeat(body: bytes, *, address: str) -> Pulse:
-    """Note that the machine lives, and with which versions. Raises NotAllowed, ClockSkew, Invalid."""
+    """Note that the machine lives, and with which versions. Raises NotAllowed, ClockSkew, Invalid, Throttled."""
     now = timezone.now()
     sender = identity.sender_of(body, what="heartbeat", address=address, at=now)
     machine, certificate = sender.machine, sender.certificate
@@ -58,9 +58,7 @@ def heartbeat(body: bytes, *, address: str) -> Pulse:
     platform = {**machine.platform, "engine": pulse.engine_version}
     with transaction.atomic():
         identity.spend(sender.signed, at=now, refuse=refusals.not_entitled)
-        Machine.objects.filter(pk=machine.pk).update(
-            last_seen_at=now, address=address, agent_version=pulse.agent_version, platform=platform
-        )
+        pulses.note(machine, at=now, address=address, agent_version=pulse.agent_version, platform=platform)
     return Pulse(machine.state, now >= certification.renew_after(certificate))
 
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self, TypeVar
-from unicodedata import category
 from uuid import UUID
 
 from django.utils import timezone
@@ -23,6 +22,7 @@ from pydantic import (
 )
 
 from portal.errors import Invalid
+from portal.texts import in_one_line
 
 NAME = r"^[A-Za-z0-9.-]{1,63}$"
 # In one line, and without characters that turn the direction of what is shown behind them.
@@ -33,19 +33,9 @@ Request = Annotated[str, StringConstraints(max_length=4096)]
 Figure = Annotated[int, Field(ge=0, le=2**63 - 1)]
 # The bound keeps times where every time zone can express them.
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
-_NOT_SHOWN = frozenset({"Cc", "Cf", "Zl", "Zp"})  # what PLAIN excludes
-_SPACE = dict.fromkeys("\t\n\v\f\r\x85\u2028\u2029", " ")
 FIGURES = ("files", "bytes", "bytes_added", "compared", "compared_bytes", "total", "changed", "mismatched")
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a machine's clock may be from ours."""
-
-
-def _in_one_line(text: str) -> str:
-    """The same length, without line ends, escapes, and characters that turn the direction of what is shown.
-
-    What failed is often told in several lines, which is no reason to lose it.
-    """
-    return "".join(_SPACE.get(char, "\ufffd") if category(char) in _NOT_SHOWN else char for char in text)
 
 
 class _Message(BaseModel):
@@ -91,7 +81,7 @@ class Report(_Message):
     started_at: Moment
     finished_at: Moment
     snapshot: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
-    message: Annotated[str, StringConstraints(max_length=500), AfterValidator(_in_one_line)] = ""
+    message: Annotated[str, StringConstraints(max_length=500), AfterValidator(in_one_line)] = ""
     files: Figure | None = None
     bytes: Figure | None = None
     bytes_added: Figure | None = None

@@ -32,6 +32,8 @@ class Machine(models.Model):
     last_seen_at = models.DateTimeField(null=True)
     last_backup_at = models.DateTimeField(null=True)
     last_restore_check_at = models.DateTimeField(null=True)
+    pulses_since = models.DateTimeField(null=True)  # the minute in which signs of life are counted
+    pulses = models.PositiveSmallIntegerField(default=0)
     used_bytes = models.BigIntegerField(null=True)  # in the vault's region, as last measured
 
     class Meta:
@@ -63,6 +65,7 @@ class MachineCertificate(models.Model):
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [models.Index(fields=["not_after"])]
         constraints = [models.UniqueConstraint(fields=["machine", "key_digest"], name="machine_key_once")]
 
     def __str__(self) -> str:

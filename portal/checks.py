@@ -30,9 +30,12 @@ def addresses(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[C
 @register(Tags.security)
 def numbers(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """No setting has a number that means nothing."""
+    found: list[CheckMessage] = []
     if not 0 <= settings.RENEWABLE_DAYS <= MOST_DAYS:
-        return [Error(f"RENEWABLE_DAYS must be a number from 0 to {MOST_DAYS}.", id="strongroom.E004")]
-    return []
+        found.append(Error(f"RENEWABLE_DAYS must be a number from 0 to {MOST_DAYS}.", id="strongroom.E004"))
+    if settings.OPEN_REQUESTS < 1:
+        found.append(Error("OPEN_REQUESTS must be at least 1.", id="strongroom.E005"))
+    return found
 
 
 @register(Tags.security, deploy=True)

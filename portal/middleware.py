@@ -1,5 +1,6 @@
 """What every answer goes through."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -8,9 +9,11 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
-from portal.errors import DomainError
-from portal.pages import refused, signed_out
+from portal import texts
+from portal.errors import DATABASE_AWAY, DomainError
+from portal.pages import database_away, refused, signed_out
 
+log = logging.getLogger(__name__)
 View = Callable[[HttpRequest], HttpResponse]
 _PIECE = 64 * 1024  # bytes
 
@@ -42,6 +45,23 @@ def security_headers(get_response: View) -> View:
     return middleware
 
 
+def hidden_characters(get_response: View) -> View:
+    """Spell out, on every page, characters that cannot be seen or that turn the direction of what follows.
+
+    Nobody can give such texts any more; this is for what was stored before, and for what is shown again to be mended.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if not response.streaming and response.get("Content-Type", "").startswith("text/html"):
+            page = response.content.decode()
+            if (spelt := texts.visible(page)) is not page:
+                response.content = spelt.encode()
+        return response
+
+    return middleware
+
+
 def whole_bodies(get_response: View) -> View:
     """Take in what a view has left of the request's body, which the edge bounds, before the answer goes out.
 
@@ -60,10 +80,16 @@ def whole_bodies(get_response: View) -> View:
 
 
 class domain_errors(MiddlewareMixin):
-    """Show a DomainError that a page view lets through as a page, or as a fragment for htmx."""
+    """Show what a page view lets through as a page, or as a fragment for htmx: a DomainError, a database that is away.
+
+    What other middleware meets ends in `portal.pages.server_error`.
+    """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Render it; other exceptions go their way."""
+        if isinstance(exception, DATABASE_AWAY):
+            log.warning("%s %r failed: the database does not answer (%s)", request.method, request.path, exception)
+            return database_away(request)
         return refused(request, exception) if isinstance(exception, DomainError) else None
 
 

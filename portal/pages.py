@@ -3,21 +3,24 @@
 A fragment aims at `#refusals` by itself (HX-Retarget), so no form or poll need know where refusals go.
 """
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.views import defaults
 
 from portal.accounts.models import User
-from portal.errors import DomainError, NotFound
+from portal.errors import DATABASE_AWAY, DomainError, NotFound, unavailable
 
-TEMPLATES = {403: "errors/403.html", 404: "errors/404.html"}
+TEMPLATES = {403: "errors/403.html", 404: "errors/404.html", 503: "errors/503.html"}
 FORBIDDEN = DomainError(
-    "You may look at this, but not do what you asked for.",
-    remedy="If that is part of your work, ask an administrator for the role.",
+    "You do not have permission to do this.",
+    remedy="Ask an administrator if you need the role.",
 )
-NOTHING_HERE = NotFound("There is nothing here that you can see.")
+NOTHING_HERE = NotFound("Not found, or you do not have access.")
 OUTDATED = DomainError(
-    "This page was too old, or your browser did not send its cookie, so nothing was changed.",
+    "This form has expired, or your browser did not send its cookie. Nothing was changed.",
     remedy="Go back, reload the page, and try again.",
 )
 SIGNED_OUT = DomainError("You are signed out.", remedy="Sign in again; what you typed stays on this page meanwhile.")
@@ -48,19 +51,50 @@ def signed_out(request: HttpRequest) -> HttpResponse:
     return _page(request, SIGNED_OUT, 401)
 
 
+def database_away(request: HttpRequest) -> HttpResponse:
+    """503 while the database is away, locked or full. The page asks it nothing, not even who is signed in."""
+    return _page(request, unavailable(), 503, frame="lone.html")
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: our mistake. Rendered without the request, since whatever is broken may be broken here too."""
+    """500: our mistake. Rendered without the request, since whatever is broken may be broken here too.
+
+    503 when what ended here is the database being away: sessions are read and written outside of any view.
+    """
+    if _is_away(sys.exc_info()[1]):
+        return database_away(request)
     return HttpResponse(render_to_string("errors/500.html"), status=500)
 
 
-def _page(request: HttpRequest, error: DomainError, status: int, template: str = "") -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400, without a page of ours: what comes here is no browser's doing. But for a session that cannot be saved, which
+    Django takes for one that was deleted meanwhile."""
+    return database_away(request) if _is_away(exception) else defaults.bad_request(request, exception)
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether the database being away is what is, or is behind, the error."""
+    while error is not None and not isinstance(error, DATABASE_AWAY):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _page(
+    request: HttpRequest, error: DomainError, status: int, *, template: str = "", frame: str = ""
+) -> HttpResponse:
     context: dict[str, object] = {"error": error, "status": status}
     if request.headers.get("HX-Request"):
         response = render(request, "errors/refused_fragment.html", context, status=status)
         response["HX-Retarget"], response["HX-Reswap"] = "#refusals", "innerHTML show:window:top"
-        return response
-    # Whoever is refused before the session is read is a stranger as far as the page is concerned.
-    signed_in = isinstance(getattr(request, "user", None), User)
-    context["frame"] = "base.html" if signed_in else "lone.html"
-    template = template or TEMPLATES.get(status, "errors/refused.html")
-    return render(request, template, context, status=status)
+    else:
+        context["frame"] = frame or _frame(request)
+        template = template or TEMPLATES.get(status, "errors/refused.html")
+        response = render(request, template, context, status=status)
+    if error.retry_after:
+        response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _frame(request: HttpRequest) -> str:
+    """Whoever is refused before the session is read is a stranger as far as the page is concerned."""
+    return "base.html" if isinstance(getattr(request, "user", None), User) else "lone.html"

@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "portal.middleware.hidden_characters",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.middleware.SignInRequired",
@@ -86,18 +87,24 @@ TEMPLATES = [
 DATABASES = {"default": env.database("DATABASE_URL", DATA / "strongroom.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+PASSWORDS_AT_ONCE = 2  # looked at in one web process; as many wait: half of its threads (deploy/runner/web.py)
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "full_name", "email")},
+    },
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "portal.accounts.passwords.GuessableValidator"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "vaults:list"
@@ -130,6 +137,7 @@ GATE_SOCKET = str(RUN / "gate.sock")  # where the edge asks about storage; see p
 COPIES_AT_ONCE = env.number("COPIES_AT_ONCE", 2)  # vaults copied to their pairs; keep it below the worker's threads
 SCRUB_BYTES_A_SECOND = env.number("SCRUB_BYTES_A_SECOND", 20_000_000)  # on average, in each region
 SCRUB_DAYS = env.number("SCRUB_DAYS", 7)  # from the beginning of one comparison of all objects to that of the next
+OPEN_REQUESTS = env.number("OPEN_REQUESTS", 20)  # of one person, of each kind, that wait for a decision
 PKI = DATA / "pki"
 AGENT_PACKAGES = DATA / "agents"
 RENEWABLE_DAYS = env.number("RENEWABLE_DAYS", 90)  # how long after its end a machine's certificate can be renewed
@@ -138,7 +146,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"brief": {"()": "portal.logs.Brief"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["brief"]}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {"httpx": {"level": "WARNING"}},  # else a line for each request to storage
 }

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
 from tests.browser import browser as browser  # a fixture
+from tests.documented import undocumented
 from tests.portal_process import portal as portal  # a fixture, for all system tests
 from vaults.models import Redundancy, Region, Vault
 from vaults.states import VaultState
@@ -49,6 +51,21 @@ def no_broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if "system" not in request.keywords:
         monkeypatch.setattr("portal.queue._send", lambda task, args, delay=0: sent.append((task, args)))
     return sent
+
+
+@pytest.fixture(autouse=True)
+def documented_refusals(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the JSON API refuses in a unit test is in its description (tests/documented.py)."""
+    if "system" in request.keywords:
+        return
+    call = Client.request
+
+    def checked(self: Client, **environ: Any) -> Any:
+        response = call(self, **environ)
+        assert not (lacks := undocumented(environ, response)), lacks
+        return response
+
+    monkeypatch.setattr(Client, "request", checked)
 
 
 def person(username: str, **flags: Any) -> User:

@@ -14,6 +14,7 @@ from portal import digests
 from portal.accounts.actors import SYSTEM, Actor
 from portal.accounts.models import Subscription
 from portal.accounts.queries import subscriptions_seen_by
+from portal.accounts.rules import require_few_open
 from portal.audit.record import record, refusal
 from portal.errors import (
     ContentChanged,
@@ -26,6 +27,7 @@ from portal.errors import (
     StaleState,
 )
 from portal.moments import for_people
+from portal.texts import is_blank
 from portal.transitions import advance
 from vaults import lifecycle, outcomes
 from vaults.asking import digest_of, require_valid, twin_of
@@ -51,7 +53,7 @@ def submit(
     """Ask for a vault; the name is reserved until the request is rejected, cancelled or expires.
 
     The same again from the same person within seconds is the same request. Raises NotFound, NotAllowed, Invalid (with
-    the messages for each field) and NameTaken.
+    the messages for each field), NameTaken and TooManyOpen.
     """
     if not subscriptions_seen_by(actor.person).filter(pk=subscription.pk).exists():
         raise NotFound
@@ -102,7 +104,7 @@ def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Vau
 def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
     """Say no, with a comment that says why; the name is free again. Raises as `approve`."""
     request = _for_decision(request_id, actor, comment, digest)
-    if not comment.strip():
+    if is_blank(comment):
         raise Invalid({"comment": ["Say why, so that the requester can act on it."]})
     with transaction.atomic():
         _close(request, RequestState.REJECTED, actor)
@@ -144,6 +146,7 @@ def expire(limit: int) -> int:
 
 
 def _open(wanted: VaultRequest, actor: Actor) -> None:
+    require_few_open(actor.person, VaultRequest.objects.filter(state=RequestState.PENDING))
     wanted.save(force_insert=True)
     NameReservation.objects.create(subscription=wanted.subscription, name_key=wanted.name.lower(), request=wanted)
     record(
@@ -186,7 +189,7 @@ def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None
     if request.state != RequestState.PENDING:
         raise StaleState(
             f"This request is {request.STATES.looks[request.state].label.lower()} already: somebody else was first.",
-            remedy="Look at it again before you go on.",
+            remedy="Reload the page and review it.",
         )
     if is_overdue(request):  # the sweep has not come by yet
         raise StaleState(

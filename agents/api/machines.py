@@ -10,8 +10,10 @@ from pydantic import Field
 from agents.machines import revoke as lock_out
 from agents.models import Machine
 from agents.queries import machine_seen_by, machines_of
+from portal.errors import StaleState
 from portal.http import ApiRequest
 from portal.paging import page_of
+from portal.problems import refuses
 from portal.schemas import Body, Listed, Text, Window, listed
 from vaults.queries import vault_seen_by
 
@@ -63,7 +65,12 @@ def one_machine(request: ApiRequest, machine_id: UUID) -> dict[str, object]:
     return _shown(machine_seen_by(request.auth, machine_id))
 
 
-@router.post("/machines/{uuid:machine_id}/revoke", response=MachineOut, summary="Lock a machine out")
+@router.post(
+    "/machines/{uuid:machine_id}/revoke",
+    response=MachineOut,
+    summary="Lock a machine out",
+    openapi_extra=refuses(StaleState),
+)
 def revoke(request: ApiRequest, machine_id: UUID, body: RevokeIn) -> dict[str, object]:
     """At once: its next request to storage is refused. Its backups stay."""
     lock_out(machine_id, actor=request.auth, reason=body.reason)

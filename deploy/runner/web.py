@@ -14,7 +14,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 WORKERS = 2
-THREADS = 4  # in each worker; a request that waits for the database does not hold up the others
+THREADS = 8  # in each worker; a request that waits for the database, or for a password, does not hold up the others
 GATE_WORKERS = 1  # it answers some thousand questions a second
 
 

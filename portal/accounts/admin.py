@@ -11,13 +11,13 @@ from django.http import HttpRequest
 
 from portal.accounts import people, subscriptions
 from portal.accounts.models import Membership, Subscription, User
-from portal.administration import AuditedAdmin
+from portal.administration import AuditedAdmin, PlainTexts
 from portal.http import actor_of
 
 ROLES = ("is_approver", "is_auditor", "is_administrator")
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+class PersonForm(PlainTexts):
     """A person; the password is set here and never shown."""
 
     password = forms.CharField(
@@ -26,7 +26,8 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 12 characters. Empty keeps the one there is. A new one ends all sessions and tokens.",
+        help_text="At least 12 characters, none that is easy to guess. Empty keeps the one there is. A new one ends all"
+        " sessions and tokens, and must be changed when the person signs in.",
     )
 
     class Meta:
@@ -110,6 +111,7 @@ class PersonAdmin(WithMemberships):
 class SubscriptionAdmin(WithMemberships):
     """Subscriptions: made, renamed, their members."""
 
+    form = PlainTexts
     list_display = ("name", "description", "created_at")
     search_fields = ("name",)
     fields = ("name", "description")
