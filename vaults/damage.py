@@ -4,6 +4,7 @@ from django.urls import reverse
 
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
+from vaults import losses
 from vaults.models import Region, Vault
 from vaults.storage.layout import CONFIG, Stored
 
@@ -13,6 +14,7 @@ _LOST = "Without it the machine's backups in that region cannot be opened; ask t
 
 def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
     """An object was set aside, and there is none to put in its place."""
+    losses.note(vault, region, item)
     machine = _machine(item)
     what = f"An object of machine {machine} in {region} did not match its name. {_DO}"
     if item.name == CONFIG:

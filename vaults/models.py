@@ -220,6 +220,25 @@ class Scrub(Leased):
         return f"scrub of {self.region_id}"
 
 
+class LostObject(models.Model):
+    """An object of a machine's repository that was set aside or is missing, and that no region has whole.
+
+    The row goes when the object is there again, or when a check of the machine misses nothing any more.
+    """
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="+")
+    machine_id = models.UUIDField(db_index=True)
+    region = models.ForeignKey(Region, models.CASCADE, related_name="+")
+    path = models.CharField(max_length=200)  # <vault>/<machine>/<kind>/<name>, as in every region
+    found_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["region", "path"], name="lost_object_once")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class Credential(models.Model):
     """A vault credential: a certificate that may register machines for 48 hours. Its private key is never here."""
 
