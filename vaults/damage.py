@@ -1,47 +1,22 @@
-"""Damage to what is stored: what the people of a vault are told, and which machines have lost something everywhere."""
+"""Damage to what is stored: what the people of a vault are told. What no region has is kept in vaults/losses.py."""
 
-from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F
 from django.urls import reverse
-from django.utils import timezone
 
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
-from vaults.models import DamagedMachine, Region, Vault
-from vaults.storage.layout import CONFIG, LOCKS, Stored
+from vaults import losses
+from vaults.models import Region, Vault
+from vaults.storage.layout import CONFIG, Stored
 
 _DO = "Run `strongroom-agent check` on that machine, then a backup."
 _LOST = "Without it the machine's backups in that region cannot be opened; ask the people who run the portal."
 
 
-def known(machine_id: UUID, *, checked_from: datetime | None = None) -> bool:
-    """Whether objects of the machine's repository are known to be lost in every region.
-
-    With `checked_from`, a check of the machine that began then, by the portal's clock, has passed: what was found
-    before that is over. Call it in the transaction of the report.
-    """
-    found = DamagedMachine.objects.filter(machine_id=machine_id)
-    if checked_from is not None:
-        found.filter(found_at__lt=checked_from).delete()
-    return found.exists()
-
-
-def note_loss(vault: Vault, item: Stored) -> None:
-    """Note that no region has the object whole; locks mean nothing to a backup."""
-    if f"/{LOCKS}/" in item.path:
-        return
-    now = timezone.now()
-    row, made = DamagedMachine.objects.get_or_create(
-        machine_id=UUID(_machine(item)), defaults={"vault": vault, "since": now, "found_at": now, "lost": 1}
-    )
-    if not made:
-        DamagedMachine.objects.filter(pk=row.pk).update(found_at=now, lost=F("lost") + 1)
-
-
 def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
     """An object was set aside, and there is none to put in its place."""
+    losses.note(vault, region, item)
     machine = _machine(item)
     what = f"An object of machine {machine} in {region} did not match its name. {_DO}"
     if item.name == CONFIG:
@@ -52,6 +27,7 @@ def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
 
 def tell_of_repair(vault: Vault, region: Region, other: Region, item: Stored) -> None:
     """An object was set aside, and is there again, from the other region."""
+    losses.found_again([item.path])
     machine = _machine(item)
     _publish(
         vault,

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from portal.accounts.actors import SYSTEM
 from portal.audit.record import record
-from vaults import damage, integrity, removals
+from vaults import damage, integrity, losses, removals
 from vaults.models import PairedCopy
 from vaults.storage.base import RegionStorage
 from vaults.storage.layout import CONFIG, Stored
@@ -56,4 +56,5 @@ def _tell(copy: PairedCopy, brought: list[Stored]) -> None:
     machine = UUID(brought[0].machine.rpartition("/")[2])
     with transaction.atomic():
         record("object:repair", actor=SYSTEM, target=copy.vault, detail=detail)
+        losses.found_again(item.path for item in brought)
         damage.tell_of_return(copy.vault, copy.region, machine, len(brought))

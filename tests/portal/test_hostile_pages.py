@@ -29,7 +29,7 @@ FOR_STRANGERS = {
     "/accounts/theme/",
     "/health/live",
     "/health/ready",
-    "/gateway/authorize",  # takes the edge's secret
+    "/gateway/remove",  # takes the edge's secret
 }
 FOR_ADMINISTRATORS = {"/admin/", "/admin/accounts/user/", "/admin/accounts/subscription/", "/admin/vaults/region/"}
 WITH_KEYS = [path for path in pages() if "<" in path]

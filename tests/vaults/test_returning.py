@@ -14,8 +14,8 @@ from portal.notifications.models import Notification
 from tests.at_once import at_once
 from tests.vaults.stored import CONFIG, MachineFolder, digest, files
 from tests.vaults.test_replication import backup, now
-from vaults import copies, damage, integrity, removals, replication
-from vaults.models import DamagedMachine, PairedCopy, Region, RemovedObject, Vault
+from vaults import copies, integrity, losses, removals, replication
+from vaults.models import LostObject, PairedCopy, Region, RemovedObject, Vault
 from vaults.storage.rclone import RcloneRegion
 
 ACTOR = Actor(label="machine db-01", via="agent")
@@ -99,13 +99,13 @@ def test_a_lost_object_that_the_pair_has_only_damaged_is_lost_everywhere(
     (ours.region / pack).unlink()
     (ours.region.with_name("local-b") / pack).write_bytes(bytes(len(stored[pack])))
     machine = UUID(ours.path.partition("/")[2])
-    assert not damage.known(machine)
+    assert not losses.known_to_be_damaged(machine)
     replication.run(copy.pk)
     rest = {path: data for path, data in stored.items() if path != pack}
     assert both(ours) == (rest, rest)
     assert AuditEvent.objects.get(action="object:quarantine").detail["region"] == "local-b"
     assert not AuditEvent.objects.filter(action="object:repair").exists()
-    assert damage.known(machine)
+    assert losses.known_to_be_damaged(machine)
 
 
 def test_a_config_that_is_there_is_not_replaced(
@@ -254,29 +254,29 @@ class TestDamage:
         integrity.check_region(regions[0], since=None)
         return UUID(ours.path.partition("/")[2])
 
-    def test_of_two_objects_is_one_fact(
-        self, machine: UUID, ours: MachineFolder, regions: tuple[Region, Region], copy: PairedCopy
-    ) -> None:
-        ours.put("index", b"junk", name="cd" * 32)
-        integrity.check_region(regions[0], since=None)
-        row = DamagedMachine.objects.get()
-        assert (row.machine_id, row.vault_id, row.lost, row.since < row.found_at) == (machine, copy.vault_id, 2, True)
-
     def test_ends_with_a_check_begun_later(self, machine: UUID) -> None:
-        assert damage.known(machine, checked_from=timezone.now() - timedelta(minutes=1))
-        assert damage.known(machine)
-        assert not damage.known(machine, checked_from=timezone.now())
-        assert not damage.known(machine)
+        losses.settle(machine, before=timezone.now() - timedelta(minutes=1))
+        assert losses.known_to_be_damaged(machine)
+        losses.settle(machine, before=timezone.now())
+        assert not losses.known_to_be_damaged(machine)
 
     def test_is_of_one_machine(self, machine: UUID) -> None:
-        assert not damage.known(uuid4(), checked_from=timezone.now())
-        assert damage.known(machine)
+        losses.settle(uuid4(), before=timezone.now())
+        assert losses.known_to_be_damaged(machine)
+        assert not losses.known_to_be_damaged(uuid4())
+
+    def test_ends_for_an_object_that_is_there_again(self, machine: UUID) -> None:
+        path = LostObject.objects.get().path
+        losses.found_again([f"{path}x"])
+        assert losses.known_to_be_damaged(machine)
+        losses.found_again([path])
+        assert not losses.known_to_be_damaged(machine)
 
     def test_locks_are_none(self, ours: MachineFolder, regions: tuple[Region, Region]) -> None:
         ours.put("locks", b"junk", name=digest(b"other"))
         integrity.check_region(regions[0], since=None)
         assert AuditEvent.objects.filter(action="object:quarantine").exists()
-        assert not DamagedMachine.objects.exists()
+        assert not LostObject.objects.exists()
 
     def test_what_the_pair_has_whole_is_none(
         self, copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes], regions: tuple[Region, Region]
@@ -284,4 +284,4 @@ class TestDamage:
         pack = next(path for path in stored if "/data/" in path)
         (ours.region / pack).write_bytes(bytes(len(stored[pack])))
         integrity.check_region(regions[0], since=None)
-        assert (both(ours), DamagedMachine.objects.count()) == ((stored, stored), 0)
+        assert (both(ours), LostObject.objects.count()) == ((stored, stored), 0)

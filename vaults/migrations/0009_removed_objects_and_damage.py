@@ -12,15 +12,18 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='DamagedMachine',
+            name='LostObject',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('machine_id', models.UUIDField(unique=True)),
-                ('since', models.DateTimeField()),
+                ('machine_id', models.UUIDField(db_index=True)),
+                ('path', models.CharField(max_length=200)),
                 ('found_at', models.DateTimeField()),
-                ('lost', models.PositiveIntegerField(default=0)),
-                ('vault', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='damaged_machines', to='vaults.vault')),
+                ('region', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='vaults.region')),
+                ('vault', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='vaults.vault')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('region', 'path'), name='lost_object_once')],
+            },
         ),
         migrations.CreateModel(
             name='RemovedObject',

@@ -14,13 +14,13 @@ from vaults.models.core import (
     Vault,
     VaultRequest,
 )
-from vaults.models.stored import DamagedMachine, RemovedObject
+from vaults.models.stored import LostObject, RemovedObject
 
 __all__ = [
     "Credential",
     "CredentialChallenge",
-    "DamagedMachine",
     "Decision",
+    "LostObject",
     "NameReservation",
     "Operation",
     "PairedCopy",

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from vaults.models.core import Vault
+from vaults.models.core import Region, Vault
 
 
 class RemovedObject(models.Model):
@@ -29,14 +29,20 @@ class RemovedObject(models.Model):
         return self.path
 
 
-class DamagedMachine(models.Model):
-    """A machine of whose repository objects are lost in every region, until a check of the machine has passed."""
+class LostObject(models.Model):
+    """An object of a machine's repository that was set aside or is missing, and that no region has whole.
 
-    vault = models.ForeignKey(Vault, models.CASCADE, related_name="damaged_machines")
-    machine_id = models.UUIDField(unique=True)
-    since = models.DateTimeField()
-    found_at = models.DateTimeField()  # the newest damage
-    lost = models.PositiveIntegerField(default=0)  # objects, as far as the portal knows
+    The row goes when the object is there again, or when a check of the machine misses nothing any more.
+    """
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="+")
+    machine_id = models.UUIDField(db_index=True)
+    region = models.ForeignKey(Region, models.CASCADE, related_name="+")
+    path = models.CharField(max_length=200)  # <vault>/<machine>/<kind>/<name>, as in every region
+    found_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["region", "path"], name="lost_object_once")]
 
     def __str__(self) -> str:
-        return f"damage of machine {self.machine_id}"
+        return self.path
