@@ -9,7 +9,7 @@ from tests.portal.pages import text, window
 
 
 def test_every_operation_names_its_refusals() -> None:
-    for (method, path), answers in documented().items():
+    for (_, path), answers in documented().items():
         assert answers[503] == {"unavailable"}
         if "/agent/" not in path:
             assert answers[401] == {"not_signed_in"}
