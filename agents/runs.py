@@ -90,7 +90,8 @@ def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
     record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=_audited(told))
     if told.stores_backup:
         _note(machine, vault, "last_backup_at", told.finished_at)
-        copies.due(vault.pk)
+    if told.stores_backup or run.outcome == Run.Outcome.FAILED:  # what fails may miss what the pair still has
+        copies.due(vault.pk, machine.pk)
     if told.proves_restore:
         _note(machine, vault, "last_restore_check_at", told.finished_at)
     if machine.state == MachineState.REGISTERED and machine.last_backup_at and machine.last_restore_check_at:

@@ -133,6 +133,7 @@ VISIBILITY_TIMEOUT = 2 * 3600  # seconds; above the longest task
 REGIONS_FILE = Path(env.text("REGIONS_FILE", str(DATA / "regions.toml")))
 STORAGE_SOCKET = env.text("STORAGE_SOCKET", str(RUN / "storage.sock"))  # rclone's remote control
 GATEWAY_SOCKET = env.text("GATEWAY_SOCKET", str(RUN / "gateway-{region}.sock"))
+GATE_SOCKET = str(RUN / "gate.sock")  # where the edge asks about storage; see portal/gate_settings.py
 COPIES_AT_ONCE = env.number("COPIES_AT_ONCE", 2)  # vaults copied to their pairs; keep it below the worker's threads
 SCRUB_BYTES_A_SECOND = env.number("SCRUB_BYTES_A_SECOND", 20_000_000)  # on average, in each region
 SCRUB_DAYS = env.number("SCRUB_DAYS", 7)  # from the beginning of one comparison of all objects to that of the next

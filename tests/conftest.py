@@ -1,5 +1,6 @@
 """What all tests share: people, a subscription, regions, and vaults in the state that a test begins with."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,12 +12,17 @@ from playwright.sync_api import expect
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
+from tests.browser import browser as browser  # a fixture
 from tests.documented import undocumented
 from tests.portal_process import portal as portal  # a fixture, for all system tests
 from vaults.models import Redundancy, Region, Vault
 from vaults.states import VaultState
 
 PASSWORD = "correct horse battery"
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Coverage is measured in the workers of the tests alone: in a whole portal it would cost more than it shows.
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 expect.set_options(timeout=30_000)  # milliseconds: pages come late on a busy machine
 
@@ -43,7 +49,7 @@ def no_broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Unit tests have no broker: what would be sent is in the list, in order."""
     sent: list[tuple[str, tuple[Any, ...]]] = []
     if "system" not in request.keywords:
-        monkeypatch.setattr("portal.queue._send", lambda task, args: sent.append((task, args)))
+        monkeypatch.setattr("portal.queue._send", lambda task, args, delay=0: sent.append((task, args)))
     return sent
 
 

@@ -1,14 +1,43 @@
-"""What the people of a vault are told about damage to what is stored."""
+"""Damage to what is stored: what the people of a vault are told, and which machines have lost something everywhere."""
 
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
 from django.urls import reverse
+from django.utils import timezone
 
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
-from vaults.models import Region, Vault
-from vaults.storage.layout import CONFIG, Stored
+from vaults.models import DamagedMachine, Region, Vault
+from vaults.storage.layout import CONFIG, LOCKS, Stored
 
 _DO = "Run `strongroom-agent check` on that machine, then a backup."
 _LOST = "Without it the machine's backups in that region cannot be opened; ask the people who run the portal."
+
+
+def known(machine_id: UUID, *, checked_from: datetime | None = None) -> bool:
+    """Whether objects of the machine's repository are known to be lost in every region.
+
+    With `checked_from`, a check of the machine that began then, by the portal's clock, has passed: what was found
+    before that is over. Call it in the transaction of the report.
+    """
+    found = DamagedMachine.objects.filter(machine_id=machine_id)
+    if checked_from is not None:
+        found.filter(found_at__lt=checked_from).delete()
+    return found.exists()
+
+
+def note_loss(vault: Vault, item: Stored) -> None:
+    """Note that no region has the object whole; locks mean nothing to a backup."""
+    if f"/{LOCKS}/" in item.path:
+        return
+    now = timezone.now()
+    row, made = DamagedMachine.objects.get_or_create(
+        machine_id=UUID(_machine(item)), defaults={"vault": vault, "since": now, "found_at": now, "lost": 1}
+    )
+    if not made:
+        DamagedMachine.objects.filter(pk=row.pk).update(found_at=now, lost=F("lost") + 1)
 
 
 def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
@@ -29,6 +58,18 @@ def tell_of_repair(vault: Vault, region: Region, other: Region, item: Stored) ->
         f"repair:{region.slug}:{machine}",
         f'A damaged object of vault "{vault.name}" was replaced.',
         f"An object of machine {machine} in {region} was not what its name says; {other} had it whole.",
+        Notification.State.INFO,
+    )
+
+
+def tell_of_return(vault: Vault, other: Region, machine: UUID, count: int) -> None:
+    """Objects that the vault's region had lost are there again, from the other one."""
+    _publish(
+        vault,
+        f"return:{machine}",
+        f'Lost objects of vault "{vault.name}" were brought back.',
+        f"{count} {'object' if count == 1 else 'objects'} of machine {machine} were missing in {vault.region};"
+        f" {other} had them whole.",
         Notification.State.INFO,
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from portal.accounts.actors import SYSTEM
@@ -68,10 +69,16 @@ def set_aside(storage: RegionStorage, region: Region, item: Stored, digest: str)
         if vault is not None:
             if mending.replaced(vault, storage, region, item, keep=place):
                 return
-            damage.tell_of_loss(vault, region, item)
+            _note_loss(vault, region, item)
         storage.move(item.path, place)
     except ObjectMissing:
         log.info("Region %s: %s is gone already.", region.slug, item.path)
+
+
+def _note_loss(vault: Vault, region: Region, item: Stored) -> None:
+    with transaction.atomic():
+        damage.tell_of_loss(vault, region, item)
+        damage.note_loss(vault, item)
 
 
 def check_region(region: Region, *, since: datetime | None) -> tuple[int, int]:

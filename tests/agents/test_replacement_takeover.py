@@ -34,13 +34,13 @@ def document(staff: User, approver: User, machine: peer.Machine) -> dict[str, An
 def storage_of(machine: peer.Machine, vault: Vault, holder: peer.Machine) -> int:
     """What the edge is told when `holder` asks for the config of `machine`."""
     leaf = certificates.read_chain(str(holder.answer["certificate"]))[0]
-    return gateway.decide(
+    question = gateway.Question(
         method="GET",
         uri=f"/local-a/{vault.pk}/{machine.id}/config",
         serial=str(leaf.serial_number),
         fingerprint=certificates.fingerprint(leaf),
-        at=timezone.now(),
     )
+    return gateway.decide(question, at=timezone.now())
 
 
 class TestSuccess:

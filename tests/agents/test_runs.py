@@ -221,3 +221,11 @@ def test_mismatches_are_a_failure_whatever_the_outcome_says(machine: peer.Machin
     report(machine, {**run_of("restore_check"), **CHECKED, "mismatched": 3})
     told = Notification.objects.get(key=f"machine-restore_check:{machine.id}")
     assert (told.state, told.step) == ("failed", "3 files differ from what was backed up.")
+
+
+def test_a_failed_check_has_the_pair_looked_at(machine: peer.Machine, copied: PairedCopy) -> None:
+    """What it misses may be there; the round begins with this machine."""
+    report(machine, run_of("check"))
+    assert (PairedCopy.objects.get().due_at, PairedCopy.objects.get().reported) == (None, [])
+    report(machine, run_of("check", outcome="failed", message="a pack is missing"))
+    assert (PairedCopy.objects.get().due_at is None, PairedCopy.objects.get().reported) == (False, [machine.id])

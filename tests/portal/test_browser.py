@@ -1,6 +1,5 @@
 """The frame in a real browser: keyboard, live area, an unreachable portal, themes, the policy, and axe."""
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,7 +7,7 @@ from datetime import timedelta
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from portal.accounts.actors import Actor
@@ -17,22 +16,10 @@ from portal.audit.record import record
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
 from tests.conftest import PASSWORD, person
-from tests.e2e.conftest import CHROMIUM, FLAGS
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
 State = Notification.State
 TITLE = 'Creating vault "Payroll"'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for all of these tests. Playwright runs a loop in this thread; Django is told that its queries are safe."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture

@@ -1,0 +1,42 @@
+"""What the portal knows of the objects that machines store, beyond what lies in the regions."""
+
+from django.db import models
+
+from vaults.models.core import Vault
+
+
+class RemovedObject(models.Model):
+    """An object that its machine deleted with leave: it lies in the region's trash, and must not be brought back.
+
+    A row without `moved_at` is an intent: whoever moves the object notes it first, so that a process that dies in
+    between leaves a trace. Once the machine has stored the object again the row has no meaning, and goes.
+    """
+
+    vault = models.ForeignKey(Vault, models.PROTECT, related_name="+")
+    machine_id = models.UUIDField()  # `agents` has the machines
+    path = models.CharField(max_length=160, unique=True)  # where it was, in the region and in its pair
+    removed_at = models.DateTimeField()
+    moved_at = models.DateTimeField(null=True)
+    audited = models.BooleanField(default=False)  # whether an audit entry names or counts it
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["machine_id", "removed_at"], name="removed_by_machine"),
+            models.Index(fields=["removed_at"], condition=models.Q(audited=False), name="removed_not_audited"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class DamagedMachine(models.Model):
+    """A machine of whose repository objects are lost in every region, until a check of the machine has passed."""
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="damaged_machines")
+    machine_id = models.UUIDField(unique=True)
+    since = models.DateTimeField()
+    found_at = models.DateTimeField()  # the newest damage
+    lost = models.PositiveIntegerField(default=0)  # objects, as far as the portal knows
+
+    def __str__(self) -> str:
+        return f"damage of machine {self.machine_id}"
