@@ -241,4 +241,4 @@ def _end(asked: ReplacementRequest, state: ReplacementState, actor: Actor) -> No
 
 def _decided(asked: ReplacementRequest) -> StaleState:
     label = ReplacementRequest.STATES.looks[asked.state].label.lower()
-    return StaleState(f"This request is {label}.", remedy="Reload the page and review it.")
+    return StaleState(f"This request is already {label}.", remedy="Reload the page and review it.")

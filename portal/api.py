@@ -22,7 +22,8 @@ from portal.problems import NotSignedIn, describe
 log = logging.getLogger(__name__)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 View = Callable[..., HttpResponse]
-_SIGN_IN = "Sign in, or send a valid token as `Authorization: Bearer`."
+_SIGN_IN = ("You are not signed in.", "Sign in again; programs send an API token.")
+_NEW_TOKEN = ("This API token is unknown, has expired, or was revoked.", "Make a new one on the page API tokens.")
 
 
 class Token(HttpBearer):
@@ -47,8 +48,11 @@ class Session(SessionAuth):
         return super().__call__(request) if request.user.is_authenticated else None
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Actor:
-        """The person who is signed in."""
-        return actor_of(request, via="api")
+        """The person who is signed in; raises NotAllowed for one who has to choose a password of their own first."""
+        actor = actor_of(request, via="api")
+        if actor.person.must_change_password:
+            raise NotAllowed("Your password was set by somebody else.", remedy="Change it on the page Your account.")
+        return actor
 
 
 api = NinjaAPI(
@@ -93,7 +97,8 @@ def _absent(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(AuthenticationError)
 def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-    response = problem(NotSignedIn.status, NotSignedIn.code, _SIGN_IN)
+    message, remedy = _NEW_TOKEN if "Authorization" in request.headers else _SIGN_IN
+    response = _refused(request, NotSignedIn(message, remedy=remedy))
     response["WWW-Authenticate"] = "Bearer"
     return response
 

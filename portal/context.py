@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.db.models import Exists
 from django.http import HttpRequest
 
-from portal.accounts.models import Subscription, User
+from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.queries import subscriptions_seen_by
 from portal.navigation import waiting_for
 from portal.notifications.queries import Area, area_of
@@ -29,7 +30,8 @@ class Shell:
 
     @cached_property
     def _offered(self) -> list[Subscription]:
-        return list(subscriptions_seen_by(self._person).only("name")[: MENU + 1])
+        belongs = Exists(Membership.objects.filter(user=self._person))  # asked along, which saves a query
+        return list(subscriptions_seen_by(self._person).annotate(may_ask=belongs).only("name")[: MENU + 1])
 
     @property
     def _person(self) -> User:
@@ -60,6 +62,11 @@ class Shell:
         if self.subscription:
             return self.subscription.name
         return self.subscriptions[0].name if len(self.subscriptions) == 1 else "All subscriptions"
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the person can ask for vaults: in a subscription that they belong to."""
+        return any(one.may_ask for one in self._offered[:1])  # type: ignore[attr-defined]  # annotated, and alike in all
 
     @property
     def to_decide(self) -> str:

@@ -10,9 +10,12 @@ from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
 from portal import texts
+from portal.accounts.models import User
 from portal.errors import DATABASE_AWAY, DomainError
-from portal.pages import database_away, refused, signed_out
+from portal.pages import database_away, password_first, refused, signed_out
 
+_FIRST = frozenset({"accounts:profile", "accounts:password", "notifications:area"})
+"""What somebody may do whose password another person has chosen; signing out and the theme need no sign-in."""
 log = logging.getLogger(__name__)
 View = Callable[[HttpRequest], HttpResponse]
 _PIECE = 64 * 1024  # bytes
@@ -93,6 +96,10 @@ class domain_errors(MiddlewareMixin):
         return refused(request, exception) if isinstance(exception, DomainError) else None
 
 
+def _must_change(request: HttpRequest) -> bool:
+    return isinstance(request.user, User) and request.user.must_change_password
+
+
 class SignInRequired(LoginRequiredMiddleware):
     """Pages need somebody who is signed in unless the view says otherwise.
 
@@ -109,7 +116,10 @@ class SignInRequired(LoginRequiredMiddleware):
         """Django's, which asks who comes even where it does not matter: health is told when no session can be read."""
         if not getattr(view_func, "login_required", True):
             return None
-        return super().process_view(request, view_func, view_args, view_kwargs)
+        if refusal := super().process_view(request, view_func, view_args, view_kwargs):
+            return refusal
+        page = request.resolver_match.view_name if request.resolver_match else ""
+        return password_first(request) if _must_change(request) and page not in _FIRST else None
 
     def handle_no_permission(  # type: ignore[override]  # Django's stubs know of the redirect only
         self, request: HttpRequest, view_func: Callable[..., HttpResponseBase]

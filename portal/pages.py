@@ -5,13 +5,16 @@ A fragment aims at `#refusals` by itself (HX-Retarget), so no form or poll need 
 
 import sys
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import defaults
 
 from portal.accounts.models import User
-from portal.errors import DATABASE_AWAY, DomainError, NotFound, unavailable
+from portal.errors import DATABASE_AWAY, DomainError, NotAllowed, NotFound, unavailable
 
 TEMPLATES = {403: "errors/403.html", 404: "errors/404.html", 503: "errors/503.html"}
 FORBIDDEN = DomainError(
@@ -22,6 +25,9 @@ NOTHING_HERE = NotFound("Not found, or you do not have access.")
 OUTDATED = DomainError(
     "This form has expired, or your browser did not send its cookie. Nothing was changed.",
     remedy="Go back, reload the page, and try again.",
+)
+PASSWORD_FIRST = NotAllowed(
+    "Your password was set by somebody else.", remedy="Change it on the page Your account; then everything else opens."
 )
 SIGNED_OUT = DomainError("You are signed out.", remedy="Sign in again; what you typed stays on this page meanwhile.")
 
@@ -42,7 +48,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form whose token is missing or wrong."""
+    """403 for a form whose token is missing or wrong; the sign-in leads on whoever has signed in in another tab."""
+    if request.path == reverse("login") and request.user.is_authenticated:
+        wanted = request.POST.get("next", "")
+        safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+        return redirect(wanted if safe else settings.LOGIN_REDIRECT_URL)
     return _page(request, OUTDATED, 403, template="errors/refused.html")
 
 
@@ -54,6 +64,13 @@ def signed_out(request: HttpRequest) -> HttpResponse:
 def database_away(request: HttpRequest) -> HttpResponse:
     """503 while the database is away, locked or full. The page asks it nothing, not even who is signed in."""
     return _page(request, unavailable(), 503, frame="lone.html")
+
+
+def password_first(request: HttpRequest) -> HttpResponse:
+    """To the page on which somebody whose password another person has chosen changes it; a fragment says so."""
+    if request.headers.get("HX-Request"):
+        return _page(request, PASSWORD_FIRST, PASSWORD_FIRST.status)
+    return redirect("accounts:profile")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

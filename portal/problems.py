@@ -46,8 +46,8 @@ def describe(schema: Schema) -> Schema:
     """The description with the refusals of each operation, in place."""
     schema["components"]["schemas"][_SHAPE] = PROBLEM
     for path, methods in schema["paths"].items():
-        for method, operation in methods.items():
-            kinds = [*operation.pop(_KEY, []), *_common(path, method, operation)]
+        for operation in methods.values():
+            kinds = [*operation.pop(_KEY, []), *_common(path, operation)]
             operation["responses"].update(_responses(kinds))
             if "requestBody" in operation:
                 operation["responses"][413] = {
@@ -56,7 +56,7 @@ def describe(schema: Schema) -> Schema:
     return schema
 
 
-def _common(path: str, method: str, operation: Schema) -> Iterator[type[DomainError]]:
+def _common(path: str, operation: Schema) -> Iterator[type[DomainError]]:
     """What every operation of the kind may refuse."""
     yield Unavailable
     if "requestBody" in operation or operation.get("parameters"):
@@ -64,8 +64,7 @@ def _common(path: str, method: str, operation: Schema) -> Iterator[type[DomainEr
     if "security" not in operation:
         return  # signed by a machine
     yield NotSignedIn
-    if method != "get":
-        yield NotAllowed  # a token that may only read, a session without its CSRF token, a role that is missing
+    yield NotAllowed  # a token that may only read, no CSRF token, no such role, a password to be changed first
     if "{" in path:
         yield NotFound
 

@@ -13,7 +13,7 @@ RUN = DATA / "run"  # unix sockets; kept short, because their paths end at about
 PRODUCTION = env.flag("STRONGROOM_PRODUCTION")
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = secret("SECRET_KEY", DATA)
-SEAL_KEY = secret("STRONGROOM_SEAL_KEY", DATA)
+SEAL_KEY = secret("STRONGROOM_SEAL_KEY", DATA, make=not PRODUCTION)  # production keeps it elsewhere (portal/checks.py)
 SEAL_KEY_OLD = env.text("STRONGROOM_SEAL_KEY_OLD", "")  # opens what SEAL_KEY does not; never seals
 EDGE_SECRET = secret("STRONGROOM_EDGE_SECRET", DATA)
 

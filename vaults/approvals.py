@@ -122,7 +122,7 @@ def cancel(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Vaul
     require_full(actor)
     if request.requested_by_id != actor.person.pk:
         raise NotAllowed("Only the person who asked for it can cancel a request.")
-    _require_decidable(request, comment, digest)
+    _require_decidable(request, actor, comment, digest)
     with transaction.atomic():
         _close(request, RequestState.CANCELLED, actor)
         _note(request, Decision.Verdict.CANCEL, actor, comment)
@@ -175,7 +175,7 @@ def _for_decision(request_id: UUID, actor: Actor, comment: str, digest: str) -> 
     except NotAllowed as error:
         _record_refusal(request, actor, error)
         raise
-    _require_decidable(request, comment, digest)
+    _require_decidable(request, actor, comment, digest)
     return request
 
 
@@ -183,14 +183,11 @@ def _record_refusal(request: VaultRequest, actor: Actor, error: DomainError) -> 
     refusal("vault-request:decide", actor=actor, target=request, detail={"code": error.code})
 
 
-def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None:
+def _require_decidable(request: VaultRequest, actor: Actor, comment: str, digest: str) -> None:
     if problem := text_problem(comment):
         raise Invalid({"comment": [problem]})
     if request.state != RequestState.PENDING:
-        raise StaleState(
-            f"This request is {request.STATES.looks[request.state].label.lower()} already: somebody else was first.",
-            remedy="Reload the page and review it.",
-        )
+        raise StaleState(f"This request is already {_ended(request, actor)}.", remedy="Reload the page and review it.")
     if is_overdue(request):  # the sweep has not come by yet
         raise StaleState(
             f"This request could be decided until {for_people(decide_until(request))}; now it expires.",
@@ -200,6 +197,15 @@ def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None
         raise ContentChanged(
             "What is asked for has changed since you looked at it.", remedy="Read the request again, then decide."
         )
+
+
+def _ended(request: VaultRequest, actor: Actor) -> str:
+    """How it ended: `approved by you`, `rejected by Ada`, `expired`."""
+    label: str = request.STATES.looks[request.state].label.lower()
+    decision = request.decisions.select_related("by").last()
+    if decision is None:
+        return label
+    return f"{label} by {'you' if decision.by_id == actor.person.pk else decision.by.display_name}"
 
 
 def _grant(request: VaultRequest, actor: Actor) -> None:

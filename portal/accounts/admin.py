@@ -13,6 +13,7 @@ from portal.accounts import people, subscriptions
 from portal.accounts.models import Membership, Subscription, User
 from portal.administration import AuditedAdmin, PlainTexts
 from portal.http import actor_of
+from portal.moments import for_people
 
 ROLES = ("is_approver", "is_auditor", "is_administrator")
 
@@ -77,7 +78,7 @@ class PersonAdmin(WithMemberships):
     """People: made, described, given roles, deactivated."""
 
     form = PersonForm
-    list_display = ("username", "full_name", *ROLES, "is_active")
+    list_display = ("username", "full_name", "roles", "may_sign_in")
     list_filter = (*ROLES, "is_active")
     search_fields = ("username", "full_name", "email")
     ordering = ("username",)
@@ -85,6 +86,16 @@ class PersonAdmin(WithMemberships):
         (None, {"fields": ("username", "full_name", "email", "password", "is_active")}),
         ("Roles", {"fields": ROLES, "description": "Members of a subscription are IT staff in it."}),
     )
+
+    @admin.display(description="Roles")
+    def roles(self, person: User) -> str:
+        """In words, not as pictures."""
+        return ", ".join(people.Roles.of(person).names).capitalize() or "–"
+
+    @admin.display(description="May sign in", ordering="is_active")
+    def may_sign_in(self, person: User) -> str:
+        """Likewise."""
+        return "Yes" if person.is_active else "No"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401
         """The user name stays, since the audit log calls people by it."""
@@ -112,9 +123,14 @@ class SubscriptionAdmin(WithMemberships):
     """Subscriptions: made, renamed, their members."""
 
     form = PlainTexts
-    list_display = ("name", "description", "created_at")
+    list_display = ("name", "description", "made")
     search_fields = ("name",)
     fields = ("name", "description")
+
+    @admin.display(description="Made", ordering="created_at")
+    def made(self, subscription: Subscription) -> str:
+        """In UTC, as everywhere."""
+        return for_people(subscription.created_at)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401
         """Through the functions that audit it."""

@@ -142,3 +142,19 @@ def test_every_icon_that_templates_name_is_in_the_sprite() -> None:
         named |= set(re.findall(r'{% icon "([^"]+)"', source)) | set(re.findall(r'picture="([^"]+)"', source))
         named |= set(re.findall(r'{% nav_link \S+ "[^"]+" "([^"]+)"', source))
     assert sorted(named - sprite) == []
+
+
+@pytest.mark.parametrize(
+    ("who", "asks"), [("staff", True), ("approver", False), ("auditor", False), ("administrator", False)]
+)
+def test_new_is_there_for_those_who_can_ask_for_a_vault(who: str, asks: bool, request: pytest.FixtureRequest) -> None:
+    user: User = request.getfixturevalue(who)
+    request.getfixturevalue("staff")
+    page = window(user).get("/agents/").content.decode()
+    assert ('popovertarget="new"' in page, 'id="new"' in page) == (asks, asks)
+    assert "You belong to no subscription" not in page
+
+
+def test_an_approver_who_is_a_member_asks_too(approver: User, subscription: Subscription) -> None:
+    Membership.objects.create(user=approver, subscription=subscription)
+    assert 'popovertarget="new"' in window(approver).get("/agents/").content.decode()
