@@ -44,6 +44,7 @@ FROM_SOURCE = re.compile(r"open source|source object|failed to read", re.I)
 LASTING = (
     (re.compile(r"find section in config|unknown.*backend|couldn't find type", re.I), "is not set up"),
     (re.compile(r"no space left|quota|insufficient storage|disk full", re.I), "has no space left"),
+    (re.compile(r"InvalidStorageClass", re.I), "does not take the storage class that it is given"),
     (
         re.compile(
             r"permission denied|access ?denied|forbidden|read-only|unauthori[sz]ed|InvalidAccessKey|Signature", re.I
