@@ -1,11 +1,13 @@
 """Geo-redundant vaults between stores of different kinds, both ways: copying, bringing back, mending, refusals."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.conf import settings as site
+from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from tests.vaults.conftest import running
@@ -136,6 +138,26 @@ def test_a_round_with_nothing_new_costs_few_requests(pair: Callable[[str, str], 
     replication.run(copy.pk)
     assert now(copy).trouble == ""
     assert weed.requests() - before <= 8
+
+
+@pytest.mark.parametrize("slug", ["weed", "azure"])
+@pytest.mark.django_db
+def test_nothing_is_compared_where_uploads_appear_whole(slug: str, weed: Store) -> None:
+    """After an unclean stop: no listing at all, however many machines there are. By hand all is compared."""
+    region = Region.objects.create(slug=slug, name=NAMES[slug])
+    storage = RcloneRegion(slug, NAMES[slug])
+    stored = backup(storage, uuid4())
+    junk = next(path for path in stored if "/data/" in path)
+    storage.write(junk, b"junk")
+    before = weed.requests()
+    assert integrity.check_region(region, since=timezone.now() - timedelta(hours=1)) == (0, 0)
+    assert weed.requests() == before
+    assert integrity.check_region(region, since=None) == (5, 1)
+    assert storage.entry(junk) is None
+
+
+def test_a_disk_has_halves_of_uploads() -> None:
+    assert not RcloneRegion("disk", "Disk").stores_whole()
 
 
 @pytest.fixture(autouse=True)

@@ -203,6 +203,11 @@ class RcloneRegion(RegionStorage):
             return None
         return Space(total=int(about["total"]), free=int(about["free"]))
 
+    def stores_whole(self) -> bool:
+        """Whether uploads appear whole or not at all, as in object stores; a disk has halves of them."""
+        features = self._call("operations/fsinfo", fs=self._fs)["Features"]
+        return bool(features["BucketBased"]) and not features["PartialUploads"]
+
     def _batch(
         self, inputs: Sequence[Mapping[str, object]], *, to: RegionStorage | None = None
     ) -> list[dict[str, Any] | None]:
