@@ -47,7 +47,7 @@ def _measure(vault: Vault) -> None:
     storage, used = region_storage(vault.region), dict[str, int]()
     for machine in layout.folders(storage, str(vault.pk)):
         folder = f"{vault.pk}/{machine}"
-        live = (item for kind in layout.KINDS for found in layout.objects(storage, folder, kind) for item in found)
+        live = (item for kind in layout.KINDS for item in layout.flat(storage, folder, kind))
         used[machine] = sum(item.size for item in live) + removals.size(storage, folder)
     with transaction.atomic():
         # The vault first, then the machines: the order in which everybody locks them.

@@ -89,6 +89,9 @@ class RegionStorage(Protocol):
     def move(self, path: str, to: str) -> None:
         """Move an object within the region; raises ObjectMissing."""
 
+    def stores_whole(self) -> bool:
+        """Whether uploads appear whole or not at all, as in object stores; a disk has halves of them."""
+
     def trouble(self, text: str, status: int) -> StorageError:
         """What the program that reaches the storage says of it, with an HTTP status, as an error that names it."""
 

@@ -90,6 +90,15 @@ def repository(storage: RegionStorage, machine: str) -> Repository:
     return Repository(config(storage, machine), keys, data, index, snapshots)
 
 
+def everything(storage: RegionStorage) -> Iterator[Stored]:
+    """All objects of all machines, locks included, by a few flat listings of each machine."""
+    for vault in folders(storage, ""):
+        for number in folders(storage, vault):
+            machine = f"{vault}/{number}"
+            yield from repository(storage, machine).all
+            yield from flat(storage, machine, LOCKS)
+
+
 def flat(storage: RegionStorage, machine: str, kind: str) -> list[Stored]:
     """The objects of a kind, by one listing; names that restic does not make are left out."""
     root, named = f"{machine}/{kind}", PACK if kind == "data" else DIGEST
@@ -98,7 +107,10 @@ def flat(storage: RegionStorage, machine: str, kind: str) -> list[Stored]:
 
 
 def walk(storage: RegionStorage, after: str = "") -> Iterator[Stored]:
-    """All objects of all machines behind the path `after`, in the order of their paths, read while going on."""
+    """All objects of all machines behind the path `after`, in the order of their paths, read while going on.
+
+    Folder by folder, for those who stop and go on later: a flat listing would begin anew each time.
+    """
     for vault in _behind(folders(storage, ""), "", after):
         for machine in _behind(folders(storage, vault), f"{vault}/", after):
             yield from (item for item in _of_machine(storage, f"{vault}/{machine}", after) if item.path > after)

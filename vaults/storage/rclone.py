@@ -44,6 +44,7 @@ FROM_SOURCE = re.compile(r"open source|source object|failed to read", re.I)
 LASTING = (
     (re.compile(r"find section in config|unknown.*backend|couldn't find type", re.I), "is not set up"),
     (re.compile(r"no space left|quota|insufficient storage|disk full", re.I), "has no space left"),
+    (re.compile(r"InvalidStorageClass", re.I), "does not take the storage class that it is given"),
     (
         re.compile(
             r"permission denied|access ?denied|forbidden|read-only|unauthori[sz]ed|InvalidAccessKey|Signature", re.I
@@ -201,6 +202,11 @@ class RcloneRegion(RegionStorage):
         if "total" not in about or "free" not in about:
             return None
         return Space(total=int(about["total"]), free=int(about["free"]))
+
+    def stores_whole(self) -> bool:
+        """Whether uploads appear whole or not at all, as in object stores; a disk has halves of them."""
+        features = self._call("operations/fsinfo", fs=self._fs)["Features"]
+        return bool(features["BucketBased"]) and not features["PartialUploads"]
 
     def _batch(
         self, inputs: Sequence[Mapping[str, object]], *, to: RegionStorage | None = None
