@@ -17,16 +17,19 @@ from portal.errors import Invalid, StaleState
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
 from portal.transitions import advance
+from vaults import damage
 from vaults.models import Vault
 from vaults.rules import text_problem
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """What a machine is told for its sign of life: its state, and whether it is time to renew."""
+    """What a machine is told for its sign of life: its state, whether it is time to renew, and whether its repository
+    is known to be damaged."""
 
     state: str
     renew: bool
+    damaged: bool
 
 
 def revoke(machine_id: UUID, *, actor: Actor, reason: str) -> None:
@@ -59,7 +62,8 @@ def heartbeat(body: bytes, *, address: str) -> Pulse:
     with transaction.atomic():
         identity.spend(sender.signed, at=now, refuse=refusals.not_entitled)
         pulses.note(machine, at=now, address=address, agent_version=pulse.agent_version, platform=platform)
-    return Pulse(machine.state, now >= certification.renew_after(certificate))
+    renew = now >= certification.renew_after(certificate)
+    return Pulse(machine.state, renew, damage.known(machine.pk))
 
 
 def unregister(body: bytes, *, address: str) -> None:

@@ -33,7 +33,21 @@ Request = Annotated[str, StringConstraints(max_length=4096)]
 Figure = Annotated[int, Field(ge=0, le=2**63 - 1)]
 # The bound keeps times where every time zone can express them.
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
-FIGURES = ("files", "bytes", "bytes_added", "compared", "compared_bytes", "total", "changed", "mismatched")
+FIGURES = (
+    "files",
+    "bytes",
+    "bytes_added",
+    "compared",
+    "compared_bytes",
+    "proven",
+    "total",
+    "changed",
+    "mismatched",
+    "vanished",
+    "lost",
+)
+DONE = "done"
+"""The code of a run that did all it is for; longer ones begin with it and say what is to be known of it."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a machine's clock may be from ours."""
 
@@ -73,11 +87,13 @@ class Heartbeat(_Message):
 
 
 class Report(_Message):
-    """What a machine did. A restore check that succeeded says how many files it compared, and how many differed."""
+    """What a machine did. A restore check that succeeded says how many files it compared with their source byte for
+    byte, how many it has `proven` against what the snapshot recorded, and how many differed."""
 
     run: UUID
-    kind: Literal["backup", "restore_check", "restore", "check"]
+    kind: Literal["backup", "restore_check", "restore", "check", "repair"]
     outcome: Literal["succeeded", "failed"]
+    code: Annotated[str, StringConstraints(max_length=40, pattern="^[a-z_]*$")] = ""
     started_at: Moment
     finished_at: Moment
     snapshot: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
@@ -87,9 +103,12 @@ class Report(_Message):
     bytes_added: Figure | None = None
     compared: Figure | None = None
     compared_bytes: Figure | None = None
+    proven: Figure | None = None
     total: Figure | None = None
     changed: Figure | None = None
     mismatched: Figure | None = None
+    vanished: Figure | None = None
+    lost: Figure | None = None
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
@@ -103,15 +122,26 @@ class Report(_Message):
         return {name: value for name in FIGURES if (value := getattr(self, name)) is not None}
 
     @property
+    def succeeded(self) -> bool:
+        """Whether it did what it is for: a code that does not say `done`, or a file that differs, is a failure."""
+        done = not self.code or self.code == DONE or self.code.startswith(f"{DONE}_")
+        return self.outcome == "succeeded" and done and not self.mismatched
+
+    @property
     def proves_restore(self) -> bool:
-        """Whether files were restored and compared, and none differed."""
-        succeeded = self.kind == "restore_check" and self.outcome == "succeeded"
-        return succeeded and bool(self.compared) and self.mismatched == 0
+        """Whether files were restored, some were proven to be as they were backed up, and none differed."""
+        proven = bool(self.compared) or bool(self.proven)
+        return self.kind == "restore_check" and self.succeeded and proven and self.mismatched == 0
 
     @property
     def stores_backup(self) -> bool:
         """Whether something was stored that can be restored."""
-        return self.kind == "backup" and self.outcome == "succeeded"
+        return self.kind == "backup" and self.succeeded
+
+    @property
+    def misses_nothing(self) -> bool:
+        """Whether it is a check of all that is stored that found it whole."""
+        return self.kind == "check" and self.succeeded
 
 
 M = TypeVar("M", bound=_Message)

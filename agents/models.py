@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from agents import states
-from portal.transitions import StateTable
+from portal.transitions import Look, StateTable
 from vaults.models import Credential, Vault
 
 
@@ -35,6 +35,8 @@ class Machine(models.Model):
     pulses_since = models.DateTimeField(null=True)  # the minute in which signs of life are counted
     pulses = models.PositiveSmallIntegerField(default=0)
     used_bytes = models.BigIntegerField(null=True)  # in the vault's region, as last measured
+    # Of what it reported; what the portal itself knows of its repository is in vaults.losses.
+    concern = models.CharField(max_length=20, choices=states.Concern.choices, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["vault", "name_key", "id"])]
@@ -135,6 +137,7 @@ class Run(models.Model):
         RESTORE_CHECK = "restore_check", "Restore check"
         RESTORE = "restore", "Restore"
         CHECK = "check", "Check"
+        REPAIR = "repair", "Repair"
 
     class Outcome(models.TextChoices):
         SUCCEEDED = "succeeded", "Succeeded"
@@ -144,21 +147,50 @@ class Run(models.Model):
     machine = models.ForeignKey(Machine, models.CASCADE, related_name="runs")
     kind = models.CharField(max_length=13, choices=Kind.choices)
     outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    code = models.CharField(max_length=40, blank=True)  # the agent's, e.g. `done_with_losses`; older agents give none
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
     reported_at = models.DateTimeField(auto_now_add=True)
     snapshot = models.CharField(max_length=64, blank=True)
     message = models.CharField(max_length=500, blank=True)
-    figures = models.JSONField(default=dict)  # files, bytes, bytes_added, compared, total, changed, mismatched
+    figures = models.JSONField(default=dict)  # those of agents.messages.FIGURES that were given
 
     class Meta:
         indexes = [
+            models.Index(fields=["machine", "kind", "-finished_at"]),  # for the newest of each kind
             models.Index(fields=["machine", "-finished_at"]),
             models.Index(fields=["machine", "-reported_at"]),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome}"
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not do what it is for; a file that differs is a failure, whatever the outcome says."""
+        return self.outcome == self.Outcome.FAILED or bool(self.figures.get("mismatched"))
+
+    @property
+    def proves(self) -> bool:
+        """Whether a restored file was proven to be as it was backed up."""
+        return not self.failed and bool(self.figures.get("compared") or self.figures.get("proven"))
+
+    @property
+    def look(self) -> Look:
+        """How its end is shown."""
+        if self.failed:
+            return states.FAILED_RUN_ENDS.get(self.code, states.RUN_FAILED)
+        if self.kind == self.Kind.RESTORE_CHECK and not self.proves:
+            return states.NOTHING_PROVEN
+        return states.RUN_ENDS.get(self.code, states.RUN_SUCCEEDED)
+
+    @property
+    def told(self) -> str:
+        """What people are told of it."""
+        number = self.figures.get("mismatched")
+        files = "file differs" if number == 1 else "files differ"
+        differ = f"{number} {files} from what was backed up." if number else ""
+        return " ".join(part for part in (differ, self.message) if part) or "The agent gave no reason."
 
 
 class RefusedRegistration(models.Model):
