@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -266,9 +267,9 @@ def test_a_file_that_changes_all_the_time_proves_a_restore_by_what_the_snapshot_
 ) -> None:
     report(machine, run_of())
     figures = {**CHECKED, "compared": compared, "proven": proven, "changed": 1}
-    told = run_of("restore_check", code="done", **{name: value for name, value in figures.items() if value is not None})
-    assert report(machine, told).json()["state"] == "Ready"
-    assert Run.objects.get(pk=told["run"]).figures["proven"] == proven
+    given = {name: value for name, value in figures.items() if value is not None}
+    assert report(machine, {**run_of("restore_check", code="done"), **given}).json()["state"] == "Ready"
+    assert Run.objects.get(kind="restore_check").figures["proven"] == proven
 
 
 def test_what_the_agent_says_of_its_run_is_kept(machine: peer.Machine) -> None:
@@ -310,11 +311,11 @@ def test_success_is_what_the_code_says_too(machine: peer.Machine, code: str) -> 
 def test_what_turns_a_machine_amber_until_the_next_good_run_of_its_kind(
     machine: peer.Machine, row: Callable[[], Machine], kind: str, fields: dict[str, object], concern: str
 ) -> None:
-    report(machine, run_of(kind, **fields))
+    report(machine, {**run_of(kind), **fields})
     assert row().concern == concern
     report(machine, run_of("check" if kind == "backup" else "backup"))
     assert row().concern == concern
-    report(machine, run_of(kind, **(CHECKED if kind == "restore_check" else {})))
+    report(machine, {**run_of(kind), **(CHECKED if kind == "restore_check" else {})})
     assert row().concern == ""
     assert not Notification.objects.filter(key=f"machine-{kind}:{machine.id}").exists()
 
@@ -338,7 +339,7 @@ def test_people_are_told_once_for_each_change(machine: peer.Machine) -> None:
     for code in codes:
         report(machine, run_of(code=code, message=code))
         told.append(Notification.objects.filter(key=key).values_list("updated_at", "state", "title").first())
-    assert [one == two for one, two in zip(told, told[1:], strict=False)] == [True, False, True, False, False]
+    assert [one == two for one, two in pairwise(told)] == [True, False, True, False, False]
     assert told[0] is not None
     assert told[2] is not None
     assert told[0][1:] == ("attention", 'Machine "hr-db-02" of vault "Payroll" needs attention: files missing.')
@@ -356,7 +357,7 @@ def test_the_machine_hears_of_damage_until_a_check_that_began_later_misses_nothi
     assert report(machine, run_of()).json()["damaged"] is True
     assert report(machine, run_of("check")).json()["damaged"] is True  # it began a minute ago, before that was found
     DamagedMachine.objects.update(found_at=timezone.now() - timedelta(minutes=2))
-    for fields in (run_of("restore_check", **CHECKED), run_of("check", outcome="failed"), run_of("repair")):
+    for fields in ({**run_of("restore_check"), **CHECKED}, run_of("check", outcome="failed"), run_of("repair")):
         assert report(machine, fields).json()["damaged"] is True
     versions = {"agent_version": "1.0.0", "engine_version": "0.18.0"}
     assert say(machine.holder, "heartbeat", **versions).json()["damaged"] is True
