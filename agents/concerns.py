@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from agents.models import Machine, Run
-from agents.states import CONCERNS, Concern
+from agents.states import CONCERNS, OUT, Concern
 from portal.transitions import Look
 from vaults.models import DamagedMachine
 
@@ -74,18 +74,20 @@ def with_damage(machines: QuerySet[Machine]) -> QuerySet[Machine]:
     return machines.annotate(damaged=Exists(DamagedMachine.objects.filter(machine_id=OuterRef("pk"))))
 
 
-def shown(machine: Machine, *, damaged: bool) -> Look | None:
-    """What is shown beside the machine's state; None when nobody must look at it."""
-    concern = Concern.DAMAGED if damaged else machine.concern
-    return CONCERNS[concern] if concern else None
+def troubled() -> Q:
+    """Of machines `with_damage()`: those that somebody must look at."""
+    return ~Q(state__in=OUT) & (~Q(concern="") | Q(damaged=True))
 
 
-def worries_of(machine: Machine, *, damaged: bool) -> list[Worry]:
-    """Each reason, the worst first, with what to do; a query for each kind of run that is judged."""
+def worries_of(machine: Machine) -> list[Worry]:
+    """Each reason, the worst first, with what to do, for a machine `with_damage()`; a query for each kind judged."""
+    if machine.attention is None:
+        return []
     runs = [run for kind in JUDGED if (run := newest_of(machine, kind))]
     found = [(concern, run) for run in runs if (concern := of_run(run))]
     found.sort(key=lambda pair: _WORST_FIRST.index(pair[0]))
     worries = [Worry(CONCERNS[concern], run.told, _REMEDIES[concern], run) for concern, run in found]
+    damaged: bool = machine.damaged  # type: ignore[attr-defined]  # added by with_damage()
     if damaged and all(concern != Concern.DAMAGED for concern, _ in found):
         worries.insert(0, Worry(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, _REMEDIES[Concern.DAMAGED]))
     return worries

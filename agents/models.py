@@ -52,6 +52,14 @@ class Machine(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def attention(self) -> Look | None:
+        """What is shown beside the state of a machine `with_damage()` that somebody must look at; None for others, and
+        for those that have left or are locked out."""
+        damaged: bool = self.damaged  # type: ignore[attr-defined]  # added by concerns.with_damage()
+        concern = states.Concern.DAMAGED if damaged else self.concern
+        return states.CONCERNS[concern] if concern and self.state not in states.OUT else None
+
 
 class MachineCertificate(models.Model):
     """A certificate that a machine holds or held. What the edge decides rests on this row, not on the certificate."""
