@@ -10,8 +10,9 @@ from agents.models import AgentPackage
 from agents.packages import withdraw
 from portal.administration import AuditedAdmin
 from portal.http import actor_of
+from portal.templatetags.amounts import binary
 
-FACTS = ("file_name", "platform", "architecture", "version", "size", "sha256", "published_at", "withdrawn_at")
+FACTS = ("file_name", "platform", "architecture", "version", "file_size", "sha256", "published_at", "withdrawn_at")
 
 
 class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
@@ -20,7 +21,8 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the
     withdraw = forms.BooleanField(
         required=False,
         label="Withdraw it",
-        help_text="It leaves the Agents page and cannot be downloaded any more. Machines that have it go on with it.",
+        help_text="It leaves the Agents page and cannot be downloaded any more. Machines that have it go on with it."
+        " It stays withdrawn, also when the portal starts again, until manage.py publish_agent --again publishes it.",
     )
 
     class Meta:
@@ -33,13 +35,18 @@ class PackageAdmin(AuditedAdmin):
     """Packages are published with `manage.py publish_agent`, never made up here."""
 
     form = PackageForm
-    list_display = ("file_name", "platform", "architecture", "version", "size", "published_at", "withdrawn_at")
+    list_display = ("file_name", "platform", "architecture", "version", "file_size", "published_at", "withdrawn_at")
     list_filter = ("platform", "version")
     ordering = ("-published_at",)
     readonly_fields = FACTS
 
+    @admin.display(description="Size", ordering="size")
+    def file_size(self, package: AgentPackage) -> str:
+        """As people read it."""
+        return binary(package.size)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A row without a file would be a lie."""
+        """No: a row alone has no file that could be downloaded."""
         return False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401 - as Django's

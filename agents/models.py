@@ -230,6 +230,8 @@ class AgentPackage(models.Model):
     sha256 = models.CharField(max_length=64)
     published_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True)
+    kept_back = models.BooleanField(default=False)  # somebody withdrew it, so it does not come back by itself
+    sources = models.CharField(max_length=64, blank=True)  # fingerprint of what our own build was made from
 
     def __str__(self) -> str:
         return self.file_name
