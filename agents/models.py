@@ -39,7 +39,10 @@ class Machine(models.Model):
     concern = models.CharField(max_length=20, choices=states.Concern.choices, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["vault", "name_key", "id"])]
+        indexes = [
+            models.Index(fields=["vault", "name_key", "id"]),
+            models.Index(fields=["vault", "state", "-last_restore_check_at"]),  # for the newest proof of a vault
+        ]
         constraints = [
             # A machine that has left makes room for another of its name.
             models.UniqueConstraint(
