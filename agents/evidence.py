@@ -1,6 +1,6 @@
 """Reading what proves that the machines of a vault are backed up, and what speaks against it: for Quick Start."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -69,13 +69,16 @@ def troubled_machines(vault: Vault) -> dict[UUID, bool]:
     return dict(machines.values_list("pk", "damaged")[:MANY])  # type: ignore[misc]  # the plugin loses the annotation
 
 
-def proof_of(vault: Vault) -> Proof:
-    """Of the Ready machine that was restored last; while there is none, of the one that was backed up last."""
+def proof_of(vault: Vault, troubled: Collection[UUID]) -> Proof:
+    """Of the Ready machine that was restored last, if possible of one that nobody must look at; while none is Ready, of
+    the one that was backed up last."""
     if not vault.machines or not (vault.last_backup_at or vault.last_restore_check_at):
         return Proof()
     machines = vault.machine_set.only(*_COLUMNS)
+    ready = machines.filter(state=MachineState.READY).order_by("-last_restore_check_at")
     machine = (
-        machines.filter(state=MachineState.READY).order_by("-last_restore_check_at").first()
+        (ready.exclude(pk__in=troubled).first() if troubled else None)
+        or ready.first()
         or machines.exclude(state__in=OUT).exclude(last_backup_at=None).order_by("-last_backup_at").first()
     )
     if machine is None:

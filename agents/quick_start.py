@@ -152,7 +152,7 @@ def progress_of(vault: Vault) -> Progress:
         now=now,
         standing=standing(vault),
         machines=machines,
-        proof=evidence.proof_of(vault),
+        proof=evidence.proof_of(vault, troubled),
         refusals=evidence.refusals_of(vault, now),
         failures=evidence.failures_of(machines, now),
         troubled=len(troubled),

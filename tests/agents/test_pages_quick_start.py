@@ -370,7 +370,16 @@ class TestSteps:
         Machine.objects.filter(pk=first.pk).update(concern="losses")
         assert "first Ready Files missing registered just now" in page(vault)
         assert "1 registered 1 needs attention" in page(vault)
-        lost_of(machine_in(vault, credential, "second"))
+        second = machine_in(vault, credential, "second")
+        for kind in (Run.Kind.BACKUP, Run.Kind.RESTORE_CHECK):
+            well_run(second, kind, ago=timedelta(minutes=-1))
+        assert "That was second." in page(vault)
+        Machine.objects.filter(pk=second.pk).update(concern="check-failed")
+        Machine.objects.filter(pk=first.pk).update(concern="")
+        assert "That was first." in page(vault)
+        Machine.objects.filter(pk=first.pk).update(concern="losses")
+        Machine.objects.filter(pk=second.pk).update(concern="", state=MachineState.REGISTERED)
+        lost_of(second)
         shown = page(vault)
         assert "second Registered Damaged registered just now" in shown
         assert "2 registered 2 need attention" in shown
