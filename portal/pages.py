@@ -3,12 +3,18 @@
 A fragment aims at `#refusals` by itself (HX-Retarget), so no form or poll need know where refusals go.
 """
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
+from portal import kept
+from portal.accounts.forms import SignInForm
 from portal.accounts.models import User
-from portal.errors import DomainError, NotFound
+from portal.errors import DomainError, NotFound, Unavailable
+from portal.kept import Kept
 
 TEMPLATES = {403: "errors/403.html", 404: "errors/404.html"}
 FORBIDDEN = DomainError(
@@ -19,6 +25,11 @@ NOTHING_HERE = NotFound("There is nothing here that you can see.")
 OUTDATED = DomainError(
     "This page was too old, or your browser did not send its cookie, so nothing was changed.",
     remedy="Go back, reload the page, and try again.",
+)
+SIGN_IN_OUTDATED = DomainError("This page was too old, so you are not signed in yet.", remedy="Sign in again.")
+SOMEBODY_ELSES = DomainError(
+    "This form was opened by somebody else who was signed in here before, so nothing was changed.",
+    remedy="Go to the page as yourself, and fill it in there.",
 )
 SIGNED_OUT = DomainError("You are signed out.", remedy="Sign in again; what you typed stays on this page meanwhile.")
 
@@ -39,8 +50,47 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form whose token is missing or wrong."""
+    """A form whose token is missing or wrong changes nothing: it comes back filled in (see `portal.kept`), or 403."""
+    user = getattr(request, "user", None)  # whoever is refused before the session is read is a stranger
+    if request.headers.get("HX-Request") or not kept.from_our_pages(request):
+        return _page(request, OUTDATED, 403, template="errors/refused.html")
+    if request.path == reverse("login"):
+        return resumed(request, user) if isinstance(user, User) else _sign_in_again(request)
+    form = kept.keep(request, kept.OUTDATED)
+    if form and not isinstance(user, User):
+        return sign_in_first(request, form)
+    if form and isinstance(user, User):
+        if kept.give_back(request, form, user):
+            return redirect(form.page)
+        return _page(request, SOMEBODY_ELSES, 403, template="errors/refused.html")
     return _page(request, OUTDATED, 403, template="errors/refused.html")
+
+
+def sign_in_first(request: HttpRequest, form: Kept) -> HttpResponse:
+    """The sign-in page, which carries a form that could not be sent; 401."""
+    return _sign_in(request, SignInForm(request), next=form.page, kept=kept.sealed(form))  # type: ignore[arg-type]
+
+
+def resumed(request: HttpRequest, user: User) -> HttpResponse:
+    """Where to go after the sign-in: to the form that came with it, else to the page that was asked for."""
+    form, asked_for = kept.unsealed(request.POST.get("kept", "")), request.POST.get("next", "")
+    if form and kept.give_back(request, form, user):
+        return redirect(form.page)
+    safe = url_has_allowed_host_and_scheme(asked_for, {request.get_host()}, require_https=request.is_secure())
+    return redirect(asked_for if safe else settings.LOGIN_REDIRECT_URL)
+
+
+def _sign_in_again(request: HttpRequest) -> HttpResponse:
+    """The sign-in page was too old: a fresh one, with what the old one carried."""
+    form = SignInForm(request, initial={"username": request.POST.get("username", "")})  # type: ignore[arg-type]
+    form.refusal = SIGN_IN_OUTDATED
+    return _sign_in(request, form, next=request.POST.get("next", ""), kept=request.POST.get("kept", ""))
+
+
+def _sign_in(request: HttpRequest, form: SignInForm, **context: str) -> HttpResponse:
+    response = render(request, "accounts/login.html", {"form": form, **context}, status=401)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def signed_out(request: HttpRequest) -> HttpResponse:
@@ -61,6 +111,8 @@ def _page(request: HttpRequest, error: DomainError, status: int, template: str =
         return response
     # Whoever is refused before the session is read is a stranger as far as the page is concerned.
     signed_in = isinstance(getattr(request, "user", None), User)
+    if status == Unavailable.status:
+        context["again"] = kept.again(request)
     context["frame"] = "base.html" if signed_in else "lone.html"
     template = template or TEMPLATES.get(status, "errors/refused.html")
     return render(request, template, context, status=status)

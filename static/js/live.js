@@ -71,7 +71,8 @@ on("htmx:afterSettle", (detail) => {
 let inside = false;
 list?.addEventListener("beforetoggle", () => { inside = list.contains(document.activeElement); });
 list?.addEventListener("toggle", (event) => {
-  if (event.newState === "closed" && inside && document.activeElement === document.body) document.getElementById("notification-line")?.focus();
+  const lost = document.activeElement === document.body || list.contains(document.activeElement);
+  if (event.newState === "closed" && inside && lost) document.getElementById("notification-line")?.focus();
 });
 
 // What ended well leaves the line once it has been on the screen for some seconds; the portal keeps how far one has seen.

@@ -184,6 +184,39 @@ def test_an_open_page_says_that_one_is_signed_out_and_keeps_what_was_typed(page:
     expect(page.get_by_label("Name", exact=True)).to_have_value("half typed")
 
 
+def test_a_form_stays_while_the_portal_does_not_answer(page: Page) -> None:
+    page.goto("/accounts/tokens/")
+    page.get_by_label("Name", exact=True).fill("nightly")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.route("**/health/live", lambda route: route.abort())
+    page.get_by_role("button", name="Make token").click()
+    expect(page.get_by_text("The portal does not answer, so this was not sent.")).to_be_visible()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("nightly")
+    page.unroute("**/health/live")
+    page.get_by_role("button", name="Make token").click()
+    expect(page.get_by_text("Copy the token now.")).to_be_visible()
+
+
+def test_a_form_sent_after_the_session_has_ended_comes_back_filled_in(page: Page, boss: User) -> None:
+    Region.objects.create(slug="a", name="A")
+    page.goto("/vaults/new/")
+    page.get_by_label("Name", exact=True).fill("Typed-long-ago")
+    page.get_by_label("Reason").fill("Ten minutes")
+    page.get_by_label("Locally redundant").check()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Create vault").click()
+    expect(page.get_by_text("What you typed is kept.")).to_be_visible()
+    page.get_by_label("User name").fill("boss")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("so it was not sent.")).to_be_visible()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Typed-long-ago")
+    expect(page.get_by_label("Reason")).to_have_value("Ten minutes")
+    assert VaultRequest.objects.count() == 0
+    page.get_by_role("button", name="Create vault").click()
+    expect(page.get_by_role("heading", name="Typed-long-ago")).to_be_visible()
+
+
 def test_the_theme_changes_at_once_and_stays(page: Page) -> None:
     page.get_by_role("button", name="Account").click()
     with page.expect_response("**/accounts/theme/"):
