@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.queries import subscriptions_seen_by
+from portal.kept import Kept, kept_for
 from portal.navigation import waiting_for
 from portal.notifications.queries import Area, area_of
 
@@ -72,6 +73,11 @@ class Shell:
     def to_decide(self) -> str:
         """How many requests wait for this person's decision; empty for none."""
         return waiting_for("requests", self._person)
+
+    @cached_property
+    def kept(self) -> Kept | None:
+        """A form of this page that could not be taken, and comes back filled in."""
+        return kept_for(self.request)
 
     @property
     def area(self) -> Area:

@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
-from portal import texts
+from portal import kept, texts
 from portal.accounts.models import User
 from portal.errors import DATABASE_AWAY, DomainError
-from portal.pages import database_away, password_first, refused, signed_out
+from portal.pages import database_away, password_first, refused, sign_in_first, signed_out
 
 _FIRST = frozenset({"accounts:profile", "accounts:password", "notifications:area"})
 """What somebody may do whose password another person has chosen; signing out and the theme need no sign-in."""
@@ -103,7 +103,8 @@ def _must_change(request: HttpRequest) -> bool:
 class SignInRequired(LoginRequiredMiddleware):
     """Pages need somebody who is signed in unless the view says otherwise.
 
-    A fragment of an open page must not turn into the sign-in page: htmx gets 401 and a word with a link.
+    A fragment of an open page must not turn into the sign-in page: htmx gets 401 and a word with a link. A form that
+    somebody has filled in comes with them (see `portal.kept`).
     """
 
     def process_view(
@@ -127,4 +128,21 @@ class SignInRequired(LoginRequiredMiddleware):
         """To the sign-in page, and from there back."""
         if request.headers.get("HX-Request"):
             return signed_out(request)
+        if form := kept.keep(request, kept.SIGNED_OUT):
+            return sign_in_first(request, form)
         return super().handle_no_permission(request, view_func)
+
+
+class kept_forms(MiddlewareMixin):
+    """Forget what was kept of a form once it is sent anew, by somebody and with a token that count; see portal.kept."""
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[object, ...],
+        view_kwargs: dict[str, object],
+    ) -> None:
+        """Before the view, which may keep the next one. The session has been read by now, if the page needs one."""
+        if request.method == "POST" and getattr(view_func, "login_required", True):
+            kept.forget(request)

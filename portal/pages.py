@@ -13,8 +13,11 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import defaults
 
+from portal import kept
+from portal.accounts.forms import SignInForm
 from portal.accounts.models import User
-from portal.errors import DATABASE_AWAY, DomainError, NotAllowed, NotFound, unavailable
+from portal.errors import DATABASE_AWAY, DomainError, NotAllowed, NotFound, Unavailable, unavailable
+from portal.kept import Kept
 
 TEMPLATES = {403: "errors/403.html", 404: "errors/404.html", 503: "errors/503.html"}
 FORBIDDEN = DomainError(
@@ -28,6 +31,11 @@ OUTDATED = DomainError(
 )
 PASSWORD_FIRST = NotAllowed(
     "Your password was set by somebody else.", remedy="Change it on the page Your account; then everything else opens."
+)
+SIGN_IN_OUTDATED = DomainError("This page was too old, so you are not signed in yet.", remedy="Sign in again.")
+SOMEBODY_ELSES = DomainError(
+    "This form was opened by somebody else who was signed in here before, so nothing was changed.",
+    remedy="Go to the page as yourself, and fill it in there.",
 )
 SIGNED_OUT = DomainError("You are signed out.", remedy="Sign in again; what you typed stays on this page meanwhile.")
 
@@ -48,12 +56,55 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form whose token is missing or wrong; the sign-in leads on whoever has signed in in another tab."""
-    if request.path == reverse("login") and request.user.is_authenticated:
-        wanted = request.POST.get("next", "")
-        safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-        return redirect(wanted if safe else settings.LOGIN_REDIRECT_URL)
+    """A form whose token is missing or wrong changes nothing: it comes back filled in (see `portal.kept`), or 403."""
+    user = getattr(request, "user", None)  # whoever is refused before the session is read is a stranger
+    if not kept.from_our_pages(request) and request.path == reverse("login") and isinstance(user, User):
+        return redirect(_asked_for(request))  # without what came with it: another site may have made it
+    if request.headers.get("HX-Request") or not kept.from_our_pages(request):
+        return _page(request, OUTDATED, 403, template="errors/refused.html")
+    if request.path == reverse("login"):
+        return resumed(request, user) if isinstance(user, User) else _sign_in_again(request)
+    form = kept.keep(request, kept.OUTDATED)
+    if form and not isinstance(user, User):
+        return sign_in_first(request, form)
+    if form and isinstance(user, User):
+        if kept.give_back(request, form, user):
+            return redirect(form.page)
+        return _page(request, SOMEBODY_ELSES, 403, template="errors/refused.html")
     return _page(request, OUTDATED, 403, template="errors/refused.html")
+
+
+def sign_in_first(request: HttpRequest, form: Kept) -> HttpResponse:
+    """The sign-in page, which carries a form that could not be sent; 401."""
+    return _sign_in(request, SignInForm(request), next=form.page, kept=kept.sealed(form))  # type: ignore[arg-type]
+
+
+def resumed(request: HttpRequest, user: User) -> HttpResponse:
+    """Where to go after the sign-in: to the form that came with it, else to the page that was asked for."""
+    form = kept.unsealed(request.POST.get("kept", ""))
+    if form and kept.give_back(request, form, user):
+        return redirect(form.page)
+    return redirect(_asked_for(request))
+
+
+def _asked_for(request: HttpRequest) -> str:
+    """The page that led to the sign-in, if it is one of ours."""
+    wanted = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if safe else settings.LOGIN_REDIRECT_URL
+
+
+def _sign_in_again(request: HttpRequest) -> HttpResponse:
+    """The sign-in page was too old: a fresh one, with what the old one carried."""
+    form = SignInForm(request, initial={"username": request.POST.get("username", "")})  # type: ignore[arg-type]
+    form.refusal = SIGN_IN_OUTDATED
+    return _sign_in(request, form, next=request.POST.get("next", ""), kept=request.POST.get("kept", ""))
+
+
+def _sign_in(request: HttpRequest, form: SignInForm, **context: str) -> HttpResponse:
+    response = render(request, "accounts/login.html", {"form": form, **context}, status=401)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def signed_out(request: HttpRequest) -> HttpResponse:
@@ -104,6 +155,8 @@ def _page(
         response = render(request, "errors/refused_fragment.html", context, status=status)
         response["HX-Retarget"], response["HX-Reswap"] = "#refusals", "innerHTML show:window:top"
     else:
+        if status == Unavailable.status:
+            context["again"] = kept.again(request)
         context["frame"] = frame or _frame(request)
         template = template or TEMPLATES.get(status, "errors/refused.html")
         response = render(request, template, context, status=status)

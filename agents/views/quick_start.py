@@ -18,6 +18,7 @@ from agents.packages import FILES_URL
 from agents.quick_start import Progress, Step, progress_of
 from agents.views.credential_files import credential_file_response
 from portal.http import PersonRequest, actor_of
+from portal.kept import refilled
 from portal.live import live
 from vaults import credentials, redundancy
 from vaults.credential_file import file_name
@@ -38,7 +39,7 @@ def quick_start(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     vault = vault_seen_by(actor_of(request), vault_id)
     if request.htmx and request.GET.get("seen", vault.state) != vault.state:
         return HttpResponseClientRefresh()  # another page altogether: with the form, or without it
-    return _page(request, vault, CredentialForm())
+    return _page(request, vault, CredentialForm(initial=refilled(request)))
 
 
 @require_POST

@@ -23,8 +23,8 @@ def publish(
 ) -> None:
     """Show or change the entry `key`, in the transaction that is open.
 
-    The audience is the members of `subscription`, or `user`, or with `for_approvers` all approvers; it is set when the
-    entry is first published and updated with each call. `progress` is in per cent.
+    The audience is the members of `subscription`, and `user`, and with `for_approvers` all approvers; it is set when
+    the entry is first published and updated with each call. `progress` is in per cent.
     """
     now = timezone.now()
     values: dict[str, object] = {

@@ -181,7 +181,8 @@ def test_no_door_leads_elsewhere(target: str, staff: User) -> None:
     client = Client()
     signed_in = client.post("/accounts/login/", {"username": "staff", "password": PASSWORD, "next": target})
     themed = client.post("/accounts/theme/", {"theme": "dark", "next": target})
-    dismissed = client.post("/notifications/dismiss/", headers={"Referer": target.replace("\r\n", "")})
+    until = {"until": timezone.now().isoformat()}
+    dismissed = client.post("/notifications/dismiss/", until, headers={"Referer": target.replace("\r\n", "")})
     again = client.get("/accounts/login/", {"next": target})
     for answer in (signed_in, themed, dismissed, again):
         assert answer.status_code == 302

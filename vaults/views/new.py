@@ -6,6 +6,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.errors import Invalid, NameTaken, TooManyOpen
 from portal.http import PersonRequest, actor_of, sent
+from portal.kept import refilled
 from vaults.approvals import submit
 from vaults.forms import VaultRequestForm
 from vaults.models import Region, VaultRequest
@@ -18,7 +19,9 @@ LONGEST_NAME = 200  # more than a name may have, so that the check can say that 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: PersonRequest) -> HttpResponse:
     """The form; when it is sent and right, the request's page. Sending it twice makes one request."""
-    form = VaultRequestForm(request.user, sent(request), initial={"subscription": request.GET.get("subscription")})
+    form = VaultRequestForm(
+        request.user, sent(request), initial=refilled(request, {"subscription": request.GET.get("subscription")})
+    )
     if form.is_valid():
         try:
             return redirect("vaults:request", _submitted(request, form).pk)
