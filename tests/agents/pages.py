@@ -11,7 +11,7 @@ from agents.models import Machine, MachineCertificate, Run
 from agents.states import MachineState
 from portal.accounts.models import User
 from tests.conftest import as_actor
-from vaults import credentials, losses
+from vaults import credentials, damage
 from vaults.models import Credential, Vault
 from vaults.storage.layout import Stored
 
@@ -62,5 +62,5 @@ def well_run(machine: Machine, kind: Run.Kind = Run.Kind.BACKUP, **columns: Any)
 def lost_of(machine: Machine) -> Machine:
     """The machine, after an object of it was set aside that no region has whole."""
     path = f"{machine.vault_id}/{machine.pk}/data/{uuid.uuid4().hex * 2}"
-    losses.note(machine.vault, machine.vault.region, Stored(path, 1, timezone.now()))
+    damage.note_loss(machine.vault, Stored(path, 1, timezone.now()))
     return machine

@@ -18,7 +18,7 @@ from agents.states import MachineState
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from tests.agents.pages import certificate_of, credential_of, lost_of, machine_in, run_of, well_run
-from vaults.models import Credential, LostObject, Vault
+from vaults.models import Credential, DamagedMachine, Vault
 
 pytestmark = pytest.mark.django_db
 ENDS = ("Succeeded", "Some unreadable", "Incomplete", "Failed", "Nothing proven")
@@ -220,7 +220,7 @@ class TestAttention:
         assert [shown.count(f">{word}</span>") for word in ("Check failed", "Damaged", "Files missing")] == [1, 1, 0]
         assert "No machine needs attention" not in client.get(f"{url}?show=attention").content.decode()
         Machine.objects.update(concern="")
-        LostObject.objects.all().delete()
+        DamagedMachine.objects.all().delete()
         assert "No machine needs attention" in client.get(f"{url}?show=attention").content.decode()
 
     @pytest.mark.parametrize(

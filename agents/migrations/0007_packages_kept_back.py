@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0005_run_codes_and_concerns'),
+        ('agents', '0006_run_codes_and_concerns'),
     ]
 
     operations = [

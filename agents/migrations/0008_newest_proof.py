@@ -6,8 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0006_packages_kept_back'),
-        ('vaults', '0009_lost_objects'),
+        ('agents', '0007_packages_kept_back'),
     ]
 
     operations = [
