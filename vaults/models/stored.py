@@ -40,3 +40,17 @@ class DamagedMachine(models.Model):
 
     def __str__(self) -> str:
         return f"damage of machine {self.machine_id}"
+
+
+class StoredDay(models.Model):
+    """How much a vault had stored, as last measured on a day (UTC)."""
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="stored_days")
+    day = models.DateField()
+    size = models.BigIntegerField()  # bytes
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["vault", "day"], name="stored_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.size}"
