@@ -11,7 +11,7 @@ from django.db.models import Count, F, Min, Q
 
 from agents.concerns import troubled, with_damage
 from agents.models import Machine, Run
-from agents.states import ALLOWED_IN, OUT, MachineState
+from agents.states import ALLOWED_IN, CONCERNS, OUT, Concern, MachineState
 from portal.transitions import Look
 from vaults.models import Vault
 
@@ -22,6 +22,10 @@ SHOWN = 6
 MOST = 50
 """So many machines that may be late are looked at; more are told as many."""
 RUNS_EACH = 8
+_DOUBTS = (Concern.DAMAGED, Concern.CHECK_FAILED, Concern.RESTORE_CHECK_FAILED)
+"""What speaks against a proof of restore from before."""
+_DOUBTED = [CONCERNS[concern] for concern in _DOUBTS]
+_PROOF = "last_restore_check_at"
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,16 @@ class Late:
 
 @dataclass(frozen=True)
 class Estate:
-    """The machines that the vault counts, by state; those that somebody must look at, and those that are late."""
+    """The machines that the vault counts, by state; those that somebody must look at, and those that are late.
+
+    `proven`: how many are Ready and nothing has cast doubt on that since, as far as `troubled` goes.
+    """
 
     states: list[tuple[Look, int]]
-    ready: int
+    proven: int
     oldest_proof: datetime | None
     troubled: list[Machine]
     late: list[Late]
-    last: Machine | None
 
     @property
     def troubled_shown(self) -> list[Machine]:
@@ -55,18 +61,19 @@ class Estate:
 
 
 def estate_of(vault: Vault, now: datetime) -> Estate:
-    """Read it, in at most five queries."""
-    here = vault.machine_set.exclude(state__in=OUT)
-    counted = here.order_by().values("state").annotate(number=Count("pk"), oldest=Min("last_restore_check_at"))
-    found = {row["state"]: row for row in counted}
-    ready = found.get(MachineState.READY)
+    """Read it, in at most four queries."""
+    here, sure = vault.machine_set.exclude(state__in=OUT), ~Q(concern__in=_DOUBTS)
+    counted = here.order_by().values("state").annotate(number=Count("pk"), oldest=Min(_PROOF, filter=sure))
+    numbers: dict[str, int] = {row["state"]: row["number"] for row in counted}
+    oldest: dict[str, datetime] = {row["state"]: row["oldest"] for row in counted if row["oldest"]}
+    looked_at = list(with_damage(vault.machine_set.all()).filter(troubled()).order_by("name_key", "id")[:MOST])
+    doubted = sum(one.state == MachineState.READY and one.attention in _DOUBTED for one in looked_at)
     return Estate(
-        states=[(look, found[state]["number"]) for state, look in Machine.STATES.looks.items() if state in found],
-        ready=ready["number"] if ready else 0,
-        oldest_proof=ready["oldest"] if ready else None,
-        troubled=list(with_damage(vault.machine_set.all()).filter(troubled()).order_by("name_key", "id")[:MOST]),
+        states=[(look, numbers[state]) for state, look in Machine.STATES.looks.items() if state in numbers],
+        proven=numbers.get(MachineState.READY, 0) - doubted,
+        oldest_proof=oldest.get(MachineState.READY),
+        troubled=looked_at,
         late=_late(vault, now),
-        last=here.exclude(last_backup_at=None).order_by("-last_backup_at").first() if vault.last_backup_at else None,
     )
 
 

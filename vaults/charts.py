@@ -11,7 +11,7 @@ WIDTH, HEIGHT, TOP = 600, 120, 8
 
 @dataclass(frozen=True)
 class Curve:
-    """A line over the days, and the area below it; `growth` is over the last seven days, None when that is not known."""
+    """A line over the days, and the area below it; `growth` is over the last seven days, None where it is unknown."""
 
     line: str
     area: str

@@ -84,9 +84,12 @@ class TestProof:
         client.force_login(staff)
         shown = text(client.get(f"/vaults/{vault.pk}/").content)
         assert "Proven restorable 2 of 3 oldest proof 3 days ago" in shown
-        assert "Last backup 3 hours ago one" in shown
+        Machine.objects.filter(name="two").update(concern="restore-check-failed")
+        doubted = text(client.get(f"/vaults/{vault.pk}/").content)
+        assert "Proven restorable 1 of 3 oldest proof 1 day ago" in doubted
+        assert "Last backup 3 hours ago no machine is late" in shown
         assert "Stored 5.00 GiB measured just now" in shown
-        assert "Registered 1 Ready 2" in shown
+        assert "3 registered Registered 1 Ready 2" in shown
         assert "Damaged holed : What is stored of this machine is not whole." in shown
         assert "shut" not in shown
 
@@ -116,7 +119,7 @@ class TestProof:
             note_stored(vault, number, timezone.now() - number * DAY)
         Vault.objects.update(last_backup_at=timezone.now())
         client.force_login(staff)
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(13):
             shown = client.get(f"/vaults/{vault.pk}/").content.decode()
         assert shown.count(">Late</span>") == SHOWN + 1
         assert "All that need attention" in shown

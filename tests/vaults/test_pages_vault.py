@@ -264,6 +264,6 @@ def test_the_activity_goes_on_over_pages(vault: Vault, staff: User, django_asser
 
 def test_the_number_of_queries_of_the_dashboard(created: Vault, staff: User, django_assert_num_queries: Any) -> None:
     client = window(staff)
-    # session, person, vault, work, days stored, approval, membership
-    with django_assert_num_queries(7):
+    # session, person, vault, work, days stored, approval
+    with django_assert_num_queries(6):
         poll(client, f"/vaults/{created.pk}/", "vault-dashboard")

@@ -51,7 +51,8 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
         "latest": operations[0] if operations else None,
         "retry": bool(operations) and may_be_retried(vault, operations[0]),
         "approval": approval_of(vault),
-        "member": is_member(actor, vault.subscription_id),
+        # Only members see it who do not see all: what the fetch has checked is not asked again.
+        "member": not request.user.sees_all or is_member(actor, vault.subscription_id),
         "seconds": 1 if busy else 30,
     }
     return live(request, "vaults/dashboard.html", "vault-dashboard", context)
