@@ -158,6 +158,7 @@ LOGGING = {
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 
 # Where a search looks, in the order of the results; see portal/search.py.
+VAULT_MACHINES = "agents.dashboard.estate_of"
 SEARCH_PROVIDERS = ["vaults.search.find", "agents.search.find"]
 # What waits for a person behind an entry of the navigation; see portal/navigation.py.
 NAVIGATION_COUNTERS = {"requests": ["vaults.queries.count_to_decide", "agents.decisions.count_to_decide"]}

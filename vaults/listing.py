@@ -40,7 +40,16 @@ CHIPS: dict[str, tuple[str, Callable[[], Q]]] = {
 """The filters above the table: word in the address, label, condition."""
 
 
-SHOWN = ("name", "state", "state_reason", "redundancy", "redundancy_locked_at", "machines", "last_backup_at")
+SHOWN = (
+    "name",
+    "state",
+    "state_reason",
+    "redundancy",
+    "redundancy_locked_at",
+    "machines",
+    "last_backup_at",
+    "last_restore_check_at",
+)
 """The columns of a row; more would be read fifty times for nothing."""
 FEW = 2_000
 """So many vaults are gathered and sorted faster than found on a walk through all vaults in the order of the list."""

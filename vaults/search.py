@@ -14,7 +14,7 @@ def find(user: User, text: str, most: int) -> Sequence[Hits]:
     vaults = visible_vaults(user).filter(name__icontains=text).select_related("subscription", "region")
     requests = visible_requests(user).filter(name__icontains=text).select_related("subscription", "requested_by")
     found_vaults = [
-        Hit(one.name, f"{one.subscription.name} · {one.region.name}", reverse("vaults:vault", args=[one.pk]), one)
+        Hit(one.name, f"{one.subscription.name} · {one.region.name}", one.get_absolute_url(), one)
         for one in vaults.order_by("name", "id")[: most + 1]
     ]
     found_requests = [

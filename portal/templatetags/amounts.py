@@ -52,6 +52,17 @@ def lasting(since: datetime, until: datetime | None = None) -> SafeString:
     return format_html('<span data-since="{}">{}</span>', since.isoformat(), text)
 
 
+@register.simple_tag
+def span(length: timedelta) -> str:
+    """A time in the largest unit that fits, for what is no more exact than that: `day`, `7 days`, `hour`."""
+    seconds = round(length.total_seconds())
+    for unit, size_of_unit in UNITS:
+        count = round(seconds / size_of_unit)
+        if count:
+            return unit if count == 1 else f"{count} {unit}s"
+    return "minute"
+
+
 def exactly(moment: datetime) -> str:
     """The time in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%a %-d %b %Y, %H:%M:%S UTC")

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
+from django.urls import reverse
 
 from portal.accounts.models import Subscription
 from portal.leases import Leased
@@ -81,6 +82,11 @@ class Vault(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        """Where its name leads: to Quick Start while no restore from it was proven, else to its Dashboard."""
+        fresh = self.state == states.VaultState.ACTIVE and self.last_restore_check_at is None
+        return reverse("agents:quick-start" if fresh else "vaults:vault", args=[self.pk])
 
     @property
     def redundancy_locked(self) -> bool:

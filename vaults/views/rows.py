@@ -15,6 +15,7 @@ from portal.templatetags.amounts import ago
 from portal.templatetags.elements import icon, status
 from vaults.listing import is_late
 from vaults.models import Redundancy, Vault
+from vaults.states import VaultState
 
 ANY = UUID(int=0)
 LATE = SafeString(' <span class="warn">– late</span>')
@@ -26,7 +27,7 @@ RETRY = (
 )
 ROW = """
 <tr>
-  <th scope="row"><a id="open-{key}" href="OPEN">{name}</a></th>
+  <th scope="row"><a id="open-{key}" href="{open}">{name}</a></th>
   <td>{status}{retry}{reason}</td>
   <td data-narrow="hide">{region}</td>
   <td data-narrow="hide">{subscription}</td>
@@ -50,6 +51,7 @@ def table_rows(vaults: Iterable[Vault], retry: Container[UUID]) -> SafeString:
 def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Container[UUID]) -> dict[str, object]:
     return {
         "key": vault.pk,
+        "open": _home(vault),
         "name": vault.name,
         "status": status(vault),
         "retry": _retry(vault.pk) if vault.pk in retry else NOTHING,
@@ -58,7 +60,7 @@ def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Container[U
         "subscription": vault.subscription_name,  # type: ignore[attr-defined]  # added by VaultFilter
         "redundancy": Redundancy(vault.redundancy).label,
         "lock": lock if vault.redundancy_locked else NOTHING,
-        "machines": vault.machines or "–",
+        "machines": vault.machines,
         "last_backup": ago(vault.last_backup_at),
         "late": LATE if is_late(vault) else NOTHING,
         "cloud": cloud,
@@ -79,8 +81,15 @@ def _lock() -> SafeString:
 @cache
 def _row() -> str:
     """ROW with its links, which are looked up once instead of twice for each row."""
-    return ROW.replace("OPEN", _link("vaults:vault")).replace("START", _link("agents:quick-start"))
+    return ROW.replace("START", _link("agents:quick-start"))
 
 
+def _home(vault: Vault) -> str:
+    """As `Vault.get_absolute_url()` has it, without looking addresses up for each row."""
+    fresh = vault.state == VaultState.ACTIVE and vault.last_restore_check_at is None
+    return _link("agents:quick-start" if fresh else "vaults:vault").format(key=vault.pk)
+
+
+@cache
 def _link(name: str) -> str:
     return reverse(name, args=[ANY]).replace(str(ANY), "{key}")
