@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -85,7 +86,7 @@ def test_what_others_can_write_is_refused(tmp_path: Path, name: str, mode: int) 
     told = rf"{path} \(mode {mode:04o}\) can be written by other users.* chmod go-w {path}$"
     with pytest.raises(Refused, match=told):
         folder.usable(data)
-    subprocess.run(["chmod", "go-w", str(path)], check=True)
+    subprocess.run([shutil.which("chmod") or "", "go-w", str(path)], check=True)
     assert folder.usable(data) == data
 
 
@@ -124,7 +125,7 @@ def test_what_belongs_to_another_is_refused(tmp_path: Path, monkeypatch: pytest.
     original = Path.stat
 
     def of_a_stranger(self: Path, **options: bool) -> os.stat_result:
-        state = original(self, **options)  # type: ignore[arg-type]
+        state = original(self, **options)
         return os.stat_result((*state[:4], stranger, *state[5:10])) if self == data / name else state
 
     monkeypatch.setattr(Path, "stat", of_a_stranger)
