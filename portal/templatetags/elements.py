@@ -98,6 +98,27 @@ def nav_link(
     )
 
 
+@register.simple_tag(takes_context=True)
+def sort_head(context: template.Context, word: str, label: str, kind: str = "") -> SafeString:
+    """The head of a column that the list can be sorted by; needs `sorting` (portal.sorting.Sorting) in the context.
+
+    A link, so that it works without a script; it begins at the first page. `kind` is the class of the cell.
+    """
+    sorting, query = context["sorting"], context["request"].GET.copy()
+    query.pop("after", None)
+    query["sort"] = sorting.toggled(word)
+    aria = sorting.aria(word)
+    return format_html(
+        '<th scope="col" class="sort {}"{}><a id="sort-{}" href="?{}">{}{}</a></th>',
+        kind,
+        format_html(' aria-sort="{}"', aria) if aria else "",
+        word,
+        query.urlencode(),
+        label,
+        icon("down") if aria else "",
+    )
+
+
 @register.filter
 def initials(name: str) -> str:
     """Up to two letters that stand for a person."""
