@@ -52,10 +52,10 @@ def page_of(
     """The rows after the cursor `after` (empty: the first ones), at most `limit`.
 
     `order` names columns of the rows' own table that are never null, `-` in front for descending; together they must be
-    unique and should have an index. Several `rows` have no row in common; each is asked on its own, and what they find is
-    merged. With `full`, rows are found by their keys alone, in an index that has all that is asked about, and then read
-    from `full`, which may join and annotate as it likes. One query for each of `rows`. Raises Invalid for a cursor that
-    is not one of this list.
+    unique and should have an index. Several `rows` have no row in common; each is asked on its own, and what they find
+    is merged. With `full`, rows are found by their keys alone, in an index that has all that is asked about, and then
+    read from `full`, which may join and annotate as it likes. One query for each of `rows`. Raises Invalid for a cursor
+    that is not one of this list.
     """
     branches = [rows] if isinstance(rows, QuerySet) else list(rows)
     model = branches[0].model

@@ -76,9 +76,13 @@ def field(bound: BoundField, label: str = "") -> dict[str, object]:
 def identifier(value: object, label: str = "Copy", *, whole: bool = False) -> dict[str, object]:
     """An identifier in monospace, shortened in the middle unless `whole`, with a button that copies all of it."""
     text = str(value)
-    head, tail = IDENTIFIER_ENDS
-    short = text if whole or len(text) <= head + tail + 1 else f"{text[:head]}…{text[-tail:]}"
-    return {"value": text, "short": short, "label": label}
+    return {"value": text, "short": text if whole else shortened(text), "label": label}
+
+
+def shortened(value: object) -> str:
+    """A digest, serial or key as people compare it by eye: `4d83b702…f46c`, everywhere the same."""
+    text, (head, tail) = str(value), IDENTIFIER_ENDS
+    return text if len(text) <= head + tail + 1 else f"{text[:head]}…{text[-tail:]}"
 
 
 @register.simple_tag(takes_context=True)
