@@ -122,7 +122,7 @@ class TestList:
         now = timezone.now()
         url = f"/vaults/{vault.pk}/machines/"
         certificate_of(machine, now + timedelta(days=6, minutes=1), revoked_at=now)
-        assert "none that counts" in client.get(url).content.decode()
+        assert "none valid" in client.get(url).content.decode()
         certificate_of(machine, now + timedelta(days=2, minutes=1))
         assert ">in 2 days</time>" in client.get(url).content.decode()
 

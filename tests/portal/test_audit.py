@@ -191,6 +191,7 @@ def test_only_auditors_open_an_entry(staff: User, approver: User, administrator:
     for user in (staff, approver, administrator):
         response = window(user).get(f"/audit/{event.pk}/")
         assert (response.status_code, "Payroll-of-others" in response.content.decode()) == (403, False)
+        assert window(user).get("/audit/999999999/").status_code == 403
 
 
 def test_from_where_and_by_which_way_is_said(auditor: User) -> None:

@@ -37,7 +37,7 @@ def test_the_review_shows_all_that_is_asked_and_what_approval_creates(asked: Vau
     text = text_of(window(approver).get(f"/requests/{asked.pk}/"))
     for fact in (
         "Vault “Finance-Q4” Waiting for approval",
-        "Asked for by staff",
+        "Requested by staff",
         "Subscription Default",
         "Region Local A, copies to Local B",
         "Storage redundancy Geo-redundant",
