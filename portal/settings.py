@@ -113,6 +113,7 @@ LOGIN_REDIRECT_URL = "vaults:list"
 CSRF_FAILURE_VIEW = "portal.pages.csrf_failure"
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = "portal.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 

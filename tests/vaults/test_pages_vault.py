@@ -11,6 +11,7 @@ from django.utils import timezone
 from portal.accounts.actors import SYSTEM, Actor
 from portal.accounts.models import Subscription, User
 from portal.audit.record import record
+from portal.moments import for_people
 from tests.conftest import as_actor
 from tests.vaults.conftest import Ask
 from tests.vaults.pages import poll, text_of, window
@@ -177,7 +178,7 @@ def test_a_locked_redundancy_says_why_since_when_and_by_which_machine(vault: Vau
     Vault.objects.update(redundancy_locked_at=at, redundancy_locked_by="hr-db-02")
     page = window(staff).get(f"/vaults/{vault.pk}/configure/")
     assert "Geo-redundant Locked" in text_of(page)
-    assert f"Locked since hr-db-02 registered on {at:%a} {at.day} {at:%b %Y, %H:%M:%S} UTC" in text_of(page)
+    assert f"Locked since hr-db-02 registered on {for_people(at)}" in text_of(page)
     assert b'name="redundancy"' not in page.content
 
 

@@ -27,13 +27,13 @@ RETRY = (
 )
 ROW = """
 <tr>
-  <th scope="row"><a id="open-{key}" href="{open}">{name}</a></th>
+  <th scope="row"><a class="cut" id="open-{key}" href="{open}" title="{name}">{name}</a></th>
   <td>{status}{retry}{reason}</td>
-  <td data-narrow="hide">{region}</td>
-  <td data-narrow="hide">{subscription}</td>
-  <td data-narrow="hide" class="nowrap">{redundancy}{lock}</td>
-  <td data-narrow="hide" class="number">{machines}</td>
-  <td data-narrow="hide">{last_backup}{late}</td>
+  <td data-label="Region">{region}</td>
+  <td data-label="Subscription"><span class="cut" title="{subscription}">{subscription}</span></td>
+  <td data-label="Redundancy" class="nowrap">{redundancy}{lock}</td>
+  <td data-label="Machines" class="number">{machines}</td>
+  <td data-label="Last backup">{last_backup}{late}</td>
   <td data-narrow="hide"><a class="icon-button" id="start-{key}" href="START" aria-label="Quick Start"
     aria-describedby="open-{key}" title="Quick Start">{cloud}</a></td>
 </tr>"""
@@ -61,7 +61,7 @@ def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Container[U
         "redundancy": Redundancy(vault.redundancy).label,
         "lock": lock if vault.redundancy_locked else NOTHING,
         "machines": vault.machines,
-        "last_backup": ago(vault.last_backup_at),
+        "last_backup": ago(vault.last_backup_at, "never"),
         "late": LATE if is_late(vault) else NOTHING,
         "cloud": cloud,
     }

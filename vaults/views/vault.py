@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.actors import Actor
+from portal.audit.rows import activity_rows
 from portal.errors import Invalid, RedundancyLocked, StaleState
 from portal.http import PersonRequest, actor_of, sent
 from portal.kept import refilled
@@ -135,5 +136,7 @@ def activity(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     vault = vault_seen_by(actor_of(request), vault_id)
     page = page_of(activity_of(vault), "-id", after=request.GET.get("after", ""))
     before = [] if page.next else list(asking_for(vault))
-    context = {"vault": vault, "tab": "activity", "page": page, "events": page.items + before}
+    events = page.items + before
+    rows = activity_rows(events, auditor=request.user.is_auditor)
+    context = {"vault": vault, "tab": "activity", "page": page, "events": events, "rows": rows}
     return render(request, "vaults/activity.html", context)
