@@ -43,7 +43,7 @@ class Portal:
         """
         url = f"{self.edge_url}/api/v1/agent/{what}"
         failure = unreachable(self.edge_url, "it was not asked", self._proxy)
-        with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=_TIMEOUT) as client:
+        with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client:
             for _ in pauses():
                 body = signer.sign(url, fields)
                 try:

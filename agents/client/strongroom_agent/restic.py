@@ -1,6 +1,5 @@
 """Running restic on one repository: its arguments, its environment, its output, its end."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
+from . import surroundings
 from .restic_errors import explain, is_final
 
 # restic's complaints are short; the last ones say why it gave up.
@@ -28,6 +28,7 @@ class Connection:
     ca_pem: str
     passphrase_file: str
     cache_dir: str
+    temp_dir: str
     read_only: bool = False
     proxy: str | None = field(default=None, repr=False)
     key_hint: str = ""
@@ -87,7 +88,10 @@ class Restic:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self._environment(),
+            env=surroundings.environment(self.connection.temp_dir, self.connection.proxy),
+            # Signals of the terminal are for us: restic is told to stop, or it would leave its lock behind.
+            start_new_session=True,
+            preexec_fn=surroundings.dies_with_us(),
         )
         reader = threading.Thread(target=_collect, args=(process, complaints), daemon=True)
         reader.start()
@@ -111,14 +115,6 @@ class Restic:
         if at.read_only:
             command.append("--no-lock")
         return [*command, *arguments]
-
-    def _environment(self) -> dict[str, str]:
-        """The user's own RESTIC_* settings are for other repositories; a proxy can only be told here."""
-        mine = {k: v for k, v in os.environ.items() if not k.upper().startswith("RESTIC")}
-        mine["RESTIC_PROGRESS_FPS"] = "1"
-        if self.connection.proxy:
-            mine["HTTPS_PROXY"] = self.connection.proxy
-        return mine
 
 
 def _collect(process: subprocess.Popen[bytes], complaints: deque[str]) -> None:

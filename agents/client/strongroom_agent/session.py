@@ -3,8 +3,9 @@
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
-from . import __version__, engine, identity, passphrase, renewal, runs, settings
+from . import __version__, engine, identity, passphrase, renewal, runs, settings, surroundings
 from .errors import AgentError
 from .home import Home
 from .identity import Identity, Repository
@@ -69,6 +70,7 @@ class Session:
                 ca_pem=ca_pem,
                 passphrase_file=str(self.home.path(passphrase.FILE)),
                 cache_dir=str(self.settings.restic_cache),
+                temp_dir=surroundings.temporary_folder(Path(self.settings.cache_dir)),
                 read_only=repository.read_only,
                 proxy=self.proxy,
                 key_hint=self.settings.key_hint,

@@ -53,7 +53,7 @@ class Storage:
         raise failure
 
     def _once(self, method: str, url: str) -> httpx.Response:
-        with httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT) as client:
+        with httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client:
             return client.request(method, url, headers=_LIST_V2)
 
 
