@@ -83,7 +83,7 @@ def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
 def check_setup(given: argparse.Namespace) -> None:
     """What argparse cannot say about `setup`. AgentError `usage` for a line that lacks something."""
     if not given.unattended:
-        raise usage("Interactive setup is not in this version.", f"Run: {UNATTENDED}")
+        raise usage("Interactive setup is not available in this version.", f"Run: {UNATTENDED}")
     names = {"--credentials": "credentials", "--install-dir": "install_dir"}
     names |= {"--cache-dir": "cache_dir", "--protect": "protect"}
     lacking = [flag for flag, name in names.items() if not getattr(given, name)]

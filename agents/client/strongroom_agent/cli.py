@@ -2,13 +2,13 @@
 
 import argparse
 import errno
-import signal
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import arguments, backup, check, restore, setup, status
+from . import arguments, backup, check, ends, limits, output, restore, runs, setup, status
 from .errors import AgentError, Exit, usage, why
 from .home import Home, default_folder
 from .output import Done, progress, show_done, show_error
@@ -23,8 +23,9 @@ def run(argv: Sequence[str]) -> int:
     except AgentError as error:
         show_error(error, as_json=as_json)
         return int(error.exit_status)
-    except KeyboardInterrupt:
-        interrupted = AgentError("interrupted", "Stopped before it was done.", "Run it again.")
+    except KeyboardInterrupt as stopped:
+        by = f" by {stopped}" if str(stopped) else ""
+        interrupted = AgentError("interrupted", f"Stopped{by} before it was done.", "Run it again.")
         show_error(interrupted, as_json=as_json)
         return int(Exit.FAILED)
     except OSError as error:
@@ -40,17 +41,24 @@ def run(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """The program."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run(sys.argv[1:]))
+    output.prepare()
+    ends.listen()
+    if os.name == "posix":
+        os.umask(0o077)  # what we write is for its owner; modes of what is restored come from the backup
+    status = run(sys.argv[1:])
+    output.finish()
+    sys.exit(status)
 
 
 def _carry_out(given: argparse.Namespace) -> Done:
     if given.command == "setup":
         arguments.check_setup(given)
+    limits.lift()
     home = Home(default_folder())
     if given.command == "status":
         return status.run(open_session(home))
     with home.locked():
+        runs.note_killed(home)
         return _change(given, home)
 
 
@@ -117,11 +125,6 @@ def _trouble(error: OSError) -> AgentError:
 def _unexpected(error: Exception) -> AgentError:
     return AgentError(
         "internal",
-        f"The agent failed in a way it was not made for: {type(error).__name__}: {error}.",
+        f"Unexpected internal error: {type(error).__name__}: {error}.",
         "Tell the people who run the portal what this says and what you did.",
     )
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    """Treat a polite end like Ctrl-C: restic is told to clean up, and the answer still comes."""
-    raise KeyboardInterrupt

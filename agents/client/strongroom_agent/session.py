@@ -104,13 +104,14 @@ class Session:
         return self.unlocked(self.primary)
 
     def unlocked(self, repository: Repository) -> Restic:
-        """restic on a repository, without the locks of runs that died; those of live runs stay.
+        """restic on a repository, without locks: this machine is its only writer and runs one agent at a time (`Home`
+        sees to that), so that each lock is of a run that died, whatever host name or process it names.
 
         Looking for locks first costs a request; starting restic for nothing costs most of a second.
         """
         restic = self.restic(repository)
         if not repository.read_only and self.storage.names(repository, "locks"):
-            restic.run("unlock")
+            restic.run("unlock", "--remove-all")
         return restic
 
 
