@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import arguments, backup, check, ends, limits, output, restore, runs, setup, status
+from . import arguments, backup, check, ends, limits, listing, output, restore, runs, setup, status
 from .errors import AgentError, Exit, usage, why
 from .home import Home, default_folder
 from .output import Done, progress, show_done, show_error
@@ -73,10 +73,10 @@ def _change(given: argparse.Namespace, home: Home) -> Done:
         case "backup":
             return backup.run(session)
         case "restore":
-            wish = restore.Wish(given.target, given.snapshot, given.include, given.region)
+            wish = restore.Wish(given.target, given.snapshot, given.include, given.region, given.overwrite)
             return restore.run(session, wish)
         case "snapshots":
-            return restore.run_snapshots(session, given.region)
+            return listing.run(session, given.region)
         case "check":
             return check.run(session)
         case "renew":
