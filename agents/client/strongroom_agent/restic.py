@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 from . import surroundings
@@ -32,6 +32,7 @@ class Connection:
     read_only: bool = False
     proxy: str | None = field(default=None, repr=False)
     key_hint: str = ""
+    folder: str = ""  # a repository in a folder of this machine instead of at `url`
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class Restic:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+
+    def beside(self, folder: str) -> "Restic":
+        """The same restic on a repository in a folder of this machine."""
+        return Restic(replace(self.connection, url="", folder=folder))
 
     def run(
         self,
@@ -107,7 +112,7 @@ class Restic:
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         at = self.connection
-        command = [at.program, *("--repo", f"rest:{at.url}")]
+        command = [at.program, *("--repo", at.folder or f"rest:{at.url}")]
         command += ["--password-file", at.passphrase_file, "--cache-dir", at.cache_dir]
         command += ["--cacert", at.ca_pem, "--tls-client-cert", at.client_pem]
         if at.key_hint:
