@@ -71,7 +71,7 @@ def _change(given: argparse.Namespace, home: Home) -> Done:
     session = open_session(home)
     match given.command:
         case "backup":
-            return backup.run(session)
+            return backup.run(session, accept_losses=given.accept_losses)
         case "restore":
             wish = restore.Wish(given.target, given.snapshot, given.include, given.region)
             return restore.run(session, wish)
@@ -94,6 +94,7 @@ def _setup_wish(given: argparse.Namespace) -> setup.Wish:
         passphrase_file=given.passphrase_file,
         save_passphrase_to=given.save_passphrase_to,
         name=given.name,
+        include_network=given.include_network,
         proxy=given.proxy,
         proxy_user=given.proxy_user,
         proxy_password=_password(given.proxy_password_file),
