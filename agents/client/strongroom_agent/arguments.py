@@ -53,6 +53,7 @@ def build() -> Parser:
     for each in (restore, snapshots):
         each.add_argument("--region", metavar="NAME", help="read from this region; default: the first that answers")
     _add(commands, "check", "check the repository, then restore and compare the newest backup")
+    _add(commands, "repair", "bring damaged backups back as far as possible, and say what is lost")
     _add(commands, "status", "what this machine knows, and what the portal says about it")
     _add(commands, "renew", "renew this machine's certificate now")
     unregister = _add(commands, "unregister", "take this machine out of its vault")

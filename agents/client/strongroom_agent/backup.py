@@ -4,14 +4,14 @@ import json
 import time
 from dataclasses import dataclass, field
 
-from . import complaints, losses, protected
+from . import complaints, healing, losses, protected
 from .backup_result import BackupResult, all_absent
 from .errors import AgentError
 from .output import Done, progress
 from .paths import in_snapshot, pattern
 from .protected import Protected
 from .recorded import record
-from .restic import Ended
+from .restic import Ended, Restic
 from .session import Session
 from .sizes import readable
 
@@ -91,7 +91,9 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
     lost = losses.against(session.home, places)
     for loss in lost:
         progress(f"note: {loss}.")
-    ended, summary = _run_restic(session, roots, skip, options)
+    restic = session.open_primary()
+    cure = healing.begin(session, restic)
+    ended, summary = _run_restic(session, restic, roots, skip, (*options, *cure.options))
     unreadable, vanished = complaints.sort(ended.complaints) if ended.status == _INCOMPLETE else ([], [])
     result = BackupResult(
         snapshot=_full_id(session, str(summary["snapshot_id"])),
@@ -103,6 +105,7 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
         losses=[] if accept_losses else lost,
         links={each.name: each.path for each in protect if each.path and each.path != each.name},
         left_out=protected.left_out(roots, network=session.settings.include_network),
+        damaged=cure.end(restic),
     )
     if result.failure is None:
         losses.remember(session.home, places, lost, accept=accept_losses)
@@ -110,10 +113,9 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
 
 
 def _run_restic(
-    session: Session, roots: list[str], skip: list[str], options: tuple[str, ...]
+    session: Session, restic: Restic, roots: list[str], skip: list[str], options: tuple[str, ...]
 ) -> tuple[Ended, dict[str, object]]:
     """How restic ended, and the summary that it gave."""
-    restic = session.open_primary()
     arguments = ["backup", "--json", "--host", session.identity.name, *options]
     for path in skip:
         arguments += ["--exclude", pattern(in_snapshot(path))]

@@ -93,6 +93,7 @@ class Restic:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            cwd=self.connection.temp_dir,  # the person's may be gone; `repair packs` writes copies there
             env=surroundings.environment(self.connection.temp_dir, self.connection.proxy),
             # Signals of the terminal are for us: restic is told to stop, or it would leave its lock behind.
             start_new_session=True,

@@ -1,6 +1,7 @@
 """What every run of a registered machine needs, opened once: identity, settings, engine, portal."""
 
 import json
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,7 +65,7 @@ class Session:
         self.settings.restic_cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Restic(
             Connection(
-                program=self.engine.program,
+                program=os.path.abspath(self.engine.program),
                 url=repository.url,
                 client_pem=client_pem,
                 ca_pem=ca_pem,
