@@ -39,7 +39,10 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_setup(commands)
-    _add(commands, "backup", "make a backup now")
+    backup = _add(commands, "backup", "make a backup now")
+    backup.add_argument(
+        "--accept-losses", action="store_true", help="what protected folders have lost is gone for good"
+    )
     restore = _add(commands, "restore", "get files back from a backup")
     restore.add_argument("--target", required=True, type=filled, metavar="DIR", help="folder to restore to")
     restore.add_argument("--snapshot", default="latest", metavar="ID", help="default: the newest")
@@ -51,6 +54,7 @@ def build() -> Parser:
     for each in (restore, snapshots):
         each.add_argument("--region", metavar="NAME", help="read from this region; default: the first that answers")
     _add(commands, "check", "check the repository, then restore and compare the newest backup")
+    _add(commands, "repair", "bring damaged backups back as far as possible, and say what is lost")
     _add(commands, "status", "what this machine knows, and what the portal says about it")
     _add(commands, "renew", "renew this machine's certificate now")
     unregister = _add(commands, "unregister", "take this machine out of its vault")
@@ -71,6 +75,9 @@ def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     setup.add_argument("--install-dir", metavar="DIR", help="where the program is to stay")
     setup.add_argument("--cache-dir", metavar="DIR", help="local; 5 %% of the data must fit")
     setup.add_argument("--protect", action="append", type=filled, default=[], metavar="PATH", help="what to back up")
+    setup.add_argument(
+        "--include-network", action="store_true", help="also what network drives mounted inside --protect hold"
+    )
     source = setup.add_mutually_exclusive_group()
     source.add_argument("--passphrase-file", metavar="FILE", help="at least 16 characters")
     source.add_argument("--generate-passphrase", action="store_true")

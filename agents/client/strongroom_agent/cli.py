@@ -1,6 +1,7 @@
 """From a command line to an exit status: parse, run one command, print one answer."""
 
 import argparse
+import contextlib
 import errno
 import os
 import sys
@@ -8,7 +9,22 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import arguments, backup, check, ends, limits, listing, output, restore, runs, setup, status
+from . import (
+    arguments,
+    backup,
+    check,
+    ends,
+    limits,
+    listing,
+    output,
+    repair,
+    restore,
+    runs,
+    settings,
+    setup,
+    status,
+    surroundings,
+)
 from .errors import AgentError, Exit, usage, why
 from .home import Home, default_folder
 from .output import Done, progress, show_done, show_error
@@ -59,7 +75,11 @@ def _carry_out(given: argparse.Namespace) -> Done:
         return status.run(open_session(home))
     with home.locked():
         runs.note_killed(home)
-        return _change(given, home)
+        _tidy(home)
+        try:
+            return _change(given, home)
+        finally:
+            _tidy(home)
 
 
 def _change(given: argparse.Namespace, home: Home) -> Done:
@@ -71,7 +91,7 @@ def _change(given: argparse.Namespace, home: Home) -> Done:
     session = open_session(home)
     match given.command:
         case "backup":
-            return backup.run(session)
+            return backup.run(session, accept_losses=given.accept_losses)
         case "restore":
             wish = restore.Wish(given.target, given.snapshot, given.include, given.region, given.overwrite)
             return restore.run(session, wish)
@@ -79,10 +99,19 @@ def _change(given: argparse.Namespace, home: Home) -> Done:
             return listing.run(session, given.region)
         case "check":
             return check.run(session)
+        case "repair":
+            return repair.run(session)
         case "renew":
             return status.run_renew(session)
         case _:
             return status.run_unregister(session, forget=False)
+
+
+def _tidy(home: Home) -> None:
+    """Empty the temporary folder, of what a killed run has left as of what this one has."""
+    with contextlib.suppress(AgentError, OSError):
+        if chosen := settings.load(home):
+            surroundings.clear_temporary(Path(chosen.cache_dir))
 
 
 def _setup_wish(given: argparse.Namespace) -> setup.Wish:
@@ -94,6 +123,7 @@ def _setup_wish(given: argparse.Namespace) -> setup.Wish:
         passphrase_file=given.passphrase_file,
         save_passphrase_to=given.save_passphrase_to,
         name=given.name,
+        include_network=given.include_network,
         proxy=given.proxy,
         proxy_user=given.proxy_user,
         proxy_password=_password(given.proxy_password_file),

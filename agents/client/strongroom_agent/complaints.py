@@ -1,94 +1,50 @@
-"""What restic complained about during a restore, item by item, read strictly.
-
-Only trouble with the owner, mode, times or extended attributes of an item is a remark. Whatever else is said about an
-item, known or unknown, means that the item is not proven; what cannot be read for certain means that nothing is.
-"""
+"""What restic could not back up, sorted by what a person can do about it."""
 
 import json
-import re
-from collections.abc import Collection
-from dataclasses import dataclass, field
+import os
 
-_IGNORED = "ignoring error for "  # how versions before 0.17 begin such a line
-_COUNT = re.compile(r"There were (\d+) errors")
-# The beginning of the message, never a part of it: names of files stand in it and may say anything.
-_ATTRIBUTES = re.compile(
-    r"(?:(?:lchown|fchown|chown|lchmod|fchmod|chmod|chtimes|lutimes|utimes|utimensat|utimesnano|[lf]?setxattr"
-    r"|[lf]?removexattr|xattr\.\w+|security\.\w+|system\.posix_acl\w*)\b[: ])",
-    re.IGNORECASE,
-)
-_GONE = re.compile(r"(?:no such file or directory|not a directory|file name too long|read-only file system)$")
+# restic before 0.17 gives the number of the system's error, newer ones its words.
+_NOT_THERE = ("no such file or directory", '"Err":2,', '"Err":2}', "cannot find the file", "cannot find the path")
+_UNKNOWN = "\ufffd"
 
 
-@dataclass
-class Complaints:
-    """Collects the lines of one restore. `known` are the paths of the snapshot, `target` is where they are restored."""
+def sort(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The items of restic's error messages: those that could not be read, and those that vanished during the run.
 
-    known: Collection[str]
-    target: str
-    failed: dict[str, str] = field(default_factory=dict)  # item: the first thing that was said about it
-    attributes: dict[str, str] = field(default_factory=dict)
-    unclear: str = ""  # something that cannot be read for certain
-    counted: int | None = None  # how many errors restic says there were
-    items: int = 0
+    At least one, since restic has said that there are some.
+    """
+    unreadable: dict[str, None] = {}
+    vanished: dict[str, None] = {}
+    for line in lines:
+        if (item := _item(line)) is not None:
+            (vanished if _gone(item, line) else unreadable)[item] = None
+    if not unreadable and not vanished:
+        return ["something that restic did not name"], []
+    return list(unreadable), [item for item in vanished if item not in unreadable]
 
-    def take(self, line: str) -> None:
-        """One line of restic's standard error."""
-        if line.startswith("{"):
-            self._take_json(line)
-        elif line.startswith(_IGNORED):
-            self._ambiguous(line.removeprefix(_IGNORED))
-        else:
-            self._end(line)
 
-    def certain(self, status: int) -> bool:
-        """Whether restic went to its end, and each of its errors was understood."""
-        if self.unclear:
-            return False
-        return self.items == (self.counted or 0) and (status == 0) == (self.items == 0)
+def _item(line: str) -> str | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(message, dict) or message.get("message_type") != "error":
+        return None
+    return str(message.get("item") or "something")
 
-    def _take_json(self, line: str) -> None:
-        try:
-            value = json.loads(line)
-            kind = value["message_type"]
-            if kind == "error":
-                self._item(self._named(str(value["item"])), str(value["error"]["message"]))
-            elif kind == "exit_error":
-                self._end(str(value["message"]))
-        except (ValueError, TypeError, KeyError):
-            self.unclear = self.unclear or line
 
-    def _end(self, line: str) -> None:
-        if found := _COUNT.search(line):
-            self.counted = int(found[1])
-
-    def _item(self, item: str, said: str) -> None:
-        self.items += 1
-        if item not in self.known:
-            self.unclear = self.unclear or f"{item}: {said}"
-        elif _ATTRIBUTES.match(said) and not _GONE.search(said):
-            self.attributes.setdefault(item, said)
-        else:
-            self.failed.setdefault(item, said)
-
-    def _ambiguous(self, text: str) -> None:
-        """Item and message of a line in which both may hold colons. Where it can be read in several ways, it is held
-        against every item that it may be about."""
-        ends = [found.start() for found in re.finditer(": ", text)]
-        named = [(self._named(text[:end]), text[end + 2 :]) for end in ends]
-        possible = [(item, said) for item, said in named if item in self.known]
-        if len(possible) == 1:
-            self._item(*possible[0])
-            return
-        self.items += 1
-        if not possible:
-            self.unclear = self.unclear or text
-        for item, said in possible:
-            self.failed.setdefault(item, said)
-
-    def _named(self, item: str) -> str:
-        """The item's path in the snapshot: when verifying, restic names what it restored."""
-        below = self.target.rstrip("/")
-        if item not in self.known and item.startswith(below + "/"):
-            return item[len(below) :]
-        return item
+def _gone(item: str, line: str) -> bool:
+    """restic says that it was not there, and it really is not; a name with bytes that are no text cannot be asked."""
+    if not any(sign in line for sign in _NOT_THERE):
+        return False
+    if _UNKNOWN in item:
+        return True
+    try:
+        os.lstat(item)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 from . import surroundings
@@ -34,6 +34,7 @@ class Connection:
     read_only: bool = False
     proxy: str | None = field(default=None, repr=False)
     key_hint: str = ""
+    folder: str = ""  # a repository in a folder of this machine instead of at `url`
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Restic:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+
+    def beside(self, folder: str) -> "Restic":
+        """The same restic on a repository in a folder of this machine."""
+        return Restic(replace(self.connection, url="", folder=folder))
 
     def run(
         self,
@@ -97,6 +102,7 @@ class Restic:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            cwd=self.connection.temp_dir,  # the person's may be gone; `repair packs` writes copies there
             env=surroundings.environment(self.connection.temp_dir, self.connection.proxy),
             # Signals of the terminal are for us: restic is told to stop, or it would leave its lock behind.
             start_new_session=True,
@@ -116,7 +122,7 @@ class Restic:
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         at = self.connection
-        command = [at.program, *("--repo", f"rest:{at.url}")]
+        command = [at.program, *("--repo", at.folder or f"rest:{at.url}")]
         command += ["--password-file", at.passphrase_file, "--cache-dir", at.cache_dir]
         command += ["--cacert", at.ca_pem, "--tls-client-cert", at.client_pem]
         if at.key_hint:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .complaints import Complaints
 from .errors import AgentError
+from .item_complaints import Complaints
 from .restic import ANY, Restic
 from .restic_errors import explain
 from .snapshots import Contents

@@ -47,8 +47,9 @@ class Run:
 
 
 def begin(home: Home, run: Run) -> None:
-    """Note on disk that a run is on, so that one that is killed is known for that."""
-    home.write_object(_RUNNING, {"run": run.id, "kind": run.kind, "started_at": moments.render(run.started_at)})
+    """Note on disk that a run is on, so that one that is killed is known for that. A run inside of it is part of it."""
+    if running(home) is None:
+        home.write_object(_RUNNING, {"run": run.id, "kind": run.kind, "started_at": moments.render(run.started_at)})
 
 
 def running(home: Home) -> dict[str, object] | None:
@@ -73,7 +74,8 @@ def end(home: Home, report: dict[str, object]) -> None:
     """A run is over: its report waits for the portal, and `status` knows how it ended."""
     keep(home, report)
     remember_last(home, report)
-    home.remove(_RUNNING)
+    if (found := running(home)) is None or found["run"] == report["run"]:
+        home.remove(_RUNNING)
 
 
 def keep(home: Home, report: dict[str, object]) -> None:

@@ -1,6 +1,7 @@
 """What every run of a registered machine needs, opened once: identity, settings, engine, portal."""
 
 import json
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -69,7 +70,7 @@ class Session:
         client_pem, ca_pem = identity.write_for_restic(self.home, self.identity)
         return Restic(
             Connection(
-                program=self.engine.program,
+                program=os.path.abspath(self.engine.program),
                 url=repository.url,
                 client_pem=client_pem,
                 ca_pem=ca_pem,

@@ -55,11 +55,15 @@ class Storage:
                 digest.update(part)
         return digest.hexdigest() == name
 
-    def _ask(self, method: str, url: str) -> httpx.Response:
+    def store(self, repository: Repository, path: str, content: bytes) -> None:
+        """Store one object that is not there yet. AgentError when the storage refuses or does not answer."""
+        self._ask("POST", repository.url + path, content)
+
+    def _ask(self, method: str, url: str, content: bytes | None = None) -> httpx.Response:
         failure = AgentError("network", "The storage was not asked.")
         for _ in pauses():
             try:
-                response = self._once(method, url)
+                response = self._once(method, url, content)
             except httpx.TransportError as error:
                 failure = unreachable(url, describe(error), self._proxy)
                 continue
@@ -70,9 +74,9 @@ class Storage:
                 break
         raise failure
 
-    def _once(self, method: str, url: str) -> httpx.Response:
+    def _once(self, method: str, url: str, content: bytes | None) -> httpx.Response:
         with httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client:
-            return client.request(method, url, headers=_LIST_V2)
+            return client.request(method, url, headers=_LIST_V2, content=content)
 
 
 def missing(repository: Repository) -> AgentError:

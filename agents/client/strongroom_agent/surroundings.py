@@ -6,6 +6,7 @@ backup made by cron, by a person and by a service is the same.
 
 import ctypes
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -41,7 +42,9 @@ def clear_temporary(cache_dir: Path) -> None:
     """Remove what a run that was killed has left in the temporary folder. Only while no other run is on."""
     folder = cache_dir / "tmp"
     for left in folder.iterdir() if folder.is_dir() else ():
-        if left.is_file() or left.is_symlink():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
             left.unlink(missing_ok=True)
 
 
