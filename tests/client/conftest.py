@@ -73,6 +73,7 @@ def serving(authority: Authority, folder: Path, rclone: Path) -> Iterator[Peer]:
 def world(authority: Authority, tmp_path: Path, storage: Storage) -> Iterator[World]:
     """A machine with a dozen files, not registered yet."""
     with serving(authority, tmp_path, storage.rclone) as peer:
+        peer.regions = storage.folder
         machine = World(tmp_path, peer)
         machine.fill()
         yield machine
@@ -82,6 +83,7 @@ def world(authority: Authority, tmp_path: Path, storage: Storage) -> Iterator[Wo
 def _ready(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("ready")
     with serving(authority, folder, storage.rclone) as peer:
+        peer.regions = storage.folder
         machine = World(folder, peer)
         machine.fill()
         ran = machine.setup()

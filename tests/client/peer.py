@@ -61,6 +61,7 @@ class Faults:
     storage_content: bytes = b""  # what the storage answers instead, with status 200
     upload: int = 0  # status for uploads of data
     storage_pause: threading.Event | None = None  # uploads of data wait for it
+    damaged: bool = False  # what the portal says of this machine's repository
 
 
 @dataclass
@@ -89,6 +90,7 @@ class Peer:
         self.uploading = threading.Event()
         self.lock = threading.Lock()
         self.url = ""
+        self.regions: Path | None = None  # the folder behind rclone, where index objects can be deleted
 
     def start(self) -> ThreadingHTTPServer:
         """Serve on a free port of 127.0.0.1; the caller shuts it down."""
@@ -127,7 +129,7 @@ class Peer:
             self.runs[request.payload["run"]] = request.payload
         elif what == "unregister":
             machine.state = "Unregistered"
-        return 200, {"ok": True, "state": machine.state, "renew": False}
+        return 200, {"ok": True, "state": machine.state, "renew": False, "damaged": self.faults.damaged}
 
     def may_use_storage(self, path: str, certificate: bytes | None) -> bool:
         """Whether a client certificate opens the folder of a path."""
@@ -278,7 +280,18 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._reply(peer.faults.upload, b"", "text/plain")
         if not peer.may_use_storage(self.path, self.connection.getpeercert(binary_form=True)):
             return self._reply(403, b"", "text/plain")
+        if self.command == "DELETE" and "/index/" in self.path and peer.regions:
+            return self._to_trash(peer.regions)
         return self._forward(body)
+
+    def _to_trash(self, regions: Path) -> None:
+        """As the portal does with index objects: rclone is append-only."""
+        path = regions / self.path.strip("/")
+        if not path.is_file():
+            return self._reply(404, b"", "text/plain")
+        (regions / "trash").mkdir(exist_ok=True)
+        path.rename(regions / "trash" / path.name)
+        return self._reply(200, b"", "text/plain")
 
     def _forward(self, body: bytes) -> None:
         passed = {k: v for k, v in self.headers.items() if k in ("Accept", "Content-Type", "Range")}

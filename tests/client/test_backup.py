@@ -26,13 +26,19 @@ def test_a_disk_that_is_not_there_is_told(ready: World, disk: Path) -> None:
     disk.rename(ready.root / "unmounted")
     ran = ready.run("backup")
     (ready.root / "unmounted").rename(disk)
-    assert (ran.status, ran.answer["code"], ran.answer["files"]) == (0, "done_with_unreadable", 12)
-    assert (ran.answer["unreadable"], ran.answer["unreadable_first"]) == (1, [str(disk)])
-    remedy = "Mount the disk, or run setup again without the --protect of what is gone for good."
-    assert ran.answer["message"].endswith(f" Not there, so not backed up: {disk}. {remedy}")
+    assert (ran.status, ran.answer["code"], ran.answer["files"], ran.answer["lost"]) == (0, "done_with_losses", 12, 1)
+    assert ran.answer["losses"] == [{"path": str(disk), "had": 1, "has": 0}]
+    remark = f"1 protected places have less than before: {disk} is not there; it had 1 files."
+    remedy = (
+        "Mount the disk or bring the files back; if they are gone for good, run strongroom-agent backup "
+        "--accept-losses, or setup again without that --protect."
+    )
+    assert ran.answer["message"].endswith(f" {remark} {remedy}")
     assert ran.answer["remedy"] == remedy
     (told,) = ready.peer.runs.values()
-    assert (told["outcome"], told["message"]) == ("succeeded", f"Not there, so not backed up: {disk}.")
+    assert (told["outcome"], told["code"], told["lost"]) == ("succeeded", "done_with_losses", 1)
+    assert told["message"] == remark
+    assert ready.run("backup").answer["code"] == "done"
 
 
 def test_nothing_of_it_there_is_a_failure(ready: World) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strongroom_agent import cache, moments, passphrase, paths, selection, settings, setup_passphrase
+from strongroom_agent import cache, moments, mounts, passphrase, paths, selection, settings, setup_passphrase
 from strongroom_agent.errors import AgentError, Exit
 from strongroom_agent.home import Home
 from strongroom_agent.restic_errors import explain, is_final
@@ -56,11 +56,23 @@ def test_measuring_counts_regular_files_and_leaves_out_the_cache(tmp_path: Path)
     assert cache.measure([str(tmp_path / "a")], frozenset()).bytes == 5
 
 
+def test_a_sparse_file_counts_what_it_holds(tmp_path: Path) -> None:
+    with (tmp_path / "image").open("wb") as file:
+        file.write(b"x" * 100_000)
+        file.flush()
+        os.fsync(file.fileno())
+        file.truncate(20 * GIB)
+    assert 100_000 <= cache.measure([str(tmp_path)], frozenset()).bytes < 1_000_000
+
+
 def test_network_drives_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
-    mounts = "dev / ext4 rw 0 0\nsrv:/x /mnt/net nfs4 rw 0 0\nsrv /mnt/a\\040b cifs rw 0 0\n"
-    monkeypatch.setattr(Path, "read_text", lambda self, **_: mounts)
+    lines = ["1 0 0:1 / / rw - ext4 dev rw", "2 1 0:2 / /mnt/net rw shared:1 - nfs4 srv:/x rw"]
+    lines += ["3 1 0:3 / /mnt/a\\040b rw - cifs srv rw", "4 1 0:4 / /mnt/over rw - autofs x rw"]
+    lines += ["5 1 0:5 / /mnt/over rw - xfs dev rw"]
+    monkeypatch.setattr(Path, "read_bytes", lambda _self: "\n".join(lines).encode())
     found = [cache.is_remote(Path(path)) for path in ("/mnt", "/mnt/net/c", "/mnt/network", "/mnt/a b/c")]
     assert found == [False, True, False, True]
+    assert mounts.kind_of("/mnt/over/x") == "xfs"
 
 
 @given(st.text(PRINTABLE, min_size=16).filter(lambda text: text == text.strip(" ")))

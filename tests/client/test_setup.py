@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from strongroom_agent import moments, portal
+from strongroom_agent import clock, moments, portal
 
 from .conftest import Storage
 from .peer import Problem
@@ -21,6 +21,7 @@ def test_setup_backs_up_restores_compares_and_reports(ready: World) -> None:
     assert ran.status == 0, ran
     assert ran.answer["restore_check"] | {"snapshot": ""} == {
         "snapshot": "",
+        "proven": 12,
         "compared": 12,
         "compared_bytes": 33066,
         "total": 12,
@@ -87,6 +88,8 @@ def test_a_lost_answer_is_asked_for_again_also_when_the_file_has_expired(
     assert world.setup().answer["code"] == "quota_full"
     assert len(world.peer.machines) == 1
     assert world.run("unregister", "--forget").status == 0
+    assert world.setup().answer["code"] == "clock_skew"
+    monkeypatch.setattr(clock, "of_portal", lambda *_: later)
     assert world.setup().answer["code"] == "credential_expired"
 
 

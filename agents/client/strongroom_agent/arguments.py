@@ -39,17 +39,22 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_setup(commands)
-    _add(commands, "backup", "make a backup now")
+    backup = _add(commands, "backup", "make a backup now")
+    backup.add_argument(
+        "--accept-losses", action="store_true", help="what protected folders have lost is gone for good"
+    )
     restore = _add(commands, "restore", "get files back from a backup")
     restore.add_argument("--target", required=True, type=filled, metavar="DIR", help="folder to restore to")
     restore.add_argument("--snapshot", default="latest", metavar="ID", help="default: the newest")
     restore.add_argument(
         "--include", action="append", type=filled, default=[], metavar="PATH", help="only this file or folder"
     )
+    restore.add_argument("--overwrite", action="store_true", help="replace what differs in a folder that is not empty")
     snapshots = _add(commands, "snapshots", "list the backups of this machine")
     for each in (restore, snapshots):
         each.add_argument("--region", metavar="NAME", help="read from this region; default: the first that answers")
     _add(commands, "check", "check the repository, then restore and compare the newest backup")
+    _add(commands, "repair", "bring damaged backups back as far as possible, and say what is lost")
     _add(commands, "status", "what this machine knows, and what the portal says about it")
     _add(commands, "renew", "renew this machine's certificate now")
     unregister = _add(commands, "unregister", "take this machine out of its vault")
@@ -70,6 +75,9 @@ def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     setup.add_argument("--install-dir", metavar="DIR", help="where the program is to stay")
     setup.add_argument("--cache-dir", metavar="DIR", help="local; 5 %% of the data must fit")
     setup.add_argument("--protect", action="append", type=filled, default=[], metavar="PATH", help="what to back up")
+    setup.add_argument(
+        "--include-network", action="store_true", help="also what network drives mounted inside --protect hold"
+    )
     source = setup.add_mutually_exclusive_group()
     source.add_argument("--passphrase-file", metavar="FILE", help="at least 16 characters")
     source.add_argument("--generate-passphrase", action="store_true")
@@ -83,7 +91,7 @@ def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
 def check_setup(given: argparse.Namespace) -> None:
     """What argparse cannot say about `setup`. AgentError `usage` for a line that lacks something."""
     if not given.unattended:
-        raise usage("Interactive setup is not in this version.", f"Run: {UNATTENDED}")
+        raise usage("Interactive setup is not available in this version.", f"Run: {UNATTENDED}")
     names = {"--credentials": "credentials", "--install-dir": "install_dir"}
     names |= {"--cache-dir": "cache_dir", "--protect": "protect"}
     lacking = [flag for flag, name in names.items() if not getattr(given, name)]

@@ -1,15 +1,17 @@
 """The command `backup`: one snapshot of what is protected."""
 
 import json
-import os
 import time
 from dataclasses import dataclass, field
 
+from . import complaints, healing, losses, protected
 from .backup_result import BackupResult, all_absent
 from .errors import AgentError
 from .output import Done, progress
 from .paths import in_snapshot, pattern
+from .protected import Protected
 from .recorded import record
+from .restic import Ended, Restic
 from .session import Session
 from .sizes import readable
 
@@ -44,59 +46,82 @@ class _Progress:
             progress(f"backing up: {percent} % of {files} files, {readable(int(str(size)))}")
 
 
-def run(session: Session) -> Done:
-    """Back up and report it to the portal."""
+def run(session: Session, *, accept_losses: bool = False) -> Done:
+    """Back up and report it to the portal. With `accept_losses` what is not there any more is not missed again."""
     session.prepare()
-    result = back_up(session)
+    result = back_up(session, accept_losses=accept_losses)
     text = f"Backed up {result.files} files, {readable(result.bytes)}: snapshot {result.snapshot[:8]}."
     return Done(
-        " ".join(filter(None, [text, result.remark, result.remedy])),
+        " ".join(filter(None, [text, result.remark, result.remedy, result.note])),
         code=result.code,
         remedy=result.remedy,
         details=result.details,
     )
 
 
-def back_up(session: Session) -> BackupResult:
-    """One recorded backup to the writable repository."""
-    return record(session, "backup", lambda: _back_up(session))
+def back_up(session: Session, *, accept_losses: bool = False, options: tuple[str, ...] = ()) -> BackupResult:
+    """One recorded backup to the writable repository; `options` are further ones of restic's."""
+    return record(session, "backup", lambda: _back_up(session, accept_losses, options))
 
 
 def excluded(session: Session) -> list[str]:
-    """The agent's own folders: cache and keys are not worth a backup, and change all the time."""
-    return [session.settings.cache_dir, str(session.home.folder.resolve())]
+    """What is inside the protected paths and not backed up: the agent's own folders, which change all the time, the
+    credential file, and file systems that hold nothing of this machine."""
+    roots = [each.path for each in _meaning(session) if each.path]
+    left_out = protected.left_out(roots, network=session.settings.include_network)
+    return [*_own(session), *protected.excludes(list(left_out), roots)]
 
 
-def _back_up(session: Session) -> BackupResult:
-    there, absent = _present(session.settings.protect)
+def _own(session: Session) -> list[str]:
+    own = [session.settings.cache_dir, str(session.home.folder.resolve()), session.settings.credential_file]
+    return [path for path in own if path]
+
+
+def _meaning(session: Session) -> list[Protected]:
+    return [protected.resolve(name) for name in session.settings.protect]
+
+
+def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) -> BackupResult:
+    protect = _meaning(session)
+    roots = sorted({each.path for each in protect if each.path})
+    if not roots:
+        raise all_absent(session.settings.protect)
+    skip = excluded(session)
+    places = losses.look(protect, frozenset(skip))
+    lost = losses.against(session.home, places)
+    for loss in lost:
+        progress(f"note: {loss}.")
     restic = session.open_primary()
-    arguments = ["backup", "--json", "--host", session.identity.name]
-    for folder in excluded(session):
-        arguments += ["--exclude", pattern(in_snapshot(folder))]
-    watched = _Progress()
-    ended = restic.run(*arguments, "--", *there, on_line=watched.line, accept=(0, _INCOMPLETE))
-    summary = watched.summary
-    return BackupResult(
+    cure = healing.begin(session, restic)
+    ended, summary = _run_restic(session, restic, roots, skip, (*options, *cure.options))
+    unreadable, vanished = complaints.sort(ended.complaints) if ended.status == _INCOMPLETE else ([], [])
+    result = BackupResult(
         snapshot=_full_id(session, str(summary["snapshot_id"])),
         files=_number(summary, "total_files_processed"),
         bytes=_number(summary, "total_bytes_processed"),
         bytes_added=_number(summary, "data_added"),
-        unreadable=_unreadable(ended.complaints) if ended.status == _INCOMPLETE else [],
-        absent=absent,
+        unreadable=unreadable,
+        vanished=vanished,
+        losses=[] if accept_losses else lost,
+        links={each.name: each.path for each in protect if each.path and each.path != each.name},
+        left_out=protected.left_out(roots, network=session.settings.include_network),
+        damaged=cure.end(restic),
     )
+    if result.failure is None:
+        losses.remember(session.home, places, lost, accept=accept_losses)
+    return result
 
 
-def _present(protect: list[str]) -> tuple[list[str], list[str]]:
-    """What is there of what is to be protected, and what is not: restic passes over that and calls it done.
-
-    AgentError `protect_missing` when nothing is there.
-    """
-    absent = [path for path in protect if not os.path.lexists(path)]
-    if len(absent) == len(protect):
-        raise all_absent(protect)
-    for path in absent:
-        progress(f"note: {path} is not there, so it will not be in this backup.")
-    return [path for path in protect if path not in absent], absent
+def _run_restic(
+    session: Session, restic: Restic, roots: list[str], skip: list[str], options: tuple[str, ...]
+) -> tuple[Ended, dict[str, object]]:
+    """How restic ended, and the summary that it gave."""
+    arguments = ["backup", "--json", "--host", session.identity.name, *options]
+    for path in skip:
+        arguments += ["--exclude", pattern(in_snapshot(path))]
+    watched = _Progress()
+    ended = restic.run(*arguments, "--", *roots, on_line=watched.line, accept=(0, _INCOMPLETE))
+    return ended, watched.summary
 
 
 def _full_id(session: Session, given: str) -> str:
@@ -114,14 +139,3 @@ def _full_id(session: Session, given: str) -> str:
 
 def _number(summary: dict[str, object], name: str) -> int:
     return int(str(summary.get(name, 0)))
-
-
-def _unreadable(complaints: list[str]) -> list[str]:
-    """The items of restic's error messages; at least one, since it said that there are some."""
-    items: list[str] = []
-    for line in complaints:
-        if line.startswith("{"):
-            message = json.loads(line)
-            if message.get("message_type") == "error":
-                items.append(str(message.get("item") or "something"))
-    return items or ["something that restic did not name"]

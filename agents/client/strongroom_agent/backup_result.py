@@ -1,22 +1,33 @@
 """What came of a backup, in figures and in words."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .errors import AgentError
+from .losses import Loss, total
 
 _SHOWN = 20
+_FEW = 5
 
 
 @dataclass(frozen=True)
 class BackupResult:
-    """A snapshot that was made; `absent` are the paths to protect that were not there at the time."""
+    """A snapshot that was made, and what is not in it although it should be.
+
+    `links` are protected names that are links, and the real paths that they meant; `left_out` are mount points inside
+    that are left out for their kind; `damaged` says that the repository is known to be.
+    """
 
     snapshot: str
     files: int
     bytes: int
     bytes_added: int
     unreadable: list[str] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    links: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    damaged: str = ""
 
     @property
     def figures(self) -> dict[str, object]:
@@ -26,18 +37,32 @@ class BackupResult:
             "files": self.files,
             "bytes": self.bytes,
             "bytes_added": self.bytes_added,
+            "vanished": len(self.vanished),
+            "lost": total(self.losses),
+            "code": self.code,
         }
 
     @property
     def details(self) -> dict[str, object]:
-        """The result as JSON answers show it; what was not there could not be read either."""
-        missed = [*self.absent, *self.unreadable]
-        return {**self.figures, "unreadable": len(missed), "unreadable_first": missed[:_SHOWN]}
+        """The result as JSON answers show it."""
+        return {
+            **self.figures,
+            "unreadable": len(self.unreadable),
+            "unreadable_first": self.unreadable[:_SHOWN],
+            "vanished_first": self.vanished[:_SHOWN],
+            "losses": [{"path": each.name, "had": each.had, "has": each.has} for each in self.losses],
+            "links": self.links,
+            "left_out": [{"path": path, "kind": kind} for path, kind in self.left_out.items()],
+        }
 
     @property
     def code(self) -> str:
-        """Whether everything that is to be protected is in the snapshot."""
-        return "done_with_unreadable" if self.absent or self.unreadable else "done"
+        """Whether everything that is to be protected is in the snapshot, and the snapshot in a sound repository."""
+        if self.damaged:
+            return "done_on_damaged"
+        if self.losses:
+            return "done_with_losses"
+        return "done_with_unreadable" if self.unreadable else "done"
 
     @property
     def failure(self) -> AgentError | None:
@@ -59,22 +84,44 @@ class BackupResult:
     @property
     def remark(self) -> str:
         """What is not in the snapshot although it should be, in a sentence each; empty when all is there."""
-        said = []
-        if self.absent:
-            said.append(f"Not there, so not backed up: {', '.join(self.absent)}.")
+        said = [self.damaged]
+        if self.losses:
+            said.append(f"{len(self.losses)} protected places have less than before: {_some(map(str, self.losses))}.")
         if self.unreadable:
             said.append(f"{len(self.unreadable)} items could not be read, beginning with {self.unreadable[0]}.")
-        return " ".join(said)
+        if self.vanished:
+            said.append(f"{len(self.vanished)} items vanished during the backup, beginning with {self.vanished[0]}.")
+        return " ".join(filter(None, said))
 
     @property
     def remedy(self) -> str:
         """What a person can do about the remark."""
         said = []
-        if self.absent:
-            said.append("Mount the disk, or run setup again without the --protect of what is gone for good.")
+        if self.damaged:
+            said.append("Run strongroom-agent check: it says whether the repository is sound again.")
+        if self.losses:
+            said.append(
+                "Mount the disk or bring the files back; if they are gone for good, run strongroom-agent backup "
+                "--accept-losses, or setup again without that --protect."
+            )
         if self.unreadable:
             said.append("Run the agent as a user that may read everything.")
         return " ".join(said)
+
+    @property
+    def note(self) -> str:
+        """What a person should know although nothing is wrong."""
+        said = [f"{name} is {path} now." for name, path in self.links.items()]
+        if self.left_out:
+            said.append(f"Left out by kind: {_some(f'{path} ({kind})' for path, kind in self.left_out.items())}.")
+        return " ".join(said)
+
+
+def _some(texts: Iterable[str]) -> str:
+    """The first few, and how many more there are."""
+    shown = list(texts)
+    more = f" and {len(shown) - _FEW} more" if len(shown) > _FEW else ""
+    return ", ".join(shown[:_FEW]) + more
 
 
 def all_absent(protect: list[str]) -> AgentError:

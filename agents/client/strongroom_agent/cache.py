@@ -9,24 +9,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import mounts
 from .errors import AgentError, why
 from .sizes import readable
 
 _SHARE = 20  # one twentieth is 5 %
-_NETWORK_TYPES = ("nfs", "cifs", "smb", "afs", "ceph", "glusterfs", "lustre", "ncpfs")
-_NETWORK_FUSE = ("fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.davfs", "fuse.glusterfs")
+_BLOCK = 512
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How much there is to protect."""
+    """How much there is to protect; of sparse files counts what they hold."""
 
     files: int
     bytes: int
 
 
 def measure(paths: list[str], skip: frozenset[str]) -> Extent:
-    """Count the regular files below `paths` and their bytes; folders in `skip` are left out."""
+    """Count the regular files below `paths` and the bytes that they take up; what is in `skip` is left out."""
     files = size = 0
     for path in paths:
         for length in _sizes(Path(path), skip):
@@ -78,37 +78,27 @@ def is_remote(folder: Path) -> bool:
         import ctypes
 
         return str(folder).startswith("\\\\") or bool(ctypes.windll.kernel32.GetDriveTypeW(folder.anchor) == 4)
-    kind = _mount_type(str(folder.resolve()))
-    return kind.startswith(_NETWORK_TYPES) or kind in _NETWORK_FUSE
-
-
-def _mount_type(path: str) -> str:
-    """The type of the file system that holds `path`; empty where the system does not list mounts."""
-    best, kind = "", ""
-    try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return ""
-    for line in mounts.splitlines():
-        _, raw_point, this_kind, *_ = line.split(" ")
-        point = raw_point.replace("\\040", " ")
-        inside = point == "/" or path == point or path.startswith(point + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, this_kind
-    return kind
+    return mounts.is_network(mounts.kind_of(str(folder.resolve())))
 
 
 def _sizes(path: Path, skip: frozenset[str]) -> Iterator[int]:
     """Sizes of the regular files; what cannot be read is left to the backup to complain about."""
     if path.is_file() and not path.is_symlink():
-        yield path.stat().st_size
+        yield _held(path.stat())
         return
     for folder, folders, names in os.walk(path):
         folders[:] = [each for each in folders if os.path.join(folder, each) not in skip]
         for name in names:
+            if os.path.join(folder, name) in skip:
+                continue
             try:
                 status = os.lstat(os.path.join(folder, name))
             except OSError:
                 continue
             if stat.S_ISREG(status.st_mode):
-                yield status.st_size
+                yield _held(status)
+
+
+def _held(status: os.stat_result) -> int:
+    """A disk image of 20 GiB may hold 3 MiB. The size where the system does not count blocks."""
+    return min(status.st_size, status.st_blocks * _BLOCK) if hasattr(status, "st_blocks") else status.st_size

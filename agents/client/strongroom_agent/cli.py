@@ -1,14 +1,30 @@
 """From a command line to an exit status: parse, run one command, print one answer."""
 
 import argparse
+import contextlib
 import errno
-import signal
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import arguments, backup, check, restore, setup, status
+from . import (
+    arguments,
+    backup,
+    check,
+    ends,
+    limits,
+    listing,
+    output,
+    repair,
+    restore,
+    runs,
+    settings,
+    setup,
+    status,
+    surroundings,
+)
 from .errors import AgentError, Exit, usage, why
 from .home import Home, default_folder
 from .output import Done, progress, show_done, show_error
@@ -23,8 +39,9 @@ def run(argv: Sequence[str]) -> int:
     except AgentError as error:
         show_error(error, as_json=as_json)
         return int(error.exit_status)
-    except KeyboardInterrupt:
-        interrupted = AgentError("interrupted", "Stopped before it was done.", "Run it again.")
+    except KeyboardInterrupt as stopped:
+        by = f" by {stopped}" if str(stopped) else ""
+        interrupted = AgentError("interrupted", f"Stopped{by} before it was done.", "Run it again.")
         show_error(interrupted, as_json=as_json)
         return int(Exit.FAILED)
     except OSError as error:
@@ -40,18 +57,29 @@ def run(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """The program."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run(sys.argv[1:]))
+    output.prepare()
+    ends.listen()
+    if os.name == "posix":
+        os.umask(0o077)  # what we write is for its owner; modes of what is restored come from the backup
+    status = run(sys.argv[1:])
+    output.finish()
+    sys.exit(status)
 
 
 def _carry_out(given: argparse.Namespace) -> Done:
     if given.command == "setup":
         arguments.check_setup(given)
+    limits.lift()
     home = Home(default_folder())
     if given.command == "status":
         return status.run(open_session(home))
     with home.locked():
-        return _change(given, home)
+        runs.note_killed(home)
+        _tidy(home)
+        try:
+            return _change(given, home)
+        finally:
+            _tidy(home)
 
 
 def _change(given: argparse.Namespace, home: Home) -> Done:
@@ -63,18 +91,27 @@ def _change(given: argparse.Namespace, home: Home) -> Done:
     session = open_session(home)
     match given.command:
         case "backup":
-            return backup.run(session)
+            return backup.run(session, accept_losses=given.accept_losses)
         case "restore":
-            wish = restore.Wish(given.target, given.snapshot, given.include, given.region)
+            wish = restore.Wish(given.target, given.snapshot, given.include, given.region, given.overwrite)
             return restore.run(session, wish)
         case "snapshots":
-            return restore.run_snapshots(session, given.region)
+            return listing.run(session, given.region)
         case "check":
             return check.run(session)
+        case "repair":
+            return repair.run(session)
         case "renew":
             return status.run_renew(session)
         case _:
             return status.run_unregister(session, forget=False)
+
+
+def _tidy(home: Home) -> None:
+    """Empty the temporary folder, of what a killed run has left as of what this one has."""
+    with contextlib.suppress(AgentError, OSError):
+        if chosen := settings.load(home):
+            surroundings.clear_temporary(Path(chosen.cache_dir))
 
 
 def _setup_wish(given: argparse.Namespace) -> setup.Wish:
@@ -86,6 +123,7 @@ def _setup_wish(given: argparse.Namespace) -> setup.Wish:
         passphrase_file=given.passphrase_file,
         save_passphrase_to=given.save_passphrase_to,
         name=given.name,
+        include_network=given.include_network,
         proxy=given.proxy,
         proxy_user=given.proxy_user,
         proxy_password=_password(given.proxy_password_file),
@@ -117,11 +155,6 @@ def _trouble(error: OSError) -> AgentError:
 def _unexpected(error: Exception) -> AgentError:
     return AgentError(
         "internal",
-        f"The agent failed in a way it was not made for: {type(error).__name__}: {error}.",
+        f"Unexpected internal error: {type(error).__name__}: {error}.",
         "Tell the people who run the portal what this says and what you did.",
     )
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    """Treat a polite end like Ctrl-C: restic is told to clean up, and the answer still comes."""
-    raise KeyboardInterrupt

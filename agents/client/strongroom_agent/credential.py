@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -19,13 +19,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
 
-from . import keys, moments
+from . import clock, keys, moments
 from .credential_file import TEXT_FIELDS, read_object
 from .credential_refusals import expired, invalid, not_yet, without_key
 from .jose import Signer
-
-# As much as the portal itself tolerates between its clock and a machine's.
-CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -59,10 +56,16 @@ class Credential:
         return keys.load_chain(self.certificate)[0].fingerprint(hashes.SHA256()).hex()
 
 
-def load(path: Path, now: datetime, sent_before: Callable[[Credential], bool] = lambda _: False) -> Credential:
+def load(
+    path: Path,
+    now: datetime,
+    sent_before: Callable[[Credential], bool] = lambda _: False,
+    time_of_portal: Callable[[Credential], datetime | None] = lambda _: None,
+) -> Credential:
     """Read and check a credential file. AgentError with one of the contract's codes if it is not good.
 
-    One that was `sent_before` may have expired: the portal still gives the answer that was lost.
+    One that was `sent_before` may have expired: the portal still gives the answer that was lost. By our own clock
+    nothing has expired before the portal was asked for the time: no new file would mend a clock that is fast.
     """
     fields = read_object(path)
     _check_signature(fields)
@@ -71,12 +74,20 @@ def load(path: Path, now: datetime, sent_before: Callable[[Credential], bool] = 
     if not str(fields.get("private_key") or "").strip():
         raise without_key(path)
     _check_key(fields, leaf)
-    if issued_at - now > CLOCK_TOLERANCE:
+    if issued_at - now > clock.TOLERANCE:
         raise not_yet(issued_at, now)
     found = _credential(fields, expires_at)
     if now >= expires_at and not sent_before(found):
-        raise expired(expires_at, now)
+        _check_age(expires_at, now, time_of_portal(found))
     return found
+
+
+def _check_age(expires_at: datetime, here: datetime, there: datetime | None) -> None:
+    """`here` and `there` are the times of this machine and of the portal, which does not always answer."""
+    if there is not None and (skew := clock.skewed(here, there)):
+        raise skew
+    if there is None or there >= expires_at:
+        raise expired(expires_at, here)
 
 
 def canonical(fields: dict[str, object]) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .errors import AgentError
 from .moments import for_people
+from .sizes import duration
 
 NEW_FILE = "Download new vault credentials from the vault's Quick Start page and run setup with them."
 
@@ -57,11 +58,11 @@ def expired(expires_at: datetime, now: datetime) -> AgentError:
 
 def not_yet(issued_at: datetime, now: datetime) -> AgentError:
     """Issued in this machine's future: its clock is slow by at least that much."""
-    behind = int((issued_at - now).total_seconds())
+    behind = issued_at - now
     return AgentError(
         "clock_skew",
-        f"This machine's clock is at least {behind // 60} minutes {behind % 60} seconds slow: it says "
+        f"This machine's clock is at least {duration(behind)} slow: it says "
         f"{for_people(now)}, but the vault credentials were issued at {for_people(issued_at)}.",
         "Set the clock, then run setup again.",
-        skew_seconds=-behind,
+        skew_seconds=-int(behind.total_seconds()),
     )

@@ -8,7 +8,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from . import turns
 from .errors import AgentError, why
 
 NAME = "strongroom-agent"
@@ -124,20 +126,24 @@ class Home:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for one run. AgentError `busy` at once when another run holds it."""
+        """Hold the folder for one run. AgentError `busy` when another run holds it."""
         self.ensure()
         try:
-            file = self.path("lock").open("a+b")
+            file = self._lock_file()
         except OSError as error:
             raise self._unusable(error) from error
-        with file:
-            if not _try_lock(file.fileno()):
-                raise AgentError(
-                    "busy",
-                    "Another run of strongroom-agent is in progress on this machine.",
-                    "Wait until it has finished, then try again.",
-                )
+        with file, turns.held(file):
             yield
+
+    def in_use(self) -> bool:
+        """Whether a run holds the folder at this moment."""
+        if not self.path("lock").exists():
+            return False
+        with self._lock_file() as file:
+            return turns.taken(file)
+
+    def _lock_file(self) -> BinaryIO:
+        return self.path("lock").open("a+b")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -149,19 +155,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _try_lock(handle: int) -> bool:
-    """Take an advisory lock that the system itself drops when the process dies."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

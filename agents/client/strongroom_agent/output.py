@@ -1,8 +1,11 @@
 """What the program prints: one JSON object or one message on stdout, progress on stderr."""
 
+import io
 import json
+import os
 import sys
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from .errors import AgentError
 
@@ -17,9 +20,21 @@ class Done:
     details: dict[str, object] = field(default_factory=dict)
 
 
+def prepare() -> None:
+    """Make the standard streams usable, whatever the terminal's encoding is and even where they are closed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Or the next file that is opened would get this number, and be printed to.
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, open(number, "r+" if number == 0 else "w", encoding="utf-8"))  # noqa: SIM115
+        elif number and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def progress(text: str) -> None:
     """Tell a person how it goes, on standard error; standard output stays for the answer."""
-    print(printable(text), file=sys.stderr, flush=True)
+    _print(printable(text), sys.stderr)
 
 
 def show_done(outcome: Done, *, as_json: bool) -> None:
@@ -27,7 +42,7 @@ def show_done(outcome: Done, *, as_json: bool) -> None:
     if as_json:
         _print_object(True, outcome.code, outcome.message, outcome.remedy, outcome.details)
     else:
-        print(printable(outcome.message), flush=True)
+        _print(printable(outcome.message), sys.stdout)
 
 
 def show_error(error: AgentError, *, as_json: bool) -> None:
@@ -38,10 +53,27 @@ def show_error(error: AgentError, *, as_json: bool) -> None:
         progress(f"strongroom-agent: {error.message}")
 
 
+def finish() -> None:
+    """Empty the buffers, so that the end of the program cannot fail on a reader that has gone."""
+    for stream in (sys.stdout, sys.stderr):
+        _print("", stream, end="")
+
+
 def _print_object(ok: bool, code: str, message: str, remedy: str, details: dict[str, object]) -> None:
     answer = {**details, "ok": ok, "code": code, "message": message, "remedy": remedy}
     ordered = {key: answer.pop(key) for key in ("ok", "code", "message", "remedy")} | answer
-    print(json.dumps(ordered), flush=True)
+    _print(json.dumps(ordered), sys.stdout)
+
+
+def _print(text: str, stream: TextIO, end: str = "\n") -> None:
+    """Print; a reader that has gone, or a full disk behind it, changes nothing about the run and its exit status."""
+    try:
+        print(text, file=stream, end=end, flush=True)
+    except (OSError, ValueError):
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        except (OSError, ValueError):
+            return
 
 
 def printable(text: str, keep: str = "\n") -> str:

@@ -36,7 +36,7 @@ def _settled_files(folder: str, skip: frozenset[str], began_ns: int) -> Iterator
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             yield from _settled_files(entry.path, skip, began_ns)
-        elif entry.is_file(follow_symlinks=False) and _settled(entry.path, began_ns):
+        elif entry.is_file(follow_symlinks=False) and entry.path not in skip and _settled(entry.path, began_ns):
             yield entry.path
 
 

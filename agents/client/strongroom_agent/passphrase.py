@@ -67,7 +67,8 @@ def save_new(path: Path, passphrase: str) -> None:
         raise AgentError(
             "passphrase_file_exists",
             f"{path} exists already and is not overwritten: it may hold the only copy of a passphrase.",
-            "Give --save-passphrase-to the name of a new file.",
+            "Give --save-passphrase-to the name of a new file. If an earlier setup as another user made it (with or "
+            "without sudo), run setup as that user again.",
         ) from None
     except OSError as error:
         raise AgentError(

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from . import clock, moments
 from .errors import AgentError, Refused
 from .jose import Signer
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.5  # seconds; doubles with each attempt
 _TIMEOUT = httpx.Timeout(30, connect=10)
+_OF_ANOTHER_TIME = re.compile(r"certificate (has expired|is not yet valid)")
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 # The portal, or an edge that does not reach it, asks to be asked again.
 _ASK_AGAIN = frozenset({502, 503, 504})
@@ -33,6 +35,7 @@ class Portal:
 
     def __init__(self, edge_url: str, ca_certificates: str, proxy: str | None = None) -> None:
         self.edge_url = edge_url
+        self._ca_certificates = ca_certificates
         self._trust = trust_only(ca_certificates)
         self._proxy = proxy
 
@@ -43,18 +46,25 @@ class Portal:
         """
         url = f"{self.edge_url}/api/v1/agent/{what}"
         failure = unreachable(self.edge_url, "it was not asked", self._proxy)
-        with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=_TIMEOUT) as client:
+        with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client:
             for _ in pauses():
                 body = signer.sign(url, fields)
                 try:
                     response = client.post(url, content=body, headers={"Content-Type": "application/jose"})
                 except httpx.TransportError as error:
-                    failure = unreachable(self.edge_url, describe(error), self._proxy)
+                    failure = self._clock_trouble(error) or unreachable(self.edge_url, describe(error), self._proxy)
                     continue
                 if response.status_code not in _ASK_AGAIN:
                     return _answer(response)
                 failure = _unavailable(response)
         raise failure
+
+    def _clock_trouble(self, error: httpx.TransportError) -> AgentError | None:
+        """The portal's certificate seems to be of another time: that is our clock, if it says so itself."""
+        if not _OF_ANOTHER_TIME.search(str(error)):
+            return None
+        there = clock.of_portal(self.edge_url, self._ca_certificates, self._proxy)
+        return clock.skewed(moments.now(), there) if there else None
 
 
 def trust_only(ca_certificates: str) -> ssl.SSLContext:

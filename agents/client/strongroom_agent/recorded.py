@@ -13,7 +13,8 @@ class Reportable(Protocol):
     """The result of a run, as far as the portal is told."""
 
     @property
-    def figures(self) -> Mapping[str, object]: ...
+    def figures(self) -> Mapping[str, object]:
+        """Fields of the report; `code` among them when a run that succeeded is not simply `done`."""
 
     @property
     def failure(self) -> AgentError | None:
@@ -33,27 +34,26 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
     A report that cannot be delivered now waits in the queue and changes nothing about the outcome.
     """
     run = Run(kind)
+    runs.begin(session.home, run)
     try:
         result = work()
     except AgentError as error:
-        _tell(session, run.report("failed", error.message))
+        _tell(session, run.report("failed", error.message, code=error.code))
         raise
     except BaseException as error:
         # Stopped by a person, the system or a mistake of ours: no time for the network, the next run tells.
-        _note(session, run.report("failed", f"The run was cut short ({type(error).__name__})."))
+        stopped = isinstance(error, KeyboardInterrupt)
+        why = str(error) or type(error).__name__
+        report = run.report("failed", f"The run was cut short ({why}).", code="interrupted" if stopped else "internal")
+        runs.end(session.home, report)
         raise
     if failure := result.failure:
-        _tell(session, run.report("failed", failure.message, **result.figures))
+        _tell(session, run.report("failed", failure.message, **{**result.figures, "code": failure.code}))
         raise failure
-    _tell(session, run.report("succeeded", result.remark, **result.figures))
+    _tell(session, run.report("succeeded", result.remark, **{"code": "done", **result.figures}))
     return result
 
 
-def _note(session: Session, report: dict[str, object]) -> None:
-    runs.keep(session.home, report)
-    runs.remember_last(session.home, report)
-
-
 def _tell(session: Session, report: dict[str, object]) -> None:
-    _note(session, report)
+    runs.end(session.home, report)
     session.deliver_reports()

@@ -1,6 +1,8 @@
 """Making the repository at setup, also when an earlier setup was interrupted in the middle of it."""
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 from .errors import AgentError
 from .output import progress
@@ -17,10 +19,23 @@ def ensure(session: Session) -> None:
     storage, restic = session.storage, session.restic(session.primary)
     if not storage.exists(session.primary):
         progress("making the place for backups")
-        restic.run("init")
+        _make(session, storage, restic)
     hint = _key_hint(session, storage, restic)
     Restic(replace(restic.connection, key_hint=hint)).run("cat", "config")
     session.remember(key_hint=hint, opened=True)
+
+
+def _make(session: Session, storage: Storage, restic: Restic) -> None:
+    """Make the repository. Where an `init` that died has left a key, restic refuses to make another one there, and
+    nobody may delete keys: then it is made in a folder of ours, and its key and config are put beside the old key."""
+    if not storage.names(session.primary, "keys"):
+        restic.run("init")
+        return
+    with tempfile.TemporaryDirectory(dir=restic.connection.temp_dir) as folder:
+        restic.beside(folder).run("init")
+        (key,) = Path(folder, "keys").iterdir()
+        storage.store(session.primary, f"keys/{key.name}", key.read_bytes())
+        storage.store(session.primary, "config", Path(folder, "config").read_bytes())
 
 
 def _key_hint(session: Session, storage: Storage, restic: Restic) -> str:

@@ -13,16 +13,18 @@ from .output import printable, progress
 _FOLDER = "reports"
 _REFUSED = "refused-reports"
 _LAST = "last-runs.json"
+_RUNNING = "running.json"
 _KEPT = 200
 _REFUSED_KEPT = 20
 _MESSAGE_LIMIT = 500
+KILLED = "The run was cut short: the agent was killed, or the machine went down."
 # These are about the moment, whatever the report says.
 _PASSING = frozenset({"network", "unavailable", "throttled", "clock_skew"})
 
 
 @dataclass
 class Run:
-    """One run, from its start; `kind` is backup, restore, check or restore_check."""
+    """One run, from its start; `kind` is backup, restore, check, restore_check or repair."""
 
     kind: str
     started_at: datetime = field(default_factory=moments.now)
@@ -42,6 +44,38 @@ class Run:
             # File names in it may be no text, which the portal takes from nobody.
             fields["message"] = printable(message, keep="")[:_MESSAGE_LIMIT]
         return fields
+
+
+def begin(home: Home, run: Run) -> None:
+    """Note on disk that a run is on, so that one that is killed is known for that. A run inside of it is part of it."""
+    if running(home) is None:
+        home.write_object(_RUNNING, {"run": run.id, "kind": run.kind, "started_at": moments.render(run.started_at)})
+
+
+def running(home: Home) -> dict[str, object] | None:
+    """The run that has begun and not ended: it is on, or was killed, which the lock of the state folder tells."""
+    try:
+        found = home.read_object(_RUNNING)
+    except AgentError:
+        return None
+    whole = found is not None and all(isinstance(found.get(name), str) for name in ("run", "kind", "started_at"))
+    return found if whole else None
+
+
+def note_killed(home: Home) -> None:
+    """Report a run that was killed, or went down with the machine. Only while the state folder is locked by us."""
+    if found := running(home):
+        report = {**found, "outcome": "failed", "code": "interrupted", "message": KILLED}
+        end(home, {**report, "finished_at": found["started_at"]})
+    home.remove(_RUNNING)
+
+
+def end(home: Home, report: dict[str, object]) -> None:
+    """A run is over: its report waits for the portal, and `status` knows how it ended."""
+    keep(home, report)
+    remember_last(home, report)
+    if (found := running(home)) is None or found["run"] == report["run"]:
+        home.remove(_RUNNING)
 
 
 def keep(home: Home, report: dict[str, object]) -> None:
@@ -74,7 +108,7 @@ def deliver(home: Home, send: Callable[[dict[str, object]], object], sign_of_lif
 
 def remember_last(home: Home, report: dict[str, object]) -> None:
     """Note when a run of this kind was last done and how it ended, for `status`."""
-    shown = {name: report[name] for name in ("outcome", "finished_at")}
+    shown = {name: report[name] for name in ("outcome", "code", "finished_at") if name in report}
     home.write_object(_LAST, {**last(home), str(report["kind"]): shown})
 
 
@@ -103,6 +137,7 @@ def forget(home: Home) -> None:
     for name in [*_waiting(home), *_waiting(home, _REFUSED)]:
         home.remove(name)
     home.remove(_LAST)
+    home.remove(_RUNNING)
 
 
 def _accepted(sign_of_life: Callable[[], object]) -> bool:

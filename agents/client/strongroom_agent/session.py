@@ -1,10 +1,12 @@
 """What every run of a registered machine needs, opened once: identity, settings, engine, portal."""
 
 import json
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
-from . import __version__, engine, identity, passphrase, renewal, runs, settings
+from . import __version__, engine, identity, passphrase, renewal, restic_cache, runs, settings, surroundings
 from .errors import AgentError
 from .home import Home
 from .identity import Identity, Repository
@@ -51,6 +53,12 @@ class Session:
             raise AgentError("not_allowed", "The portal gives this machine no place to back up to.")
         return first
 
+    @cached_property
+    def _sound_cache(self) -> str:
+        """restic's cache, freed of damaged copies once in a run."""
+        restic_cache.make_sound(self.settings.restic_cache)
+        return str(self.settings.restic_cache)
+
     def restic(self, repository: Repository) -> Restic:
         """restic bound to one of this machine's repositories."""
         if passphrase.kept(self.home) is None:
@@ -60,15 +68,15 @@ class Session:
                 "Put it back there, in a file that only this user may read.",
             )
         client_pem, ca_pem = identity.write_for_restic(self.home, self.identity)
-        self.settings.restic_cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Restic(
             Connection(
-                program=self.engine.program,
+                program=os.path.abspath(self.engine.program),
                 url=repository.url,
                 client_pem=client_pem,
                 ca_pem=ca_pem,
                 passphrase_file=str(self.home.path(passphrase.FILE)),
-                cache_dir=str(self.settings.restic_cache),
+                cache_dir=self._sound_cache,
+                temp_dir=surroundings.temporary_folder(Path(self.settings.cache_dir)),
                 read_only=repository.read_only,
                 proxy=self.proxy,
                 key_hint=self.settings.key_hint,
@@ -102,13 +110,14 @@ class Session:
         return self.unlocked(self.primary)
 
     def unlocked(self, repository: Repository) -> Restic:
-        """restic on a repository, without the locks of runs that died; those of live runs stay.
+        """restic on a repository, without locks: this machine is its only writer and runs one agent at a time (`Home`
+        sees to that), so that each lock is of a run that died, whatever host name or process it names.
 
         Looking for locks first costs a request; starting restic for nothing costs most of a second.
         """
         restic = self.restic(repository)
         if not repository.read_only and self.storage.names(repository, "locks"):
-            restic.run("unlock")
+            restic.run("unlock", "--remove-all")
         return restic
 
 

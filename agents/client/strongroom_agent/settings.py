@@ -16,7 +16,8 @@ _PROXY_PASSWORD = "proxy-password"  # noqa: S105 - a file name
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are on this machine, and what is backed up. All paths are absolute."""
+    """Where things are on this machine, and what is backed up. All paths are absolute; those in `protect` are names,
+    in which links are followed anew at each run."""
 
     install_dir: str
     cache_dir: str
@@ -27,6 +28,10 @@ class Settings:
     key_hint: str = ""
     # Whether the passphrase on this machine has opened the repository: from then on it stays.
     opened: bool = False
+    # Whether file systems of other computers, mounted inside what is protected, are backed up.
+    include_network: bool = False
+    # The credential file that set this machine up, which is not worth a backup.
+    credential_file: str = ""
 
     @property
     def restic_cache(self) -> Path:
@@ -60,9 +65,11 @@ def before_setup(home: Home) -> Settings | None:
 
 
 def _checked(found: Settings) -> Settings:
-    texts = (found.install_dir, found.cache_dir, found.proxy, found.proxy_user, found.key_hint, *found.protect)
-    if not isinstance(found.protect, list) or not isinstance(found.opened, bool):
-        raise TypeError("protect or opened")
+    texts = (found.install_dir, found.cache_dir, found.proxy, found.proxy_user, found.key_hint, found.credential_file)
+    if not isinstance(found.protect, list) or not all(isinstance(each, str) for each in found.protect):
+        raise TypeError("protect")
+    if not isinstance(found.opened, bool) or not isinstance(found.include_network, bool):
+        raise TypeError("opened or include_network")
     if not all(isinstance(each, str) for each in texts):
         raise TypeError("a text is none")
     return found

@@ -5,13 +5,14 @@ It can be repeated after any interruption: what is done is found done, the rest 
 
 import re
 import socket
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from . import (
-    backup,
     cache,
+    clock,
     credential,
     engine,
     identity,
@@ -19,21 +20,20 @@ from . import (
     moments,
     registration,
     repository,
-    restorecheck,
-    runs,
     settings,
+    setup_finish,
     setup_passphrase,
+    setup_protect,
     snapshots,
 )
 from .credential_refusals import other_machine
-from .errors import AgentError, usage
+from .errors import Refused, usage
 from .home import Home
 from .identity import Identity
 from .output import Done, progress
 from .paths import absolute
-from .session import Session, describe
+from .session import Session
 from .settings import Settings
-from .snapshots import Snapshot
 
 _NAME = re.compile(r"[A-Za-z0-9.-]{1,63}")
 
@@ -49,6 +49,7 @@ class Wish:
     passphrase_file: str | None = None
     save_passphrase_to: str | None = None
     name: str | None = None
+    include_network: bool = False
     proxy: str = ""
     proxy_user: str = ""
     proxy_password: str | None = field(default=None, repr=False)
@@ -59,21 +60,28 @@ def run(home: Home, wish: Wish) -> Done:
     wanted = None if wish.name is None else machine_name(wish.name)
     chosen = _check_installation(home, wish)
     engine.find()
-    given = credential.load(Path(wish.credentials), moments.now(), partial(registration.begun_with, home))
+    given = credential.load(
+        Path(wish.credentials), moments.now(), partial(registration.begun_with, home), partial(_time_of_portal, wish)
+    )
     name = _name_for(given, wanted)
     existing = registration.current(home, given, name)
     before = settings.before_setup(home) if identity.load(home) else None
     if given.replaces and before is None:
         setup_passphrase.require_given(wish.passphrase_file, given.machine["name"])
-    setup_passphrase.settle(home, wish.passphrase_file, wish.save_passphrase_to, before)
+    saved_to = setup_passphrase.settle(home, wish.passphrase_file, wish.save_passphrase_to, before)
     _save(home, chosen, before, wish)
     program = install.install(Path(chosen.install_dir))
-    registered = existing or _register(home, given, name, chosen)
+    registered = existing or _register(home, given, name, chosen, saved_to)
     session = Session(home, registered, settings.load(home) or chosen)
     session.prepare()
     repository.ensure(session)
     earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
-    return _prove(session, program, earlier)
+    return setup_finish.prove(session, program, earlier, wish.save_passphrase_to)
+
+
+def _time_of_portal(wish: Wish, given: credential.Credential) -> datetime | None:
+    proxy = settings.with_sign_in(wish.proxy, wish.proxy_user, wish.proxy_password) if wish.proxy else None
+    return clock.of_portal(given.edge_url, given.ca_certificates, proxy)
 
 
 def _name_for(given: credential.Credential, wanted: str | None) -> str:
@@ -101,24 +109,22 @@ def _check_installation(home: Home, wish: Wish) -> Settings:
     home.ensure()
     if wish.proxy:
         settings.check_proxy(wish.proxy)
-    protect = [absolute(path) for path in wish.protect]
-    for given, path in zip(wish.protect, protect, strict=True):
-        if not Path(path).exists():
-            raise AgentError(
-                "protect_missing",
-                f"There is nothing at {given} to protect.",
-                "Give --protect an existing file or folder.",
-            )
-    cache_dir = absolute(wish.cache_dir)
-    extent = cache.measure(protect, frozenset({cache_dir, str(home.folder.resolve())}))
-    if not extent.files:
-        raise AgentError(
-            "nothing_to_protect",
-            "There is not a single file in what is to be protected.",
-            "Give --protect a file, or a folder with files in it.",
-        )
-    cache.check(Path(cache_dir), extent)
-    return Settings(absolute(wish.install_dir), cache_dir, sorted(set(protect)), wish.proxy, wish.proxy_user)
+    protect = setup_protect.choose(wish.protect)
+    cache_dir, network = absolute(wish.cache_dir), wish.include_network
+    own = [cache_dir, str(home.folder.resolve())]
+    secrets = {"--passphrase-file": wish.passphrase_file, "--save-passphrase-to": wish.save_passphrase_to}
+    setup_protect.keep_out(protect, own, secrets, network=network)
+    credential_file = absolute(wish.credentials)
+    cache.check(Path(cache_dir), setup_protect.extent(protect, [*own, credential_file], network=network))
+    return Settings(
+        absolute(wish.install_dir),
+        cache_dir,
+        protect.names,
+        wish.proxy,
+        wish.proxy_user,
+        include_network=network,
+        credential_file=credential_file,
+    )
 
 
 def _save(home: Home, chosen: Settings, before: Settings | None, wish: Wish) -> None:
@@ -129,40 +135,12 @@ def _save(home: Home, chosen: Settings, before: Settings | None, wish: Wish) -> 
     settings.save(home, chosen)
 
 
-def _register(home: Home, given: credential.Credential, name: str, chosen: Settings) -> Identity:
+def _register(home: Home, given: credential.Credential, name: str, chosen: Settings, saved_to: Path | None) -> Identity:
+    """Register; a passphrase made for a registration that is refused opens nothing, and goes."""
     progress(f"registering {name} with vault {given.vault['name']}")
-    return registration.register(home, given, name, settings.proxy_url(home, chosen))
-
-
-def _prove(session: Session, program: Path, earlier: list[Snapshot]) -> Done:
-    """First backup and restore check: only then setup is done. `earlier` are the snapshots of a machine that this
-    computer has replaced."""
-    saved = backup.back_up(session)
-    checked = restorecheck.restore_check(session, saved.snapshot)
-    reported = runs.waiting(session.home) == 0
-    vault = session.identity.vault["name"]
-    told = "" if reported else "The portal could not be told yet; the next run will do it."
-    text = f"{session.identity.name} is registered with vault {vault}, backed up and restored:"
-    where = f"The program is {program}."
-    return Done(
-        " ".join(filter(None, [text, checked.remark, saved.remark, told, where, _about(earlier)])),
-        details={
-            **describe(session.identity),
-            "program": str(program),
-            "backup": saved.details,
-            "restore_check": checked.figures,
-            "reported": reported,
-            **({"earlier_snapshots": [asdict(each) for each in earlier]} if earlier else {}),
-        },
-    )
-
-
-def _about(earlier: list[Snapshot]) -> str:
-    """How to get at what was there before; `latest` is the backup that setup has made just now."""
-    if not earlier:
-        return ""
-    newest = earlier[-1]
-    return (
-        f"There are {len(earlier)} snapshots from before; the newest is of {newest.time[:19]}: "
-        f"strongroom-agent restore --snapshot {newest.id[:8]} --target DIR."
-    )
+    try:
+        return registration.register(home, given, name, settings.proxy_url(home, chosen))
+    except Refused:
+        if saved_to is not None:
+            setup_passphrase.take_back(home, saved_to)
+        raise

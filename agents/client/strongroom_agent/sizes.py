@@ -1,4 +1,6 @@
-"""Numbers of bytes for people."""
+"""Numbers of bytes, and lengths of time, for people."""
+
+from datetime import timedelta
 
 
 def readable(size: int) -> str:
@@ -11,3 +13,15 @@ def readable(size: int) -> str:
         if amount < 1024:
             return f"{amount:.1f} {unit}"
     return f"{amount / 1024:.1f} TiB"
+
+
+def duration(length: timedelta) -> str:
+    """A length of time for people, in its two largest units: `3 days 2 hours`."""
+    seconds = int(length.total_seconds())
+    units = (("year", 365 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+    parts = []
+    for name, size in units:
+        amount, seconds = divmod(seconds, size)
+        if amount:
+            parts.append(f"{amount} {name}{'s' if amount > 1 else ''}")
+    return " ".join(parts[:2]) or "0 seconds"

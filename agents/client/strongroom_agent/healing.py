@@ -1,0 +1,85 @@
+"""A backup to a repository that is known to be damaged: what is lost and still on this machine is stored again.
+
+A backup alone would not do: restic believes its index, which still names what is gone.
+"""
+
+from dataclasses import dataclass
+
+from . import damage, soundness
+from .errors import AgentError
+from .output import progress
+from .restic import Restic
+from .session import Session
+
+RECENT = (0, 18)  # the first restic whose `check` and `repair` say what they find in JSON
+_FILE = "healed.json"
+_BY_PORTAL = "the portal has set objects aside or misses some in each region"
+
+
+@dataclass(frozen=True)
+class Healing:
+    """One backup's part in it: `reason` is empty where no damage is known, `force` has all files read again."""
+
+    session: Session
+    reason: str = ""
+    force: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Further options for `restic backup`."""
+        return ("--force",) if self.force else ()
+
+    def end(self, restic: Restic) -> str:
+        """After the backup: what to say of the damage; empty where none is known."""
+        if not self.reason:
+            return ""
+        text = f"These backups are known to be damaged: {self.reason}."
+        if self.force:
+            left = soundness.look(restic)
+            self.session.home.write_object(_FILE, {"findings": left.digest})
+            rest = "some older snapshots are not whole" if left.errors else "the structure is sound again"
+            text += f" What was lost and is still here has been stored again; {rest}."
+        elif not recent(self.session):
+            text += " Repairing needs restic 0.18 or newer."
+        return text
+
+
+def begin(session: Session, restic: Restic) -> Healing:
+    """Before a backup: make the index name only what is there, if damage is known and was not dealt with yet."""
+    _hear(session)
+    known = damage.known(session)
+    if known is None:
+        return Healing(session)
+    reason = known.reason.rstrip(".")
+    if not recent(session):
+        return Healing(session, reason)
+    progress("damage is known: looking at what is lost")
+    found = soundness.look(restic)
+    if not found.errors or found.digest == _dealt_with(session):
+        return Healing(session, reason)
+    progress("rebuilding the index, then storing again what is lost and still here")
+    restic.run("repair", "index")
+    return Healing(session, reason, force=True)
+
+
+def recent(session: Session) -> bool:
+    """Whether the engine can repair."""
+    return tuple(map(int, session.engine.version.split(".")[:2])) >= RECENT
+
+
+def _hear(session: Session) -> None:
+    """The portal sees what the storage has lost before this machine does."""
+    try:
+        damaged = session.sign_of_life().body.get("damaged") is True
+    except AgentError:
+        return  # whoever is refused hears it from the storage, and in better words
+    if damaged:
+        damage.mark(session, _BY_PORTAL)
+
+
+def _dealt_with(session: Session) -> str:
+    """What was found when all that could be stored again had been: nothing more can be done about that."""
+    try:
+        return str((session.home.read_object(_FILE) or {}).get("findings", ""))
+    except AgentError:
+        return ""

@@ -1,0 +1,106 @@
+"""The command `repair`: bring damaged backups back as far as possible, and say what is lost for good.
+
+Never by restic's `repair snapshots`, which makes a repository look sound by cutting out what is lost. What the paired
+region still has is brought back by the portal; here the index is made to name only what is there and whole, what the
+machine still has is stored again, and a check says whether that was enough.
+"""
+
+from dataclasses import dataclass, field
+
+from . import backup, check, healing, soundness
+from .errors import AgentError
+from .output import Done, progress
+from .recorded import record
+from .restic import Restic
+from .session import Session
+
+_ANY = tuple(range(-256, 256))  # restic cannot delete damaged packs here, and ends badly after all else is done
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class RepairResult:
+    """What a repair has left: for each snapshot that is not whole, what it lacks."""
+
+    snapshot: str
+    found: int
+    lost: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def newest_whole(self) -> bool:
+        """Whether the backup made by the repair has everything."""
+        return self.snapshot[:8] not in self.lost
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """What the portal is told."""
+        return {"snapshot": self.snapshot}
+
+    @property
+    def details(self) -> dict[str, object]:
+        """The JSON answer."""
+        shown = {snapshot: paths[:_SHOWN] for snapshot, paths in self.lost.items()}
+        return {**self.figures, "errors_found": self.found, "newest_whole": self.newest_whole, "lost_from": shown}
+
+    @property
+    def failure(self) -> AgentError | None:
+        """As long as one snapshot lacks something, the repository is not sound."""
+        if not self.lost:
+            return None
+        snapshot, paths = next(iter(self.lost.items()))
+        whole = "The newest snapshot is whole" if self.newest_whole else "The newest snapshot is not whole either"
+        return AgentError(
+            "repair_incomplete",
+            f"{len(self.lost)} snapshots lack files that no region and not this machine has any more, beginning with "
+            f"{snapshot}: {', '.join(paths[:3])}. {whole}: {self.snapshot[:8]}.",
+            "Restore what those snapshots still have with --include; everything that is on this machine now is in the "
+            "newest one."
+            if self.newest_whole
+            else "Run strongroom-agent repair again.",
+            **self.details,
+        )
+
+    @property
+    def remark(self) -> str:
+        """The result in a sentence."""
+        if not self.found:
+            return "Nothing was damaged: all data was read and the newest snapshot restored."
+        return "What was lost has been stored again; all snapshots are whole, and the newest one was restored."
+
+
+def run(session: Session) -> Done:
+    """Repair and report it. AgentError `repair_incomplete` when something is lost for good."""
+    if not healing.recent(session):
+        version = session.engine.version
+        raise AgentError(
+            "engine_too_old",
+            f"repair needs restic 0.18 or newer; this is {version}.",
+            "Get a newer restic and name it with the environment variable RESTIC, then run this again.",
+        )
+    session.prepare()
+    result = record(session, "repair", lambda: _repair(session))
+    return Done(result.remark, details=result.details)
+
+
+def _repair(session: Session) -> RepairResult:
+    restic = session.open_primary()
+    progress("reading all data of the repository")
+    found = soundness.look(restic, read_data=True)
+    for each in found.errors[:_SHOWN]:
+        progress(f"found: {each}")
+    _mend(restic, found)
+    saved = backup.back_up(session, options=("--force",))
+    if soundness.look(restic).errors:
+        return RepairResult(saved.snapshot, len(found.errors), soundness.lost(restic) or {"unknown": ["unknown"]})
+    check.run(session)
+    return RepairResult(saved.snapshot, len(found.errors))
+
+
+def _mend(restic: Restic, found: soundness.Findings) -> None:
+    """Make the index name only what is there and whole. What is whole in a damaged pack moves to a new one."""
+    if found.errors:
+        progress("rebuilding the index")
+        restic.run("repair", "index")
+    if found.broken:
+        progress(f"saving what is whole in {len(found.broken)} damaged packs")
+        restic.run("repair", "packs", *found.broken, accept=_ANY)

@@ -1,0 +1,133 @@
+"""Damaged repositories: what is still on the machine is stored again, and what is lost for good is named."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from strongroom_agent import engine
+from strongroom_agent.engine import Engine
+
+from .conftest import Storage
+from .world import World
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def big(world: World) -> World:
+    """A machine with a file large enough for a pack of its own, backed up once."""
+    (world.source / "ledger.db").write_bytes(os.urandom(20_000_000))
+    assert world.setup().status == 0
+    world.peer.runs.clear()
+    return world
+
+
+def folder(world: World, storage: Storage) -> Path:
+    return storage.folder / "local-a" / world.peer.vault["id"] / next(iter(world.peer.machines))
+
+
+def largest_pack(world: World, storage: Storage) -> Path:
+    return max((folder(world, storage) / "data").glob("*/*"), key=lambda path: path.stat().st_size)
+
+
+def restored(world: World, out: Path, *more: str) -> bytes:
+    """The ledger as a restore brings it back."""
+    ran = world.run("restore", "--target", str(out), *more)
+    assert (ran.status, ran.answer["code"]) == (0, "done"), ran
+    return Path(f"{out}{world.source}/ledger.db").read_bytes()
+
+
+def test_a_pack_that_is_gone_everywhere_is_stored_again_by_the_next_backup(
+    big: World, storage: Storage, tmp_path: Path
+) -> None:
+    """The documented path: the portal knows, the next backup heals, a check proves it."""
+    largest_pack(big, storage).unlink()
+    assert big.run("check").answer["ok"] is False
+    big.peer.faults.damaged = True
+    ran = big.run("backup")
+    assert (ran.status, ran.answer["code"]) == (0, "done_on_damaged"), ran
+    assert "has been stored again; the structure is sound again." in ran.answer["message"]
+    assert ran.answer["bytes_added"] > 10_000_000
+    again = big.run("backup").answer
+    assert (again["code"], again["bytes_added"] < 100_000) == ("done_on_damaged", True)
+    assert big.run("check").status == 0
+    assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
+    told = [run["code"] for run in big.peer.runs.values() if run["kind"] == "backup"]
+    assert told == ["done_on_damaged", "done_on_damaged"]
+
+
+def test_repair_heals_all_snapshots_where_the_file_is_still_there(big: World, storage: Storage, tmp_path: Path) -> None:
+    first = big.run("snapshots").answer["snapshots"][0]["id"]
+    largest_pack(big, storage).unlink()
+    ran = big.run("repair")
+    assert (ran.status, ran.answer["code"], ran.answer["newest_whole"]) == (0, "done", True), ran
+    assert ran.answer["errors_found"] >= 1
+    assert restored(big, tmp_path / "out", "--snapshot", first) == (big.source / "ledger.db").read_bytes()
+    assert [(run["kind"], run["outcome"]) for run in big.peer.runs.values()] == [
+        ("backup", "succeeded"),
+        ("check", "succeeded"),
+        ("restore_check", "succeeded"),
+        ("repair", "succeeded"),
+        ("restore", "succeeded"),
+    ]
+
+
+def test_what_is_lost_for_good_is_named_and_the_newest_snapshot_is_whole(
+    big: World, storage: Storage, tmp_path: Path
+) -> None:
+    first = big.run("snapshots").answer["snapshots"][0]["id"]
+    largest_pack(big, storage).unlink()
+    (big.source / "ledger.db").write_bytes(os.urandom(3_000_000))
+    ran = big.run("repair")
+    assert (ran.status, ran.answer["code"], ran.answer["newest_whole"]) == (1, "repair_incomplete", True), ran
+    assert ran.answer["lost_from"] == {first[:8]: [f"{big.source}/ledger.db"]}
+    assert f"beginning with {first[:8]}: {big.source}/ledger.db. The newest snapshot is whole" in ran.answer["message"]
+    assert big.run("check").status == 1
+    assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
+    repaired = [run for run in big.peer.runs.values() if run["kind"] == "repair"]
+    assert [(run["outcome"], run["code"]) for run in repaired] == [("failed", "repair_incomplete")]
+
+
+def test_a_damaged_pack_that_cannot_be_deleted_is_replaced(big: World, storage: Storage, tmp_path: Path) -> None:
+    """A disk has flipped bytes in the middle, and the portal has not noticed yet: packs are not for us to delete."""
+    pack = largest_pack(big, storage)
+    pack.chmod(0o600)
+    with pack.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"X" * 64)
+    damaged = pack.read_bytes()
+    ran = big.run("repair")
+    assert (ran.status, ran.answer["code"]) == (0, "done"), ran
+    assert pack.read_bytes() == damaged
+    assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
+    assert list((big.root / "cache" / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["index", "snapshots"])
+def test_other_kinds_that_are_gone(big: World, storage: Storage, tmp_path: Path, kind: str) -> None:
+    for path in (folder(big, storage) / kind).iterdir():
+        path.unlink()
+    shutil.rmtree(big.root / "cache" / "restic")
+    ran = big.run("repair")
+    assert (ran.status, ran.answer["code"]) == (0, "done"), ran
+    assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
+
+
+def test_nothing_damaged_is_told(ready: World) -> None:
+    ran = ready.run("repair")
+    assert (ran.status, ran.answer["errors_found"]) == (0, 0)
+    assert ran.answer["message"].startswith("Nothing was damaged")
+
+
+def test_an_engine_that_cannot_repair_says_which_can(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = engine.find()
+    monkeypatch.setattr(engine, "find", lambda: Engine(found.program, "0.14.0"))
+    ran = ready.run("repair")
+    assert (ran.status, ran.answer["code"]) == (1, "engine_too_old")
+    assert "needs restic 0.18" in ran.answer["message"]
+    ready.peer.faults.damaged = True
+    ran = ready.run("backup")
+    assert ran.answer["code"] == "done_on_damaged"
+    assert "Repairing needs restic 0.18 or newer." in ran.answer["message"]
+    (ready.home / "damage.json").unlink()
