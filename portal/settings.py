@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from portal import env
+from portal import databases, env
 from portal.secrets import secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -83,7 +83,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.database("DATABASE_URL", DATA / "strongroom.sqlite3")}
+DATABASES = {"default": databases.database("DATABASE_URL", DATA / "strongroom.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
