@@ -26,11 +26,11 @@ def require() -> None:
     if not known or (ring is not None and fingerprint(ring.current) in known):
         return
     has = f"has another, {fingerprint(ring.current)[:16]}…" if ring else "has none"
+    names = ", ".join(f"{each[:16]}…" for each in sorted(known))
     raise ImproperlyConfigured(
-        f"The database belongs to the root {', '.join(f'{each[:16]}…' for each in sorted(known))}, and this data folder"
-        f" {has}. Copy the folder pki, with its sealing key, from the host that has it, or point DATABASE_URL at"
-        " another database. If that root is lost for good: manage.py prepare_pki --another-root; every machine then has to be"
-        " set up again."
+        f"The database belongs to the root {names}, and this data folder {has}. Copy the folder pki, with its sealing"
+        " key, from the host that has it, or point DATABASE_URL at another database. If that root is lost for good:"
+        " manage.py prepare_pki --another-root; every machine then has to be set up again."
     )
 
 

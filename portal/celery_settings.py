@@ -5,6 +5,8 @@ from typing import Any
 
 from django.conf import settings
 
+from portal import slots
+
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # so that beat sends at once when it starts
 
 CONFIGURATION: dict[str, Any] = {
@@ -28,6 +30,7 @@ CONFIGURATION: dict[str, Any] = {
     "task_serializer": "json",
     "accept_content": ["json"],
     "worker_prefetch_multiplier": 1,
+    "worker_concurrency": slots.THREADS,
     "worker_soft_shutdown_timeout": 5,
     "worker_enable_soft_shutdown_on_idle": True,
     "worker_cancel_long_running_tasks_on_connection_loss": True,

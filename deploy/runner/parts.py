@@ -89,7 +89,7 @@ def _web() -> Part:
 
 
 def _worker() -> Part:
-    options = ["--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    options = ["--pool", "threads", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return Part(
         "worker", FRONT, ["TERM", *_celery("portal.celery", "worker"), *options, "--loglevel", "INFO"], patience=15
     )
