@@ -45,6 +45,12 @@ CONFIGURATION: dict[str, Any] = {
         "edge-files": {"task": "portal.edge-files", "schedule": 3600.0, "options": {"expires": 3600}},
         "spent": {"task": "agents.forget_spent", "schedule": 600.0, "options": {"expires": 600}},
         "replacements": {"task": "agents.expire_replacements", "schedule": 600.0, "options": {"expires": 600}},
+        "retention": {
+            "task": "portal.retention",
+            "schedule": 86400.0,
+            "last_run_at": LONG_AGO,  # a beat that is restarted each day never comes to a day's end
+            "options": {"expires": 3600},
+        },
     },
     "beat_scheduler": "celery.beat:Scheduler",
     "timezone": "UTC",

@@ -153,3 +153,5 @@ NAVIGATION_COUNTERS = {"requests": ["vaults.queries.count_to_decide", "agents.de
 DECISION_PROVIDERS = ["agents.decisions.waiting"]
 # Who still needs the CAs before the present ones; see portal/rotation.py.
 CERTIFICATE_HOLDERS = ["vaults.queries.credentials_needing", "agents.queries.machines_needing"]
+# Which rows may go after a while; see portal/retention.py.
+RETENTION = ["portal.kept.rules", "vaults.kept.rules", "agents.kept.rules"]
