@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from agents import certification, identity, replacement, usage
+from portal.slots import MEASURING
 
 AT_ONCE = 500  # rows that one round takes up
 
@@ -22,6 +23,7 @@ def expire_replacements() -> None:
 
 
 @shared_task(name="agents.usage")
+@MEASURING
 def measure_usage() -> None:
     """Note how much machines have stored, where that is limited."""
     usage.measure()

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.conf import settings
 
+from portal import slots
+
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # so that beat sends at once when it starts
 
 CONFIGURATION: dict[str, Any] = {
@@ -28,6 +30,7 @@ CONFIGURATION: dict[str, Any] = {
     "task_serializer": "json",
     "accept_content": ["json"],
     "worker_prefetch_multiplier": 1,
+    "worker_concurrency": slots.THREADS,
     "worker_soft_shutdown_timeout": 5,
     "worker_enable_soft_shutdown_on_idle": True,
     "worker_cancel_long_running_tasks_on_connection_loss": True,
@@ -42,6 +45,12 @@ CONFIGURATION: dict[str, Any] = {
         "edge-files": {"task": "portal.edge-files", "schedule": 3600.0, "options": {"expires": 3600}},
         "spent": {"task": "agents.forget_spent", "schedule": 600.0, "options": {"expires": 600}},
         "replacements": {"task": "agents.expire_replacements", "schedule": 600.0, "options": {"expires": 600}},
+        "retention": {
+            "task": "portal.retention",
+            "schedule": 86400.0,
+            "last_run_at": LONG_AGO,  # a beat that is restarted each day never comes to a day's end
+            "options": {"expires": 3600},
+        },
     },
     "beat_scheduler": "celery.beat:Scheduler",
     "timezone": "UTC",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -35,6 +35,36 @@ def numbers(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[Che
         found.append(Error(f"RENEWABLE_DAYS must be a number from 0 to {MOST_DAYS}.", id="strongroom.E004"))
     if settings.OPEN_REQUESTS < 1:
         found.append(Error("OPEN_REQUESTS must be at least 1.", id="strongroom.E005"))
+    return found
+
+
+@register(Tags.security, deploy=True)
+def connections(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Over a network, database and broker show who they are."""
+    found: list[CheckMessage] = []
+    database = settings.DATABASES["default"]
+    options = database.get("OPTIONS", {})
+    hosts = str(options.get("hostaddr") or database.get("HOST", "")).split(",")
+    over_network = "service" in options or not all(host in LOCAL or host.startswith("/") for host in hosts if host)
+    if "postgresql" in database["ENGINE"] and over_network and options.get("sslmode") != "verify-full":
+        found.append(
+            Error(
+                "DATABASE_URL must have sslmode=verify-full: the database is not on this machine.",
+                hint="With sslrootcert=FILE, or sslrootcert=system, for the CA that its certificate is from.",
+                id="strongroom.E016",
+            )
+        )
+    broker = urlsplit(settings.BROKER_URL)
+    if broker.scheme in {"redis", "rediss"} and (broker.hostname or "localhost") not in LOCAL:
+        verified = parse_qs(broker.query).get("ssl_cert_reqs") == ["required"]
+        if broker.scheme != "rediss" or not verified:
+            found.append(
+                Error(
+                    "BROKER_URL must be rediss://…?ssl_cert_reqs=required: the broker is not on this machine.",
+                    hint="With ssl_ca_certs=FILE for a CA of your own.",
+                    id="strongroom.E017",
+                )
+            )
     return found
 
 
@@ -105,7 +135,7 @@ def demo_people(
 
 def refuse_unsafe() -> None:
     """Raise ImproperlyConfigured with the first finding, when this is production. For web, worker and beat."""
-    if settings.PRODUCTION and (found := addresses() + numbers() + production()):
+    if settings.PRODUCTION and (found := addresses() + numbers() + connections() + production()):
         raise ImproperlyConfigured(str(found[0].msg))
 
 

@@ -1,4 +1,4 @@
-"""Signs of life of the background parts."""
+"""Signs of life of the background parts, and the roots that the database belongs to."""
 
 from django.db import models
 
@@ -11,3 +11,14 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class KnownRoot(models.Model):
+    """A root that this portal's keyring has: the database's memory of the data folder that it belongs to."""
+
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the certificate
+    generation = models.PositiveIntegerField(unique=True)  # of two hosts that begin at once, one is first
+    since = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.fingerprint

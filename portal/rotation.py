@@ -4,15 +4,16 @@ A rotation has two steps that people take, weeks apart. `rotate()` adds a genera
 one before, and issues to clients a minute later. `retire()` ends the trust in the one before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from portal import keyring, pki
+from portal import belonging, keyring, pki
 from portal.accounts.actors import Actor
 from portal.audit.record import record
 from portal.crypto import certificates
@@ -40,10 +41,7 @@ def rotate(actor: Actor, *, with_root: bool) -> Generation:
         root = pki.new_root(number, at) if with_root else pki.authority(ring.current.root, "root")
         new = pki.new_generation(number, at, root)
         entry = {"generation": number, "new_root": with_root, **_fingerprints(new)}
-        keyring.replace(
-            replace(ring, current=new, previous=ring.current),
-            lambda: record("pki:rotate", actor=actor, detail=entry),
-        )
+        _replace(replace(ring, current=new, previous=ring.current), "pki:rotate", actor, entry)
     return new
 
 
@@ -64,8 +62,22 @@ def retire(actor: Actor, *, whoever_needs_it: bool = False) -> Generation:
                 remedy="Wait until they have renewed, or give --now: they will have to be set up again.",
             )
         entry = {"generation": ring.previous.number, "needed_by": needed_by, **_fingerprints(ring.previous)}
-        keyring.replace(replace(ring, previous=None), lambda: record("pki:retire", actor=actor, detail=entry))
+        _replace(replace(ring, previous=None), "pki:retire", actor, entry)
     return ring.previous
+
+
+def _replace(ring: Keyring, action: str, actor: Actor, entry: Mapping[str, object]) -> None:
+    """Store the keyring; the database's memory of its roots changes with the audit entry.
+
+    Whoever dies between that and the renaming leaves a database that knows the current root of the file before, too.
+    """
+
+    def announce() -> None:
+        with transaction.atomic():
+            record(action, actor=actor, detail=entry)
+            belonging.remember(ring)
+
+    keyring.replace(ring, announce)
 
 
 def reseal(actor: Actor) -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from portal import env
+from portal import databases, env
 from portal.secrets import secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -86,7 +86,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.database("DATABASE_URL", DATA / "strongroom.sqlite3")}
+DATABASES = {"default": databases.database("DATABASE_URL", DATA / "strongroom.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 PASSWORDS_AT_ONCE = 2  # looked at in one web process; as many wait: half of its threads (deploy/runner/web.py)
@@ -167,3 +167,5 @@ NAVIGATION_COUNTERS = {"requests": ["vaults.queries.count_to_decide", "agents.de
 DECISION_PROVIDERS = ["agents.decisions.waiting"]
 # Who still needs the CAs before the present ones; see portal/rotation.py.
 CERTIFICATE_HOLDERS = ["vaults.queries.credentials_needing", "agents.queries.machines_needing"]
+# Which rows may go after a while; see portal/retention.py.
+RETENTION = ["portal.lifetimes.rules", "vaults.lifetimes.rules", "agents.lifetimes.rules"]

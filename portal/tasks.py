@@ -1,9 +1,9 @@
 """The site's own background work: the canary, which proves that a worker takes messages and reaches the database, the
-counts of refusals, and the edge's certificate."""
+counts of refusals, the edge's certificate, and the rows that are only of use for a while."""
 
 from celery import shared_task
 
-from portal import edge_files
+from portal import edge_files, retention
 from portal.accounts.actors import SYSTEM
 from portal.audit.record import write_refusal_counts
 from portal.heartbeats import beat
@@ -25,3 +25,9 @@ def refusal_counts() -> None:
 def edge_files_up_to_date() -> None:
     """Renew the edge's certificate when it nears its end."""
     edge_files.bring_up_to_date(SYSTEM)
+
+
+@shared_task(name="portal.retention")
+def delete_what_may_go() -> None:
+    """Delete rows that are only of use for a while."""
+    retention.run()

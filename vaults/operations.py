@@ -23,7 +23,7 @@ from portal.notifications.publish import publish, withdraw
 from portal.queue import enqueue
 from portal.transitions import advance
 from vaults.models import Operation, Vault
-from vaults.states import OperationState
+from vaults.states import OperationState, VaultState
 
 TASK = "vaults.run_operation"
 LEASE = 40  # seconds; above the longest step (five calls to storage), since each begins with a fresh lease
@@ -153,14 +153,18 @@ def exhausted(operation: Operation) -> bool:
 def postpone(operation: Operation, trouble: str) -> None:
     """Give the operation back for another attempt later, saying why. Raises LeaseLost."""
     wait = BACKOFF[min(operation.attempts, len(BACKOFF)) - 1]
+    step = f"{trouble} Trying again ({operation.attempts} of {MAX_ATTEMPTS})."
     with transaction.atomic():
         operation.save_held(
+            step=step[:200],
             timings=operation.timings,
             due_at=Now() + timedelta(seconds=wait),
             lease_token=None,
             lease_until=None,
         )
-        _announce(operation, f"{trouble} Trying again ({operation.attempts} of {MAX_ATTEMPTS}).")
+        _announce(operation, step)
+        # Also where people look at the vault rather than at the work on it; whatever ends the work replaces it.
+        Vault.objects.filter(pk=operation.vault_id, state=VaultState.CREATING).update(state_reason=step[:500])
 
 
 def overdue(limit: int) -> list[UUID]:

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from portal.heartbeats import beat
 from portal.queue import enqueue
+from portal.slots import BULK, MEASURING
 from vaults import (
     approvals,
     challenges,
@@ -29,12 +30,14 @@ def run_operation(operation_id: str) -> None:
 
 
 @shared_task(name=copies.TASK)
+@BULK
 def copy_vault(copy_id: int) -> None:
     """Bring the copy in the paired region up to date."""
     replication.run(copy_id)
 
 
 @shared_task(name=scrubs.TASK)
+@BULK
 def scrub_region(scrub_id: int) -> None:
     """Compare a slice of what a region stores with its names."""
     scrubbing.run(scrub_id)
@@ -48,6 +51,7 @@ def scrub() -> None:
 
 
 @shared_task(name="vaults.space")
+@MEASURING
 def measure_space() -> None:
     """Note how much space the regions have left."""
     space.measure()

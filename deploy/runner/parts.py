@@ -120,6 +120,6 @@ def _gate() -> Part:
 
 
 def _worker() -> Part:
-    options = ["--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    options = ["--pool", "threads", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     command = ["TERM", *_celery("portal.celery", "worker"), *options, "--loglevel", "INFO"]
     return Part("worker", FRONT, command, patience=15, without=_found_in_the_folder())

@@ -60,6 +60,7 @@ def test_keys_lie_sealed_and_private(own_folder: Path) -> None:
     assert stat.S_IMODE(own_folder.stat().st_mode) == 0o700
 
 
+@pytest.mark.django_db
 def test_another_sealing_key_is_told_as_such(settings: Settings) -> None:
     pki.signing_key()
     settings.SEAL_KEY = "another secret, long enough to be one"

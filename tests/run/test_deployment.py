@@ -30,7 +30,9 @@ def safe(settings: Settings, tmp_path: Path) -> Settings:
 
 def found() -> list[str | None]:
     """The ids of all findings."""
-    return [message.id for message in checks.addresses() + checks.numbers() + checks.production()]
+    return [
+        message.id for message in checks.addresses() + checks.numbers() + checks.connections() + checks.production()
+    ]
 
 
 def test_a_safe_production_starts(safe: Settings) -> None:
@@ -62,6 +64,51 @@ def test_what_production_is_refused_for(safe: Settings, name: str, value: object
     assert [one for one in found() if one != "strongroom.E016"] == [expected]
     with pytest.raises(ImproperlyConfigured):
         checks.refuse_unsafe()
+
+
+def postgresql(host: str, **options: str) -> dict[str, object]:
+    """The settings of a database on that host."""
+    return {"ENGINE": "django.db.backends.postgresql", "HOST": host, "OPTIONS": options}
+
+
+@pytest.mark.parametrize(
+    ("database", "expected"),
+    [
+        (postgresql("db.example.org"), ["strongroom.E016"]),
+        (postgresql("db.example.org", sslmode="require"), ["strongroom.E016"]),
+        (postgresql("db.example.org", sslmode="verify-ca"), ["strongroom.E016"]),
+        (postgresql("localhost,db.example.org"), ["strongroom.E016"]),
+        (postgresql("localhost", hostaddr="192.0.2.1"), ["strongroom.E016"]),
+        (postgresql("", service="backup"), ["strongroom.E016"]),
+        (postgresql("db.example.org", sslmode="verify-full"), []),
+        (postgresql("localhost"), []),
+        (postgresql("::1"), []),
+        (postgresql("/run/postgresql"), []),
+        (postgresql(""), []),
+    ],
+)
+def test_a_database_over_the_network_shows_who_it_is(
+    safe: Settings, monkeypatch: pytest.MonkeyPatch, database: dict[str, object], expected: list[str]
+) -> None:
+    monkeypatch.setitem(safe.DATABASES, "default", database)
+    assert found() == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://broker.example.org:6379/0", ["strongroom.E017"]),
+        ("rediss://broker.example.org:6379/0", ["strongroom.E017"]),
+        ("rediss://broker.example.org:6379/0?ssl_cert_reqs=none", ["strongroom.E017"]),
+        ("rediss://broker.example.org:6379/0?ssl_cert_reqs=required", []),
+        ("redis://:secret@127.0.0.1:6379/0", []),
+        ("redis://[::1]:6379/0", []),
+        ("redis+socket:///run/valkey.sock", []),
+    ],
+)
+def test_a_broker_over_the_network_shows_who_it_is(safe: Settings, url: str, expected: list[str]) -> None:
+    safe.BROKER_URL = url
+    assert found() == expected
 
 
 def test_demo_accounts_are_refused(safe: Settings) -> None:

@@ -68,6 +68,20 @@ def test_a_request_for_data_is_asked_about_as_it_came(edge: Edge) -> None:
     assert "x-edge-secret" not in passed.headers
 
 
+def test_a_storage_that_is_away_is_asked_again(edge: Edge) -> None:
+    """The gateway says 500 when its storage does not answer or does not let it in: 503, with a word to people."""
+    edge.gateway.answer = 500
+    answer = edge.machine(f"GET {REPOSITORY}/config", certificate=True)
+    assert (status(answer), header(answer, "Retry-After")) == (503, "1")
+    assert b"storage of this region does not work just now" in answer
+
+
+@pytest.mark.parametrize("code", [200, 403, 404, 416])
+def test_other_words_of_the_gateway_pass(edge: Edge, code: int) -> None:
+    edge.gateway.answer = code
+    assert status(edge.machine(f"GET {REPOSITORY}/config", certificate=True)) == code
+
+
 def test_a_deletion_of_an_index_object_goes_to_the_portal(edge: Edge) -> None:
     """After the question, as a POST with the edge's secret; the gateway hears nothing, and 204 decides nothing."""
     path = f"{REPOSITORY}/index/{'ab' * 32}"

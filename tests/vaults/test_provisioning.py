@@ -224,13 +224,15 @@ def test_a_trouble_that_passes_is_tried_again_later(
     provisioning.run(operation.pk)
     waiting, entry = again(operation.pk), entry_of(operation)
     assert (waiting.state, waiting.attempts, waiting.lease_token, waiting.steps_done) == ("running", 1, None, 1)
-    assert (entry.state, entry.step) == ("running", "Local A does not answer just now. Trying again (1 of 5).")
+    why = "Local A does not answer just now. Trying again (1 of 5)."
+    assert (entry.state, entry.step, waiting.step, vault_of(operation).state_reason) == ("running", why, why, why)
     provisioning.run(operation.pk)  # not due yet
     assert again(operation.pk).attempts == 1
     away.undo()
     make_due(operation)
     provisioning.run(operation.pk)
     assert_active_once(operation, storage)
+    assert vault_of(operation).state_reason == ""
 
 
 def test_after_the_last_attempt_the_vault_is_failed_and_says_why(creating: Creating, away: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal import edge_files
+from portal import belonging, edge_files, pki
 from portal.accounts.actors import Actor
 from portal.crypto import certificates
 
@@ -15,10 +15,19 @@ class Command(BaseCommand):
 
     help = "Make the CAs at the first run, and the edge's certificate when it is missing, old, or for another host."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Do it, and say what the certificate is; CommandError when the keys cannot be opened."""
+    def add_arguments(self, parser: CommandParser) -> None:
+        """`--another-root`, for when the root that the database belongs to is lost."""
+        parser.add_argument("--another-root", action="store_true", help="the root that the database knows is lost")
+
+    def handle(self, *args: Any, another_root: bool = False, **options: Any) -> None:
+        """Do it, and say what the certificate is; CommandError when the keys cannot be opened, or are another's."""
+        actor = Actor(label="prepare_pki", via="command")
         try:
-            prepared = edge_files.bring_up_to_date(Actor(label="prepare_pki", via="command"))
+            if another_root:
+                belonging.start_anew(actor)
+            belonging.require()
+            prepared = edge_files.bring_up_to_date(actor)
+            belonging.begin(pki.ring())
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         leaf = prepared.certificate
