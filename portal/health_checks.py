@@ -20,6 +20,7 @@ from portal import heartbeats
 TIMEOUT = 0.8  # seconds
 WORKER_AGE = timedelta(seconds=30)  # the canary comes every 10 s
 ANY_QUESTION = b"OPTIONS / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+UNAVAILABLE = b"503"  # what a gateway says that only lets read, see deploy/runner/relay.py
 SWEEP_AGE = timedelta(seconds=75)  # the sweep comes every 30 s
 
 
@@ -63,21 +64,26 @@ def storage() -> str:
     regions = tomllib.loads(settings.REGIONS_FILE.read_text())["region"]
     sockets = {f"gateway {region['slug']}": settings.GATEWAY_SOCKET.format(region=region["slug"]) for region in regions}
     for name, path in {"storage": settings.STORAGE_SOCKET, "gate": settings.GATE_SOCKET, **sockets}.items():
-        if not _speaks_http(path):
+        status = _status(path)
+        if status is None:
             raise Unwell(f"{name} does not answer")
+        if status == UNAVAILABLE:
+            raise Unwell(f"{name} takes nothing to store just now")
     return f"storage and {len(sockets)} gateways answer"
 
 
-def _speaks_http(path: str) -> bool:
-    """Whether somebody answers on the unix socket; the question is refused without a look at the storage behind."""
+def _status(path: str) -> bytes | None:
+    """The status with which somebody answers on the unix socket, if anybody does; the question is refused without a
+    look at the storage behind."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(TIMEOUT)
         try:
             peer.connect(path)
             peer.sendall(ANY_QUESTION)
-            return peer.recv(5) == b"HTTP/"
+            answer = peer.recv(12)
         except OSError:
-            return False
+            return None
+    return answer[9:] if answer.startswith(b"HTTP/") else None
 
 
 def edge() -> str:

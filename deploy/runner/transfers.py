@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.runner.readiness import Unix
 
 LONGEST_HEAD = 64 * 1024  # bytes; the edge takes 32 KiB from clients
-READING = ("GET", "HEAD", "OPTIONS")
+READING = ("GET", "HEAD")
 PATIENCE = 5.0  # seconds for an answer of the gate
 _NAMES = (b"x-forwarded-method", b"x-forwarded-uri", b"x-client-serial", b"x-client-fingerprint")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
@@ -33,7 +33,7 @@ class Head:
 
     @property
     def reads(self) -> bool:
-        """Whether it changes nothing in the region."""
+        """Whether it changes nothing in the region. Health, which asks by OPTIONS, wants to hear of storing, too."""
         return self.method in READING
 
     @classmethod

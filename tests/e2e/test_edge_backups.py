@@ -99,7 +99,7 @@ def odd_objects(stored: Path) -> list[Path]:
 
 @contextmanager
 def database_away(portal: Portal) -> Iterator[None]:
-    """No new connection to SQLite's file succeeds; the web, which keeps its connections, is started anew."""
+    """No new connection to SQLite's file succeeds; web and gate, which keep their connections, are started anew."""
     file = portal.data / "strongroom.sqlite3"
     kept, folder = file.with_suffix(".kept"), file.with_suffix(".folder")
     folder.mkdir()
@@ -107,6 +107,7 @@ def database_away(portal: Portal) -> Iterator[None]:
     folder.rename(file)  # a folder in its place, or SQLite would make an empty file
     try:
         portal.kill("web")
+        portal.kill("gate")
         yield
     finally:
         file.rmdir()

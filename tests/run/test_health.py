@@ -1,7 +1,9 @@
 """Health: what each check sees, and that one that hangs or fails tells nobody more than it should."""
 
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -140,3 +142,47 @@ def test_what_is_not_there_is_not_well(check: Callable[[], str], settings: Setti
     settings.GATEWAY_SOCKET = str(tmp_path / "{region}.sock")
     with pytest.raises(Exception):  # noqa: B017, PT011 - health treats all alike
         check()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 503 Service Unavailable", "gateway local-a takes nothing to store"),
+        (b"SSH-2.0-x", "does not answer"),
+    ],
+)
+def test_a_gateway_that_only_lets_read_is_not_well(
+    settings: Settings, tmp_path: Path, answer: bytes, told: str
+) -> None:
+    """Nor is one that speaks something else; where all others answer as they should."""
+    settings.REGIONS_FILE = tmp_path / "regions.toml"
+    settings.REGIONS_FILE.write_text('[[region]]\nslug = "local-a"\n')
+    settings.GATEWAY_SOCKET = str(tmp_path / "{region}.sock")
+    settings.STORAGE_SOCKET = settings.GATE_SOCKET = str(tmp_path / "others.sock")
+    with ExitStack() as stack:
+        for path, said in ((tmp_path / "local-a.sock", answer), (tmp_path / "others.sock", b"HTTP/1.1 404 Not Found")):
+            stack.enter_context(saying(path, said))
+        with pytest.raises(Unwell, match=told):
+            health_checks.storage()
+
+
+@contextmanager
+def saying(path: Path, answer: bytes) -> Iterator[None]:
+    """Somebody who gives everybody on the socket the same answer."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                line, _ = listener.accept()
+                with line:
+                    line.recv(4096)
+                    line.sendall(answer)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
