@@ -37,7 +37,7 @@ class Operation:
     body: list[Field]
     answer: list[Field]
     status: str
-    refusals: list[tuple[str, str]]
+    refusals: list[tuple[str, str, str]]
 
 
 @require_safe
@@ -69,10 +69,15 @@ def _operation(schema: Schema, path: str, method: str, one: Schema) -> Operation
         body=_fields(schema, one.get("requestBody", {})),
         answer=_fields(schema, answer),
         status=str(status),
-        refusals=[
-            (str(code), refusal["description"]) for code, refusal in one["responses"].items() if int(code) >= 400
-        ],
+        refusals=[line for status, refusal in one["responses"].items() for line in _refusals(int(status), refusal)],
     )
+
+
+def _refusals(status: int, answer: Schema) -> list[tuple[str, str, str]]:
+    """Status, code and meaning, one for each code, as `portal.problems` describes them."""
+    lines = answer["description"].splitlines() if status >= 400 else []
+    parted = (line.partition("`: ") for line in lines)
+    return [(str(status), code[1:] if colon else "", about if colon else code) for code, colon, about in parted]
 
 
 def _fields(schema: Schema, message: Schema) -> list[Field]:

@@ -56,7 +56,7 @@ class TooManyOpen(DomainError):
 
 
 class NotFound(DomainError):
-    """There is no such thing, or the actor may not know of it."""
+    """There is no such thing, or you may not see it."""
 
     code = "not_found"
     status = 404
@@ -66,7 +66,7 @@ class NotFound(DomainError):
 
 
 class NotAllowed(DomainError):
-    """The actor may see it but not do this."""
+    """You may see it, but not do this."""
 
     code = "not_allowed"
     status = 403
@@ -79,14 +79,14 @@ class OwnRequest(NotAllowed):
 
 
 class StaleState(DomainError):
-    """Somebody else was first: the row is no longer in the state that the change started from."""
+    """It is no longer in the state that the change started from: somebody else was first."""
 
     code = "stale_state"
     status = 409
 
 
 class ContentChanged(DomainError):
-    """The decision was made about other content than what is there now."""
+    """The decision was about other content than what is there now."""
 
     code = "content_changed"
     status = 409
@@ -111,7 +111,7 @@ class Throttled(DomainError):
 
 
 class Unavailable(DomainError):
-    """A part that is needed does not answer just now; trying again after `retry_after` seconds is right."""
+    """A part that is needed does not answer just now. Try again after the seconds in Retry-After."""
 
     code = "unavailable"
     status = 503

@@ -48,11 +48,10 @@ def describe(schema: Schema) -> Schema:
     for path, methods in schema["paths"].items():
         for operation in methods.values():
             kinds = [*operation.pop(_KEY, []), *_common(path, operation)]
-            operation["responses"].update(_responses(kinds))
+            answers = {**operation["responses"], **_responses(kinds)}
             if "requestBody" in operation:
-                operation["responses"][413] = {
-                    "description": "The body is too large; said by the edge, without a code."
-                }
+                answers[413] = {"description": "The body is too large. Said by the edge, without a code."}
+            operation["responses"] = {status: answers[status] for status in sorted(answers)}
     return schema
 
 
@@ -81,6 +80,6 @@ def _response(codes: dict[str, str]) -> Schema:
     one_of = {"type": "object", "properties": {"code": {"enum": sorted(codes)}}}
     shape = {"allOf": [{"$ref": f"#/components/schemas/{_SHAPE}"}, one_of]}
     return {
-        "description": " ".join(f"`{code}`: {about}" for code, about in sorted(codes.items())),
+        "description": "\n".join(f"`{code}`: {about}" for code, about in sorted(codes.items())),
         "content": {"application/problem+json": {"schema": shape}},
     }
