@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from agents import states
+from portal.digests import shortened
 from portal.transitions import Look, StateTable
 from vaults.models import Credential, Vault
 
@@ -82,7 +83,7 @@ class MachineCertificate(models.Model):
         constraints = [models.UniqueConstraint(fields=["machine", "key_digest"], name="machine_key_once")]
 
     def __str__(self) -> str:
-        return f"certificate {self.serial[:12]}"
+        return f"certificate {shortened(self.serial)}"
 
 
 class ReplacementRequest(models.Model):

@@ -173,6 +173,7 @@ def _count(machine: Machine, credential: Credential, vault: Vault, arrival: Arri
         changes |= {"redundancy_locked_at": arrival.at, "redundancy_locked_by": machine.name}
     Vault.objects.filter(pk=vault.pk).update(**changes)
     detail: Mapping[str, object] = {
+        "vault": vault.name,
         "credential": credential.serial,
         "issued_by": credential.issued_by.username,
         "platform": machine.platform,

@@ -78,7 +78,12 @@ def issue(public_key: PublicKey, vault: Vault, terms: Terms, actor: Actor) -> Is
         credential = _certified(public_key, vault, issued_at, terms)
         credential.issued_by = actor.person
         credential.save(force_insert=True)
-        detail = {**terms.audited, "expires_at": rfc3339(credential.expires_at), "serial": credential.serial}
+        detail = {
+            "vault": vault.name,
+            **terms.audited,
+            "expires_at": rfc3339(credential.expires_at),
+            "serial": credential.serial,
+        }
         record("credential:issue", actor=actor, target=credential, detail=detail)
     document = document_of(credential, vault, terms.replaced)
     return Issued(credential, document, file_name(vault.name, issued_at, terms.replaced))

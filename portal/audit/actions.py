@@ -27,10 +27,12 @@ SENTENCES = {
     "operation:succeeded": "finished: {target}",
     "operation:failed": "could not finish: {target}[. {reason}]",
     # credentials and machines
-    "credential:issue": "downloaded credentials[ for {machines:many machine}][ to replace machine {replaces}]"
+    "credential:issue": "downloaded credentials[ of vault {vault:vault}]"
+    "[ for {machines:many machine}][ to replace machine {replaces}]"
     "[; the private key was made {key:origin}]",
     "credential:end": "ended {target}",
-    "machine:register": "registered[ with credential {credential:serial}][, issued by {issued_by:person}]",
+    "machine:register": "registered[ in vault {vault:vault}]"
+    "[ with credential {credential:serial}][, issued by {issued_by:person}]",
     "machine:replace": "took the place of the computer before it[, with credential {credential:serial}]"
     "[, issued by {issued_by:person}]",
     "machine:ready": "became Ready: backed up, and a restore was compared",

@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 
 from portal.audit.models import AuditEvent
 from portal.audit.sentences import came_by
+from portal.digests import shortened
 from portal.moments import exactly, rfc3339
 from portal.templatetags.amounts import binary
-from portal.templatetags.elements import icon, shortened
+from portal.templatetags.elements import icon
 
 KEY = re.compile(r"[0-9a-f]{16,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*")
@@ -40,7 +41,9 @@ def _rows(event: AuditEvent) -> Iterator[tuple[str, str]]:
     yield "Time", f'<time datetime="{rfc3339(event.at)}">{exactly(event.at)}</time>'
     yield "From", escape(came_by(event))
     if event.target_type:
-        yield "About", f"{escape(event.target_type)} {escape(event.target_label)} {_identifier(event.target_id)}"
+        named = event.target_label.startswith(event.target_type)  # `credential 25ca8793…d0c7`
+        about = event.target_label if named else f"{event.target_type} {event.target_label}"
+        yield "About", f"{escape(about)} {_identifier(event.target_id)}"
     if event.vault_id and event.target_type != "vault":
         yield "Vault", f'<a href="/audit/?vault={event.vault_id}">all entries</a> {_identifier(event.vault_id)}'
     for name, value in event.detail.items():

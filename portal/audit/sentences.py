@@ -17,9 +17,9 @@ from django.utils.safestring import SafeString
 
 from portal.audit.actions import PAGES, REASONS, REFUSALS, SENTENCES, WAYS
 from portal.audit.models import AuditEvent
+from portal.digests import shortened
 from portal.moments import for_people
 from portal.templatetags.amounts import binary, plural
-from portal.templatetags.elements import shortened
 
 REDUNDANCY = {"geo": "geo-redundant", "local": "locally redundant"}
 ORIGINS = {"browser": "in the browser", "server": "by the portal"}
@@ -131,6 +131,9 @@ def _value(match: re.Match[str], event: AuditEvent, auditor: bool) -> str:
     value = event.detail.get(name)
     if value is None or value == "":
         return ""
+    if kind == "vault":
+        url, text = page_url("vault", str(event.vault_id or "")), escape(str(value))
+        return f'<a href="{url}">{text}</a>' if url else text
     if kind == "person":
         text = escape(str(value))
         return f'<a href="{_log()}?person={escape(quote(str(value), safe=""))}">{text}</a>' if auditor else text

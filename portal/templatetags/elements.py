@@ -18,13 +18,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
+from portal.digests import shortened
 from portal.transitions import StateTable
 
 register = template.Library()
 CURRENT = SafeString(' aria-current="page"')
 COUNT = '<span class="count">{}<span class="visually-hidden"> waiting for you</span></span>'
 _ANY = str(UUID(int=0))
-IDENTIFIER_ENDS = (8, 4)  # characters kept at the beginning and the end of a long identifier
 
 
 @register.simple_tag
@@ -90,12 +90,6 @@ def identifier(value: object, label: str = "Copy", *, whole: bool = False) -> di
     """An identifier in monospace, shortened in the middle unless `whole`, with a button that copies all of it."""
     text = str(value)
     return {"value": text, "short": text if whole else shortened(text), "label": label}
-
-
-def shortened(value: object) -> str:
-    """A digest, serial or key as people compare it by eye: `4d83b702…f46c`, everywhere the same."""
-    text, (head, tail) = str(value), IDENTIFIER_ENDS
-    return text if len(text) <= head + tail + 1 else f"{text[:head]}…{text[-tail:]}"
 
 
 @register.simple_tag(takes_context=True)

@@ -62,7 +62,7 @@ def own_disk() -> Iterator[Disk]:
     try:
         yield Disk(place)
     finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
         place.rmdir()
 
 

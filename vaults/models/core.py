@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 
 from portal.accounts.models import Subscription
+from portal.digests import shortened
 from portal.fields import KeyField
 from portal.leases import Leased
 from portal.transitions import StateTable
@@ -308,7 +309,7 @@ class Credential(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"credential {self.serial[:12]}"
+        return f"credential {shortened(self.serial)}"
 
 
 class CredentialChallenge(models.Model):
