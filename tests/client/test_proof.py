@@ -201,7 +201,7 @@ def test_a_sparse_file_comes_back_sparse_where_its_length_does_not_fit(machine: 
     assert machine.run("backup").status == 0
     small = machine.root / "small"
     small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(small)], check=True)
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(small)], check=True)
     try:
         ran = restore(machine, name="small/out")
         assert (ran.status, ran.answer["files"]) == (0, 3), ran
@@ -212,17 +212,17 @@ def test_a_sparse_file_comes_back_sparse_where_its_length_does_not_fit(machine: 
         assert (ran.status, ran.answer["code"]) == (1, "no_room"), ran
         assert ran.answer["needed_bytes"] > ran.answer["free_bytes"]
     finally:
-        subprocess.run(["umount", str(small)], check=True)
+        subprocess.run(["/bin/umount", str(small)], check=True)
 
 
 def test_no_room_is_found_before_anything_is_written(machine: World) -> None:
     small = machine.root / "small"
     small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=True)
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=True)
     try:
         ran = restore(machine, name="small/out")
         assert (ran.status, ran.answer["code"]) == (1, "no_room"), ran
         assert ran.answer["needed_bytes"] > ran.answer["free_bytes"]
         assert list((small / "out").iterdir()) == []
     finally:
-        subprocess.run(["umount", str(small)], check=True)
+        subprocess.run(["/bin/umount", str(small)], check=True)

@@ -12,6 +12,7 @@ from .restic_errors import damaged, objects_in
 from .storage import Storage
 
 _DOUBTFUL = frozenset({"passphrase_wrong", "repository_damaged", "engine_failed", "network", "unavailable"})
+_ON_THE_WAY = frozenset({"network", "unavailable"})
 _SHOWN = 20
 _ASKED = 50
 _NAMED_BY_CONTENT = ("data", "index", "keys", "snapshots")
@@ -19,7 +20,7 @@ _NAMED_BY_CONTENT = ("data", "index", "keys", "snapshots")
 
 def judged(storage: Storage, repository: Repository, error: AgentError) -> AgentError:
     """The error that tells what is wrong with the repository, if anything; else the error as it is."""
-    if error.code not in _DOUBTFUL:
+    if error.code not in _DOUBTFUL or (error.code in _ON_THE_WAY and not objects_in(error.complaints)):
         return error
     try:
         found = _damaged_objects(storage, repository, error)

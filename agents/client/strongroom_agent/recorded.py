@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
-from . import runs
+from . import blame, damage, runs
 from .errors import AgentError
 from .runs import Run
 from .session import Session
@@ -37,9 +37,12 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
     runs.begin(session.home, run)
     try:
         result = work()
-    except AgentError as error:
+    except AgentError as first:
+        error = blame.judged(session.storage, session.identity.repositories[0], first)
+        if error.code == "repository_damaged":
+            damage.mark(session, error.problem)
         _tell(session, run.report("failed", error.message, code=error.code))
-        raise
+        raise error from first
     except BaseException as error:
         # Stopped by a person, the system or a mistake of ours: no time for the network, the next run tells.
         stopped = isinstance(error, KeyboardInterrupt)

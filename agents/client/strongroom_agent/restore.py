@@ -70,13 +70,16 @@ def _contents(session: Session, wish: Wish) -> Read[Contents]:
     def list_it(restic: Restic, _: Repository) -> Contents:
         return snapshots.contents(restic, wanted)
 
-    try:
-        return sources.read(session, wish.region, list_it)
-    except AgentError as error:
-        if wish.snapshot != "latest" or not sources.may_be_elsewhere(error):
-            raise
+    if wanted == "latest":
+        first = sources.candidates(session, wish.region)[0]
+        try:
+            return Read(sources.attempt(session, first, list_it), first)
+        except AgentError as error:
+            if not sources.may_be_elsewhere(error):
+                raise
+        # What another region calls the latest may be an older one.
         wanted = catalogue.of(session, wish.region).newest().id
-        return sources.read(session, wish.region, list_it)
+    return sources.read(session, wish.region, list_it)
 
 
 def _newest_elsewhere(session: Session, region: str | None) -> str | None:
