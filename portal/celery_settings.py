@@ -40,6 +40,7 @@ CONFIGURATION: dict[str, Any] = {
         "canary": {"task": "portal.canary", "schedule": 10.0, "last_run_at": LONG_AGO, "options": {"expires": 10}},
         "refusal-counts": {"task": "portal.refusal-counts", "schedule": 60.0, "options": {"expires": 60}},
         "space": {"task": "vaults.space", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},
+        "probe": {"task": "vaults.probe", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},
         "scrub": {"task": "vaults.scrub", "schedule": 30.0, "options": {"expires": 30}},
         "usage": {"task": "agents.usage", "schedule": 60.0, "options": {"expires": 60}},
         "edge-files": {"task": "portal.edge-files", "schedule": 3600.0, "options": {"expires": 3600}},

@@ -19,6 +19,7 @@ from portal import heartbeats
 
 TIMEOUT = 0.8  # seconds
 WORKER_AGE = timedelta(seconds=30)  # the canary comes every 10 s
+PROBE = "strongroom-health"
 ANY_QUESTION = b"OPTIONS / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 UNAVAILABLE = b"503"  # what a gateway says that only lets read, see deploy/runner/relay.py
 SWEEP_AGE = timedelta(seconds=75)  # the sweep comes every 30 s
@@ -37,7 +38,7 @@ def database() -> str:
 
 
 def broker() -> str:
-    """A ping over a connection of its own."""
+    """It takes what is written, over a connection of its own: one that is full still answers a ping."""
     client = redis.Redis.from_url(
         settings.BROKER_URL.replace("redis+socket://", "unix://", 1),
         socket_timeout=TIMEOUT,
@@ -45,8 +46,11 @@ def broker() -> str:
         retry=None,
     )
     with client:
-        client.ping()
-    return "answers"
+        try:
+            client.set(PROBE, "1", ex=60)
+        except redis.ResponseError as error:
+            raise Unwell("answers, but takes no messages: it is out of memory, or read-only") from error
+    return "takes messages"
 
 
 def worker() -> str:
@@ -60,16 +64,24 @@ def beat() -> str:
 
 
 def storage() -> str:
-    """The workers' way to storage, each region's gateway, and the gate that the edge asks, answer at all."""
-    regions = tomllib.loads(settings.REGIONS_FILE.read_text())["region"]
-    sockets = {f"gateway {region['slug']}": settings.GATEWAY_SOCKET.format(region=region["slug"]) for region in regions}
+    """The workers' way to storage, each region's gateway, and the gate that the edge asks, answer; regions too, when a
+    worker last looked.
+
+    A region that does not work is named, and leaves the part well as long as another one works: nobody should take the
+    portal for dead, and turn away machines of sound regions, because of one store.
+    """
+    slugs = [region["slug"] for region in tomllib.loads(settings.REGIONS_FILE.read_text())["region"]]
+    sockets = {f"gateway {slug}": settings.GATEWAY_SOCKET.format(region=slug) for slug in slugs}
     for name, path in {"storage": settings.STORAGE_SOCKET, "gate": settings.GATE_SOCKET, **sockets}.items():
         status = _status(path)
         if status is None:
             raise Unwell(f"{name} does not answer")
         if status == UNAVAILABLE:
             raise Unwell(f"{name} takes nothing to store just now")
-    return f"storage and {len(sockets)} gateways answer"
+    troubles = heartbeats.troubles(f"region {slug}" for slug in slugs)
+    if len(troubles) == len(slugs):
+        raise Unwell(" ".join(troubles.values()))
+    return " ".join([f"storage and {len(sockets)} gateways answer", *(f"- {trouble}" for trouble in troubles.values())])
 
 
 def _status(path: str) -> bytes | None:

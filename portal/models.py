@@ -4,10 +4,11 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    """When a background part was last seen to do its work: `worker` (the canary), `sweep`."""
+    """When a background part was last seen to do its work: `worker` (the canary), `sweep`, `region <slug>`."""
 
-    name = models.CharField(max_length=32, unique=True)
+    name = models.CharField(max_length=48, unique=True)
     at = models.DateTimeField()
+    trouble = models.CharField(max_length=200, blank=True)  # a sentence, when it was seen not to work
 
     def __str__(self) -> str:
         return self.name

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import ParamSpec
 
 log = logging.getLogger(__name__)
-THREADS = 6  # of a worker; they are made when they are needed
+THREADS = 7  # of a worker; they are made when they are needed
 Arguments = ParamSpec("Arguments")
 
 
@@ -40,4 +40,5 @@ class Slots:
 
 BULK = Slots("copying and comparing", 3)
 MEASURING = Slots("measuring", 1)
-"""Together they leave a third of the threads to operations, the sweep and signs of life."""
+PROBING = Slots("probing", 1)
+"""Together they leave two threads to operations, the sweep and signs of life."""

@@ -6,12 +6,13 @@ from celery import shared_task
 
 from portal.heartbeats import beat
 from portal.queue import enqueue
-from portal.slots import BULK, MEASURING
+from portal.slots import BULK, MEASURING, PROBING
 from vaults import (
     approvals,
     challenges,
     copies,
     operations,
+    probing,
     provisioning,
     removals,
     replication,
@@ -55,6 +56,13 @@ def scrub() -> None:
 def measure_space() -> None:
     """Note how much space the regions have left."""
     space.measure()
+
+
+@shared_task(name="vaults.probe")
+@PROBING
+def probe_regions() -> None:
+    """Write to each region and read back, so that health can tell."""
+    probing.probe()
 
 
 @shared_task(name="vaults.sweep")

@@ -1,0 +1,59 @@
+"""Each region is written to and read now and then, and health says which one does not work."""
+
+from pathlib import Path
+
+import pytest
+
+from portal import health_checks, heartbeats
+from portal.health_checks import Unwell
+from vaults import probing
+from vaults.models import Region
+from vaults.storage.base import StorageRefused
+from vaults.storage.rclone import RcloneRegion
+
+pytestmark = pytest.mark.usefixtures("storage")
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, *slugs: str) -> None:
+    """Regions whose key is wrong."""
+    write = RcloneRegion.write
+
+    def refuse(self: RcloneRegion, path: str, data: bytes) -> None:
+        if self.slug in slugs:
+            raise StorageRefused(f"{self.name} does not let us in.")
+        write(self, path, data)
+
+    monkeypatch.setattr(RcloneRegion, "write", refuse)
+
+
+def test_regions_that_work(regions: tuple[Region, Region], storage: Path) -> None:
+    probing.probe()
+    assert heartbeats.troubles(["region local-a", "region local-b"]) == {}
+    assert health_checks.storage() == "storage and 2 gateways answer"
+    assert (storage / "local-a" / "strongroom" / "probe").exists()
+
+
+def test_one_that_does_not_is_named_and_the_rest_goes_on(
+    regions: tuple[Region, Region], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(monkeypatch, "local-b")
+    probing.probe()
+    assert health_checks.storage() == "storage and 2 gateways answer - Local B does not let us in."
+
+
+def test_when_none_works_the_part_is_not_well(regions: tuple[Region, Region], monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        refusing(patch, "local-a", "local-b")
+        probing.probe()
+        with pytest.raises(Unwell, match=r"Local A does not let us in\. Local B does not let us in\."):
+            health_checks.storage()
+    probing.probe()
+    assert health_checks.storage() == "storage and 2 gateways answer"
+
+
+def test_other_content_is_a_trouble(regions: tuple[Region, Region], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RcloneRegion, "read", lambda self, path: b"something else")
+    probing.probe()
+    assert heartbeats.troubles(["region local-a"]) == {
+        "region local-a": "Local A gave back something else than what was stored."
+    }
