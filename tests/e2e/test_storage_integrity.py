@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -88,8 +89,19 @@ def objects(folder: Path) -> dict[str, bytes]:
     return {path: data for path, data in found.items() if not path.startswith("locks/")}
 
 
+def rclone_of_local_a(portal: Portal) -> int:
+    """The process behind the gateway, whose command line has its socket as a word of its own."""
+    socket = f"unix://{portal.data}/run/rclone-local-a.sock".encode()
+    (pid,) = (pid for pid in portal.processes() if socket in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
+    return pid
+
+
 def restart_gateway_uncleanly(portal: Portal) -> None:
-    """`kill -9`, and back after it has compared what was stored a short while ago."""
+    """`kill -9`, and back after it has compared what was stored a short while ago.
+
+    rclone is stopped first: it would see the relay go a moment before it is killed itself, and clean up.
+    """
+    os.kill(rclone_of_local_a(portal), signal.SIGSTOP)
     old = portal.kill("gateway-local-a")
     wait_for("the gateway to come back", lambda: portal.pids().get("gateway-local-a", old) != old)
     portal.wait_until_ready(60)
