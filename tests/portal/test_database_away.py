@@ -15,7 +15,7 @@ from tests.portal.pages import HTMX, sign_in, text, window
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WORDS = "The portal cannot answer just now. Try again in a minute."
-TABLES = "accounts_signinfailure, django_session, vaults_vaultrequest, notifications_dismissal"
+TABLES = "accounts_signinfailure, django_session, audit_auditevent, audit_refusalflood"
 
 
 def _remember(request: HttpRequest) -> HttpResponse:
