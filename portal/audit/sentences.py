@@ -7,12 +7,12 @@ whatever is missing or of another form than expected is left out or shown as it 
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from ipaddress import ip_address
 from urllib.parse import quote
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from portal.audit.actions import PAGES, REASONS, REFUSALS, SENTENCES, WAYS
@@ -26,7 +26,8 @@ ORIGINS = {"browser": "in the browser", "server": "by the portal"}
 SYSTEM = {"system": "Strongroom"}
 FIELD = re.compile(r"\{(\w+)(?::(\w+)(?: (\w+))?)?\}")
 KEY_AT_END = re.compile(r"^(.+) [0-9a-f]{8}-[0-9a-f-]{27}$")
-NOTHING = SafeString("")
+UUID_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ANY = "00000000-0000-0000-0000-000000000000"
 
 
 def sentence(event: AuditEvent, *, auditor: bool = True) -> SafeString:
@@ -49,6 +50,7 @@ def came_by(event: AuditEvent) -> str:
     return ", ".join(part for part in (address_words(event.address), WAYS.get(event.via, event.via)) if part)
 
 
+@lru_cache(maxsize=1024)
 def address_words(address: str) -> str:
     """The address, and what it means where that is this computer itself."""
     try:
@@ -61,10 +63,15 @@ def address_words(address: str) -> str:
 
 def page_url(kind: str, key: str) -> str:
     """The page of what an entry is about; empty when there is none."""
-    try:
-        return reverse(PAGES[kind], args=[key]) if kind in PAGES and key else ""
-    except NoReverseMatch:
+    if kind not in PAGES or not UUID_KEY.fullmatch(key):
         return ""
+    return _page(kind).replace(ANY, key)
+
+
+@cache
+def _page(kind: str) -> str:
+    """The page of a kind with a key to be replaced: looked up once instead of for each entry."""
+    return reverse(PAGES[kind], args=[ANY])
 
 
 def words_of_code(code: object) -> str:

@@ -83,6 +83,7 @@ def _walk(staff: Person, vault_id: str) -> None:
 
 
 def _audit_has(auditor: Person, action: str) -> None:
-    auditor.go("/audit/")
+    auditor.go(f"/audit/?action={action}")
+    auditor.page.locator("details.more > summary").first.click()
     expect(auditor.page.get_by_role("table").get_by_text(action).first).to_be_visible()
     auditor.check()

@@ -153,8 +153,8 @@ def test_every_sentence_is_whole_without_any_detail_and_with_all(name: str) -> N
             "staff requested vault Payroll in Finance, local-a, geo-redundant.",
         ),
         (
-            entry("credential:issue", kind="credential", label="credential 25ca", machines=3, key="browser"),
-            "staff downloaded credentials for 3 machines; the private key was made in the browser.",
+            entry("credential:issue", kind="credential", vault="Payroll", vault_id=KEY, machines=3, key="browser"),
+            "staff downloaded credentials of vault Payroll for 3 machines; the private key was made in the browser.",
         ),
         (
             entry("credential:issue", kind="credential", replaces="hr-db-02", key="server"),
@@ -257,6 +257,8 @@ def test_links_lead_to_what_it_is_about_and_for_auditors_into_the_log() -> None:
     for kind, name in PAGES.items():
         assert f'<a href="{reverse(name, args=[KEY])}">Payroll</a>' in sentence(entry("vault:frob", kind=kind))
     told = sentence(entry("machine:register", "machine a", "a", "machine", credential=SERIAL), auditor=True)
+    issued = sentence(entry("credential:issue", kind="credential", vault="Payroll", vault_id=KEY), auditor=False)
+    assert f'of vault <a href="/vaults/{KEY}/">Payroll</a>' in issued
     assert told.startswith(f'<a href="/machines/{KEY}/"><strong>machine a</strong></a>')
     assert f'<a href="/audit/?credential={SERIAL}"><code title="{SERIAL}">25ca8793…d0c7</code></a>' in told
 

@@ -138,6 +138,7 @@ def test_audit_says_who_for_how_many_and_where_the_key_was_made(vault: Vault, st
     entry = AuditEvent.objects.get(action="credential:issue")
     assert (entry.action, entry.actor, entry.vault_id) == ("credential:issue", staff, vault.pk)
     assert entry.detail == {
+        "vault": vault.name,
         "machines": 7,
         "key": "server",
         "serial": issued.credential.serial,
