@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from strongroom_agent import moments, restic_cache
 from strongroom_agent.item_complaints import Complaints
-from strongroom_agent.restic_errors import explain, is_final
+from strongroom_agent.restic_errors import explain, is_final, objects_in
 
 KNOWN = {"/", "/a", "/a: lchown b", "/d", "/d/x"}
 
@@ -98,6 +98,14 @@ def test_a_line_of_a_stack_is_never_quoted() -> None:
     ]
     assert "runtime error: index out of range" in explain("backup", 2, stack).problem
     assert "it said nothing" in explain("backup", 1, stack[1:]).problem
+
+
+def test_a_blob_is_not_taken_for_an_object() -> None:
+    said = error("/a", "decrypting blob <data/23aaaa22> from def02e1c failed: ciphertext verification failed")
+    assert objects_in([said, "LoadRaw(<index/f9670bf6f3>): invalid data returned"]) == [
+        ("index", "f9670bf6f3"),
+        ("data", "def02e1c"),
+    ]
 
 
 def test_asking_for_a_lost_object_is_ended() -> None:
