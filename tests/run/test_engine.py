@@ -32,7 +32,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A system without any restic, and the folder where one would be put."""
     monkeypatch.delenv("RESTIC", raising=False)
     monkeypatch.setattr(engine, "BIN", tmp_path / "bin")
-    monkeypatch.setattr(engine.shutil, "which", lambda name, **_: None)
+    monkeypatch.setattr("deploy.engine.shutil.which", lambda name, **_: None)
     (tmp_path / "bin").mkdir()
     return tmp_path / "bin"
 
@@ -59,7 +59,7 @@ def test_the_first_way_that_leads_there_is_taken(bare: Path, tmp_path: Path, mon
 def test_without_a_way_each_reason_is_told(
     bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(engine.httpx, "get", lambda *_, **__: pytest.fail("nothing is fetched without a digest"))
+    monkeypatch.setattr("deploy.engine.httpx.get", lambda *_, **__: pytest.fail("nothing is fetched without a digest"))
     monkeypatch.setattr(engine, "SHA256", {})
     assert engine.main() == 1
     told = capsys.readouterr().err
@@ -76,11 +76,11 @@ def test_a_release_with_another_digest_is_not_used(tmp_path: Path, monkeypatch: 
         def raise_for_status(self) -> "Answer":
             return self
 
-    monkeypatch.setattr(engine.httpx, "get", lambda *_, **__: Answer())
+    monkeypatch.setattr("deploy.engine.httpx.get", lambda *_, **__: Answer())
     known = dict.fromkeys(engine.SHA256, hashlib.sha256(b"the published one").hexdigest())
     monkeypatch.setattr(engine, "SHA256", known)
-    monkeypatch.setattr(engine.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(engine.platform, "system", lambda: "Linux")
+    monkeypatch.setattr("deploy.engine.platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("deploy.engine.platform.system", lambda: "Linux")
     with pytest.raises(engine.Unavailable, match="is not what the project published"):
         engine.official_release(tmp_path)
 

@@ -41,7 +41,9 @@ _STACK = re.compile(
     r"^(goroutine \d|panic:|runtime[./]|main\.|created by |github\.com/|golang\.org/|\t|[\w./-]+\.(go|s):\d+"
     r"|\S+\(0x|\[signal )"
 )
-_OBJECT = re.compile(r"<(data|index|snapshot|key|lock|config)/([0-9a-f]*)>")
+# A blob is named like an object but is a part of one: the pack that it was read from follows.
+_PACK = re.compile(r"blob <\w+/[0-9a-f]+> from ([0-9a-f]{8,64}) failed")
+_OBJECT = re.compile(r"(?<!blob )<(data|index|snapshot|key|lock|config)/([0-9a-f]*)>")
 _FULL = "no space left on device"
 _STATUS = re.compile(r"unexpected HTTP response \((\d{3})\)|server response unexpected: (\d{3})")
 
@@ -99,6 +101,7 @@ def damaged(problem: str, **details: object) -> AgentError:
 def objects_in(complaints: list[str]) -> list[tuple[str, str]]:
     """The objects that restic complained about: kind (a folder of the repository) and the beginning of the name."""
     found = [(kind, name) for line in complaints for kind, name in _OBJECT.findall(plain(line))]
+    found += [("data", name) for line in complaints for name in _PACK.findall(plain(line))]
     folders = {"snapshot": "snapshots", "key": "keys", "lock": "locks"}
     return list(dict.fromkeys((folders.get(kind, kind), name) for kind, name in found))
 

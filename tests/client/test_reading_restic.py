@@ -1,0 +1,149 @@
+"""Reading what restic says: strictly, and without being fooled by the names of files."""
+
+import json
+from pathlib import Path
+
+import pytest
+from strongroom_agent import moments, restic_cache
+from strongroom_agent.item_complaints import Complaints
+from strongroom_agent.restic_errors import explain, is_final, objects_in
+
+KNOWN = {"/", "/a", "/a: lchown b", "/d", "/d/x"}
+
+
+def heard(*lines: str) -> Complaints:
+    """The complaints of a restore to /out."""
+    made = Complaints(KNOWN, "/out")
+    for line in lines:
+        made.take(line)
+    return made
+
+
+def error(item: str, message: str) -> str:
+    """As newer versions say it."""
+    return json.dumps({"message_type": "error", "error": {"message": message}, "during": "restore", "item": item})
+
+
+COUNTED = json.dumps({"message_type": "exit_error", "code": 1, "message": "Fatal: There were 1 errors\n"})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "lchown /out/a: operation not permitted",
+        "Lchown: lchown /out/a: operation not permitted",
+        "chmod /out/a: operation not permitted",
+        "UtimesNano: operation not permitted",
+        "xattr.LSet /out/a user.x: operation not supported",
+    ],
+)
+def test_trouble_with_attributes_is_a_remark(said: str) -> None:
+    made = heard(error("/a", said), COUNTED)
+    assert (made.failed, made.attributes, made.certain(1)) == ({}, {"/a": said}, True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ciphertext verification failed",
+        "open /out/lchown x: permission denied",
+        "lchown /out/a: no such file or directory",
+        "something that nobody has seen yet",
+    ],
+)
+def test_everything_else_means_that_nothing_is_proven_of_it(said: str) -> None:
+    made = heard(error("/a", said), COUNTED)
+    assert (made.failed, made.attributes, made.certain(1)) == ({"/a": said}, {}, True)
+
+
+def test_when_verifying_the_item_is_named_by_where_it_is() -> None:
+    assert heard(error("/out/d/x", "hash mismatch"), COUNTED).failed == {"/d/x": "hash mismatch"}
+
+
+def test_the_name_of_a_file_cannot_make_damage_look_like_a_remark() -> None:
+    made = heard("ignoring error for /a: lchown b: ciphertext verification failed", "Fatal: There were 1 errors")
+    assert set(made.failed) == {"/a", "/a: lchown b"}
+    assert made.attributes == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["Fatal: There were 2 errors", "ignoring error for /a: x"], 1),
+        (["ignoring error for /unheard of: x", "Fatal: There were 1 errors"], 1),
+        ([error("/unheard of", "x"), COUNTED], 1),
+        ([], 1),
+        ([], -9),
+        ([], 130),
+        ([error("/a", "x")], 0),
+        (['{"message_type": "error"}'], 0),
+        (['{"half'], 0),
+    ],
+)
+def test_what_is_not_understood_proves_nothing(lines: list[str], status: int) -> None:
+    assert heard(*lines).certain(status) is False
+
+
+def test_a_clean_end_is_certain() -> None:
+    assert heard("Load(<data/1>, 0, 0) returned error, retrying after 1s: connection reset").certain(0)
+
+
+def test_a_line_of_a_stack_is_never_quoted() -> None:
+    stack = [
+        "panic: runtime error: index out of range",
+        "goroutine 1 [running]:",
+        "main.main()",
+        "\t/build/main.go:123 +0x1d",
+        "runtime/asm_amd64.s:1594",
+    ]
+    assert "runtime error: index out of range" in explain("backup", 2, stack).problem
+    assert "it said nothing" in explain("backup", 1, stack[1:]).problem
+
+
+def test_a_blob_is_not_taken_for_an_object() -> None:
+    said = error("/a", "decrypting blob <data/23aaaa22> from def02e1c failed: ciphertext verification failed")
+    assert objects_in([said, "LoadRaw(<index/f9670bf6f3>): invalid data returned"]) == [
+        ("index", "f9670bf6f3"),
+        ("data", "def02e1c"),
+    ]
+
+
+def test_asking_for_a_lost_object_is_ended() -> None:
+    assert is_final("Load(<data/def0>, 1, 0) returned error, retrying after 552ms: <data/def0> does not exist")
+    assert not is_final("Load(<data/def0>, 1, 0) returned error, retrying after 552ms: connection reset by peer")
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1969-12-31T23:59:59.999999999Z", -1),
+        ("0000-12-31T00:00:00Z", -62135683200 * 10**9),
+        ("0001-01-01T00:00:00Z", -62135596800 * 10**9),
+        ("9999-12-31T23:59:59Z", 253402300799 * 10**9),
+        ("10000-01-01T00:00:00Z", 253402300800 * 10**9),
+        ("-0001-03-01T00:00:00Z", -62193657600 * 10**9),
+        ("2026-11-26T01:43:13.5+09:00", 1795624993500000000),
+        ("2026-11-25T08:43:13.5-08:00", 1795624993500000000),
+    ],
+)
+def test_no_time_is_a_reason_not_to_restore(text: str, nanoseconds: int) -> None:
+    assert moments.parse_nanoseconds(text) == nanoseconds
+
+
+def test_times_for_people_are_in_utc() -> None:
+    assert moments.people("2026-11-26T01:43:13.123456789+09:00") == "2026-11-25 16:43:13 UTC"
+    assert moments.people("10000-01-01T00:00:00Z") == "10000-01-01T00:00:00Z"
+
+
+def test_copies_that_are_not_what_they_are_called_leave_the_cache(tmp_path: Path) -> None:
+    sound = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"  # of "hello"
+    folder = tmp_path / "repository" / "data" / "2c"
+    folder.mkdir(parents=True)
+    (folder / sound).write_bytes(b"hello")
+    (folder / sound.replace("2c", "2d")).write_bytes(b"hello")
+    (tmp_path / "repository" / "version").write_text("1")
+    (tmp_path / "repository" / "index").write_text("a file where a folder belongs")
+    restic_cache.make_sound(tmp_path)
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert left == [f"repository/data/2c/{sound}", "repository/version"]
