@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 from strongroom_agent import arrived
-from strongroom_agent.snapshots import Listed
+from strongroom_agent.snapshots import Listed, Other
 
 from .world import World
 
 
 @pytest.mark.system
 def test_parts_and_unknown_parts(ready: World, tmp_path: Path) -> None:
-    ran = ready.run("restore", "--target", str(tmp_path), "--include", str(ready.source / "sub"))
+    ran = ready.run("restore", "--target", str(tmp_path / "out"), "--include", str(ready.source / "sub"))
     assert (ran.status, ran.answer["files"]) == (0, 6)
-    ran = ready.run("restore", "--target", str(tmp_path), "--include", str(ready.source / "su"))
+    ran = ready.run("restore", "--target", str(tmp_path / "none"), "--include", str(ready.source / "su"))
     assert (ran.status, ran.answer["code"]) == (2, "usage")
     for snapshot in ("0000000000", "../x", "nonsense"):
-        ran = ready.run("restore", "--target", str(tmp_path), "--snapshot", snapshot)
+        ran = ready.run("restore", "--target", str(tmp_path / "none"), "--snapshot", snapshot)
         assert (ran.status, ran.answer["code"]) == (1, "snapshot_unknown")
 
 
@@ -47,6 +47,8 @@ def test_the_root_of_the_disk_can_be_the_target(ready: World) -> None:
     assert ready.run("backup").status == 0
     (ready.source / "file-7.bin").unlink()
     ran = ready.run("restore", "--target", "/")
+    assert (ran.status, ran.answer["code"]) == (1, "target_not_empty")
+    ran = ready.run("restore", "--target", "/", "--overwrite")
     assert (ran.status, ran.answer["files"], ran.answer["target"]) == (0, 12, "/")
     assert (ready.source / "file-7.bin").stat().st_size == 3507
 
@@ -64,7 +66,7 @@ def test_only_what_was_asked_for_is_looked_at(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "scandir", noted)
     wanted = [Listed("/a/b/one", 7, 0, 0), Listed("/a/b/short", 1, 0, 0)]
-    assert arrived.missing(str(tmp_path), ["/a/b"], wanted, ["/a/b/link"]) == ["/a/b/short", "/a/b/link"]
+    assert arrived.survey(str(tmp_path), ["/a/b"]).missing(wanted, [Other("/a/b/link", "symlink")]) == ["/a/b/short", "/a/b/link"]
     assert seen == [".", "a", "a/b"]
 
 
@@ -82,4 +84,4 @@ def test_a_file_that_goes_while_it_is_looked_at_has_not_arrived(
 
     monkeypatch.setattr(os, "lstat", vanishing)
     wanted = [Listed("/here", 1, 0, 0), Listed("/gone", 1, 0, 0)]
-    assert arrived.missing(str(tmp_path), ["/"], wanted, []) == ["/gone"]
+    assert arrived.survey(str(tmp_path), ["/"]).missing(wanted, []) == ["/gone"]

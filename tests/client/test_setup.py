@@ -21,6 +21,7 @@ def test_setup_backs_up_restores_compares_and_reports(ready: World) -> None:
     assert ran.status == 0, ran
     assert ran.answer["restore_check"] | {"snapshot": ""} == {
         "snapshot": "",
+        "proven": 12,
         "compared": 12,
         "compared_bytes": 33066,
         "total": 12,

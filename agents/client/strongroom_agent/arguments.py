@@ -49,6 +49,7 @@ def build() -> Parser:
     restore.add_argument(
         "--include", action="append", type=filled, default=[], metavar="PATH", help="only this file or folder"
     )
+    restore.add_argument("--overwrite", action="store_true", help="replace what differs in a folder that is not empty")
     snapshots = _add(commands, "snapshots", "list the backups of this machine")
     for each in (restore, snapshots):
         each.add_argument("--region", metavar="NAME", help="read from this region; default: the first that answers")

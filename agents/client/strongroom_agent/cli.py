@@ -15,6 +15,7 @@ from . import (
     check,
     ends,
     limits,
+    listing,
     output,
     repair,
     restore,
@@ -93,10 +94,10 @@ def _change(given: argparse.Namespace, home: Home) -> Done:
         case "backup":
             return backup.run(session, accept_losses=given.accept_losses)
         case "restore":
-            wish = restore.Wish(given.target, given.snapshot, given.include, given.region)
+            wish = restore.Wish(given.target, given.snapshot, given.include, given.region, given.overwrite)
             return restore.run(session, wish)
         case "snapshots":
-            return restore.run_snapshots(session, given.region)
+            return listing.run(session, given.region)
         case "check":
             return check.run(session)
         case "repair":

@@ -2,12 +2,19 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO
+from typing import Protocol
 
 from .paths import in_snapshot, of_machine
 from .snapshots import Listed
+
+
+class Readable(Protocol):
+    """What gives bytes when asked; fewer than asked for in a pipe, none at the end."""
+
+    def read(self, size: int, /) -> bytes: ...
+
 
 _CHUNK = 1 << 20
 _SHOWN = 20
@@ -15,8 +22,13 @@ _SHOWN = 20
 
 @dataclass
 class Tally:
-    """What the comparison has found so far. `mismatched` includes files that did not come back."""
+    """What the comparison has found so far.
 
+    `proven` files have the content that the snapshot recorded, `compared` ones are equal to the source, byte for byte.
+    `mismatched` are files that did not come back, or that differ from a source that stood still.
+    """
+
+    proven: int = 0
     compared: int = 0
     compared_bytes: int = 0
     changed: int = 0
@@ -32,7 +44,6 @@ class Tally:
         if changed_since(source, listed, began_ns):
             self.changed += 1
         else:
-            self.compared += 1
             self.mismatched.append(source)
 
     @property
@@ -41,8 +52,9 @@ class Tally:
         return self.mismatched[:_SHOWN]
 
 
-def compare_tree(scratch: str, files: list[Listed], began_ns: int, tally: Tally) -> None:
-    """Compare every one of `files`, restored below `scratch`, with the file of this machine.
+def compare_tree(scratch: str, files: list[Listed], failed: Mapping[str, str], began_ns: int, tally: Tally) -> None:
+    """Compare every one of `files`, restored below `scratch`, with the file of this machine. Those in `failed` are
+    not proven to be what the snapshot recorded.
 
     The names are taken from the restored tree, not from the listing, which cannot spell all of them.
     """
@@ -51,11 +63,18 @@ def compare_tree(scratch: str, files: list[Listed], began_ns: int, tally: Tally)
         expected.setdefault(each.path, []).append(each)
     for restored in _regular_files(scratch):
         source = of_machine(os.path.relpath(restored, scratch))
-        if entries := expected.get(in_snapshot(source)):
-            compare_file(restored, source, entries.pop(), began_ns, tally)
+        path = in_snapshot(source)
+        entries = expected.get(path)
+        if not entries or path in failed:
+            continue
+        size = os.lstat(restored).st_size
+        entry = next((each for each in entries if each.size == size), None)
+        if entry is not None:
+            entries.remove(entry)
+            tally.proven += 1
+            compare_file(restored, source, entry, began_ns, tally)
     for entries in expected.values():
-        for entry in entries:  # listed in the snapshot, asked for, and not restored
-            tally.compared += 1
+        for entry in entries:  # in the snapshot, asked for, and not restored or not proven
             tally.mismatched.append(entry.path)
 
 
@@ -65,8 +84,8 @@ def compare_file(restored: str, source: str, listed: Listed, began_ns: int, tall
         compare_stream(copy, source, listed, began_ns, tally)
 
 
-def compare_stream(copy: IO[bytes], source: str, listed: Listed, began_ns: int, tally: Tally) -> None:
-    """Compare what a stream yields with a file of this machine."""
+def compare_stream(copy: Readable, source: str, listed: Listed, began_ns: int, tally: Tally) -> None:
+    """Compare what a stream yields with a file of this machine; the caller knows whether it came to its end."""
     size = _equal_size(copy, source)
     if size is not None and size == listed.size:
         tally.equal(size)
@@ -90,7 +109,7 @@ def changed_since(source: str, listed: Listed, began_ns: int) -> bool:
     return status.st_mtime_ns != listed.mtime_ns or status.st_ctime_ns >= began_ns
 
 
-def _equal_size(copy: IO[bytes], source: str) -> int | None:
+def _equal_size(copy: Readable, source: str) -> int | None:
     """The size of both if they are equal; None if they differ or the source cannot be read."""
     try:
         handle = os.open(source, _read_only_flags())
@@ -109,7 +128,7 @@ def _equal_size(copy: IO[bytes], source: str) -> int | None:
             size += len(ours)
 
 
-def _read(file: IO[bytes]) -> bytes:
+def _read(file: Readable) -> bytes:
     """A full chunk: a pipe may give less than it was asked for."""
     parts: list[bytes] = []
     missing = _CHUNK

@@ -11,6 +11,8 @@ from pathlib import Path
 from .errors import AgentError, why
 
 MINIMUM = (0, 14)
+# From here on it replaces links instead of writing through them, leaves holes in sparse files, and repairs indexes.
+RECENT = (0, 18)
 _VERSION = re.compile(r"^restic (\d+)\.(\d+)(?:\.(\d+))?")
 
 
@@ -20,6 +22,16 @@ class Engine:
 
     program: str
     version: str
+
+    @property
+    def recent(self) -> bool:
+        """Whether it can do more than back up, check, and restore to a new or empty folder."""
+        return tuple(map(int, self.version.split(".")[:2])) >= RECENT
+
+    def must_be_recent(self, what: str) -> None:
+        """AgentError `engine_too_old` unless it is recent enough for `what`, which begins the sentence."""
+        if not self.recent:
+            raise _too_old(f"{what} needs", self, RECENT)
 
 
 def find() -> Engine:
@@ -35,9 +47,26 @@ def find() -> Engine:
         raise AgentError("engine_missing", f"{program} does not answer like restic.", advice())
     version = ".".join(part for part in found.groups() if part)
     if (int(found[1]), int(found[2])) < MINIMUM:
-        wanted = ".".join(map(str, MINIMUM))
-        raise AgentError("engine_too_old", f"{program} is restic {version}; {wanted} or newer is needed.", advice())
+        raise _too_old("strongroom-agent needs", Engine(program, version), MINIMUM)
     return Engine(program, version)
+
+
+def _too_old(who: str, found: Engine, wanted: tuple[int, int]) -> AgentError:
+    least = ".".join(map(str, wanted))
+    return AgentError(
+        "engine_too_old",
+        f"{who} restic {least} or newer; {found.program} is restic {found.version}.",
+        _newer(least),
+        needed_version=least,
+        engine_version=found.version,
+    )
+
+
+def _newer(least: str) -> str:
+    return (
+        f"Download restic {least} or newer from https://github.com/restic/restic/releases and put it beside the agent, "
+        "or set RESTIC to its path; packages of older systems are too old."
+    )
 
 
 def _beside() -> str | None:

@@ -42,6 +42,7 @@ class AgentError(Exception):
         self.problem = problem
         self.remedy = remedy
         self.details = details
+        self.complaints: list[str] = []  # the lines of restic's that led to it, if any
 
     @property
     def message(self) -> str:

@@ -4,6 +4,9 @@ import re
 from datetime import UTC, datetime
 
 _FRACTION = re.compile(r"\.(\d+)")
+_RFC3339 = re.compile(
+    r"([+-]?\d+)-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):?(\d\d)(?::?(\d\d))?)"
+)
 
 
 def now() -> datetime:
@@ -20,11 +23,38 @@ def parse(text: str) -> datetime:
 
 
 def parse_nanoseconds(text: str) -> int:
-    """Nanoseconds since 1970 of a time as restic prints it (up to nine decimals)."""
-    found = _FRACTION.search(text)
-    fraction = found.group(1) if found else ""
-    whole = datetime.fromisoformat(_FRACTION.sub("", text, count=1))
-    return int(whole.timestamp()) * 10**9 + int(fraction.ljust(9, "0")[:9])
+    """Nanoseconds since 1970 of a time as restic prints it, also before year 1 and after 9999.
+
+    Damaged file systems and cameras give such times. ValueError for what is no time.
+    """
+    found = _RFC3339.fullmatch(text)
+    if not found:
+        raise ValueError(f"{text!r} is no time")
+    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    seconds = _days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second
+    if found[8]:
+        offset = int(found[9]) * 3600 + int(found[10]) * 60 + int(found[11] or 0)
+        seconds -= offset if found[8] == "+" else -offset
+    return seconds * 10**9 + int((found[7] or "").ljust(9, "0")[:9])
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 in the Gregorian calendar, for any year.
+
+    Counted in eras of 400 years that begin in March, so that leap days come last.
+    """
+    year -= month <= 2
+    era, year_of_era = divmod(year, 400)
+    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719468
+
+
+def people(text: str) -> str:
+    """A time as restic prints it, in UTC and to the second, as lists give it."""
+    try:
+        return parse(text).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError):
+        return text  # a clock that was far off: better shown as it is than not at all
 
 
 def render(moment: datetime) -> str:

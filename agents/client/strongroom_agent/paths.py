@@ -14,14 +14,19 @@ _UNKNOWN = "\ufffd"
 
 
 def in_snapshot(path: str) -> str:
-    """How a snapshot names an absolute path of this machine.
+    """How a snapshot's listing names an absolute path of this machine.
 
     `C:\\data` is `/C/data` there.
     """
+    return as_listed(machine_form(path))
+
+
+def machine_form(path: str) -> str:
+    """The same with the bytes that are no text left as they are, as patterns may have them."""
     if sys.platform == "win32":
         drive, rest = os.path.splitdrive(path)
-        path = "/" + drive.rstrip(":") + rest.replace("\\", "/")
-    return as_listed(path)
+        return "/" + drive.rstrip(":") + rest.replace("\\", "/")
+    return path
 
 
 def as_listed(path: str) -> str:

@@ -5,16 +5,18 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO
 
 from . import surroundings
+from .paths import as_listed
 from .restic_errors import explain, is_final
 
 # restic's complaints are short; the last ones say why it gave up.
 _KEPT_LINES = 400
+ANY = range(-256, 256)  # every status there is
 _PATIENCE = 30  # seconds for restic to remove its lock after it was asked to stop
 
 
@@ -57,18 +59,20 @@ class Restic:
         self,
         *arguments: str,
         on_line: Callable[[str], None] | None = None,
-        accept: tuple[int, ...] = (0,),
+        on_complaint: Callable[[str], None] | None = None,
+        accept: Container[int] = (0,),
     ) -> Ended:
-        """Run a command to its end, handing each line of its output to `on_line`.
+        """Run a command to its end, handing each line of its output to `on_line`, of its complaints to `on_complaint`.
 
-        AgentError with a remedy when it ends with a status that is not in `accept`.
+        Bytes in them that are no text appear as U+FFFD, one for each. AgentError with a remedy when it ends with a
+        status that is not in `accept`.
         """
         complaints: deque[str] = deque(maxlen=_KEPT_LINES)
-        with self._running(arguments, complaints) as process:
+        with self._running(arguments, complaints, on_complaint) as process:
             assert process.stdout is not None  # noqa: S101 - we asked for a pipe
             for raw in process.stdout:
                 if on_line is not None:
-                    on_line(raw.decode("utf-8", "replace").rstrip("\r\n"))
+                    on_line(as_text(raw).rstrip("\r\n"))
         ended = Ended(process.returncode, list(complaints))
         if ended.status not in accept:
             raise explain(arguments[0], ended.status, ended.complaints)
@@ -87,7 +91,12 @@ class Restic:
             raise explain(arguments[0], process.returncode, list(complaints))
 
     @contextmanager
-    def _running(self, arguments: tuple[str, ...], complaints: deque[str]) -> Iterator[subprocess.Popen[bytes]]:
+    def _running(
+        self,
+        arguments: tuple[str, ...],
+        complaints: deque[str],
+        on_complaint: Callable[[str], None] | None = None,
+    ) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen(
             self._command(arguments),
             stdin=subprocess.DEVNULL,
@@ -99,7 +108,7 @@ class Restic:
             start_new_session=True,
             preexec_fn=surroundings.dies_with_us(),
         )
-        reader = threading.Thread(target=_collect, args=(process, complaints), daemon=True)
+        reader = threading.Thread(target=_collect, args=(process, complaints, on_complaint), daemon=True)
         reader.start()
         try:
             yield process
@@ -123,14 +132,23 @@ class Restic:
         return [*command, *arguments]
 
 
-def _collect(process: subprocess.Popen[bytes], complaints: deque[str]) -> None:
+def as_text(raw: bytes) -> str:
+    """Output of restic as text, with U+FFFD for each byte that is none: as its own JSON does it."""
+    return as_listed(raw.decode("utf-8", "surrogateescape"))
+
+
+def _collect(
+    process: subprocess.Popen[bytes], complaints: deque[str], on_complaint: Callable[[str], None] | None
+) -> None:
     """Keep what restic complains about, and end it when its retries are in vain.
 
     On its own it would go on for a quarter of an hour against a refusal that is final.
     """
     for raw in process.stderr or ():
-        if line := raw.decode("utf-8", "replace").strip():
+        if line := as_text(raw).strip("\r\n "):
             complaints.append(line)
+            if on_complaint is not None:
+                on_complaint(line)
             if is_final(line):
                 _interrupt(process)
 

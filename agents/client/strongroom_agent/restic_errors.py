@@ -18,12 +18,42 @@ _NETWORK = (
     "proxyconnect",
     "unexpected EOF",
 )
+# What restic says when an object is not there or is not what it was when it was stored.
+_DAMAGE = (
+    "invalid data returned",
+    "ciphertext verification failed",
+    "is damaged",
+    "not found in repository",
+    "> does not exist",
+    "repository contains errors",
+    "Unmarshal",
+    "invalid character",
+    "zstd",
+    "magic number mismatch",
+    "hash does not match id",
+    "wrong data returned",
+    "was not found in the index",
+    "unable to load",
+    "Error loading snapshot",
+)
+# Lines of a Go stack, which mean nothing to anybody here.
+_STACK = re.compile(
+    r"^(goroutine \d|panic:|runtime[./]|main\.|created by |github\.com/|golang\.org/|\t|[\w./-]+\.(go|s):\d+"
+    r"|\S+\(0x|\[signal )"
+)
+_OBJECT = re.compile(r"<(data|index|snapshot|key|lock|config)/([0-9a-f]*)>")
 _FULL = "no space left on device"
 _STATUS = re.compile(r"unexpected HTTP response \((\d{3})\)|server response unexpected: (\d{3})")
 
 
 def explain(command: str, status: int, complaints: list[str]) -> AgentError:
     """The error for a restic that ended with `status`, after the lines that it left behind."""
+    error = _explained(command, status, complaints)
+    error.complaints = complaints
+    return error
+
+
+def _explained(command: str, status: int, complaints: list[str]) -> AgentError:
     text = "\n".join(complaints)
     if "wrong password or no key found" in text:
         return wrong_passphrase()
@@ -45,16 +75,40 @@ def explain(command: str, status: int, complaints: list[str]) -> AgentError:
             f"A disk of this machine is full: {_about_full(complaints)}.",
             "Free some space, in the cache folder or where files are restored to, then try again.",
         )
+    if any(sign in text for sign in _DAMAGE):
+        return damaged(f"restic {command}: {_last_words(complaints)}.")
     return AgentError(
         "engine_failed",
         f"restic {command} failed with status {status}: {_last_words(complaints)}.",
-        "Run strongroom-agent check; if it fails too, tell the vault's people what this says.",
+        "Try again; if it repeats, run strongroom-agent check and tell the vault's administrators what it says."
+        if command not in ("check", "repair")
+        else "Try again; if it repeats, tell the vault's administrators what this says.",
     )
 
 
+def damaged(problem: str, **details: object) -> AgentError:
+    """Objects of the repository are missing or damaged; `problem` says which or how that was seen."""
+    return AgentError(
+        "repository_damaged",
+        f"Stored backups are damaged. {problem}",
+        "Run strongroom-agent repair: it brings back what the other region or this machine still has.",
+        **details,
+    )
+
+
+def objects_in(complaints: list[str]) -> list[tuple[str, str]]:
+    """The objects that restic complained about: kind (a folder of the repository) and the beginning of the name."""
+    found = [(kind, name) for line in complaints for kind, name in _OBJECT.findall(plain(line))]
+    folders = {"snapshot": "snapshots", "key": "keys", "lock": "locks"}
+    return list(dict.fromkeys((folders.get(kind, kind), name) for kind, name in found))
+
+
 def is_final(line: str) -> bool:
-    """Whether a line of restic's tells of something that no retry will change: no entry, no room there or here."""
-    if "retrying after" in line and _FULL in line:
+    """Whether a line of restic's tells of something that no retry will change: no entry, no room, or an object lost.
+
+    Older versions would go on asking for a lost object for a quarter of an hour.
+    """
+    if "retrying after" in line and (_FULL in line or "does not exist" in line):
         return True
     found = _STATUS.search(line)
     return found is not None and (found[1] or found[2]) in ("403", "507")
@@ -112,24 +166,30 @@ def _locked(text: str) -> AgentError:
 
 def _about_full(complaints: list[str]) -> str:
     """The last line that says so, without what restic says of its own retries."""
-    found = [_plain(line) for line in complaints if _FULL in line][-1]
+    found = [plain(line) for line in complaints if _FULL in line][-1]
     return re.sub(r"^.*retrying after [^:]*: ", "", found).strip().rstrip(".")[:400]
 
 
 def _last_words(complaints: list[str]) -> str:
-    """The line that says most: the one with Fatal, else the last."""
-    lines = [_plain(line) for line in complaints]
+    """The line that says most: the one with Fatal, else the last that is no line of a stack."""
+    lines = [line for line in map(plain, complaints) if line and not _STACK.match(line)]
     fatal = [line for line in lines if line.startswith("Fatal:")]
-    chosen = (fatal or lines or ["it said nothing"])[-1]
-    return chosen.removeprefix("Fatal:").strip().rstrip(".")[:400]
+    panics = [line.strip()[len("panic:") :].strip() for line in complaints if line.startswith("panic:")]
+    chosen = (fatal or panics or lines or ["it said nothing"])[-1]
+    first = chosen.removeprefix("Fatal:").strip().splitlines() or ["it said nothing"]
+    return first[0].rstrip(".")[:400]
 
 
-def _plain(line: str) -> str:
-    """Newer versions say it in JSON."""
+def plain(line: str) -> str:
+    """A line of restic's as text: newer versions say it in JSON."""
     if not line.startswith("{"):
         return line
     try:
         value = json.loads(line)
     except ValueError:
         return line
-    return str(value.get("message") or line) if isinstance(value, dict) else line
+    if not isinstance(value, dict):
+        return line
+    error = value.get("error")
+    inner = error.get("message") if isinstance(error, dict) else None
+    return str(value.get("message") or inner or line)

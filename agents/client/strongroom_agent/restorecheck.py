@@ -1,80 +1,29 @@
-"""The restore check: restore a snapshot to a scratch folder and compare it with the source."""
+"""The restore check: restore a snapshot to a scratch folder, prove its content, and compare it with the source."""
 
 import contextlib
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
-from . import backup, comparing, restoring, selection, snapshots
+from . import backup, blame, comparing, damage, restoring, selection, snapshots, trees
+from .check_result import CheckResult
 from .comparing import Tally
 from .errors import AgentError
 from .output import progress
 from .overlooked import overlooked
-from .paths import of_machine
+from .paths import of_machine, pattern
 from .recorded import record
 from .restic import Restic
+from .selection import Batch
 from .session import Session
-from .sizes import readable
-from .snapshots import Listed, Snapshot
+from .snapshots import Contents, Listed
 
 _SCRATCH = "restore-check-"
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What the comparison found; `total` counts the regular files in the snapshot."""
-
-    snapshot: Snapshot
-    tally: Tally
-    total: int
-
-    @property
-    def figures(self) -> dict[str, object]:
-        """What the portal and the JSON answer show."""
-        return {
-            "snapshot": self.snapshot.id,
-            "compared": self.tally.compared,
-            "compared_bytes": self.tally.compared_bytes,
-            "total": self.total,
-            "changed": self.tally.changed,
-            "mismatched": len(self.tally.mismatched),
-        }
-
-    @property
-    def failure(self) -> AgentError | None:
-        """Any difference is a failure, and so is having compared nothing."""
-        details = {**self.figures, "mismatched_first": self.tally.first_mismatched}
-        if self.tally.mismatched:
-            return AgentError(
-                "restore_check_failed",
-                f"{len(self.tally.mismatched)} of {self.tally.compared} files did not come back as "
-                f"they are, beginning with {self.tally.mismatched[0]}.",
-                "Run strongroom-agent backup and check again; if it repeats, tell the vault's people.",
-                **details,
-            )
-        if self.tally.compared == 0:
-            return AgentError(
-                "nothing_compared",
-                f"None of the {self.total} files in the snapshot could be compared; "
-                f"{self.tally.changed} have changed since.",
-                "Run strongroom-agent backup, then check again.",
-                **details,
-            )
-        return None
-
-    @property
-    def remark(self) -> str:
-        """The result in a sentence."""
-        text = (
-            f"{self.tally.compared} of {self.total} files, "
-            f"{readable(self.tally.compared_bytes)}, restored and compared byte for byte"
-        )
-        changed = self.tally.changed
-        return f"{text}; {changed} changed since the backup." if changed else f"{text}."
+_PATH_LIMIT = 4096 - 1  # bytes; what is longer below the scratch folder is proven while it is read
 
 
 def restore_check(session: Session, wanted: str) -> CheckResult:
@@ -83,40 +32,101 @@ def restore_check(session: Session, wanted: str) -> CheckResult:
 
 
 def _check(session: Session, wanted: str) -> CheckResult:
-    restic = session.restic(session.primary)
     cache = Path(session.settings.cache_dir)
     clear_scratch(cache)
-    listed = snapshots.contents(restic, wanted)
-    snapshot, files = listed.snapshot, listed.files
-    chosen = selection.choose(files)
-    progress(f"restore check: {len(chosen)} of {len(files)} files")
-    tally = Tally()
-    room = _room(cache)
-    fitting, large = selection.split(chosen, room)
-    for batch in selection.batches(fitting, files, room):
+    try:
+        with fresh(session) as restic:
+            result = _Check(session, restic, snapshots.contents(restic, wanted), session.engine.recent).run(cache)
+    except AgentError as error:
+        found = blame.judged(session.storage, session.primary, error)
+        if found.code == "repository_damaged":
+            damage.mark(session, found.problem)
+        raise found from error
+    if result.unproven:
+        damage.mark(session, f"{result.unproven[0]} cannot be restored as it was backed up.")
+    return result
+
+
+@contextlib.contextmanager
+def fresh(session: Session) -> Iterator[Restic]:
+    """restic on the writable repository with a cache of its own, empty at first: what is proven so was read from the
+    storage, and not from copies that this machine still has."""
+    with _scratch(Path(session.settings.cache_dir)) as folder:
+        own = os.path.join(folder, "cache")
+        os.mkdir(own, 0o700)
+        yield Restic(replace(session.restic(session.primary).connection, cache_dir=own))
+
+
+@dataclass
+class _Check:
+    """One check under way."""
+
+    session: Session
+    restic: Restic
+    found: Contents
+    recent: bool
+
+    def run(self, cache: Path) -> CheckResult:
+        snapshot, files = self.found.snapshot, self.found.files
+        chosen = selection.choose(files)
+        progress(f"restore check: {len(chosen)} of {len(files)} files")
+        tally, unproven = Tally(), list[str]()
+        room = _room(cache)
+        fitting, streamed = selection.split(chosen, room)
+        longest = _PATH_LIMIT - len(os.fsencode(cache)) - len(_SCRATCH) - 16
+        streamed += [each for each in fitting if len(each.path.encode()) > longest]
+        fitting = [each for each in fitting if len(each.path.encode()) <= longest]
+        for batch in selection.batches(fitting, files, room):
+            unproven += self._batch(batch, cache, tally)
+            progress(f"restore check: {tally.proven} of {len(chosen)} files proven")
+        for each in streamed:
+            self._stream(each, tally)
+        skip = frozenset(backup.excluded(self.session))
+        tally.mismatched += overlooked(snapshot.paths, skip, files, snapshot.began_ns)
+        return CheckResult(snapshot, tally, len(files), unproven)
+
+    def _batch(self, batch: Batch, cache: Path, tally: Tally) -> list[str]:
+        """Restore and compare one batch; the files in it that are not proven."""
         with _scratch(cache) as folder:
-            restoring.restore(restic, snapshot, batch.include, folder)
-            comparing.compare_tree(folder, batch.files, snapshot.began_ns, tally)
-        progress(f"restore check: {tally.compared + tally.changed} of {len(chosen)} files compared")
-    for each in large:
-        _compare_streamed(restic, snapshot, each, tally)
-    skip = frozenset(backup.excluded(session))
-    forgotten = overlooked(snapshot.paths, skip, files, snapshot.began_ns)
-    tally.compared += len(forgotten)
-    tally.mismatched += forgotten
-    return CheckResult(snapshot, tally, len(files))
+            include = [pattern(path) for path in batch.include]
+            done = restoring.restore(self.restic, self.found, include, folder, recent=self.recent)
+            if done.error is not None:
+                raise done.error
+            failed = {each.path: said for each in batch.files if (said := done.about(each.path)) is not None}
+            comparing.compare_tree(folder, batch.files, failed, self.found.snapshot.began_ns, tally)
+            return list(failed)
+
+    def _stream(self, listed: Listed, tally: Tally) -> None:
+        """A file that the scratch folder cannot take is proven and compared as it comes, without storing it: restic
+        compares each block with its hash before it gives it out."""
+        source = of_machine(listed.path.lstrip("/"))
+        with self.restic.stream("dump", self.found.snapshot.id, listed.path) as copy:
+            counted = _Counted(copy)
+            comparing.compare_stream(counted, source, listed, self.found.snapshot.began_ns, tally)
+            while counted.read(1 << 20):
+                pass
+        if counted.size == listed.size:
+            tally.proven += 1
+        elif source not in tally.mismatched:
+            tally.mismatched.append(source)
+
+
+class _Counted:
+    """A stream that knows how much of it was read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.size = 0
+
+    def read(self, size: int) -> bytes:
+        part = self._stream.read(size)
+        self.size += len(part)
+        return part
 
 
 def _room(cache: Path) -> int:
     """How many bytes may be restored at a time: half of what the cache folder has free."""
     return shutil.disk_usage(cache).free // 2
-
-
-def _compare_streamed(restic: Restic, snapshot: Snapshot, listed: Listed, tally: Tally) -> None:
-    """A file too large for the scratch folder is compared as it comes, without storing it."""
-    source = of_machine(listed.path.lstrip("/"))
-    with restic.stream("dump", snapshot.id, listed.path) as copy:
-        comparing.compare_stream(copy, source, listed, snapshot.began_ns, tally)
 
 
 @contextlib.contextmanager
@@ -126,20 +136,10 @@ def _scratch(cache: Path) -> Iterator[str]:
     try:
         yield folder
     finally:
-        remove_tree(folder)
+        trees.remove(folder)
 
 
 def clear_scratch(cache: Path) -> None:
     """Remove what a check that was killed has left behind."""
     for left in cache.glob(f"{_SCRATCH}*"):
-        remove_tree(str(left))
-
-
-def remove_tree(folder: str) -> None:
-    """Delete a restored tree, also where its own modes forbid it."""
-    for parent, folders, _ in os.walk(folder):
-        for name in folders:
-            path = os.path.join(parent, name)
-            if not stat.S_ISLNK(os.lstat(path).st_mode):
-                os.chmod(path, 0o700)
-    shutil.rmtree(folder)
+        trees.remove(str(left))

@@ -43,6 +43,20 @@ def split(files: list[Listed], room: int) -> tuple[list[Listed], list[Listed]]:
     return fitting, [each for each in files if each.size > room]
 
 
+def groups(patterns: list[str]) -> Iterable[list[str]]:
+    """As many patterns at a time as a command line may hold."""
+    group: list[str] = []
+    length = 0
+    for each in patterns:
+        if group and (length > _PATTERN_ROOM or len(group) >= _PATTERNS):
+            yield group
+            group, length = [], 0
+        group.append(each)
+        length += len(each.encode("utf-8", "surrogateescape"))
+    if group:
+        yield group
+
+
 def batches(fitting: list[Listed], snapshot: list[Listed], room: int) -> Iterable[Batch]:
     """Groups of at most `room` bytes, few patterns each; one group without patterns if all fits."""
     if len(fitting) == len(snapshot) and sum(each.size for each in fitting) <= room:
@@ -57,6 +71,6 @@ def batches(fitting: list[Listed], snapshot: list[Listed], room: int) -> Iterabl
             group, size, length = [], 0, 0
         group.append(each)
         size += each.size
-        length += 2 * len(each.path.encode())
+        length += 2 * len(each.path.encode("utf-8", "surrogateescape"))
     if group:
         yield Batch(group, [one.path for one in group])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from . import __version__, engine, identity, passphrase, renewal, runs, settings, surroundings
+from . import __version__, engine, identity, passphrase, renewal, restic_cache, runs, settings, surroundings
 from .errors import AgentError
 from .home import Home
 from .identity import Identity, Repository
@@ -53,6 +53,12 @@ class Session:
             raise AgentError("not_allowed", "The portal gives this machine no place to back up to.")
         return first
 
+    @cached_property
+    def _sound_cache(self) -> str:
+        """restic's cache, freed of damaged copies once in a run."""
+        restic_cache.make_sound(self.settings.restic_cache)
+        return str(self.settings.restic_cache)
+
     def restic(self, repository: Repository) -> Restic:
         """restic bound to one of this machine's repositories."""
         if passphrase.kept(self.home) is None:
@@ -62,7 +68,6 @@ class Session:
                 "Put it back there, in a file that only this user may read.",
             )
         client_pem, ca_pem = identity.write_for_restic(self.home, self.identity)
-        self.settings.restic_cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Restic(
             Connection(
                 program=os.path.abspath(self.engine.program),
@@ -70,7 +75,7 @@ class Session:
                 client_pem=client_pem,
                 ca_pem=ca_pem,
                 passphrase_file=str(self.home.path(passphrase.FILE)),
-                cache_dir=str(self.settings.restic_cache),
+                cache_dir=self._sound_cache,
                 temp_dir=surroundings.temporary_folder(Path(self.settings.cache_dir)),
                 read_only=repository.read_only,
                 proxy=self.proxy,

@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import moments
+from .paths import in_snapshot
 from .restic import Restic
-from .restic_errors import unknown_snapshot
+from .restic_errors import explain, unknown_snapshot
 
 _ID = re.compile(r"[0-9a-f]{1,64}|latest")
 
@@ -34,23 +36,51 @@ class Listed:
     size: int
     mtime_ns: int
     ctime_ns: int
+    inode: int = 0  # 0 where the engine does not tell
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What is no regular file: `kind` is dir, symlink, fifo, dev, chardev or socket."""
+
+    path: str
+    kind: str
+
+
+Item = Listed | Other
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A snapshot, its regular files, and the paths of everything else: folders, links, pipes."""
+    """A snapshot, its regular files, and everything else: folders, links, pipes."""
 
     snapshot: Snapshot
     files: list[Listed]
-    others: list[str]
+    others: list[Other]
+
+    @property
+    def items(self) -> Iterator[Item]:
+        """All of it."""
+        yield from self.files
+        yield from self.others
+
+    @property
+    def roots(self) -> list[str]:
+        """The paths that were backed up, as the listing spells them."""
+        return [in_snapshot(path) for path in self.snapshot.paths]
 
 
 def all_of(restic: Restic) -> list[Snapshot]:
-    """The snapshots of a repository, oldest first."""
+    """The snapshots of a repository that can be read, oldest first; the caller knows how many there ought to be."""
     lines: list[str] = []
-    restic.run("snapshots", "--json", on_line=lines.append)
-    found = json.loads("".join(lines) or "[]") or []
-    return sorted((_snapshot(each) for each in found), key=lambda each: each.began_ns)
+    ended = restic.run("snapshots", "--json", on_line=lines.append, accept=(0, 1))
+    try:
+        found = json.loads("".join(lines) or "null")
+    except ValueError:
+        found = None
+    if ended.status and not found:
+        raise explain("snapshots", ended.status, ended.complaints)
+    return sorted((_snapshot(each) for each in found or []), key=lambda each: each.began_ns)
 
 
 def contents(restic: Restic, wanted: str) -> Contents:
@@ -62,7 +92,7 @@ def contents(restic: Restic, wanted: str) -> Contents:
         raise unknown_snapshot()
     heads: list[Snapshot] = []
     files: list[Listed] = []
-    others: list[str] = []
+    others: list[Other] = []
 
     def take(line: str) -> None:
         node = json.loads(line)
@@ -71,7 +101,7 @@ def contents(restic: Restic, wanted: str) -> Contents:
         elif node.get("type") == "file":
             files.append(_listed(node))
         elif "path" in node:
-            others.append(str(node["path"]))
+            others.append(Other(str(node["path"]), str(node.get("type") or "")))
 
     restic.run("ls", "--json", wanted, on_line=take)
     if len(heads) != 1:
@@ -85,6 +115,7 @@ def _listed(node: dict[str, object]) -> Listed:
         size=int(str(node.get("size", 0))),
         mtime_ns=moments.parse_nanoseconds(str(node["mtime"])),
         ctime_ns=moments.parse_nanoseconds(str(node["ctime"])),
+        inode=int(str(node.get("inode", 0))),
     )
 
 

@@ -1,7 +1,6 @@
 """Asking the storage by HTTP what restic would only say after many retries."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import hashlib
 
 import httpx
 
@@ -28,14 +27,33 @@ class Storage:
         return answer.status_code != 404
 
     def names(self, repository: Repository, kind: str) -> list[str]:
-        """The names of a repository's objects of a kind: `keys`, `locks` or `snapshots`."""
+        """The names of a repository's objects of a kind: `keys`, `locks`, `snapshots`, `index` or `data`."""
+        return list(self.sizes(repository, kind))
+
+    def sizes(self, repository: Repository, kind: str) -> dict[str, int]:
+        """The same with their sizes in bytes."""
         answer = self._ask("GET", f"{repository.url}{kind}/")
         if answer.status_code == 404:
-            return []
+            return {}
         try:
-            return [str(each["name"]) for each in answer.json() or []]
+            return {str(each["name"]): int(each["size"]) for each in answer.json() or []}
         except (ValueError, TypeError, KeyError) as error:
             raise storage_refusal(answer.status_code) from error
+
+    def is_sound(self, repository: Repository, kind: str, name: str) -> bool:
+        """Whether an object is there and is what its name says, as read from the storage now."""
+        digest = hashlib.sha256()
+        with (
+            httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client,
+            client.stream("GET", f"{repository.url}{kind}/{name}") as answer,
+        ):
+            if answer.status_code == 404:
+                return False
+            if answer.status_code != 200:
+                raise storage_refusal(answer.status_code)
+            for part in answer.iter_bytes():
+                digest.update(part)
+        return digest.hexdigest() == name
 
     def store(self, repository: Repository, path: str, content: bytes) -> None:
         """Store one object that is not there yet. AgentError when the storage refuses or does not answer."""
@@ -61,55 +79,11 @@ class Storage:
             return client.request(method, url, headers=_LIST_V2, content=content)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The repository to read from, and why it is not the first one, if so."""
-
-    repository: Repository
-    note: str = ""
-
-
-def choose(storage: Storage, repositories: list[Repository], region: str | None) -> Choice:
-    """The repository to restore from: the named region's, else the first that has the backups.
-
-    A refusal (403) is final; only storage that is gone or silent makes it look in the paired region.
-    """
-    if region is not None:
-        return Choice(_named(repositories, region))
-    first_failure: AgentError | None = None
-    for repository in repositories:
-        try:
-            if storage.exists(repository):
-                return Choice(repository, _note(first_failure, repository))
-            failure = missing(repository)
-        except AgentError as error:
-            if error.code == "not_allowed":
-                raise
-            failure = error
-        first_failure = first_failure or failure
-    raise first_failure or AgentError("answer_not_understood", "There is no repository at all.")
-
-
 def missing(repository: Repository) -> AgentError:
     """The error for a region without this machine's backups."""
     return AgentError(
         "repository_missing",
         f"There are no backups of this machine in region {repository.region}.",
-        "Tell the people of the vault. If setup was interrupted, run it again; if the region is being "
+        "Tell the vault's administrators. If setup was interrupted, run it again; if the region is being "
         "repaired, restore reads from the paired region meanwhile.",
     )
-
-
-def _named(repositories: Iterable[Repository], region: str) -> Repository:
-    known = list(repositories)
-    for repository in known:
-        if repository.region.casefold() == region.casefold():
-            return repository
-    names = ", ".join(each.region for each in known)
-    raise AgentError("usage", f"There is no copy in region {region}.", f"There is one in: {names}.")
-
-
-def _note(failure: AgentError | None, repository: Repository) -> str:
-    if failure is None:
-        return ""
-    return f"{failure.problem} Reading from the copy in region {repository.region} instead."

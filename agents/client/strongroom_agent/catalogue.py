@@ -1,0 +1,69 @@
+"""Which snapshots there are, by the storage's own lists: in the first region and in its pair.
+
+restic leaves out of its list what it cannot read, so its list alone would let backups vanish without a word.
+"""
+
+from dataclasses import dataclass, field
+
+from . import snapshots
+from .errors import AgentError
+from .identity import Repository
+from .restic_errors import damaged, unknown_snapshot
+from .session import Session
+from .snapshots import Snapshot
+from .sources import attempt, candidates, may_be_elsewhere
+
+
+@dataclass
+class Catalogue:
+    """Snapshots that can be read, oldest first, with the region of each; and the ids of those that cannot."""
+
+    snapshots: list[Snapshot] = field(default_factory=list)
+    regions: dict[str, Repository] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+    failures: list[AgentError] = field(default_factory=list)
+
+    def newest(self) -> Snapshot:
+        """The newest snapshot. AgentError when there is none, or when one that cannot be read may be newer."""
+        if not self.unreadable and self.snapshots:
+            return self.snapshots[-1]
+        if not self.unreadable:
+            raise unknown_snapshot()
+        newest = self.snapshots[-1].id[:8] if self.snapshots else ""
+        lost = ", ".join(each[:8] for each in self.unreadable)
+        error = damaged(
+            f"Which snapshot is the newest cannot be told: {lost} cannot be read in any region.",
+            unreadable_snapshots=self.unreadable,
+        )
+        if newest:
+            better = f"Give --snapshot {newest}, the newest that can be read."
+            raise AgentError(error.code, error.problem, better, **error.details)
+        raise error
+
+
+def of(session: Session, region: str | None) -> Catalogue:
+    """The catalogue of all regions, or of one. AgentError when no region can be asked."""
+    made, names = Catalogue(), set[str]()
+    for repository in candidates(session, region):
+        try:
+            here = set(session.storage.names(repository, "snapshots"))
+            if made.regions and here <= set(made.regions):
+                continue  # nothing there that we have not read
+            names |= here
+            _add(made, repository, attempt(session, repository, lambda restic, _: snapshots.all_of(restic)))
+        except AgentError as error:
+            if not may_be_elsewhere(error):
+                raise
+            made.failures.append(error)
+    made.unreadable = sorted(names - set(made.regions))
+    made.snapshots.sort(key=lambda each: each.began_ns)
+    if not made.regions and made.failures:
+        raise made.failures[0]
+    return made
+
+
+def _add(made: Catalogue, repository: Repository, found: list[Snapshot]) -> None:
+    for each in found:
+        if each.id not in made.regions:
+            made.regions[each.id] = repository
+            made.snapshots.append(each)

@@ -1,0 +1,34 @@
+"""The command `snapshots`: what there is to restore."""
+
+from dataclasses import asdict
+
+from . import catalogue
+from .moments import people
+from .output import Done
+from .restic_errors import damaged
+from .session import Session
+
+
+def run(session: Session, region: str | None) -> Done:
+    """List the snapshots of this machine. AgentError when the storage has one that no region can read."""
+    session.prepare()
+    found = catalogue.of(session, region)
+    first = session.identity.repositories[0] if region is None else next(iter(found.regions.values()), None)
+    copied = [each for each in found.snapshots if first is not None and found.regions[each.id] != first]
+    note = " ".join(error.problem for error in found.failures)
+    if copied:
+        other = found.regions[copied[0].id].region
+        note = f"{note} {len(copied)} of {len(found.snapshots)} are read from the copy in region {other}.".strip()
+    details: dict[str, object] = {
+        "snapshots": [{**asdict(each), "region": found.regions[each.id].region} for each in found.snapshots],
+        "region": found.regions[found.snapshots[-1].id].region if found.snapshots else "",
+        "from_copy": bool(found.snapshots) and len(copied) == len(found.snapshots),
+        "note": note,
+        "unreadable_snapshots": found.unreadable,
+    }
+    lines = [f"{each.id[:8]}  {people(each.time)}  {', '.join(each.paths)}" for each in found.snapshots]
+    if found.unreadable:
+        named = ", ".join(each[:8] for each in found.unreadable)
+        problem = f"{len(found.unreadable)} snapshots cannot be read in any region: {named}."
+        raise damaged("\n".join([problem, *lines]), **details)
+    return Done("\n".join(filter(None, [*lines, note])) or "There is no snapshot yet.", details=details)

@@ -1,0 +1,95 @@
+"""Where this machine's backups can be read: the first region, and the paired one for what that lacks."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from .blame import judged
+from .errors import AgentError, usage
+from .identity import Repository
+from .output import progress
+from .restic import Restic
+from .session import Session
+from .storage import missing
+
+T = TypeVar("T")
+# With these another region may do better. Everything else is about this machine, or a refusal: those are final.
+_ELSEWHERE = frozenset(
+    {
+        "network",
+        "unavailable",
+        "repository_missing",
+        "repository_damaged",
+        "repository_locked",
+        "passphrase_wrong",
+        "snapshot_unknown",
+        "engine_failed",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Read(Generic[T]):
+    """What was read, from which repository, and why that is not the first one, if so."""
+
+    value: T
+    repository: Repository
+    note: str = ""
+
+
+def candidates(session: Session, region: str | None) -> list[Repository]:
+    """The repositories to read from, in order: all of them, or the one in the named region."""
+    known = session.identity.repositories
+    return known if region is None else [_named(known, region)]
+
+
+def read(session: Session, region: str | None, work: Callable[[Restic, Repository], T]) -> Read[T]:
+    """Do `work` on the first region where it can be done.
+
+    A refusal (403) is final; a region that is gone, silent or damaged makes it try the next one. When none will do,
+    the first one's error is raised.
+    """
+    first: AgentError | None = None
+    for repository in candidates(session, region):
+        try:
+            value = attempt(session, repository, work)
+        except AgentError as error:
+            if not may_be_elsewhere(error):
+                raise
+            first = first or error
+            continue
+        note = _note(first, repository)
+        if note:
+            progress(f"note: {note}")
+        return Read(value, repository, note)
+    raise first or AgentError("answer_not_understood", "There is no repository at all.")
+
+
+def attempt(session: Session, repository: Repository, work: Callable[[Restic, Repository], T]) -> T:
+    """Do `work` on one repository. What goes wrong is raised as what it really is."""
+    try:
+        if not session.storage.exists(repository):
+            raise missing(repository)
+        return work(session.unlocked(repository), repository)
+    except AgentError as error:
+        raise judged(session.storage, repository, error) from error
+
+
+def may_be_elsewhere(error: AgentError) -> bool:
+    """Whether another region may have what this one could not give."""
+    return error.code in _ELSEWHERE
+
+
+def _named(known: Iterable[Repository], region: str) -> Repository:
+    listed = list(known)
+    for repository in listed:
+        if repository.region.casefold() == region.casefold():
+            return repository
+    names = ", ".join(each.region for each in listed)
+    raise usage(f"There is no copy in region {region}.", f"There is one in: {names}.")
+
+
+def _note(failure: AgentError | None, repository: Repository) -> str:
+    if failure is None:
+        return ""
+    return f"{failure.problem} Reading from the copy in region {repository.region} instead."
