@@ -7,7 +7,7 @@ BIN := .venv/bin
 # With it, each of the many processes would compile all that it imports, each time: three quarters of a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-long lint bench lock
+.PHONY: help run test test-long lint bench lock notice
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,3 +37,7 @@ bench: ## Measure against yardsticks taken in the same run; QUICK=1 for the shor
 lock: ## Lock the newest versions that deploy/*.in allow, with hashes
 	@deploy/install dev "$(PYTHON)"
 	@deploy/lock
+
+notice: ## List the licences of what is shipped, in NOTICE; after lock
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m deploy.notice

@@ -10,8 +10,10 @@ from agents.models import AgentPackage
 from agents.packages import withdraw
 from portal.administration import AuditedAdmin
 from portal.http import actor_of
+from portal.moments import for_people
+from portal.templatetags.amounts import binary
 
-FACTS = ("file_name", "platform", "architecture", "version", "size", "sha256", "published_at", "withdrawn_at")
+FACTS = ("file_name", "platform", "architecture", "version", "bytes", "sha256", "published", "withdrawn")
 
 
 class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
@@ -20,7 +22,8 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the
     withdraw = forms.BooleanField(
         required=False,
         label="Withdraw it",
-        help_text="It leaves the Agents page and cannot be downloaded any more. Machines that have it go on with it.",
+        help_text="It leaves the Agents page and cannot be downloaded any more. Machines that have it go on with it."
+        " It stays withdrawn, also when the portal starts again, until manage.py publish_agent --again publishes it.",
     )
 
     class Meta:
@@ -33,13 +36,28 @@ class PackageAdmin(AuditedAdmin):
     """Packages are published with `manage.py publish_agent`, never made up here."""
 
     form = PackageForm
-    list_display = ("file_name", "platform", "architecture", "version", "size", "published_at", "withdrawn_at")
+    list_display = ("file_name", "platform", "architecture", "version", "bytes", "published", "withdrawn")
     list_filter = ("platform", "version")
     ordering = ("-published_at",)
     readonly_fields = FACTS
 
+    @admin.display(description="Size", ordering="size")
+    def bytes(self, package: AgentPackage) -> str:
+        """With its unit, and to the byte."""
+        return f"{binary(package.size)} ({package.size:,} bytes)"
+
+    @admin.display(description="Published", ordering="published_at")
+    def published(self, package: AgentPackage) -> str:
+        """In UTC, as everywhere."""
+        return for_people(package.published_at)
+
+    @admin.display(description="Withdrawn", ordering="withdrawn_at", empty_value="No")
+    def withdrawn(self, package: AgentPackage) -> str | None:
+        """When, in UTC."""
+        return for_people(package.withdrawn_at) if package.withdrawn_at else None
+
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A row without a file would be a lie."""
+        """No: a row alone has no file that could be downloaded."""
         return False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401 - as Django's

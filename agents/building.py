@@ -30,18 +30,35 @@ class BuildFailed(Exception):
     """The package could not be built; the text says why, in one line."""
 
 
-def bring_up_to_date(actor: Actor) -> tuple[AgentPackage, bool]:
+class KeptBack(Exception):
+    """The package that these sources make was withdrawn by somebody; the text is its file's name."""
+
+
+def bring_up_to_date(actor: Actor, *, again: bool = False) -> tuple[AgentPackage, bool]:
     """The published package for Linux, and whether it was published only now, because its sources have changed.
 
     Building takes up to a minute and needs the package index. Raises BuildFailed; what was published before stays then.
+    Raises KeptBack where somebody withdrew what these sources make, unless it is to be published `again`.
     """
-    build = _build_of(fingerprint())
+    sources = fingerprint()
+    if not again:
+        _require_not_kept_back(sources=sources)
+    build = _build_of(sources)
     facts: dict[str, str] = json.loads((build / "facts.json").read_text())
     package = _published(facts["sha256"])
     if package is not None:
+        AgentPackage.objects.filter(pk=package.pk).update(sources=sources)
         return package, False
+    if not again:
+        _require_not_kept_back(sha256=facts["sha256"])
     named = {name: facts[name] for name in ("platform", "architecture", "version")}
-    return publish(build / PROGRAM, **named, actor=actor), True
+    return publish(build / PROGRAM, **named, actor=actor, sources=sources), True
+
+
+def _require_not_kept_back(**made: str) -> None:
+    withdrawn = AgentPackage.objects.filter(**made, kept_back=True).first()
+    if withdrawn is not None:
+        raise KeptBack(withdrawn.file_name)
 
 
 def fingerprint() -> str:

@@ -3,6 +3,9 @@
 import uuid
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+
 from agents.models import Machine, MachineCertificate
 from portal import pki
 from portal.crypto import certificates, issuing, keys
@@ -42,6 +45,18 @@ def certify(machine: Machine, key: PublicKey, *, at: datetime) -> MachineCertifi
 def renew_after(certificate: MachineCertificate) -> datetime:
     """From when on the machine is to renew it."""
     return certificate.not_after - LIFE + RENEW_FROM
+
+
+def forget_old(at: datetime, limit: int) -> int:
+    """Delete certificates that ended so long ago that nobody can renew with them, but for the last one of a machine.
+
+    With such a row nothing is decided any more: to renew with it is refused before anybody asks for a second holder.
+    At most `limit`; their number.
+    """
+    ended = at - timedelta(days=settings.RENEWABLE_DAYS) - LIFE
+    newer = MachineCertificate.objects.filter(machine=OuterRef("machine"), pk__gt=OuterRef("pk"))
+    old = MachineCertificate.objects.filter(Exists(newer), not_after__lt=ended).order_by("not_after")
+    return MachineCertificate.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
 
 
 def revoke_all(machine: Machine, *, at: datetime) -> None:

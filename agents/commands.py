@@ -1,10 +1,20 @@
 """Command lines for people to copy, quoted for a POSIX shell."""
 
 import shlex
+from pathlib import PurePosixPath
 
 from agents.packages import signature_name
 
 PROGRAM = "strongroom-agent"
+INSTALLED = f"/opt/strongroom-agent/{PROGRAM}"
+"""Where the command line of the Quick Start page has setup put the program; what it keeps belongs to root then."""
+BACKUP = f"sudo {INSTALLED} backup"
+"""Makes one backup now."""
+EVERY_NIGHT = (
+    f"printf 'PATH=/usr/local/bin:/usr/bin:/bin\\n%d 2 * * * root {INSTALLED} backup\\n' \"$((RANDOM % 60))\" |\n"
+    "  sudo tee /etc/cron.d/strongroom-agent"
+)
+"""Makes one each night, at some minute past two, so that machines do not all begin at once."""
 
 
 def unpack_command(package_file: str) -> str:
@@ -45,7 +55,7 @@ def _setup(credential_file: str, passphrase: str, *, downloaded: bool) -> str:
     lines = (
         f"{program} setup --unattended",
         f"--credentials {shlex.quote(credential_file)}",
-        "--install-dir /opt/strongroom-agent --cache-dir /var/cache/strongroom-agent",
+        f"--install-dir {PurePosixPath(INSTALLED).parent} --cache-dir /var/cache/strongroom-agent",
         "--protect /home",
         passphrase,
     )

@@ -1,8 +1,11 @@
 """May this certificate do this to storage, now? Asked by the edge for each request of a machine.
 
+The one thing that the edge does not pass on to the region's gateway, which is append-only, is done here: `remove`.
+
 No by default; one indexed query; no memory of earlier answers, so whoever is revoked is out with the next request.
 """
 
+import logging
 import re
 from datetime import datetime
 from enum import IntEnum
@@ -16,8 +19,14 @@ from agents.models import Machine, MachineCertificate
 from agents.rules import quota_reached
 from agents.states import ALLOWED_IN
 from agents.storage_paths import StorageRequest
+from portal.accounts.actors import Actor
+from portal.errors import Throttled
+from vaults import removals
 from vaults.models import PairedCopy, Redundancy, Region, Vault
 from vaults.states import VaultState
+from vaults.storage.base import ObjectMissing, StorageError
+
+log = logging.getLogger(__name__)
 
 RESERVE_BYTES = 5 * 10**9
 RESERVE_PART = 10
@@ -68,21 +77,54 @@ class Answer(IntEnum):
     YES = 204
     NO = 403
     FULL = 507
+    DONE = 200
+    MISSING = 404
+    LATER = 503
 
 
-def decide(*, method: str, uri: str, serial: str, fingerprint: str, at: datetime) -> Answer:
-    """Whether the holder of the certificate may make the request; raises what the database raises.
+class Question(NamedTuple):
+    """A machine's request as the edge tells it.
 
     `serial` is decimal, `fingerprint` the SHA-256 in hexadecimal, both as the edge found them on the connection; `uri`
     is raw, as the client sent it.
     """
+
+    method: str
+    uri: str
+    serial: str
+    fingerprint: str
+
+
+def decide(question: Question, *, at: datetime) -> Answer:
+    """Whether the holder of the certificate may make the request; raises what the database raises."""
+    serial, fingerprint = question.serial, question.fingerprint
     if serial == _NOBODY or not _SERIAL.fullmatch(serial) or not _FINGERPRINT.fullmatch(fingerprint):
         return Answer.NO
-    asked = storage_paths.parse(method, uri)
+    asked = storage_paths.parse(question.method, question.uri)
     if asked is None:
         return Answer.NO
     facts = _facts(asked, format(int(serial), "x"), fingerprint, at)
     return Answer.NO if facts is None else _judge(asked, facts)
+
+
+def remove(question: Question, *, address: str, at: datetime) -> Answer:
+    """Do what the request asks, a deletion of an index object, if its holder may; raises what the database raises.
+
+    What cannot be done now leaves everything in its place, and is answered with LATER.
+    """
+    answer, asked = decide(question, at=at), storage_paths.parse(question.method, question.uri)
+    if answer != Answer.YES or asked is None or not asked.removes_index:
+        return answer if answer != Answer.YES else Answer.NO
+    machine = Machine.objects.select_related("vault__region").get(pk=asked.machine)
+    actor = Actor(label=f"machine {machine}", via="agent", address=address)
+    try:
+        removals.remove_index(machine.vault, machine.pk, asked.removes_index, actor=actor)
+    except ObjectMissing:
+        return Answer.MISSING
+    except (StorageError, Throttled) as error:
+        log.warning("Machine %s cannot remove an index object just now: %s", machine.pk, error)
+        return Answer.LATER
+    return Answer.DONE
 
 
 def _facts(asked: StorageRequest, serial: str, fingerprint: str, at: datetime) -> _Facts | None:

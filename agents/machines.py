@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents import certification, identity, messages, refusals, replacement, rules
+from agents import certification, identity, messages, pulses, refusals, replacement, rules
 from agents.messages import Heartbeat
 from agents.models import Machine
 from agents.queries import machine_worked_on_by
@@ -17,16 +17,19 @@ from portal.errors import Invalid, StaleState
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
 from portal.transitions import advance
+from vaults import losses
 from vaults.models import Vault
 from vaults.rules import text_problem
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """What a machine is told for its sign of life: its state, and whether it is time to renew."""
+    """What a machine is told for its sign of life: its state, whether it is time to renew, and whether its repository
+    is known to be damaged."""
 
     state: str
     renew: bool
+    damaged: bool
 
 
 def revoke(machine_id: UUID, *, actor: Actor, reason: str) -> None:
@@ -48,7 +51,7 @@ def revoke(machine_id: UUID, *, actor: Actor, reason: str) -> None:
 
 
 def heartbeat(body: bytes, *, address: str) -> Pulse:
-    """Note that the machine lives, and with which versions. Raises NotAllowed, ClockSkew, Invalid."""
+    """Note that the machine lives, and with which versions. Raises NotAllowed, ClockSkew, Invalid, Throttled."""
     now = timezone.now()
     sender = identity.sender_of(body, what="heartbeat", address=address, at=now)
     machine, certificate = sender.machine, sender.certificate
@@ -58,10 +61,9 @@ def heartbeat(body: bytes, *, address: str) -> Pulse:
     platform = {**machine.platform, "engine": pulse.engine_version}
     with transaction.atomic():
         identity.spend(sender.signed, at=now, refuse=refusals.not_entitled)
-        Machine.objects.filter(pk=machine.pk).update(
-            last_seen_at=now, address=address, agent_version=pulse.agent_version, platform=platform
-        )
-    return Pulse(machine.state, now >= certification.renew_after(certificate))
+        pulses.note(machine, at=now, address=address, agent_version=pulse.agent_version, platform=platform)
+    renew = now >= certification.renew_after(certificate)
+    return Pulse(machine.state, renew, losses.known_to_be_damaged(machine.pk))
 
 
 def unregister(body: bytes, *, address: str) -> None:

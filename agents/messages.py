@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self, TypeVar
-from unicodedata import category
 from uuid import UUID
 
 from django.utils import timezone
@@ -23,6 +22,7 @@ from pydantic import (
 )
 
 from portal.errors import Invalid
+from portal.texts import in_one_line
 
 NAME = r"^[A-Za-z0-9.-]{1,63}$"
 # In one line, and without characters that turn the direction of what is shown behind them.
@@ -33,19 +33,23 @@ Request = Annotated[str, StringConstraints(max_length=4096)]
 Figure = Annotated[int, Field(ge=0, le=2**63 - 1)]
 # The bound keeps times where every time zone can express them.
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
-_NOT_SHOWN = frozenset({"Cc", "Cf", "Zl", "Zp"})  # what PLAIN excludes
-_SPACE = dict.fromkeys("\t\n\v\f\r\x85\u2028\u2029", " ")
-FIGURES = ("files", "bytes", "bytes_added", "compared", "compared_bytes", "total", "changed", "mismatched")
+FIGURES = (
+    "files",
+    "bytes",
+    "bytes_added",
+    "compared",
+    "compared_bytes",
+    "proven",
+    "total",
+    "changed",
+    "mismatched",
+    "vanished",
+    "lost",
+)
+DONE = "done"
+"""The code of a run that did all it is for; longer ones begin with it and say what is to be known of it."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a machine's clock may be from ours."""
-
-
-def _in_one_line(text: str) -> str:
-    """The same length, without line ends, escapes, and characters that turn the direction of what is shown.
-
-    What failed is often told in several lines, which is no reason to lose it.
-    """
-    return "".join(_SPACE.get(char, "\ufffd") if category(char) in _NOT_SHOWN else char for char in text)
 
 
 class _Message(BaseModel):
@@ -83,23 +87,28 @@ class Heartbeat(_Message):
 
 
 class Report(_Message):
-    """What a machine did. A restore check that succeeded says how many files it compared, and how many differed."""
+    """What a machine did. A restore check that succeeded says how many files it compared with their source byte for
+    byte, how many it has `proven` against what the snapshot recorded, and how many differed."""
 
     run: UUID
-    kind: Literal["backup", "restore_check", "restore", "check"]
+    kind: Literal["backup", "restore_check", "restore", "check", "repair"]
     outcome: Literal["succeeded", "failed"]
+    code: Annotated[str, StringConstraints(max_length=40, pattern="^[a-z_]*$")] = ""
     started_at: Moment
     finished_at: Moment
     snapshot: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
-    message: Annotated[str, StringConstraints(max_length=500), AfterValidator(_in_one_line)] = ""
+    message: Annotated[str, StringConstraints(max_length=500), AfterValidator(in_one_line)] = ""
     files: Figure | None = None
     bytes: Figure | None = None
     bytes_added: Figure | None = None
     compared: Figure | None = None
     compared_bytes: Figure | None = None
+    proven: Figure | None = None
     total: Figure | None = None
     changed: Figure | None = None
     mismatched: Figure | None = None
+    vanished: Figure | None = None
+    lost: Figure | None = None
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
@@ -113,15 +122,26 @@ class Report(_Message):
         return {name: value for name in FIGURES if (value := getattr(self, name)) is not None}
 
     @property
+    def succeeded(self) -> bool:
+        """Whether it did what it is for: a code that does not say `done`, or a file that differs, is a failure."""
+        done = not self.code or self.code == DONE or self.code.startswith(f"{DONE}_")
+        return self.outcome == "succeeded" and done and not self.mismatched
+
+    @property
     def proves_restore(self) -> bool:
-        """Whether files were restored and compared, and none differed."""
-        succeeded = self.kind == "restore_check" and self.outcome == "succeeded"
-        return succeeded and bool(self.compared) and self.mismatched == 0
+        """Whether files were restored, some were proven to be as they were backed up, and none differed."""
+        proven = bool(self.compared) or bool(self.proven)
+        return self.kind == "restore_check" and self.succeeded and proven and self.mismatched == 0
 
     @property
     def stores_backup(self) -> bool:
         """Whether something was stored that can be restored."""
-        return self.kind == "backup" and self.outcome == "succeeded"
+        return self.kind == "backup" and self.succeeded
+
+    @property
+    def misses_nothing(self) -> bool:
+        """Whether it is a check of all that is stored that found it whole."""
+        return self.kind == "check" and self.succeeded
 
 
 M = TypeVar("M", bound=_Message)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from agents import states
-from portal.transitions import StateTable
+from portal.transitions import Look, StateTable
 from vaults.models import Credential, Vault
 
 
@@ -32,10 +32,17 @@ class Machine(models.Model):
     last_seen_at = models.DateTimeField(null=True)
     last_backup_at = models.DateTimeField(null=True)
     last_restore_check_at = models.DateTimeField(null=True)
+    pulses_since = models.DateTimeField(null=True)  # the minute in which signs of life are counted
+    pulses = models.PositiveSmallIntegerField(default=0)
     used_bytes = models.BigIntegerField(null=True)  # in the vault's region, as last measured
+    # Of what it reported; what the portal itself knows of its repository is in vaults.losses.
+    concern = models.CharField(max_length=20, choices=states.Concern.choices, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["vault", "name_key", "id"])]
+        indexes = [
+            models.Index(fields=["vault", "name_key", "id"]),
+            models.Index(fields=["vault", "state", "-last_restore_check_at"]),  # for the newest proof of a vault
+        ]
         constraints = [
             # A machine that has left makes room for another of its name.
             models.UniqueConstraint(
@@ -47,6 +54,14 @@ class Machine(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def attention(self) -> Look | None:
+        """What is shown beside the state of a machine `with_damage()` that somebody must look at; None for others, and
+        for those that have left or are locked out."""
+        damaged: bool = self.damaged  # type: ignore[attr-defined]  # added by concerns.with_damage()
+        concern = states.Concern.DAMAGED if damaged else self.concern
+        return states.CONCERNS[concern] if concern and self.state not in states.OUT else None
 
 
 class MachineCertificate(models.Model):
@@ -63,6 +78,7 @@ class MachineCertificate(models.Model):
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [models.Index(fields=["not_after"])]
         constraints = [models.UniqueConstraint(fields=["machine", "key_digest"], name="machine_key_once")]
 
     def __str__(self) -> str:
@@ -132,6 +148,7 @@ class Run(models.Model):
         RESTORE_CHECK = "restore_check", "Restore check"
         RESTORE = "restore", "Restore"
         CHECK = "check", "Check"
+        REPAIR = "repair", "Repair"
 
     class Outcome(models.TextChoices):
         SUCCEEDED = "succeeded", "Succeeded"
@@ -141,21 +158,50 @@ class Run(models.Model):
     machine = models.ForeignKey(Machine, models.CASCADE, related_name="runs")
     kind = models.CharField(max_length=13, choices=Kind.choices)
     outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    code = models.CharField(max_length=40, blank=True)  # the agent's, e.g. `done_with_losses`; older agents give none
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
     reported_at = models.DateTimeField(auto_now_add=True)
     snapshot = models.CharField(max_length=64, blank=True)
     message = models.CharField(max_length=500, blank=True)
-    figures = models.JSONField(default=dict)  # files, bytes, bytes_added, compared, total, changed, mismatched
+    figures = models.JSONField(default=dict)  # those of agents.messages.FIGURES that were given
 
     class Meta:
         indexes = [
+            models.Index(fields=["machine", "kind", "-finished_at"]),  # for the newest of each kind
             models.Index(fields=["machine", "-finished_at"]),
             models.Index(fields=["machine", "-reported_at"]),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome}"
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not do what it is for; a file that differs is a failure, whatever the outcome says."""
+        return self.outcome == self.Outcome.FAILED or bool(self.figures.get("mismatched"))
+
+    @property
+    def proves(self) -> bool:
+        """Whether a restored file was proven to be as it was backed up."""
+        return not self.failed and bool(self.figures.get("compared") or self.figures.get("proven"))
+
+    @property
+    def look(self) -> Look:
+        """How its end is shown."""
+        if self.failed:
+            return states.FAILED_RUN_ENDS.get(self.code, states.RUN_FAILED)
+        if self.kind == self.Kind.RESTORE_CHECK and not self.proves:
+            return states.NOTHING_PROVEN
+        return states.RUN_ENDS.get(self.code, states.RUN_SUCCEEDED)
+
+    @property
+    def told(self) -> str:
+        """What people are told of it."""
+        number = self.figures.get("mismatched")
+        files = "file differs" if number == 1 else "files differ"
+        differ = f"{number} {files} from what was backed up." if number else ""
+        return " ".join(part for part in (differ, self.message) if part) or "The agent gave no reason."
 
 
 class RefusedRegistration(models.Model):
@@ -187,6 +233,8 @@ class AgentPackage(models.Model):
     sha256 = models.CharField(max_length=64)
     published_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True)
+    kept_back = models.BooleanField(default=False)  # somebody withdrew it, so it does not come back by itself
+    sources = models.CharField(max_length=64, blank=True)  # fingerprint of what our own build was made from
 
     def __str__(self) -> str:
         return self.file_name

@@ -39,12 +39,15 @@ class _Taken:
     sha256: str
 
 
-def publish(path: Path, *, platform: str, architecture: str, version: str, actor: Actor) -> AgentPackage:
+def publish(
+    path: Path, *, platform: str, architecture: str, version: str, actor: Actor, sources: str = ""
+) -> AgentPackage:
     """Copy the build at `path` into the packages folder, list it, and withdraw the older ones of its platform.
 
     The file's name carries the start of its digest, so a name always stands for the same bytes, and publishing the same
-    build again changes nothing. Beside it lies `<file>.sig`: the signature of its bytes, in DER, with the key that also
-    signs credential files. Raises Invalid for names that do not fit, OSError when the file cannot be read or the folder
+    build again changes nothing, unless it was withdrawn: then it is listed again. Beside it lies `<file>.sig`: the
+    signature of its bytes, in DER, with the key that also signs credential files. `sources`: what it was built from, as
+    agents.building tells. Raises Invalid for names that do not fit, OSError when the file cannot be read or the folder
     not be written.
     """
     _check_names(path, platform, architecture, version)
@@ -53,8 +56,10 @@ def publish(path: Path, *, platform: str, architecture: str, version: str, actor
     _sign(taken.draft, name)
     os.replace(taken.draft, settings.AGENT_PACKAGES / name)
     facts = {"platform": platform, "architecture": architecture, "version": version}
+    built_from = {"sources": sources} if sources else {}
     with transaction.atomic():
         package = _list(name, taken, facts, actor)
+        AgentPackage.objects.filter(pk=package.pk).update(**built_from, kept_back=False)
         older = AgentPackage.objects.filter(platform=platform, architecture=architecture, withdrawn_at=None)
         for other in older.exclude(pk=package.pk):
             _withdraw(other, actor)
@@ -62,11 +67,15 @@ def publish(path: Path, *, platform: str, architecture: str, version: str, actor
 
 
 def withdraw(package_id: int, *, actor: Actor) -> None:
-    """Take the package off the list, and with the commit its file out of the folder; raises NotFound if unlisted."""
+    """Take the package off the list, and with the commit its file out of the folder; raises NotFound if unlisted.
+
+    It stays withdrawn until somebody publishes it again by hand.
+    """
     with transaction.atomic():
         package = AgentPackage.objects.filter(pk=package_id, withdrawn_at=None).first()
         if package is None:
             raise NotFound("This package is not published.")
+        AgentPackage.objects.filter(pk=package.pk).update(kept_back=True)
         _withdraw(package, actor)
 
 

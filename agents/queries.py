@@ -3,13 +3,15 @@
 An outsider gets NotFound, so that nobody learns what exists; a member without the right NotAllowed.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from agents import rules
+from agents.concerns import troubled, with_damage
 from agents.models import Machine, MachineCertificate, Run
 from agents.states import ALLOWED_IN, MachineState
 from portal.accounts.actors import Actor
@@ -26,9 +28,10 @@ def visible_machines(user: User) -> QuerySet[Machine]:
 
 
 def machine_seen_by(actor: Actor, machine_id: UUID) -> Machine:
-    """The machine, with its vault, region, subscription and credential; raises NotFound for outsiders."""
+    """The machine, with its vault, region, subscription and credential, and `with_damage()`; raises NotFound for
+    outsiders."""
     machine = (
-        visible_machines(actor.person)
+        with_damage(visible_machines(actor.person))
         .select_related("vault__region", "vault__subscription", "credential__issued_by")
         .filter(pk=machine_id)
         .first()
@@ -45,13 +48,20 @@ def machine_worked_on_by(actor: Actor, machine_id: UUID) -> Machine:
     return machine
 
 
-def machines_of(vault_id: UUID, *, left: bool = False) -> QuerySet[Machine]:
-    """The machines of a vault, those that have left or those that have not, each with `certificate_ends`: when the
-    newest certificate ends that still lets it in, None when there is none."""
+SHOWS: dict[str, Callable[[], Q]] = {
+    "": lambda: ~Q(state=MachineState.UNREGISTERED),
+    "attention": troubled,
+    "left": lambda: Q(state=MachineState.UNREGISTERED),
+}
+"""Which machines of a vault somebody wants to see: those that have not left, unless they say otherwise."""
+
+
+def machines_of(vault_id: UUID, show: str = "") -> QuerySet[Machine]:
+    """The machines of a vault that the word of SHOWS stands for, `with_damage()` and each with `certificate_ends`: when
+    the newest certificate ends that still lets it in, None when there is none."""
     usable = MachineCertificate.objects.filter(machine=OuterRef("pk"), revoked_at=None).order_by("-not_after")
-    gone = Machine.objects.filter(vault_id=vault_id, state=MachineState.UNREGISTERED)
-    here = Machine.objects.filter(vault_id=vault_id).exclude(state=MachineState.UNREGISTERED)
-    return (gone if left else here).annotate(certificate_ends=Subquery(usable.values("not_after")[:1]))
+    machines = with_damage(Machine.objects.filter(vault_id=vault_id)).filter(SHOWS[show]())
+    return machines.annotate(certificate_ends=Subquery(usable.values("not_after")[:1]))
 
 
 def machines_needing(issuer: str, ended: datetime) -> str:
@@ -73,3 +83,11 @@ def runs_of(machine: Machine) -> QuerySet[Run]:
 def last_backups(machine: Machine, most: int) -> list[Run]:
     """Its last backups, at most so many, the oldest first."""
     return list(machine.runs.filter(kind=Run.Kind.BACKUP).order_by("-finished_at", "-id")[:most])[::-1]
+
+
+def proof_of(machine: Machine) -> Run | None:
+    """The restore check that the machine's fact about it rests on."""
+    if machine.last_restore_check_at is None:
+        return None
+    kind = Run.Kind.RESTORE_CHECK
+    return machine.runs.filter(kind=kind, finished_at=machine.last_restore_check_at).order_by("id").first()

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.utils import timezone
 
+from agents import evidence
+from agents.evidence import Proof
 from agents.models import Machine, RefusedRegistration, Run
 from agents.states import MachineState
 from vaults.credentials import CredentialState, Standing, standing
@@ -20,42 +21,64 @@ STEPS = (
     ("backup", "First backup"),
     ("restore", "Restore check"),
 )
-SHOWN = 6
-"""So many machines, refusals and failures at most are told on the page; the others have pages of their own."""
-RECENT = timedelta(hours=48)
-"""Refusals and failures older than this are no news: it is also how long a credential lives."""
 AT_WORK = timedelta(hours=1)
 """For so long after it registered a machine is taken to be in the middle of its setup."""
-_UNSEEN = ("platform", "credential__certificate")  # of a machine: not on this page
-_FACTS: dict[str, str] = {Run.Kind.BACKUP: "last_backup_at", Run.Kind.RESTORE_CHECK: "last_restore_check_at"}
-"""What proves that a machine is ready; where vaults and machines note the last time that it went well."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its place in the order, its name by contract, whether it is done, and whether it is the one to do."""
+    """One step: its place in the order, its name by contract, whether it is done, and whether it is the one to do.
+
+    `missing`: what it needs was taken away since, so nobody can do it now.
+    """
 
     number: int
     name: str
     done: bool
     current: bool
+    missing: bool = False
+
+    @property
+    def mark(self) -> tuple[str, str]:
+        """The sign that stands for it, and the word."""
+        if self.missing:
+            return "wrong", "Not possible now"
+        if self.done:
+            return "done", "Done"
+        return ("now", "To do now") if self.current else ("", "Later")
 
 
 @dataclass(frozen=True)
 class Progress:
     """What happened so far. `machines` are the last to register, the newest first; `used_by` those of them that came
     with the credential that `standing` is about, and `used_by_others` the number of its machines that are not shown.
-    `ready`: some machine that is still here was backed up, and a restore of it was compared."""
+    `proof`: of one machine that is still here. `troubled`: how many machines somebody must look at, up to MANY."""
 
     vault: Vault
     now: datetime
     standing: Standing
     machines: list[Machine]
-    ready: bool
+    proof: Proof
     refusals: list[RefusedRegistration]
     failures: list[Run]
-    backup: Run | None
-    restore: Run | None
+    troubled: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether a machine that is still here was backed up, and a restore of it was proven."""
+        return self.proof.machine is not None and self.proof.machine.state == MachineState.READY
+
+    @property
+    def news(self) -> list[RefusedRegistration]:
+        """The refusals since the last machine registered."""
+        return [
+            refusal for refusal in self.refusals if not self.machines or refusal.at > self.machines[0].registered_at
+        ]
+
+    @property
+    def old_news(self) -> list[RefusedRegistration]:
+        """Those from before: somebody got through since."""
+        return self.refusals[len(self.news) :]
 
     @property
     def used_by(self) -> list[Machine]:
@@ -108,67 +131,29 @@ class Progress:
         }
 
     def _done(self) -> dict[str, bool]:
-        registered = bool(self.machines)
+        registered = self.vault.machines > 0
         return {
             "redundancy": self.vault.redundancy_locked or self.vault.redundancy_confirmed_at is not None,
             "credentials": registered or self.standing.state in {CredentialState.VALID, CredentialState.USED_UP},
             "agent": registered,
             "register": registered,
-            "backup": self.vault.last_backup_at is not None,
-            "restore": self.vault.last_restore_check_at is not None,
+            "backup": self.proof.backed_up_at is not None,
+            "restore": self.proof.restored_at is not None,
         }
 
 
 def progress_of(vault: Vault) -> Progress:
-    """Read it, in at most six queries, however many machines there are."""
+    """Read it, in at most eight queries, however many machines there are."""
     now = timezone.now()
-    machines = list(
-        vault.machine_set.select_related("credential").defer(*_UNSEEN).order_by("-registered_at", "-id")[:SHOWN]
-    )
-    refusals = vault.refused_registrations.filter(at__gt=now - RECENT).order_by("-at")
-    proofs = _proofs(vault)
+    troubled = evidence.troubled_machines(vault)
+    machines = evidence.newest_machines(vault, troubled)
     return Progress(
         vault=vault,
         now=now,
         standing=standing(vault),
         machines=machines,
-        ready=_ready(vault, machines),
-        refusals=list(refusals[:SHOWN]),
-        failures=_failures(machines, now),
-        backup=proofs.get(Run.Kind.BACKUP),
-        restore=proofs.get(Run.Kind.RESTORE_CHECK),
+        proof=evidence.proof_of(vault, troubled),
+        refusals=evidence.refusals_of(vault, now),
+        failures=evidence.failures_of(machines, now),
+        troubled=len(troubled),
     )
-
-
-def _ready(vault: Vault, machines: list[Machine]) -> bool:
-    """Whether a machine was backed up and restored that is still good for it; those shown mostly tell."""
-    if not (vault.last_backup_at and vault.last_restore_check_at):
-        return False
-    shown = any(machine.state == MachineState.READY for machine in machines)
-    return shown or vault.machine_set.filter(state=MachineState.READY).exists()
-
-
-def _failures(machines: list[Machine], now: datetime) -> list[Run]:
-    """Of the machines' last backups and restore checks those that failed, the newest first.
-
-    Only failures are read: however many runs of other machines went well, they hide none.
-    """
-    known = {machine.pk: machine for machine in machines}
-    failed = Run.objects.filter(machine_id__in=known, kind__in=_FACTS, outcome=Run.Outcome.FAILED)
-    last: dict[tuple[UUID, str], Run] = {}
-    for run in failed.filter(finished_at__gt=now - RECENT).order_by("-finished_at")[: SHOWN * 10]:
-        run.machine = known[run.machine_id]
-        proven: datetime | None = getattr(run.machine, _FACTS[run.kind])
-        if proven is None or proven < run.finished_at:
-            last.setdefault((run.machine_id, run.kind), run)
-    return list(last.values())[:SHOWN]
-
-
-def _proofs(vault: Vault) -> dict[str, Run]:
-    """The runs that the vault's facts rest on, by kind: each is at the same moment as its fact."""
-    facts: dict[str, datetime | None] = {kind: getattr(vault, fact) for kind, fact in _FACTS.items()}
-    moments = [moment for moment in facts.values() if moment]
-    if not moments:
-        return {}
-    runs = Run.objects.filter(machine__vault=vault, finished_at__in=moments, outcome=Run.Outcome.SUCCEEDED)
-    return {run.kind: run for run in runs.select_related("machine") if run.finished_at == facts.get(run.kind)}

@@ -11,13 +11,16 @@ from vaults.models import Credential, Vault
 
 NEW_FILE = "Download new vault credentials from the vault's Quick Start page and run setup with them."
 NEW_FOR_MORE = "Download new vault credentials, for as many machines as you need, from the vault's Quick Start page."
-NEW_REPLACEMENT = "Download another file from the page Replace of the machine in the portal, or ask there once more."
+NEW_REPLACEMENT = (
+    "Download a new file from the machine's Replace page in the portal, or ask for a new replacement there."
+)
 
 
 class CredentialRefused(DomainError):
     """The vault credential does not let this machine register."""
 
     code = "credential_invalid"
+    codes = ("credential_expired", "credential_invalid", "credential_superseded", "credential_used_up")
     status = 403
 
 
@@ -54,7 +57,7 @@ def superseded(credential: Credential, newer_at: datetime | None) -> CredentialR
     if newer_at is not None:
         why = f"A newer file was downloaded at {for_people(newer_at)}; only the newest one is valid."
     else:
-        why = f"Its people ended it at {for_people(credential.ended_at or credential.expires_at)}."
+        why = f"A member of the vault ended it at {for_people(credential.ended_at or credential.expires_at)}."
     new_file = "Use the newest file, or download new vault credentials from the vault's Quick Start page."
     remedy = _remedy(credential, new_file)
     return CredentialRefused(f"Invalid vault credentials provided. {why}", remedy=remedy, code="credential_superseded")

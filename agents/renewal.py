@@ -15,9 +15,11 @@ from agents.identity import Sender
 from agents.messages import Renewal
 from agents.models import Machine, MachineCertificate
 from agents.states import MachineState
+from portal.audit.record import record
 from portal.crypto import keys
 from portal.crypto.keys import PublicKey
 from portal.errors import Invalid
+from portal.moments import rfc3339
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
 from portal.transitions import advance
@@ -27,8 +29,8 @@ from vaults.models import Vault
 def renew(body: bytes, *, address: str) -> dict[str, object]:
     """The identity with a certificate for the new key; the same one when the same key is asked for again.
 
-    Raises NotAllowed, ClockSkew, Invalid. A superseded certificate with another key suspends the machine, which stays
-    so although this then raises NotAllowed.
+    Raises NotAllowed, ClockSkew, Invalid, Throttled. A superseded certificate with another key suspends the machine,
+    which stays so although this then raises NotAllowed.
     """
     now = timezone.now()
     sender = identity.sender_of(body, what="renew", address=address, at=now)
@@ -43,7 +45,7 @@ def renew(body: bytes, *, address: str) -> dict[str, object]:
         raise refusals.not_entitled(
             f"{sender.machine.name} is suspended: its certificate had been renewed with another key already, so two"
             " holders of its identity exist.",
-            "Ask the vault's people to look at the machine's page in the portal.",
+            "Ask a member of the vault to look at the machine's page in the portal.",
         )
     return identity_of(sender.machine, certificate, sender.machine.vault)
 
@@ -52,7 +54,7 @@ def _renewed(sender: Sender, key: PublicKey, at: datetime) -> MachineCertificate
     """The certificate for `key`; None when the machine was suspended instead.
 
     1. Lock the machine: of two renewals at once the second sees what the first did.
-    2. Answer a repeated request as before. 3. Suspend, or issue and supersede.
+    2. Answer a repeated request as before. 3. Suspend, or issue and supersede, with an entry in the audit log.
     """
     machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
     identity.spend(sender.signed, at=at, refuse=refusals.not_entitled)
@@ -65,8 +67,15 @@ def _renewed(sender: Sender, key: PublicKey, at: datetime) -> MachineCertificate
     if current.superseded_at is not None:
         _suspend(machine, sender)
         return None
+    rules.require_few_renewals(machine, at)
     certificate = certification.certify(machine, key, at=at)
     MachineCertificate.objects.filter(pk=current.pk).update(superseded_at=at)
+    record(
+        "machine:renew",
+        actor=sender.actor,
+        target=machine,
+        detail={"from": current.serial, "to": certificate.serial, "valid_until": rfc3339(certificate.not_after)},
+    )
     Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
     return certificate
 

@@ -29,10 +29,12 @@ from agents.queries import machine_worked_on_by
 from agents.states import OPEN, ReplacementState
 from portal import digests
 from portal.accounts.actors import SYSTEM, Actor
+from portal.accounts.rules import require_few_open
 from portal.audit.record import record, refusal
 from portal.crypto.keys import PublicKey
 from portal.errors import ContentChanged, Invalid, NotAllowed, OwnRequest, StaleState
 from portal.moments import for_people
+from portal.texts import is_blank
 from portal.transitions import advance
 from vaults import challenges, credentials
 from vaults.challenges import Claim
@@ -46,8 +48,8 @@ from vaults.states import VaultState
 def ask(machine_id: UUID, *, actor: Actor, reason: str) -> ReplacementRequest:
     """Ask that another computer may take the place of the machine. The same again from the same person is the same.
 
-    Raises NotFound, NotAllowed, Invalid, VaultNotActive, MachineExists when another machine has its name by now, and
-    StaleState when somebody else has asked already.
+    Raises NotFound, NotAllowed, Invalid, VaultNotActive, MachineExists when another machine has its name by now,
+    TooManyOpen, and StaleState when somebody else has asked already.
     """
     machine = machine_worked_on_by(actor, machine_id)
     if problem := text_problem(reason, required=True):
@@ -159,6 +161,8 @@ def expire(limit: int) -> int:
 
 
 def _open(machine: Machine, actor: Actor, reason: str) -> ReplacementRequest:
+    waiting = ReplacementRequest.objects.filter(state=ReplacementState.PENDING).exclude(machine=machine)
+    require_few_open(actor.person, waiting)
     asked = ReplacementRequest.objects.create(
         machine=machine, reason=reason, requested_by=actor.person, requested_at=timezone.now()
     )
@@ -171,7 +175,7 @@ def _decide(request_id: UUID, verdict: ReplacementState, actor: Actor, comment: 
     asked = for_decision(request_id, actor=actor)
     if problem := text_problem(comment):
         raise Invalid({"comment": [problem]})
-    if verdict == ReplacementState.REJECTED and not comment.strip():
+    if verdict == ReplacementState.REJECTED and is_blank(comment):
         raise Invalid({"comment": ["Say why, so that whoever asked can act on it."]})
     with transaction.atomic():
         asked, now = _locked(asked), timezone.now()
@@ -237,4 +241,4 @@ def _end(asked: ReplacementRequest, state: ReplacementState, actor: Actor) -> No
 
 def _decided(asked: ReplacementRequest) -> StaleState:
     label = ReplacementRequest.STATES.looks[asked.state].label.lower()
-    return StaleState(f"This request is {label}.", remedy="Look at it again before you go on.")
+    return StaleState(f"This request is already {label}.", remedy="Reload the page and review it.")

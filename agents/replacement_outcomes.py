@@ -8,14 +8,14 @@ from agents.states import ReplacementState
 from portal.accounts.actors import Actor
 from portal.moments import for_people
 from portal.notifications.models import Notification
-from portal.notifications.publish import publish, withdraw
+from portal.notifications.publish import publish, put_away, withdraw
 from vaults.rules import OPEN_FOR
 
 State = Notification.State
 
 
 def waiting(asked: ReplacementRequest) -> None:
-    """Tell the subscription's people and the approvers that a second person is needed."""
+    """Tell the other members of the subscription and the approvers that a second person is needed."""
     machine = asked.machine
     publish(
         _open_key(asked),
@@ -26,6 +26,7 @@ def waiting(asked: ReplacementRequest) -> None:
         subscription=machine.vault.subscription,
         for_approvers=True,
     )
+    put_away(_open_key(asked), asked.requested_by)
 
 
 def decided(asked: ReplacementRequest) -> None:

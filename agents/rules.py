@@ -1,23 +1,28 @@
 """What a machine may still do with the certificate that it holds."""
 
 from datetime import datetime, timedelta
+from math import ceil
 
 from django.conf import settings
 
 from agents import refusals
 from agents.models import Machine, MachineCertificate
 from agents.states import ALLOWED_IN, MachineState
+from portal.errors import Throttled
 from portal.moments import for_people
 from vaults.models import Vault
 from vaults.states import VaultState
 
 _WHY_NOT = {
     MachineState.SUSPENDED: "It is suspended: two holders of its identity were seen.",
-    MachineState.REVOKED: "It was locked out by its people.",
+    MachineState.REVOKED: "A member of the vault revoked it.",
     MachineState.UNREGISTERED: "It has left the vault.",
 }
 
 _RENEW = "Renew it: strongroom-agent renew."
+RENEWALS_A_DAY = 24
+"""New certificates of one machine: the agent asks for one a day. Each is a row, good for storage for a week."""
+DAY = timedelta(days=1)
 
 
 def renewable() -> timedelta:
@@ -57,6 +62,17 @@ def require_renewable(certificate: MachineCertificate, at: datetime) -> None:
             f"This machine's certificate ended at {for_people(certificate.not_after)}, more than"
             f" {renewable().days} days ago.",
             "Ask for a replacement credential on the machine's page in the portal.",
+        )
+
+
+def require_few_renewals(machine: Machine, at: datetime) -> None:
+    """Raise Throttled when the machine, which is locked, has renewed as often as it may of late."""
+    newest = machine.certificates.filter(superseded_at__gt=at - DAY).order_by("-superseded_at")
+    first_of_many = newest.values_list("superseded_at", flat=True)[RENEWALS_A_DAY - 1 : RENEWALS_A_DAY].first()
+    if first_of_many is not None:
+        raise Throttled(
+            f"This machine has renewed its certificate {RENEWALS_A_DAY} times within a day. The newest one is good.",
+            retry_after=ceil((first_of_many + DAY - at).total_seconds()),
         )
 
 

@@ -1,5 +1,6 @@
 """What machines report to have done, and what follows from it for the machine and its vault."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -7,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from agents import identity, messages, refusals, rules
+from agents import concerns, identity, messages, refusals, rules
 from agents.identity import Sender
 from agents.messages import Report
 from agents.models import Machine, Run
@@ -18,7 +19,7 @@ from portal.moments import for_people
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
 from portal.transitions import advance
-from vaults import copies
+from vaults import copies, losses
 from vaults.models import Vault
 
 MOST_IN_AN_HOUR = 240
@@ -26,8 +27,16 @@ MOST_IN_AN_HOUR = 240
 HOUR = timedelta(hours=1)
 
 
-def report(body: bytes, *, address: str) -> str:
-    """Store what the machine reports, and return its state after that; a run that is known changes nothing.
+@dataclass(frozen=True)
+class Heard:
+    """What a machine is told for its report: its state after it, and whether its repository is known to be damaged."""
+
+    state: str
+    damaged: bool
+
+
+def report(body: bytes, *, address: str) -> Heard:
+    """Store what the machine reports; a run that is known changes nothing.
 
     Raises NotAllowed, ClockSkew, Invalid, Throttled. In one transaction: the run, the facts of machine and vault that
     rest on it, the audit entry, the notification; after a backup the copy in the paired region is due.
@@ -41,7 +50,7 @@ def report(body: bytes, *, address: str) -> str:
         return _store(sender, told, now)
 
 
-def _store(sender: Sender, told: Report, at: datetime) -> str:
+def _store(sender: Sender, told: Report, at: datetime) -> Heard:
     # The vault first, then the machine: the order in which everybody locks them.
     vault = (
         Vault.objects.select_for_update(no_key=True, of=("self",))
@@ -60,7 +69,7 @@ def _store(sender: Sender, told: Report, at: datetime) -> str:
     if known is None:
         _require_few(machine, at)
         _take(sender, machine, vault, told)
-    return machine.state
+    return Heard(machine.state, losses.known_to_be_damaged(machine.pk))
 
 
 def _require_few(machine: Machine, at: datetime) -> None:
@@ -76,30 +85,43 @@ def _require_few(machine: Machine, at: datetime) -> None:
 
 
 def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
-    run = Run.objects.create(
+    before = concerns.newest_of(machine, told.kind)
+    run = _kept(machine, told)
+    record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=_audited(run))
+    if told.stores_backup:
+        _note(machine, vault, "last_backup_at", told.finished_at)
+    if told.stores_backup or run.failed:  # what fails may miss what the pair still has
+        copies.due(vault.pk, machine.pk)
+    if told.proves_restore:
+        _note(machine, vault, "last_restore_check_at", told.finished_at)
+    if told.misses_nothing:
+        # By the slower of the two clocks: a check says nothing of what was found after it had begun.
+        losses.settle(machine.pk, before=min(told.started_at, timezone.now() - (told.finished_at - told.started_at)))
+    if machine.state == MachineState.REGISTERED and machine.last_backup_at and machine.last_restore_check_at:
+        _ready(sender, machine, vault, machine.last_restore_check_at)
+    if before is None or before.finished_at <= run.finished_at:
+        Machine.objects.filter(pk=machine.pk).update(concern=concerns.of_reports(machine))
+        _tell(machine, vault, run, before)
+
+
+def _kept(machine: Machine, told: Report) -> Run:
+    return Run.objects.create(
         id=told.run,
         machine=machine,
         kind=told.kind,
-        outcome=told.outcome,
+        outcome=Run.Outcome.SUCCEEDED if told.succeeded else Run.Outcome.FAILED,
+        code=told.code,
         started_at=told.started_at,
         finished_at=told.finished_at,
         snapshot=told.snapshot,
         message=told.message,
         figures=told.figures,
     )
-    record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=_audited(told))
-    if told.stores_backup:
-        _note(machine, vault, "last_backup_at", told.finished_at)
-        copies.due(vault.pk)
-    if told.proves_restore:
-        _note(machine, vault, "last_restore_check_at", told.finished_at)
-    if machine.state == MachineState.REGISTERED and machine.last_backup_at and machine.last_restore_check_at:
-        _ready(sender, machine, vault, machine.last_restore_check_at)
-    _tell(machine, vault, run, told)
 
 
-def _audited(told: Report) -> dict[str, object]:
-    return {"run": str(told.run), "outcome": told.outcome, "snapshot": told.snapshot, **told.figures}
+def _audited(run: Run) -> dict[str, object]:
+    code = {"code": run.code} if run.code else {}
+    return {"run": str(run.pk), "outcome": run.outcome, **code, "snapshot": run.snapshot, **run.figures}
 
 
 def _note(machine: Machine, vault: Vault, fact: str, moment: datetime) -> None:
@@ -122,18 +144,22 @@ def _ready(sender: Sender, machine: Machine, vault: Vault, at: datetime) -> None
     )
 
 
-def _tell(machine: Machine, vault: Vault, run: Run, told: Report) -> None:
-    """Show a failure until the next run of its kind succeeds."""
-    key = f"machine-{run.kind}:{machine.pk}"
-    if run.outcome == Run.Outcome.SUCCEEDED and not told.mismatched:
+def _tell(machine: Machine, vault: Vault, run: Run, before: Run | None) -> None:
+    """Show what somebody must look at until a newer run of its kind ends well: once for each change, not each run."""
+    key, concern = f"machine-{run.kind}:{machine.pk}", concerns.of_run(run)
+    if not run.failed and concern is None:
         withdraw(key)
         return
-    found = f"{told.mismatched} files differ from what was backed up." if told.mismatched else ""
+    if concern and before and (concerns.of_run(before), before.code) == (concern, run.code):
+        return
+    label = Run.Kind(run.kind).label
     publish(
         key,
-        state=Notification.State.FAILED,
-        title=f'{Run.Kind(run.kind).label} of machine "{machine.name}" in vault "{vault.name}" failed.',
-        step=" ".join(part for part in (found, run.message) if part) or "The agent gave no reason.",
+        state=Notification.State.FAILED if run.failed else Notification.State.ATTENTION,
+        title=f'{label} of machine "{machine.name}" in vault "{vault.name}" failed.'
+        if run.failed
+        else concerns.title_of(concern or "", machine.name, vault.name),
+        step=run.told,
         url=f"/machines/{machine.pk}/",
         subscription=vault.subscription,
     )

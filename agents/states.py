@@ -26,6 +26,16 @@ class ReplacementState(models.TextChoices):
     USED = "used"
 
 
+class Concern(models.TextChoices):
+    """Why somebody must look at a machine, the worst first; shown beside its state."""
+
+    DAMAGED = "damaged"
+    LOSSES = "losses"
+    BACKUP_FAILED = "backup-failed"
+    CHECK_FAILED = "check-failed"
+    RESTORE_CHECK_FAILED = "restore-check-failed"
+
+
 ALLOWED_IN = frozenset({MachineState.REGISTERED, MachineState.READY})
 """States in which a machine may reach its storage."""
 
@@ -54,6 +64,28 @@ MACHINE = StateTable(
         MachineState.UNREGISTERED: frozenset({MachineState.REGISTERED}),
     },
 )
+
+CONCERNS: dict[str, Look] = {
+    Concern.DAMAGED: Look("Damaged", "amber", "What is stored of this machine is not whole."),
+    Concern.LOSSES: Look("Files missing", "amber", "Protected folders have lost files since the last backup."),
+    Concern.BACKUP_FAILED: Look("Backup failed", "amber", "The newest backup failed."),
+    Concern.CHECK_FAILED: Look("Check failed", "amber", "The newest check of what is stored failed."),
+    Concern.RESTORE_CHECK_FAILED: Look("Restore check failed", "amber", "The newest restore check failed."),
+}
+"""How each is shown."""
+
+RUN_SUCCEEDED = Look("Succeeded", "green")
+RUN_FAILED = Look("Failed", "red")
+NOTHING_PROVEN = Look("Nothing proven", "amber", "It ran to its end, and no file could be proven.")
+RUN_ENDS: dict[str, Look] = {
+    "done_with_unreadable": Look("Some unreadable", "amber", "Done, but for files that could not be read."),
+    "done_with_losses": Look("Files missing", "amber", "Done, and protected folders have lost files."),
+    "done_on_damaged": Look("On damaged", "amber", "Done, but what is stored is not whole."),
+}
+FAILED_RUN_ENDS: dict[str, Look] = {
+    "restore_incomplete": Look("Incomplete", "red", "Not all files came back as they were backed up."),
+}
+"""How the end of a run is shown that has one of these codes; others say no more than their outcome."""
 
 REPLACEMENT = StateTable(
     noun="replacement",

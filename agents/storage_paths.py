@@ -17,6 +17,7 @@ _URI = re.compile(
 _READ = frozenset({"GET", "HEAD"})
 _ADD = frozenset({"GET", "HEAD", "POST"})
 _ADD_AND_REMOVE = frozenset({"GET", "HEAD", "POST", "DELETE"})
+_REMOVABLE = frozenset({"locks", "index"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class StorageRequest:
     reads: bool
     stores: bool
     locks: bool
+    removes_index: str
+    """The name of the index object that is to go: the only deletion that the gateway does not do itself."""
 
 
 def parse(method: str, uri: str) -> StorageRequest | None:
@@ -46,6 +49,7 @@ def parse(method: str, uri: str) -> StorageRequest | None:
         reads=method in _READ,
         stores=method == "POST" and match["type"] != "locks",
         locks=method == "POST" and match["type"] == "locks",
+        removes_index=match["name"] if method == "DELETE" and match["type"] == "index" else "",
     )
 
 
@@ -56,4 +60,4 @@ def _methods(match: re.Match[str]) -> frozenset[str]:
         return _ADD
     if not match["name"]:
         return _READ
-    return _ADD_AND_REMOVE if match["type"] == "locks" else _ADD
+    return _ADD_AND_REMOVE if match["type"] in _REMOVABLE else _ADD

@@ -75,6 +75,7 @@ def _come_back(machine: Machine, credential: Credential, arrival: Arrival) -> No
         replaced_at=arrival.at,
         last_seen_at=arrival.at,
         last_restore_check_at=None,
+        concern="",
     )
 
 

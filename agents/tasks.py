@@ -3,15 +3,16 @@
 from celery import shared_task
 from django.utils import timezone
 
-from agents import identity, replacement, usage
+from agents import certification, identity, replacement, usage
 
 AT_ONCE = 500  # rows that one round takes up
 
 
 @shared_task(name="agents.forget_spent")
 def forget_spent() -> None:
-    """Drop the notes of messages that are too old to be accepted again."""
+    """Drop the notes of messages that are too old to be accepted again, and certificates that nobody can renew with."""
     identity.forget_spent(timezone.now())
+    certification.forget_old(timezone.now(), AT_ONCE)
 
 
 @shared_task(name="agents.expire_replacements")

@@ -13,6 +13,7 @@ from agents.models import Machine
 from agents.rules import quota_reached
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
+from vaults import removals
 from vaults.models import Vault
 from vaults.states import VaultState
 from vaults.storage import layout
@@ -46,9 +47,8 @@ def _measure(vault: Vault) -> None:
     storage, used = region_storage(vault.region), dict[str, int]()
     for machine in layout.folders(storage, str(vault.pk)):
         folder = f"{vault.pk}/{machine}"
-        used[machine] = sum(
-            item.size for kind in layout.KINDS for found in layout.objects(storage, folder, kind) for item in found
-        )
+        live = (item for kind in layout.KINDS for item in layout.flat(storage, folder, kind))
+        used[machine] = sum(item.size for item in live) + removals.size(storage, folder)
     with transaction.atomic():
         # The vault first, then the machines: the order in which everybody locks them.
         Vault.objects.select_for_update(no_key=True).get(pk=vault.pk)

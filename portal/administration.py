@@ -6,6 +6,7 @@ log of changes is off: it would tell the same story a second time, and could be 
 
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth.decorators import login_not_required
@@ -18,6 +19,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 
+from portal import texts
 from portal.errors import DomainError
 
 
@@ -53,6 +55,21 @@ class AdministrationSite(AdminSite):
     ) -> HttpResponse:
         """There is one page for it."""
         return redirect("accounts:profile")
+
+
+class PlainTexts(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+    """A form whose texts read as they are; domain functions refuse others too, but not beside the field."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse characters that cannot be seen, and a name that is nothing but such."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, value in list(values.items()):
+            field = self.fields[name]
+            if not isinstance(value, str) or isinstance(field.widget, forms.PasswordInput):
+                continue
+            if problem := texts.problem(value, required=field.required, lines=False):
+                self.add_error(name, problem)
+        return values
 
 
 class AuditedAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
@@ -16,12 +15,15 @@ from ninja.security import HttpBearer, SessionAuth
 
 from portal.accounts.actors import Actor
 from portal.accounts.tokens import bearer
-from portal.errors import DomainError, Invalid, NotAllowed, NotFound, Throttled, Unavailable
+from portal.errors import DATABASE_AWAY, DomainError, Invalid, NotAllowed, NotFound, unavailable
 from portal.http import ApiRequest, actor_of, client_address
+from portal.problems import NotSignedIn, describe
 
 log = logging.getLogger(__name__)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 View = Callable[..., HttpResponse]
+_SIGN_IN = ("You are not signed in.", "Sign in again; programs send an API token.")
+_NEW_TOKEN = ("This API token is unknown, has expired, or was revoked.", "Make a new one on the page API tokens.")
 
 
 class Token(HttpBearer):
@@ -46,8 +48,11 @@ class Session(SessionAuth):
         return super().__call__(request) if request.user.is_authenticated else None
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Actor:
-        """The person who is signed in."""
-        return actor_of(request, via="api")
+        """The person who is signed in; raises NotAllowed for one who has to choose a password of their own first."""
+        actor = actor_of(request, via="api")
+        if actor.person.must_change_password:
+            raise NotAllowed("Your password was set by somebody else.", remedy="Change it on the page Your account.")
+        return actor
 
 
 api = NinjaAPI(
@@ -71,7 +76,7 @@ def problem(status: int, code: str, detail: str, **extra: object) -> HttpRespons
 def _refused(request: HttpRequest, error: DomainError) -> HttpResponse:
     extra = {**error.extra, **({"remedy": error.remedy} if error.remedy else {})}
     response = problem(error.status, error.code, error.detail, **extra)
-    if isinstance(error, Throttled):
+    if error.retry_after:
         response["Retry-After"] = str(error.retry_after)
     return response
 
@@ -92,16 +97,20 @@ def _absent(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(AuthenticationError)
 def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-    response = problem(401, "not_signed_in", "Sign in, or send a valid token as `Authorization: Bearer`.")
+    message, remedy = _NEW_TOKEN if "Authorization" in request.headers else _SIGN_IN
+    response = _refused(request, NotSignedIn(message, remedy=remedy))
     response["WWW-Authenticate"] = "Bearer"
     return response
 
 
-@api.exception_handler(OperationalError)
-def _away(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    """The database is away, or locked for longer than we wait."""
+def _away(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
+    """The database is away, locked for longer than we wait, or out of room."""
     log.warning("%s %r failed: the database does not answer (%s)", request.method, request.path, error)
-    return _refused(request, Unavailable("The portal cannot answer just now.", remedy="Try again in a minute."))
+    return _refused(request, unavailable())
+
+
+for _kind in DATABASE_AWAY:
+    api.add_exception_handler(_kind, _away)
 
 
 @api.exception_handler(HttpError)
@@ -117,7 +126,7 @@ def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 def schema() -> dict[str, Any]:
     """The OpenAPI description of all endpoints."""
-    return api.get_openapi_schema()
+    return describe(dict(api.get_openapi_schema()))
 
 
 rest = Router()

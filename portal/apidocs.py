@@ -37,6 +37,7 @@ class Operation:
     body: list[Field]
     answer: list[Field]
     status: str
+    refusals: list[tuple[str, str]]
 
 
 @require_safe
@@ -68,6 +69,9 @@ def _operation(schema: Schema, path: str, method: str, one: Schema) -> Operation
         body=_fields(schema, one.get("requestBody", {})),
         answer=_fields(schema, answer),
         status=str(status),
+        refusals=[
+            (str(code), refusal["description"]) for code, refusal in one["responses"].items() if int(code) >= 400
+        ],
     )
 
 

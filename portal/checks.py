@@ -1,4 +1,4 @@
-"""Refusals of a deployment that would not be safe. `manage.py prepare` runs them; so does every production start."""
+"""Refusals of a deployment that would not be safe. `manage.py prepare` runs them; so does each part of a production."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,15 +30,34 @@ def addresses(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[C
 @register(Tags.security)
 def numbers(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """No setting has a number that means nothing."""
+    found: list[CheckMessage] = []
     if not 0 <= settings.RENEWABLE_DAYS <= MOST_DAYS:
-        return [Error(f"RENEWABLE_DAYS must be a number from 0 to {MOST_DAYS}.", id="strongroom.E004")]
-    return []
+        found.append(Error(f"RENEWABLE_DAYS must be a number from 0 to {MOST_DAYS}.", id="strongroom.E004"))
+    if settings.OPEN_REQUESTS < 1:
+        found.append(Error("OPEN_REQUESTS must be at least 1.", id="strongroom.E005"))
+    return found
 
 
 @register(Tags.security, deploy=True)
 def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """What only a trial may have."""
     found: list[CheckMessage] = []
+    if urlsplit(settings.PORTAL_URL).scheme != "https":
+        found.append(
+            Error(
+                "PORTAL_URL is not https: set it to the address at which people reach the portal.",
+                hint="A trial on localhost may be plain; a production may not, there either.",
+                id="strongroom.E016",
+            )
+        )
+    if not settings.SEAL_KEY:
+        found.append(
+            Error(
+                "STRONGROOM_SEAL_KEY is not set: it seals the keys of the CAs, and is kept apart from them.",
+                hint="Give one by the environment, or by STRONGROOM_SEAL_KEY_FILE, a file elsewhere.",
+                id="strongroom.E017",
+            )
+        )
     if settings.DEBUG:
         found.append(Error("DEBUG shows settings and code to everybody; leave it off.", id="strongroom.E011"))
     if (settings.DATA / "demo-accounts.json").exists():
@@ -85,7 +104,7 @@ def demo_people(
 
 
 def refuse_unsafe() -> None:
-    """Raise ImproperlyConfigured with the first finding, when this is production. For programs that serve."""
+    """Raise ImproperlyConfigured with the first finding, when this is production. For web, worker and beat."""
     if settings.PRODUCTION and (found := addresses() + numbers() + production()):
         raise ImproperlyConfigured(str(found[0].msg))
 

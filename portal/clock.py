@@ -8,6 +8,9 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 from portal.celery_settings import CONFIGURATION
+from portal.checks import refuse_unsafe
 
 app = Celery("strongroom", fixups=[])
 app.conf.update(CONFIGURATION)
+
+refuse_unsafe()

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from django.db.models import Exists
 from django.http import HttpRequest
 
-from portal.accounts.models import Subscription, User
+from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.queries import subscriptions_seen_by
+from portal.kept import Kept, kept_for
 from portal.navigation import waiting_for
 from portal.notifications.queries import Area, area_of
 
@@ -29,7 +31,8 @@ class Shell:
 
     @cached_property
     def _offered(self) -> list[Subscription]:
-        return list(subscriptions_seen_by(self._person).only("name")[: MENU + 1])
+        belongs = Exists(Membership.objects.filter(user=self._person))  # asked along, which saves a query
+        return list(subscriptions_seen_by(self._person).annotate(may_ask=belongs).only("name")[: MENU + 1])
 
     @property
     def _person(self) -> User:
@@ -62,9 +65,19 @@ class Shell:
         return self.subscriptions[0].name if len(self.subscriptions) == 1 else "All subscriptions"
 
     @property
+    def may_ask(self) -> bool:
+        """Whether the person can ask for vaults: in a subscription that they belong to."""
+        return any(one.may_ask for one in self._offered[:1])  # type: ignore[attr-defined]  # annotated, and alike in all
+
+    @property
     def to_decide(self) -> str:
         """How many requests wait for this person's decision; empty for none."""
         return waiting_for("requests", self._person)
+
+    @cached_property
+    def kept(self) -> Kept | None:
+        """A form of this page that could not be taken, and comes back filled in."""
+        return kept_for(self.request)
 
     @property
     def area(self) -> Area:

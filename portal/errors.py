@@ -6,12 +6,16 @@ problem details. A message is fit for people: what happened, why, and the next s
 
 from collections.abc import Mapping
 
+from django.db import InterfaceError, OperationalError
+
 
 class DomainError(Exception):
     """A refusal with a machine-readable `code`, an HTTP `status`, a `message` and, when there is one, a `remedy`."""
 
     code = "failed"
+    codes: tuple[str, ...] = ()  # where one class has several
     status = 400
+    retry_after = 0  # seconds until trying again makes sense; 0 says nothing about it
 
     def __init__(self, message: str, *, remedy: str = "", code: str = "", **extra: object) -> None:
         super().__init__(message)
@@ -32,7 +36,7 @@ class Invalid(DomainError):
     code = "invalid"
     status = 422
 
-    def __init__(self, errors: Mapping[str, list[str]], message: str = "Some of the input is not right.") -> None:
+    def __init__(self, errors: Mapping[str, list[str]], message: str = "Some fields are not valid.") -> None:
         super().__init__(message, errors=dict(errors))
         self.errors = errors
 
@@ -44,13 +48,20 @@ class NameTaken(DomainError):
     status = 409
 
 
+class TooManyOpen(DomainError):
+    """The person has as many open requests as one may have."""
+
+    code = "too_many_open"
+    status = 409
+
+
 class NotFound(DomainError):
     """There is no such thing, or the actor may not know of it."""
 
     code = "not_found"
     status = 404
 
-    def __init__(self, message: str = "There is nothing here that you can see.") -> None:
+    def __init__(self, message: str = "Not found, or you do not have access.") -> None:
         super().__init__(message)
 
 
@@ -100,7 +111,17 @@ class Throttled(DomainError):
 
 
 class Unavailable(DomainError):
-    """A part that is needed does not answer just now; trying again later is right."""
+    """A part that is needed does not answer just now; trying again after `retry_after` seconds is right."""
 
     code = "unavailable"
     status = 503
+    retry_after = 30
+
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+"""What Django raises when the database is away, locked for longer than we wait, or out of room."""
+
+
+def unavailable() -> Unavailable:
+    """What people and programs are told while the database does not answer."""
+    return Unavailable("The portal cannot answer just now.", remedy="Try again in a minute.")

@@ -3,22 +3,39 @@
 A fragment aims at `#refusals` by itself (HX-Retarget), so no form or poll need know where refusals go.
 """
 
+import sys
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views import defaults
 
+from portal import kept
+from portal.accounts.forms import SignInForm
 from portal.accounts.models import User
-from portal.errors import DomainError, NotFound
+from portal.errors import DATABASE_AWAY, DomainError, NotAllowed, NotFound, Unavailable, unavailable
+from portal.kept import Kept
 
-TEMPLATES = {403: "errors/403.html", 404: "errors/404.html"}
+TEMPLATES = {403: "errors/403.html", 404: "errors/404.html", 503: "errors/503.html"}
 FORBIDDEN = DomainError(
-    "You may look at this, but not do what you asked for.",
-    remedy="If that is part of your work, ask an administrator for the role.",
+    "You do not have permission to do this.",
+    remedy="Ask an administrator if you need the role.",
 )
-NOTHING_HERE = NotFound("There is nothing here that you can see.")
+NOTHING_HERE = NotFound("Not found, or you do not have access.")
 OUTDATED = DomainError(
-    "This page was too old, or your browser did not send its cookie, so nothing was changed.",
+    "This form has expired, or your browser did not send its cookie. Nothing was changed.",
     remedy="Go back, reload the page, and try again.",
+)
+PASSWORD_FIRST = NotAllowed(
+    "Your password was set by somebody else.", remedy="Change it on the page Your account; then everything else opens."
+)
+SIGN_IN_OUTDATED = DomainError("This page was too old, so you are not signed in yet.", remedy="Sign in again.")
+SOMEBODY_ELSES = DomainError(
+    "This form was opened by somebody else who was signed in here before, so nothing was changed.",
+    remedy="Go to the page as yourself, and fill it in there.",
 )
 SIGNED_OUT = DomainError("You are signed out.", remedy="Sign in again; what you typed stays on this page meanwhile.")
 
@@ -39,8 +56,55 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form whose token is missing or wrong."""
+    """A form whose token is missing or wrong changes nothing: it comes back filled in (see `portal.kept`), or 403."""
+    user = getattr(request, "user", None)  # whoever is refused before the session is read is a stranger
+    if not kept.from_our_pages(request) and request.path == reverse("login") and isinstance(user, User):
+        return redirect(_asked_for(request))  # without what came with it: another site may have made it
+    if request.headers.get("HX-Request") or not kept.from_our_pages(request):
+        return _page(request, OUTDATED, 403, template="errors/refused.html")
+    if request.path == reverse("login"):
+        return resumed(request, user) if isinstance(user, User) else _sign_in_again(request)
+    form = kept.keep(request, kept.OUTDATED)
+    if form and not isinstance(user, User):
+        return sign_in_first(request, form)
+    if form and isinstance(user, User):
+        if kept.give_back(request, form, user):
+            return redirect(form.page)
+        return _page(request, SOMEBODY_ELSES, 403, template="errors/refused.html")
     return _page(request, OUTDATED, 403, template="errors/refused.html")
+
+
+def sign_in_first(request: HttpRequest, form: Kept) -> HttpResponse:
+    """The sign-in page, which carries a form that could not be sent; 401."""
+    return _sign_in(request, SignInForm(request), next=form.page, kept=kept.sealed(form))  # type: ignore[arg-type]
+
+
+def resumed(request: HttpRequest, user: User) -> HttpResponse:
+    """Where to go after the sign-in: to the form that came with it, else to the page that was asked for."""
+    form = kept.unsealed(request.POST.get("kept", ""))
+    if form and kept.give_back(request, form, user):
+        return redirect(form.page)
+    return redirect(_asked_for(request))
+
+
+def _asked_for(request: HttpRequest) -> str:
+    """The page that led to the sign-in, if it is one of ours."""
+    wanted = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if safe else settings.LOGIN_REDIRECT_URL
+
+
+def _sign_in_again(request: HttpRequest) -> HttpResponse:
+    """The sign-in page was too old: a fresh one, with what the old one carried."""
+    form = SignInForm(request, initial={"username": request.POST.get("username", "")})  # type: ignore[arg-type]
+    form.refusal = SIGN_IN_OUTDATED
+    return _sign_in(request, form, next=request.POST.get("next", ""), kept=request.POST.get("kept", ""))
+
+
+def _sign_in(request: HttpRequest, form: SignInForm, **context: str) -> HttpResponse:
+    response = render(request, "accounts/login.html", {"form": form, **context}, status=401)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def signed_out(request: HttpRequest) -> HttpResponse:
@@ -48,19 +112,59 @@ def signed_out(request: HttpRequest) -> HttpResponse:
     return _page(request, SIGNED_OUT, 401)
 
 
+def database_away(request: HttpRequest) -> HttpResponse:
+    """503 while the database is away, locked or full. The page asks it nothing, not even who is signed in."""
+    return _page(request, unavailable(), 503, frame="lone.html")
+
+
+def password_first(request: HttpRequest) -> HttpResponse:
+    """To the page on which somebody whose password another person has chosen changes it; a fragment says so."""
+    if request.headers.get("HX-Request"):
+        return _page(request, PASSWORD_FIRST, PASSWORD_FIRST.status)
+    return redirect("accounts:profile")
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: our mistake. Rendered without the request, since whatever is broken may be broken here too."""
+    """500: our mistake. Rendered without the request, since whatever is broken may be broken here too.
+
+    503 when what ended here is the database being away: sessions are read and written outside of any view.
+    """
+    if _is_away(sys.exc_info()[1]):
+        return database_away(request)
     return HttpResponse(render_to_string("errors/500.html"), status=500)
 
 
-def _page(request: HttpRequest, error: DomainError, status: int, template: str = "") -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400, without a page of ours: what comes here is no browser's doing. But for a session that cannot be saved, which
+    Django takes for one that was deleted meanwhile."""
+    return database_away(request) if _is_away(exception) else defaults.bad_request(request, exception)
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether the database being away is what is, or is behind, the error."""
+    while error is not None and not isinstance(error, DATABASE_AWAY):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _page(
+    request: HttpRequest, error: DomainError, status: int, *, template: str = "", frame: str = ""
+) -> HttpResponse:
     context: dict[str, object] = {"error": error, "status": status}
     if request.headers.get("HX-Request"):
         response = render(request, "errors/refused_fragment.html", context, status=status)
         response["HX-Retarget"], response["HX-Reswap"] = "#refusals", "innerHTML show:window:top"
-        return response
-    # Whoever is refused before the session is read is a stranger as far as the page is concerned.
-    signed_in = isinstance(getattr(request, "user", None), User)
-    context["frame"] = "base.html" if signed_in else "lone.html"
-    template = template or TEMPLATES.get(status, "errors/refused.html")
-    return render(request, template, context, status=status)
+    else:
+        if status == Unavailable.status:
+            context["again"] = kept.again(request)
+        context["frame"] = frame or _frame(request)
+        template = template or TEMPLATES.get(status, "errors/refused.html")
+        response = render(request, template, context, status=status)
+    if error.retry_after:
+        response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _frame(request: HttpRequest) -> str:
+    """Whoever is refused before the session is read is a stranger as far as the page is concerned."""
+    return "base.html" if isinstance(getattr(request, "user", None), User) else "lone.html"

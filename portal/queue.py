@@ -22,16 +22,17 @@ PATIENCE = 0.4  # seconds for each answer of the broker
 EXPIRES = 600  # seconds; by then the sweep has sent the message again, if it still matters
 
 
-def enqueue(task: str, *args: str | int) -> None:
+def enqueue(task: str, *args: str | int, delay: int = 0) -> None:
     """Send the task named `task` when the open transaction commits (at once when none is open).
 
-    Never raises for a broker that is away; the row that the task is about must be findable by the sweep.
+    A worker begins it `delay` seconds later, which must be few: workers keep such messages in memory. Never raises for
+    a broker that is away; the row that the task is about must be findable by the sweep.
     """
-    transaction.on_commit(partial(_send, task, args), robust=True)
+    transaction.on_commit(partial(_send, task, args, **({"delay": delay} if delay else {})), robust=True)
 
 
-def _send(task: str, args: tuple[str | int, ...]) -> None:
-    _publisher.hand_over(task, args)
+def _send(task: str, args: tuple[str | int, ...], delay: int = 0) -> None:
+    _publisher.hand_over(task, args, delay)
 
 
 class Publisher:
@@ -51,17 +52,17 @@ class Publisher:
         """Wait for what was handed over; takes no more."""
         self._thread.shutdown()
 
-    def hand_over(self, task: str, args: tuple[str | int, ...]) -> None:
+    def hand_over(self, task: str, args: tuple[str | int, ...], delay: int = 0) -> None:
         """Have the message sent; returns at once. A process that ends waits for what it handed over."""
         if not self.resting:
-            self._thread.submit(self._publish, task, args)
+            self._thread.submit(self._publish, task, args, delay)
 
-    def _publish(self, task: str, args: tuple[str | int, ...]) -> None:
+    def _publish(self, task: str, args: tuple[str | int, ...], delay: int) -> None:
         if self.resting:
             return  # the one before has failed meanwhile
         try:
             with app.amqp.Producer(self._connected()) as producer:
-                app.send_task(task, args=args, retry=False, expires=EXPIRES, producer=producer)
+                app.send_task(task, args=args, countdown=delay or None, retry=False, expires=EXPIRES, producer=producer)
         except Exception as error:  # noqa: BLE001 - kombu raises whatever its transport does; the sweep makes up for it
             self._resting_until = time.monotonic() + REST
             self._disconnect()

@@ -7,27 +7,27 @@ from django.db.models import Model
 from ninja import Query, Schema
 from pydantic import AfterValidator, ConfigDict, Field
 
+from portal import texts
 from portal.paging import MOST, PAGE, Page
 
 Item = TypeVar("Item")
 Row = TypeVar("Row", bound=Model)
 
 
-def _printable(text: str) -> str:
-    """Databases do not take the NUL character, and half a surrogate pair cannot be encoded."""
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("This text has characters that cannot be stored.")
+def _readable(text: str) -> str:
+    if problem := texts.problem(text):
+        raise ValueError(problem)
     return text
 
 
-Text = Annotated[str, AfterValidator(_printable)]
-"""Text that can be stored."""
+Text = Annotated[str, AfterValidator(_readable)]
+"""Text that can be stored, and that reads as it is."""
 
 
 class Body(Schema):
-    """The body of a call: unknown fields are refused, so that a misspelt one is not passed over."""
+    """The body of a call: unknown fields are refused, so that a misspelt one is noticed; `true` is no number."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Window(Schema):

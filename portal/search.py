@@ -8,6 +8,7 @@ from django.db.models import Model
 from django.utils.module_loading import import_string
 
 from portal.accounts.models import User
+from portal.texts import without_hidden
 
 MOST = 20
 """Hits of each kind."""
@@ -39,7 +40,7 @@ Provider = Callable[[User, str, int], Sequence[Hits]]
 
 def search(user: User, text: str) -> list[Hits]:
     """What the person may see and whose name has `text` in it, kind by kind; nothing for an empty text."""
-    text = text.replace("\0", "").strip()[:LONGEST]
+    text = without_hidden(text)[:LONGEST]
     if not text:
         return []
     providers: list[Provider] = [import_string(path) for path in settings.SEARCH_PROVIDERS]

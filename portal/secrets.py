@@ -7,17 +7,19 @@ from pathlib import Path
 from portal import env
 
 
-def secret(name: str, data: Path) -> str:
+def secret(name: str, data: Path, *, make: bool = True) -> str:
     """The secret NAME from the environment (or NAME_FILE), else from `data`/secrets/NAME, made there on first use.
 
     The file is linked into place, so two processes that start together end with the same value. Mode 0600 in a
-    0700 folder. Raises OSError when the data folder cannot be written.
+    0700 folder. Raises OSError when the data folder cannot be written. With `make` False none is made: empty then.
     """
     if given := env.text(name, ""):
         return given
     folder = data / "secrets"
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     path = folder / name.lower()
+    if not make and not path.exists():
+        return ""
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     if not path.exists():
         draft = folder / f".{name.lower()}.{os.getpid()}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -13,7 +13,7 @@ RUN = DATA / "run"  # unix sockets; kept short, because their paths end at about
 PRODUCTION = env.flag("STRONGROOM_PRODUCTION")
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = secret("SECRET_KEY", DATA)
-SEAL_KEY = secret("STRONGROOM_SEAL_KEY", DATA)
+SEAL_KEY = secret("STRONGROOM_SEAL_KEY", DATA, make=not PRODUCTION)  # production keeps it elsewhere (portal/checks.py)
 SEAL_KEY_OLD = env.text("STRONGROOM_SEAL_KEY_OLD", "")  # opens what SEAL_KEY does not; never seals
 EDGE_SECRET = secret("STRONGROOM_EDGE_SECRET", DATA)
 
@@ -57,9 +57,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "portal.middleware.hidden_characters",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.middleware.SignInRequired",
+    "portal.middleware.kept_forms",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -73,6 +75,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["portal.templatetags.forms"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -86,18 +89,24 @@ TEMPLATES = [
 DATABASES = {"default": env.database("DATABASE_URL", DATA / "strongroom.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+PASSWORDS_AT_ONCE = 2  # looked at in one web process; as many wait: half of its threads (deploy/runner/web.py)
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "full_name", "email")},
+    },
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "portal.accounts.passwords.GuessableValidator"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "vaults:list"
@@ -126,9 +135,11 @@ VISIBILITY_TIMEOUT = 2 * 3600  # seconds; above the longest task
 REGIONS_FILE = Path(env.text("REGIONS_FILE", str(DATA / "regions.toml")))
 STORAGE_SOCKET = env.text("STORAGE_SOCKET", str(RUN / "storage.sock"))  # rclone's remote control
 GATEWAY_SOCKET = env.text("GATEWAY_SOCKET", str(RUN / "gateway-{region}.sock"))
+GATE_SOCKET = str(RUN / "gate.sock")  # where the edge asks about storage; see portal/gate_settings.py
 COPIES_AT_ONCE = env.number("COPIES_AT_ONCE", 2)  # vaults copied to their pairs; keep it below the worker's threads
 SCRUB_BYTES_A_SECOND = env.number("SCRUB_BYTES_A_SECOND", 20_000_000)  # on average, in each region
 SCRUB_DAYS = env.number("SCRUB_DAYS", 7)  # from the beginning of one comparison of all objects to that of the next
+OPEN_REQUESTS = env.number("OPEN_REQUESTS", 20)  # of one person, of each kind, that wait for a decision
 PKI = DATA / "pki"
 AGENT_PACKAGES = DATA / "agents"
 RENEWABLE_DAYS = env.number("RENEWABLE_DAYS", 90)  # how long after its end a machine's certificate can be renewed
@@ -137,7 +148,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"brief": {"()": "portal.logs.Brief"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["brief"]}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {"httpx": {"level": "WARNING"}},  # else a line for each request to storage
 }

@@ -73,8 +73,8 @@ def advance(
         manager = type(obj)._default_manager
         if not manager.filter(pk=obj.pk, state=old).update(state=to, **changes):
             raise StaleState(
-                f"This {table.noun.replace('-', ' ')} is no longer {table.looks[old].label}: somebody else was first.",
-                remedy="Look at it again before you go on.",
+                f"This {table.noun.replace('-', ' ')} is no longer {table.looks[old].label}: it has changed meanwhile.",
+                remedy="Reload the page and review it.",
             )
         record(
             action or f"{table.noun}:{to.lower()}",

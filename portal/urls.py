@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("vaults.urls")),
     path("", include("agents.urls")),
 ]
+handler400 = "portal.pages.bad_request"
 handler403 = "portal.pages.forbidden"
 handler404 = "portal.pages.not_found"
 handler500 = "portal.pages.server_error"

@@ -1,20 +1,28 @@
 """What all tests share: people, a subscription, regions, and vaults in the state that a test begins with."""
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
+from tests.browser import browser as browser  # a fixture
+from tests.documented import undocumented
 from tests.portal_process import portal as portal  # a fixture, for all system tests
 from vaults.models import Redundancy, Region, Vault
 from vaults.states import VaultState
 
 PASSWORD = "correct horse battery"
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Coverage is measured in the workers of the tests alone: in a whole portal it would cost more than it shows.
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 expect.set_options(timeout=30_000)  # milliseconds: pages come late on a busy machine
 
@@ -41,8 +49,23 @@ def no_broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Unit tests have no broker: what would be sent is in the list, in order."""
     sent: list[tuple[str, tuple[Any, ...]]] = []
     if "system" not in request.keywords:
-        monkeypatch.setattr("portal.queue._send", lambda task, args: sent.append((task, args)))
+        monkeypatch.setattr("portal.queue._send", lambda task, args, delay=0: sent.append((task, args)))
     return sent
+
+
+@pytest.fixture(autouse=True)
+def documented_refusals(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the JSON API refuses in a unit test is in its description (tests/documented.py)."""
+    if "system" in request.keywords:
+        return
+    call = Client.request
+
+    def checked(self: Client, **environ: Any) -> Any:
+        response = call(self, **environ)
+        assert not (lacks := undocumented(environ, response)), lacks
+        return response
+
+    monkeypatch.setattr(Client, "request", checked)
 
 
 def person(username: str, **flags: Any) -> User:

@@ -15,7 +15,9 @@ from tests import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-PYTEST = [sys.executable, "-m", "pytest", "-q"]
+PYTEST = ["-m", "pytest", "-q"]
+MEASURED = ["-m", "coverage", "run", *PYTEST]
+SIDE_BY_SIDE = ["-n", "2"]
 DEBIAN = {"chromium": "chromium", "restic": "restic"}  # package: program
 
 LINT = (
@@ -35,18 +37,26 @@ def lint() -> bool:
 
 def units() -> bool:
     """Tests without other processes, on SQLite."""
-    return _pytest("not system", "-n", "2")
+    return _pytest("not system", MEASURED)
 
 
 def units_on_postgresql() -> bool:
     """The same on PostgreSQL."""
     with postgres.cluster() as url:
-        return _pytest("not system", "-n", "2", DATABASE_URL=url)
+        return _pytest("not system", PYTEST, DATABASE_URL=url)
 
 
 def system() -> bool:
-    """Tests with real parts: portal, broker, worker, edge, storage, browser, restic."""
-    return _pytest("system")
+    """Tests with real parts: portal, broker, worker, edge, storage, browser, restic.
+
+    The tests of a file stay together, since they share what they have started.
+    """
+    return _pytest("system", [*MEASURED, "--dist", "loadfile"])
+
+
+def coverage() -> bool:
+    """Branches that the tests took, in their own processes: pytest's, not those of a portal that they start."""
+    return all(_run([sys.executable, "-m", "coverage", *command]) for command in (["combine", "-q"], ["report"]))
 
 
 PARTS: dict[str, Callable[[], bool]] = {
@@ -54,6 +64,7 @@ PARTS: dict[str, Callable[[], bool]] = {
     "units": units,
     "postgresql": units_on_postgresql,
     "system": system,
+    "coverage": coverage,
 }
 
 
@@ -62,6 +73,8 @@ def main(names: Sequence[str]) -> int:
     if unknown := set(names) - set(PARTS):
         return _refuse(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}.")
     wanted = list(names) or list(PARTS)
+    for left in ROOT.glob(".coverage*"):
+        left.unlink()
     missing = _missing() if set(wanted) - {"lint", "units"} else []
     if missing and not _installed(missing):
         return _refuse(f"packages are missing. Install them with:  apt-get install -y {' '.join(missing)}")
@@ -97,10 +110,10 @@ def _timed(part: Callable[[], bool]) -> tuple[bool, float]:
     return part(), time.monotonic() - began
 
 
-def _pytest(marks: str, *options: str, **environment: str) -> bool:
+def _pytest(marks: str, how: Sequence[str], **environment: str) -> bool:
     if not os.environ.get("STRONGROOM_LONG"):
         marks = f"{marks} and not long"
-    return _run([*PYTEST, *options, "-m", marks], **environment)
+    return _run([sys.executable, *how, *SIDE_BY_SIDE, "-m", marks], **environment)
 
 
 def _run(command: Sequence[str], **environment: str) -> bool:

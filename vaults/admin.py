@@ -5,19 +5,48 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from portal.administration import AuditedAdmin
+from portal import sizes
+from portal.administration import AuditedAdmin, PlainTexts
 from portal.http import actor_of
+from portal.sizes import SizeField
 from vaults import regions
 from vaults.models import Region
+
+
+def _quota(label: str) -> SizeField:
+    return SizeField(label=label, required=False, help_text="For example 500 GiB or 2 TiB. Empty for none.")
+
+
+class RegionForm(PlainTexts):
+    """A region; quotas with their units."""
+
+    vault_quota_bytes = _quota("Quota of each vault")
+    machine_quota_bytes = _quota("Quota of each machine")
 
 
 @admin.register(Region)
 class RegionAdmin(AuditedAdmin):
     """No adding: the regions file says which regions there are."""
 
-    list_display = ("name", "slug", "enabled", "vault_quota_bytes", "machine_quota_bytes")
+    form = RegionForm
+    list_display = ("name", "slug", "new_vaults", "vault_quota", "machine_quota")
     fields = ("slug", "name", "enabled", "vault_quota_bytes", "machine_quota_bytes")
     readonly_fields = ("slug",)
+
+    @admin.display(description="New vaults", ordering="enabled")
+    def new_vaults(self, region: Region) -> str:
+        """In words, not as a picture."""
+        return "Open" if region.enabled else "Closed"
+
+    @admin.display(description="Quota of each vault", ordering="vault_quota_bytes")
+    def vault_quota(self, region: Region) -> str:
+        """With its unit."""
+        return _written(region.vault_quota_bytes)
+
+    @admin.display(description="Quota of each machine", ordering="machine_quota_bytes")
+    def machine_quota(self, region: Region) -> str:
+        """With its unit."""
+        return _written(region.machine_quota_bytes)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never."""
@@ -34,3 +63,7 @@ class RegionAdmin(AuditedAdmin):
             regions.set_quotas(
                 obj.pk, actor=actor, vault_bytes=obj.vault_quota_bytes, machine_bytes=obj.machine_quota_bytes
             )
+
+
+def _written(size: int | None) -> str:
+    return "None" if size is None else sizes.write(size)

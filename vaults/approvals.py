@@ -14,6 +14,7 @@ from portal import digests
 from portal.accounts.actors import SYSTEM, Actor
 from portal.accounts.models import Subscription
 from portal.accounts.queries import subscriptions_seen_by
+from portal.accounts.rules import require_few_open
 from portal.audit.record import record, refusal
 from portal.errors import (
     ContentChanged,
@@ -26,6 +27,7 @@ from portal.errors import (
     StaleState,
 )
 from portal.moments import for_people
+from portal.texts import is_blank
 from portal.transitions import advance
 from vaults import lifecycle, outcomes
 from vaults.asking import digest_of, require_valid, twin_of
@@ -51,7 +53,7 @@ def submit(
     """Ask for a vault; the name is reserved until the request is rejected, cancelled or expires.
 
     The same again from the same person within seconds is the same request. Raises NotFound, NotAllowed, Invalid (with
-    the messages for each field) and NameTaken.
+    the messages for each field), NameTaken and TooManyOpen.
     """
     if not subscriptions_seen_by(actor.person).filter(pk=subscription.pk).exists():
         raise NotFound
@@ -102,7 +104,7 @@ def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Vau
 def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
     """Say no, with a comment that says why; the name is free again. Raises as `approve`."""
     request = _for_decision(request_id, actor, comment, digest)
-    if not comment.strip():
+    if is_blank(comment):
         raise Invalid({"comment": ["Say why, so that the requester can act on it."]})
     with transaction.atomic():
         _close(request, RequestState.REJECTED, actor)
@@ -120,7 +122,7 @@ def cancel(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Vaul
     require_full(actor)
     if request.requested_by_id != actor.person.pk:
         raise NotAllowed("Only the person who asked for it can cancel a request.")
-    _require_decidable(request, comment, digest)
+    _require_decidable(request, actor, comment, digest)
     with transaction.atomic():
         _close(request, RequestState.CANCELLED, actor)
         _note(request, Decision.Verdict.CANCEL, actor, comment)
@@ -144,6 +146,7 @@ def expire(limit: int) -> int:
 
 
 def _open(wanted: VaultRequest, actor: Actor) -> None:
+    require_few_open(actor.person, VaultRequest.objects.filter(state=RequestState.PENDING))
     wanted.save(force_insert=True)
     NameReservation.objects.create(subscription=wanted.subscription, name_key=wanted.name.lower(), request=wanted)
     record(
@@ -172,7 +175,7 @@ def _for_decision(request_id: UUID, actor: Actor, comment: str, digest: str) -> 
     except NotAllowed as error:
         _record_refusal(request, actor, error)
         raise
-    _require_decidable(request, comment, digest)
+    _require_decidable(request, actor, comment, digest)
     return request
 
 
@@ -180,14 +183,11 @@ def _record_refusal(request: VaultRequest, actor: Actor, error: DomainError) -> 
     refusal("vault-request:decide", actor=actor, target=request, detail={"code": error.code})
 
 
-def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None:
+def _require_decidable(request: VaultRequest, actor: Actor, comment: str, digest: str) -> None:
     if problem := text_problem(comment):
         raise Invalid({"comment": [problem]})
     if request.state != RequestState.PENDING:
-        raise StaleState(
-            f"This request is {request.STATES.looks[request.state].label.lower()} already: somebody else was first.",
-            remedy="Look at it again before you go on.",
-        )
+        raise StaleState(f"This request is already {_ended(request, actor)}.", remedy="Reload the page and review it.")
     if is_overdue(request):  # the sweep has not come by yet
         raise StaleState(
             f"This request could be decided until {for_people(decide_until(request))}; now it expires.",
@@ -197,6 +197,15 @@ def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None
         raise ContentChanged(
             "What is asked for has changed since you looked at it.", remedy="Read the request again, then decide."
         )
+
+
+def _ended(request: VaultRequest, actor: Actor) -> str:
+    """How it ended: `approved by you`, `rejected by Ada`, `expired`."""
+    label: str = request.STATES.looks[request.state].label.lower()
+    decision = request.decisions.select_related("by").last()
+    if decision is None:
+        return label
+    return f"{label} by {'you' if decision.by_id == actor.person.pk else decision.by.display_name}"
 
 
 def _grant(request: VaultRequest, actor: Actor) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, When
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Now
 
 from portal.errors import StaleState
@@ -20,7 +20,9 @@ from vaults.states import VaultState
 
 TASK = "vaults.copy_vault"
 LEASE = 240  # seconds; above the longest batch of objects
-EVERY = timedelta(hours=1)  # at the latest; each reported backup makes a copy due at once
+EVERY = timedelta(hours=1)  # at the latest; each reported backup makes a copy due
+GATHER = 5  # seconds within which reports make one round together
+MOST_FIRST = 100  # machines that a round begins with
 LONGEST_WAIT = timedelta(minutes=15)  # after troubles
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None}
 NO_ROUND: dict[str, Any] = {**NO_LEASE, "round_began_at": None, "round_done_to": ""}
@@ -40,11 +42,25 @@ def begin(vault: Vault) -> PairedCopy:
     return PairedCopy.objects.get_or_create(vault=vault, defaults={"region": region})[0]
 
 
-def due(vault_id: UUID) -> None:
-    """Copy the vault as soon as a worker is free, again if it is being copied now; no-op for one without a copy."""
+def due(vault_id: UUID, machine_id: UUID | None = None) -> None:
+    """Copy the vault within seconds, beginning with that machine; no-op for a vault without a copy.
+
+    What is asked for within GATHER seconds becomes one round, unless a worker is looking for work just then; what is
+    asked for while a round is under way becomes another one.
+    """
+    asked_before = Q(due_at__lte=Now()) & (Q(round_began_at__isnull=True) | Q(due_at__gt=F("round_began_at")))
     for copy in PairedCopy.objects.filter(vault_id=vault_id, vault__redundancy=Redundancy.GEO):
-        PairedCopy.objects.filter(pk=copy.pk).update(due_at=Now(), attempts=0)
-        enqueue(TASK, copy.pk)
+        own = PairedCopy.objects.filter(pk=copy.pk)
+        own.update(attempts=0, **_beginning_with(copy, machine_id))
+        if own.exclude(asked_before).update(due_at=Now()):
+            enqueue(TASK, copy.pk, delay=GATHER)
+
+
+def _beginning_with(copy: PairedCopy, machine_id: UUID | None) -> dict[str, Any]:
+    """Two that write at once may lose one of the two machines: it is only the order that suffers."""
+    if machine_id is None or str(machine_id) in copy.reported:
+        return {}
+    return {"reported": [*copy.reported, str(machine_id)][-MOST_FIRST:]}
 
 
 def stop(vault: Vault) -> None:
@@ -81,8 +97,10 @@ def claim(copy_id: int) -> PairedCopy | None:
         return None
     if not copy.claim(LEASE):
         return None
-    copy.save_held(round_began_at=Coalesce("round_began_at", Now()))
+    reported = copy.reported
+    copy.save_held(round_began_at=Coalesce("round_began_at", Now()), reported=[])
     copy = PairedCopy.objects.select_related("vault__region", "vault__subscription", "region").get(pk=copy_id)
+    copy.reported = reported  # what this task begins with; on the row are those of the next one
     if copy.vault.state != VaultState.ACTIVE or copy.vault.redundancy != Redundancy.GEO:
         copy.save_held(due_at=None, **NO_ROUND)
         return None

@@ -1,9 +1,12 @@
-"""What the people of a vault are told about damage to what is stored."""
+"""Damage to what is stored: what the people of a vault are told. What no region has is kept in vaults/losses.py."""
+
+from uuid import UUID
 
 from django.urls import reverse
 
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
+from vaults import losses
 from vaults.models import Region, Vault
 from vaults.storage.layout import CONFIG, Stored
 
@@ -13,6 +16,7 @@ _LOST = "Without it the machine's backups in that region cannot be opened; ask t
 
 def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
     """An object was set aside, and there is none to put in its place."""
+    losses.note(vault, region, item)
     machine = _machine(item)
     what = f"An object of machine {machine} in {region} did not match its name. {_DO}"
     if item.name == CONFIG:
@@ -23,12 +27,25 @@ def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
 
 def tell_of_repair(vault: Vault, region: Region, other: Region, item: Stored) -> None:
     """An object was set aside, and is there again, from the other region."""
+    losses.found_again([item.path])
     machine = _machine(item)
     _publish(
         vault,
         f"repair:{region.slug}:{machine}",
         f'A damaged object of vault "{vault.name}" was replaced.',
         f"An object of machine {machine} in {region} was not what its name says; {other} had it whole.",
+        Notification.State.INFO,
+    )
+
+
+def tell_of_return(vault: Vault, other: Region, machine: UUID, count: int) -> None:
+    """Objects that the vault's region had lost are there again, from the other one."""
+    _publish(
+        vault,
+        f"return:{machine}",
+        f'Lost objects of vault "{vault.name}" were brought back.',
+        f"{count} {'object' if count == 1 else 'objects'} of machine {machine} were missing in {vault.region};"
+        f" {other} had them whole.",
         Notification.State.INFO,
     )
 

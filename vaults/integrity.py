@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from portal.accounts.actors import SYSTEM
@@ -68,7 +69,8 @@ def set_aside(storage: RegionStorage, region: Region, item: Stored, digest: str)
         if vault is not None:
             if mending.replaced(vault, storage, region, item, keep=place):
                 return
-            damage.tell_of_loss(vault, region, item)
+            with transaction.atomic():
+                damage.tell_of_loss(vault, region, item)
         storage.move(item.path, place)
     except ObjectMissing:
         log.info("Region %s: %s is gone already.", region.slug, item.path)
@@ -77,11 +79,14 @@ def set_aside(storage: RegionStorage, region: Region, item: Stored, digest: str)
 def check_region(region: Region, *, since: datetime | None) -> tuple[int, int]:
     """Compare the region's objects (changed at or after `since`, or all) with their names; sets aside what differs.
 
-    Gives how many were compared, and how many set aside. Only while no gateway of the region runs. Raises StorageError.
+    Gives how many were compared, and how many set aside. Only while no gateway of the region runs. A store in which
+    uploads appear whole or not at all has nothing to look for `since` a time. Raises StorageError.
     """
     storage = region_storage(region)
     compared = set_aside = 0
-    changed = (item for item in layout.walk(storage) if since is None or item.modified >= since)
+    if since is not None and storage.stores_whole():
+        return compared, set_aside
+    changed = (item for item in layout.everything(storage) if since is None or item.modified >= since)
     for batch in layout.batches(changed):
         findings = compare(storage, region, batch, uploads=False)
         compared += len(batch)

@@ -72,7 +72,7 @@ def retry(vault_id: UUID, *, actor: Actor) -> Vault:
         if operation is None or not may_be_retried(vault, operation):
             raise StaleState(
                 f"{vault.name} is {vault.state}, and no work on it waits for another try.",
-                remedy="Look at it again before you go on.",
+                remedy="Reload the page and review it.",
             )
         operation.vault = vault
         if vault.state == VaultState.FAILED:

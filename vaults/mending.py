@@ -6,7 +6,7 @@ from django.db import transaction
 
 from portal.accounts.actors import SYSTEM
 from portal.audit.record import record
-from vaults import damage
+from vaults import damage, removals
 from vaults.models import PairedCopy, Redundancy, Region, Vault
 from vaults.storage import layout
 from vaults.storage.base import ObjectMissing, RegionStorage, StorageError
@@ -38,7 +38,10 @@ def replaced(vault: Vault, storage: RegionStorage, region: Region, item: Stored,
         return False
     try:
         storage.copy(item.path, keep)
-        region_storage(other).copy_to(storage, [item.path])
+        if region_storage(other).copy_to(storage, [item.path]):
+            return False  # gone there, too
+        if removals.removed_among([item.path]):  # its machine was faster
+            removals.to_trash(storage, item.path)
     except ObjectMissing:
         raise
     except StorageError as error:

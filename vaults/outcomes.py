@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from portal.accounts.actors import Actor
 from portal.notifications.models import Notification
-from portal.notifications.publish import publish, withdraw
+from portal.notifications.publish import publish, put_away, withdraw
 from vaults.models import VaultRequest
 from vaults.rules import OPEN_FOR
 
@@ -12,7 +12,7 @@ State = Notification.State
 
 
 def waiting(request: VaultRequest) -> None:
-    """Tell the approvers that a request waits for one of them."""
+    """Tell the approvers that a request waits for one of them: the others, where one of them asks."""
     publish(
         _open_key(request),
         state=State.ATTENTION,
@@ -21,6 +21,7 @@ def waiting(request: VaultRequest) -> None:
         url=_url(request),
         for_approvers=True,
     )
+    put_away(_open_key(request), request.requested_by)
 
 
 def decided(request: VaultRequest) -> None:

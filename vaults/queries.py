@@ -86,7 +86,7 @@ def subscription_named(actor: Actor, name: str) -> Subscription:
     """The subscription of that name that the person may see; raises Invalid, in one way for all others."""
     subscription = subscriptions_seen_by(actor.person).filter(name__iexact=name).first()
     if subscription is None:
-        raise Invalid({"subscription": ["You can see no subscription of this name."]})
+        raise Invalid({"subscription": ["Unknown subscription, or you are not a member of it."]})
     return subscription
 
 
@@ -95,7 +95,7 @@ def region_named(name: str) -> Region:
     region = Region.objects.filter(name__iexact=name, enabled=True).first()
     if region is None:
         names = ", ".join(Region.objects.filter(enabled=True).order_by("name").values_list("name", flat=True))
-        raise Invalid({"region": [f"There is no region of this name for new vaults. There are: {names or 'none'}."]})
+        raise Invalid({"region": [f"Unknown or closed region. Available: {names or 'none'}."]})
     return region
 
 

@@ -27,6 +27,9 @@ SLUG = re.compile(r"[a-z][a-z0-9-]{0,31}")
 REMOTE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*):(.*)")
 RESERVED = frozenset({"api", "gateway", "health", "static"})  # first parts of other paths at the edge
 KEYS = frozenset({"slug", "name", "remote", "pair", "config"})
+# By type of remote, unless the file says otherwise. An object that is copied brings the storage class of where it comes
+# from, such as Azure's `Hot`, and S3 refuses a class that it does not know.
+DEFAULTS: Mapping[str, Mapping[str, str]] = {"s3": {"storage_class": "STANDARD"}}
 DEFAULT = """\
 # Where vaults are kept. See "Regions" in the documentation for object storage and other remotes.
 
@@ -104,7 +107,8 @@ def write_rclone_config(path: Path, places: Iterable[Place]) -> None:
     for place in places:
         sections.append(_section(place.slug, {"type": "alias", "remote": place.remote}))
         if place.config:
-            sections.append(_section(place.remote.partition(":")[0], place.config))
+            defaults = DEFAULTS.get(place.config.get("type", ""), {})
+            sections.append(_section(place.remote.partition(":")[0], {**defaults, **place.config}))
     _write_private(path, "\n".join(sections))
 
 

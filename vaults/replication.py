@@ -1,19 +1,21 @@
-"""Replication: copies what machines stored to the paired region.
+"""Replication: keeps what machines stored the same in a vault's region and in the paired one.
 
-Only whole objects that match their names are copied, nothing is ever deleted, and a snapshot is copied only when all
-that it may refer to is there: snapshots and indexes are listed first, copied last, and what appears in the meantime
-waits for the next round.
+What the pair lacks is copied there; what the vault's region has lost comes back (`vaults.returning`). Only whole
+objects that match their names are copied, nothing is ever deleted but moved to the trash when its machine removed it,
+and a snapshot is copied only when all that it may refer to is there: snapshots and indexes are listed first, copied
+last, and what appears in the meantime waits for the next round. A machine is done when both sides were listed and
+found equal.
 """
 
 import time
 from collections.abc import Iterable
 
 from portal.leases import LeaseLost
-from vaults import copies, integrity
+from vaults import copies, integrity, removals, returning
 from vaults.models import PairedCopy
 from vaults.storage import layout
-from vaults.storage.base import StorageError
-from vaults.storage.layout import Stored
+from vaults.storage.base import StorageError, StorageUnavailable
+from vaults.storage.layout import Repository, Stored
 from vaults.storage.rclone import region_storage
 
 LONGEST = 120  # seconds of copying in one task, so that large vaults take turns with others
@@ -47,7 +49,7 @@ def _make_round(copy: PairedCopy) -> None:
 
 
 class _Round:
-    """One walk over all machines of a vault, in the order of their names, from its region to the pair."""
+    """One walk over all machines of a vault: those that reported first, then in the order of their names."""
 
     def __init__(self, copy: PairedCopy) -> None:
         self.copy = copy
@@ -57,48 +59,76 @@ class _Round:
         self.ends = self.extended + LONGEST
 
     def go(self) -> None:
-        """Copy what the pair lacks of every machine; raises StorageError, LeaseLost, _TimeUp."""
+        """Make both regions equal for every machine; raises StorageError, LeaseLost, _TimeUp."""
         vault = str(self.copy.vault_id)
         self.target.make_container(vault)
-        for machine in layout.folders(self.source, vault):
+        # Also machines of which the vault's region has nothing at all any more.
+        machines = sorted({*layout.folders(self.source, vault), *layout.folders(self.target, vault)})
+        reported = [machine for machine in self.copy.reported if machine in machines]
+        for machine in reported:
+            self._machine(machine)
+        for machine in machines:
             if machine > self.copy.round_done_to:
-                self._machine(f"{vault}/{machine}")
+                if machine not in reported:
+                    self._machine(machine)
                 self.copy.save_held(hold=copies.LEASE, round_done_to=machine)
 
-    def _machine(self, machine: str) -> None:
-        snapshots = list(layout.objects(self.source, machine, "snapshots"))
-        indexes = list(layout.objects(self.source, machine, "index"))
-        self._config(machine)
-        self._folders(layout.objects(self.source, machine, "keys"))
-        self._folders(layout.objects(self.source, machine, "data"))
-        self._folders(indexes)
-        self._folders(snapshots)
-
-    def _config(self, machine: str) -> None:
-        """It never changes, so one that the pair has is kept, unless it was cut off."""
-        ours, theirs = layout.config(self.source, machine), layout.config(self.target, machine)
-        if ours and ours.plausible("") and not (theirs and theirs.plausible("")):
-            self.source.copy_to(self.target, [ours.path])
-
-    def _folders(self, folders: Iterable[list[Stored]]) -> None:
-        for found in folders:
+    def _machine(self, number: str) -> None:
+        machine = f"{self.copy.vault_id}/{number}"
+        # In this order: what was removed by now and is listed all the same was stored again.
+        removed = removals.of_machine(self.copy.vault, number)
+        ours = layout.repository(self.source, machine)
+        removals.stored_again(removed, ours.paths)
+        theirs = layout.repository(self.target, machine)
+        expected = self._copy(ours, theirs)
+        self._require_equal(machine, expected, theirs)
+        gone = removed.keys() - ours.paths
+        for path in gone & theirs.paths:
+            removals.to_trash(self.target, path)
+        lost = [item for item in theirs.all if item.path not in ours.paths | gone]
+        for batch in layout.batches(lost):
             self._go_on()
-            for batch in layout.batches(self._missing(found)):
-                self._batch(batch)
+            returning.bring_back(self.copy, batch)
 
-    def _missing(self, found: list[Stored]) -> list[Stored]:
-        if not found:
+    def _copy(self, ours: Repository, theirs: Repository) -> list[Stored]:
+        """Copy what the pair lacks; gives what it lacked and must have now."""
+        there = {(item.path, item.size) for item in theirs.all}
+        copied = self._config(ours, theirs)
+        for kind in (ours.keys, ours.data, ours.index, ours.snapshots):
+            missing = (item for item in kind if (item.path, item.size) not in there)
+            for batch in layout.batches(missing):
+                copied += self._batch(batch)
+        return copied
+
+    def _config(self, ours: Repository, theirs: Repository) -> list[Stored]:
+        """It never changes, so one that the pair has is kept, unless it was cut off."""
+        if ours.config is None or (theirs.config and theirs.config.plausible("") and ours.config.plausible("")):
             return []
-        folder = found[0].path.rpartition("/")[0]
-        there = {(entry.name, entry.size) for entry in self.target.entries(folder)}
-        return [item for item in found if (item.name, item.size) not in there]
+        findings = integrity.compare(self.source, self.copy.vault.region, [ours.config], uploads=True)
+        gone = self.source.copy_to(self.target, [item.path for item in findings.genuine])
+        return [item for item in findings.genuine if item.path not in gone]
 
-    def _batch(self, batch: list[Stored]) -> None:
+    def _batch(self, batch: list[Stored]) -> list[Stored]:
+        self._go_on()
         findings = integrity.compare(self.source, self.copy.vault.region, batch, uploads=True)
         self._go_on()
-        self.source.copy_to(self.target, [item.path for item in findings.genuine])
-        self.copy.objects_copied += len(findings.genuine)
+        gone = self.source.copy_to(self.target, [item.path for item in findings.genuine])
+        copied = [item for item in findings.genuine if item.path not in gone]
+        self.copy.objects_copied += len(copied)
+        return copied
+
+    def _require_equal(self, machine: str, expected: list[Stored], theirs: Repository) -> None:
+        """Raise StorageUnavailable unless the pair has what was copied, as its own listing says."""
+        if not expected:
+            return
         self._go_on()
+        there = {(item.path, item.size) for item in layout.repository(self.target, machine).all}
+        lacking = [item.path for item in expected if (item.path, item.size) not in there]
+        lacking = [path for path in lacking if path not in removals.removed_among(lacking)]
+        if lacking:
+            raise StorageUnavailable(
+                f"{self.copy.region} does not have {_counted(lacking)} that it has just been given."
+            )
 
     def _go_on(self) -> None:
         """Keep the lease fresh, at most one write each EXTEND_EVERY; stop when the time is used."""
@@ -108,3 +138,8 @@ class _Round:
         if now > self.extended + EXTEND_EVERY:
             self.copy.extend(copies.LEASE)
             self.extended = now
+
+
+def _counted(paths: Iterable[str]) -> str:
+    count = len(list(paths))
+    return "an object" if count == 1 else f"{count} objects"

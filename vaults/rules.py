@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from portal import texts
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.errors import NotAllowed
@@ -66,9 +67,12 @@ def may_decide(actor: Actor, request: VaultRequest) -> str:
 
 def deciders(request: VaultRequest) -> QuerySet[User]:
     """The people who can decide on the request: all approvers but the one who asked."""
-    return (
-        User.objects.filter(is_active=True, is_approver=True).exclude(pk=request.requested_by_id).order_by("username")
-    )
+    return deciders_for(request.requested_by).order_by("username")
+
+
+def deciders_for(requester: User) -> QuerySet[User]:
+    """The people who can decide on what this person asks for; unordered."""
+    return User.objects.filter(is_active=True, is_approver=True).exclude(pk=requester.pk)
 
 
 def decide_until(request: VaultRequest) -> datetime:
@@ -115,11 +119,4 @@ def name_taken(subscription: Subscription, name: str) -> str:
 
 def text_problem(text: str, *, required: bool = False, limit: int = 2000) -> str:
     """Why a reason or a comment cannot be stored, in a sentence for people; "" when it can."""
-    if required and not text.strip():
-        return "Say a few words here."
-    if len(text) > limit:
-        return f"This has more than {limit} characters."
-    # Databases and pages take neither NUL nor halves of surrogate pairs.
-    if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
-        return "This has a character that cannot be stored."
-    return ""
+    return texts.problem(text, required=required, limit=limit)

@@ -6,7 +6,18 @@ from celery import shared_task
 
 from portal.heartbeats import beat
 from portal.queue import enqueue
-from vaults import approvals, challenges, copies, operations, provisioning, replication, scrubbing, scrubs, space
+from vaults import (
+    approvals,
+    challenges,
+    copies,
+    operations,
+    provisioning,
+    removals,
+    replication,
+    scrubbing,
+    scrubs,
+    space,
+)
 
 AT_ONCE = 500  # rows that one sweep takes up
 
@@ -51,4 +62,5 @@ def sweep() -> None:
         enqueue(copies.TASK, copy_id)
     approvals.expire(AT_ONCE)
     challenges.forget_old()
+    removals.write_counts()
     beat("sweep")

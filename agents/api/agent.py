@@ -7,9 +7,12 @@ from django.http import HttpRequest
 from ninja import Router, Status
 
 from agents import machines, registration, renewal, runs
-from portal.errors import Invalid
+from agents.refusals import ClockSkew, CredentialRefused, MachineExists
+from portal.errors import Invalid, NotAllowed, StaleState, Throttled
 from portal.http import client_address
 from portal.jose import MOST_BYTES
+from portal.problems import refuses
+from vaults.issuing import VaultNotActive
 
 router = Router()
 T = TypeVar("T")
@@ -21,36 +24,43 @@ _BODY = {
         "content": {_JOSE: {"schema": {"type": "string", "maxLength": MOST_BYTES}}},
     }
 }
+_SIGNED = _BODY | refuses(NotAllowed, ClockSkew, Throttled, StaleState)
 _Answer = dict[str, object]
 
 
-@router.post("/register", response={200: _Answer, 201: _Answer}, openapi_extra=_BODY, summary="Register a machine")
+@router.post(
+    "/register",
+    response={200: _Answer, 201: _Answer},
+    openapi_extra=_BODY | refuses(CredentialRefused, MachineExists, VaultNotActive, ClockSkew),
+    summary="Register a machine",
+)
 def register(request: HttpRequest) -> Status[_Answer]:
     """With a vault credential; repeating it with the same credential, name and key gives the same machine."""
     found = _answered(registration.register, request)
     return Status(201 if found.created else 200, found.answer)
 
 
-@router.post("/renew", response=_Answer, openapi_extra=_BODY, summary="Renew a machine's certificate")
+@router.post("/renew", response=_Answer, openapi_extra=_SIGNED, summary="Renew a machine's certificate")
 def renew(request: HttpRequest) -> _Answer:
     """With the machine's current key, for a new one."""
     return _answered(renewal.renew, request)
 
 
-@router.post("/runs", response=_Answer, openapi_extra=_BODY, summary="Report a run")
+@router.post("/runs", response=_Answer, openapi_extra=_SIGNED, summary="Report a run")
 def report(request: HttpRequest) -> _Answer:
     """A backup, a restore, a check; repeating it changes nothing."""
-    return {"ok": True, "state": _answered(runs.report, request)}
+    heard = _answered(runs.report, request)
+    return {"ok": True, "state": heard.state, "damaged": heard.damaged}
 
 
-@router.post("/heartbeat", response=_Answer, openapi_extra=_BODY, summary="Give a sign of life")
+@router.post("/heartbeat", response=_Answer, openapi_extra=_SIGNED, summary="Give a sign of life")
 def heartbeat(request: HttpRequest) -> _Answer:
-    """And hear whether it is time to renew."""
+    """And hear whether it is time to renew, and whether what is stored is known to be damaged."""
     pulse = _answered(machines.heartbeat, request)
-    return {"ok": True, "state": pulse.state, "renew": pulse.renew}
+    return {"ok": True, "state": pulse.state, "renew": pulse.renew, "damaged": pulse.damaged}
 
 
-@router.post("/unregister", response=_Answer, openapi_extra=_BODY, summary="Leave the vault")
+@router.post("/unregister", response=_Answer, openapi_extra=_SIGNED, summary="Leave the vault")
 def unregister(request: HttpRequest) -> _Answer:
     """The machine's backups stay."""
     _answered(machines.unregister, request)

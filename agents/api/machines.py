@@ -10,8 +10,10 @@ from pydantic import Field
 from agents.machines import revoke as lock_out
 from agents.models import Machine
 from agents.queries import machine_seen_by, machines_of
+from portal.errors import StaleState
 from portal.http import ApiRequest
 from portal.paging import page_of
+from portal.problems import refuses
 from portal.schemas import Body, Listed, Text, Window, listed
 from vaults.queries import vault_seen_by
 
@@ -33,13 +35,16 @@ class MachineOut(Schema):
     last_seen_at: datetime | None
     last_backup_at: datetime | None
     last_restore_check_at: datetime | None
+    attention: str = Field(description="Why somebody must look at it, in two or three words; empty for no reason.")
 
 
 class Shown(Window):
     """Which part of a vault's machines somebody wants."""
 
-    show: Literal["registered", "left"] = Field(
-        "registered", description="`registered`: those that the vault has, whatever their state. `left`: Unregistered."
+    show: Literal["registered", "attention", "left"] = Field(
+        "registered",
+        description="`registered`: those that the vault has, whatever their state. `attention`: of those the ones that"
+        " somebody must look at. `left`: Unregistered.",
     )
 
 
@@ -53,7 +58,7 @@ class RevokeIn(Body):
 def machines(request: ApiRequest, vault_id: UUID, wanted: Query[Shown]) -> dict[str, object]:
     """Those that are registered, whatever their state; with `show=left` those that have left, whose backups stay."""
     vault = vault_seen_by(request.auth, vault_id)
-    rows = machines_of(vault.pk, left=wanted.show == "left")
+    rows = machines_of(vault.pk, "" if wanted.show == "registered" else wanted.show)
     return listed(page_of(rows, "name_key", "id", after=wanted.after, limit=wanted.limit), _shown)
 
 
@@ -63,7 +68,12 @@ def one_machine(request: ApiRequest, machine_id: UUID) -> dict[str, object]:
     return _shown(machine_seen_by(request.auth, machine_id))
 
 
-@router.post("/machines/{uuid:machine_id}/revoke", response=MachineOut, summary="Lock a machine out")
+@router.post(
+    "/machines/{uuid:machine_id}/revoke",
+    response=MachineOut,
+    summary="Lock a machine out",
+    openapi_extra=refuses(StaleState),
+)
 def revoke(request: ApiRequest, machine_id: UUID, body: RevokeIn) -> dict[str, object]:
     """At once: its next request to storage is refused. Its backups stay."""
     lock_out(machine_id, actor=request.auth, reason=body.reason)
@@ -71,4 +81,5 @@ def revoke(request: ApiRequest, machine_id: UUID, body: RevokeIn) -> dict[str, o
 
 
 def _shown(machine: Machine) -> dict[str, object]:
-    return {name: getattr(machine, name) for name in MachineOut.model_fields}
+    known = {name: getattr(machine, name) for name in MachineOut.model_fields if name != "attention"}
+    return known | {"attention": machine.attention.label if machine.attention else ""}

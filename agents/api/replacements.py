@@ -12,11 +12,15 @@ from agents import replacement
 from agents.agreements import digest_of, download_until, replacement_seen_by, replacements_of
 from agents.models import ReplacementRequest
 from agents.queries import machine_seen_by
+from agents.refusals import MachineExists
+from portal.errors import ContentChanged, OwnRequest, StaleState, TooManyOpen
 from portal.http import ApiRequest
 from portal.paging import page_of
+from portal.problems import refuses
 from portal.schemas import Body, Listed, Text, Wanted, listed
 from vaults import challenges
 from vaults.api.schemas import ChallengeOut, ClaimIn, DecisionIn
+from vaults.issuing import VaultNotActive
 
 router = Router()
 
@@ -45,7 +49,10 @@ class ReplacementIn(Body):
 
 
 @router.post(
-    "/machines/{uuid:machine_id}/replacements", response={201: ReplacementOut}, summary="Ask to replace a machine"
+    "/machines/{uuid:machine_id}/replacements",
+    response={201: ReplacementOut},
+    summary="Ask to replace a machine",
+    openapi_extra=refuses(VaultNotActive, MachineExists, StaleState, TooManyOpen),
 )
 def ask_replacement(request: ApiRequest, machine_id: UUID, body: ReplacementIn) -> Status[dict[str, object]]:
     """An approver, or another member of the vault's subscription, has to agree to it."""
@@ -70,21 +77,36 @@ def one_replacement(request: ApiRequest, request_id: UUID) -> dict[str, object]:
     return _shown(replacement_seen_by(request.auth, request_id))
 
 
-@router.post("/replacements/{uuid:request_id}/approve", response=ReplacementOut, summary="Agree to a replacement")
+@router.post(
+    "/replacements/{uuid:request_id}/approve",
+    response=ReplacementOut,
+    summary="Agree to a replacement",
+    openapi_extra=refuses(OwnRequest, ContentChanged, StaleState),
+)
 def approve_replacement(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
     """For 48 hours the one who asked may issue the credential."""
     replacement.approve(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
     return _shown(replacement_seen_by(request.auth, request_id))
 
 
-@router.post("/replacements/{uuid:request_id}/reject", response=ReplacementOut, summary="Reject a replacement")
+@router.post(
+    "/replacements/{uuid:request_id}/reject",
+    response=ReplacementOut,
+    summary="Reject a replacement",
+    openapi_extra=refuses(OwnRequest, ContentChanged, StaleState),
+)
 def reject_replacement(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
     """Needs a comment, which whoever asked reads."""
     replacement.reject(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
     return _shown(replacement_seen_by(request.auth, request_id))
 
 
-@router.post("/replacements/{uuid:request_id}/cancel", response=ReplacementOut, summary="Cancel a replacement")
+@router.post(
+    "/replacements/{uuid:request_id}/cancel",
+    response=ReplacementOut,
+    summary="Cancel a replacement",
+    openapi_extra=refuses(StaleState),
+)
 def cancel_replacement(request: ApiRequest, request_id: UUID) -> dict[str, object]:
     """Your own, or as a member one that was agreed to; its credential registers nobody any more."""
     replacement.cancel(request_id, actor=request.auth)
@@ -107,6 +129,7 @@ def challenge_replacement(request: ApiRequest, response: HttpResponse, request_i
     "/replacements/{uuid:request_id}/credentials",
     response={201: dict[str, object]},
     summary="Issue a replacement credential",
+    openapi_extra=refuses(VaultNotActive, MachineExists, StaleState),
 )
 def issue_replacement(
     request: ApiRequest, response: HttpResponse, request_id: UUID, body: ClaimIn

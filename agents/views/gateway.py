@@ -1,37 +1,83 @@
-"""What the edge asks before it lets a machine at storage. Nobody else can: it takes the edge's secret."""
+"""What the edge asks before it lets a machine at storage, and the gateways while transfers are under way.
+
+Nobody else can: it takes the edge's secret. The questions are answered by the gate (agents/gate_urls.py), which only
+reads; the one act, `remove`, by the web.
+"""
 
 import hmac
+import json
 import logging
+from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
 
 from agents import gateway
+from agents.gateway import Answer, Question
+from portal.http import client_address
 
 log = logging.getLogger(__name__)
+
+
+def _is_edge(request: HttpRequest) -> bool:
+    """Whether whoever asks has the edge's secret."""
+    secret = request.headers.get("X-Edge-Secret", "")
+    return hmac.compare_digest(secret.encode("utf-8", "replace"), settings.EDGE_SECRET.encode())
 
 
 @login_not_required
 @require_safe
 def authorize(request: HttpRequest) -> HttpResponse:
     """204 yes, 403 no, 507 the region is full, 503 it cannot be told just now, which restic takes as "ask again"."""
+    return _answer(request, lambda question: gateway.decide(question, at=timezone.now()))
+
+
+@csrf_exempt  # no browser comes here: it takes the edge's secret
+@login_not_required
+@require_POST
+def remove(request: HttpRequest) -> HttpResponse:
+    """200 the object is in the trash, 404 there is none, 403 no, 503 it is where it was: restic asks again."""
+    address = client_address(request)
+    return _answer(request, lambda question: gateway.remove(question, address=address, at=timezone.now()))
+
+
+def _answer(request: HttpRequest, act: Callable[[Question], Answer]) -> HttpResponse:
     headers = request.headers
-    secret = headers.get("X-Edge-Secret", "")
-    if not hmac.compare_digest(secret.encode("utf-8", "replace"), settings.EDGE_SECRET.encode()):
-        return HttpResponse(status=gateway.Answer.NO)
+    if not _is_edge(request):
+        return HttpResponse(status=Answer.NO)
+    question = Question(
+        method=headers.get("X-Forwarded-Method", ""),
+        uri=headers.get("X-Forwarded-Uri", ""),
+        serial=headers.get("X-Client-Serial", ""),
+        fingerprint=headers.get("X-Client-Fingerprint", ""),
+    )
     try:
-        answer = gateway.decide(
-            method=headers.get("X-Forwarded-Method", ""),
-            uri=headers.get("X-Forwarded-Uri", ""),
-            serial=headers.get("X-Client-Serial", ""),
-            fingerprint=headers.get("X-Client-Fingerprint", ""),
-            at=timezone.now(),
-        )
+        return HttpResponse(status=act(question))
     except Error as error:
         log.warning("No decision about a storage request: the database does not answer (%s)", type(error).__name__)
-        return HttpResponse(status=503)
-    return HttpResponse(status=answer)
+        return HttpResponse(status=Answer.LATER)
+
+
+@login_not_required
+@csrf_exempt
+@require_POST
+def transfers(request: HttpRequest) -> HttpResponse:
+    """The same question about many requests that were let in and are under way, in one: the statuses, in order.
+
+    The body is a list of `[method, uri, serial, fingerprint]`. 503 when it cannot be told just now.
+    """
+    if not _is_edge(request):
+        return HttpResponse(status=Answer.NO)
+    asked = [Question(*one) for one in json.loads(request.body)]
+    now = timezone.now()
+    try:
+        answers = {question: gateway.decide(question, at=now) for question in set(asked)}
+    except Error as error:
+        log.warning("No decision about open transfers: the database does not answer (%s)", type(error).__name__)
+        return HttpResponse(status=Answer.LATER)
+    return JsonResponse([int(answers[question]) for question in asked], safe=False)

@@ -10,10 +10,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents.agreements import open_replacement, with_replacement_asked
 from agents.charts import HEIGHT, WIDTH, bars, per_cent_left
+from agents.concerns import worries_of
 from agents.forms import RevokeForm
 from agents.machines import revoke as lock_out
 from agents.models import Machine
-from agents.queries import last_backups, machine_seen_by, machine_worked_on_by, machines_of, runs_of
+from agents.queries import SHOWS, last_backups, machine_seen_by, machine_worked_on_by, machines_of, proof_of, runs_of
 from agents.states import MachineState
 from portal.http import PersonRequest, actor_of
 from portal.live import live
@@ -22,18 +23,23 @@ from vaults.queries import vault_seen_by
 from vaults.rules import is_member
 
 BARS = 30
+CHIPS = {"": "Registered", "attention": "Needs attention", "left": "Left"}
+"""The filters above the list: word in the address, label."""
 
 
 @require_safe
 def machine_list(request: PersonRequest, vault_id: UUID) -> HttpResponse:
-    """The machines of a vault by name: those that are in it, or with `show=left` those that have left it."""
+    """The machines of a vault by name: those that are in it, or what `show` says: of those the ones that need
+    attention, or those that have left it."""
     vault = vault_seen_by(actor_of(request), vault_id)
-    left = request.GET.get("show") == "left"
-    machines = with_replacement_asked(machines_of(vault.pk, left=left))
+    show = request.GET.get("show", "")
+    show = show if show in SHOWS else ""
+    machines = with_replacement_asked(machines_of(vault.pk, show))
     context: dict[str, object] = {
         "vault": vault,
         "tab": "machines",
-        "left": left,
+        "show": show,
+        "chips": CHIPS,
         "page": page_of(machines, "name_key", "id", after=request.GET.get("after", "")),
     }
     return live(request, "agents/machine_list.html", "machine-list", context)
@@ -62,6 +68,8 @@ def _page(request: PersonRequest, found: Machine, refused: RevokeForm | None = N
     context: dict[str, object] = {
         "machine": found,
         "vault": found.vault,
+        "worries": worries_of(found),
+        "proof": proof_of(found),
         "member": is_member(actor_of(request), found.vault.subscription_id),
         "certificates": [(one, per_cent_left(one, now)) for one in found.certificates.order_by("-not_after")[:BARS]],
         "bars": bars(last_backups(found, BARS), places=BARS),

@@ -1,20 +1,24 @@
 """The Quick Start page of a vault, and what its buttons do."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from agents.commands import setup_command, unpack_command
+from agents.commands import BACKUP, EVERY_NIGHT, setup_command, unpack_command
 from agents.forms import CredentialForm
 from agents.offers import Offer, offers
 from agents.packages import FILES_URL
-from agents.quick_start import Progress, progress_of
+from agents.quick_start import Progress, Step, progress_of
 from agents.views.credential_files import credential_file_response
 from portal.http import PersonRequest, actor_of
+from portal.kept import refilled
 from portal.live import live
 from vaults import credentials, redundancy
 from vaults.credential_file import file_name
@@ -22,6 +26,8 @@ from vaults.models import Vault
 from vaults.queries import vault_seen_by, vault_worked_on_by
 from vaults.rules import is_member
 from vaults.states import VaultState
+
+MARK = '<span id="{key}-mark" class="visually-hidden" data-mark="{sign}"{swap}>{word}:</span>'
 
 
 @require_safe
@@ -33,7 +39,7 @@ def quick_start(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     vault = vault_seen_by(actor_of(request), vault_id)
     if request.htmx and request.GET.get("seen", vault.state) != vault.state:
         return HttpResponseClientRefresh()  # another page altogether: with the form, or without it
-    return _page(request, vault, CredentialForm())
+    return _page(request, vault, CredentialForm(initial=refilled(request)))
 
 
 @require_POST
@@ -66,20 +72,36 @@ def confirm(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status: int = 200) -> HttpResponse:
     progress = progress_of(vault)
     offered = offers(request.headers.get("User-Agent", ""))
+    first, *others = offered
+    steps, oob = progress.steps, bool(request.htmx)
+    if any(offer.withdrawn for offer in offered) and not any(offer.package for offer in offered):
+        steps["agent"] = replace(steps["agent"], missing=True)
     context: dict[str, object] = {
         "vault": vault,
         "tab": "quick-start",
         "active": vault.state == VaultState.ACTIVE,
-        "member": is_member(actor_of(request), vault.subscription_id),
+        # Only members see it who do not see all: what the fetch has checked is not asked again.
+        "member": not request.user.sees_all or is_member(actor_of(request), vault.subscription_id),
         "form": form,
         "progress": progress,
-        "steps": progress.steps,
-        "oob": bool(request.htmx),
-        "offers": offered,
+        "steps": steps,
+        "marks": {key: _mark(key, step, oob=oob) for key, step in steps.items()},
+        "oob": oob,
+        "first": first,
+        "others": others,
         "files": FILES_URL,
+        "backup": BACKUP,
+        "every_night": EVERY_NIGHT,
         **_commands(progress, offered),
     }
     return live(request, "agents/quick_start.html", "quick-start", context, final=progress.final, status=status)
+
+
+def _mark(key: str, step: Step, *, oob: bool) -> SafeString:
+    """Whether the step is done, for the list's marks and in a word; made here, since each poll has all of them."""
+    sign, word = step.mark
+    swap = SafeString(' hx-swap-oob="true"' if oob else "")
+    return format_html(MARK, key=key, sign=sign, word=word, swap=swap)
 
 
 def _commands(progress: Progress, offered: list[Offer]) -> dict[str, object]:

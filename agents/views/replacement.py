@@ -31,6 +31,7 @@ from portal.accounts.actors import Actor
 from portal.decisions import named
 from portal.errors import ContentChanged, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, sent
+from portal.kept import refilled
 from portal.live import live
 from vaults.credential_file import Replaced, file_name
 from vaults.rules import is_member
@@ -48,14 +49,18 @@ def page(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     """
     actor = actor_of(request)
     found = machine_worked_on_by(actor, machine_id) if request.method == "POST" else machine_seen_by(actor, machine_id)
-    form = ReplacementForm(sent(request))
+    form = ReplacementForm(sent(request), initial=refilled(request))
     if form.is_valid():
         replacement.ask(machine_id, actor=actor, reason=form.cleaned_data["reason"])
         return redirect("agents:replacement", machine_id)
     asked = open_replacement(found)
     if request.htmx and request.GET.get("seen") != _standing(found, asked):
         return HttpResponseClientRefresh()  # another page altogether, with other forms
-    context = {**_context(actor, found, asked), "form": form, "decision": ReplacementDecisionForm()}
+    context = {
+        **_context(actor, found, asked),
+        "form": form,
+        "decision": ReplacementDecisionForm(initial=refilled(request)),
+    }
     return live(request, "agents/replacement.html", "replacement", context, status=422 if form.is_bound else 200)
 
 

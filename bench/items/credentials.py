@@ -11,7 +11,7 @@ TOKEN = "b" * 32  # the CSRF cookie that seeding put beside each session
 
 
 def rows(stage: Stage) -> Iterator[Row]:
-    """The API's POST beside a bare one that makes a key and a certificate."""
+    """The API's POST beside a bare one that makes, signs, locks, stores and audits the same."""
     known, sizes = stage.large.known, stage.sizes
     headers = {"Cookie": known.member, "X-CSRFToken": TOKEN, "Content-Type": "application/json"}
     bare = Ask("/post/", "POST", headers, b"{}", contains="BEGIN CERTIFICATE")
@@ -20,6 +20,6 @@ def rows(stage: Stage) -> Iterator[Row]:
     yardstick, cpu = cpu_medians(
         [load(stage.bare, bare), load(stage.large.site, ours)], sizes.rounds, max(60, sizes.requests)
     )
-    of = "bare key, certificate, POST"
+    of = "bare POST that issues"
     size = f"{sizes.vaults:,} vaults"
     yield Row("issue a credential, CPU", Figure(cpu), Figure(yardstick, of=of), Limit(1.5), size)

@@ -9,6 +9,9 @@ from deploy.runner.templates import fill
 from portal import env, settings
 from portal.checks import LOCAL
 
+UNREADABLE = "chunk|header line too long|non-data"
+"""What Go says about a chunked body that is none; Caddy takes it for a fault of what is behind it."""
+
 
 def caddyfile(slugs: Sequence[str]) -> str:
     """The Caddyfile for `slugs`; raises Refused when PORTAL_TLS or the addresses cannot be used."""
@@ -21,16 +24,26 @@ def caddyfile(slugs: Sequence[str]) -> str:
         pki=settings.PKI,
         auto_https="disable_redirects" if settings.HTTPS else "off",
         portal_site=_portal_site(),
+        portal_hosts=" ".join(_portal_hosts()),
+        portal_protocols="h1 h2" if settings.HTTPS else "h1",
+        unreadable=UNREADABLE,
         portal_bind=_bind(settings.PORTAL_URL),
         portal_tls=_portal_tls(),
         edge_port=settings.EDGE_PORT,
         edge_bind=_bind(settings.EDGE_URL),
+        edge_listener=_edge_listener(),
         regions="".join(_region(slug) for slug in slugs),
     )
 
 
 def _region(slug: str) -> str:
-    return fill("edge/region.in", slug=slug, run=settings.RUN, gateway=settings.GATEWAY_SOCKET.format(region=slug))
+    return fill(
+        "edge/region.in",
+        slug=slug,
+        run=settings.RUN,
+        gate=settings.GATE_SOCKET,
+        gateway=settings.GATEWAY_SOCKET.format(region=slug),
+    )
 
 
 def _portal_site() -> str:
@@ -40,10 +53,24 @@ def _portal_site() -> str:
     return f"http://:{settings.PORT}"
 
 
+def _portal_hosts() -> list[str]:
+    """The names that people's side answers to, as the web knows them."""
+    return [host.strip("[]") for host in settings.ALLOWED_HOSTS if host]
+
+
+def _edge_listener() -> str:
+    """How Caddy knows the listener of machines: by the first address that it is bound to."""
+    address = ports.loopbacks()[0] if _is_local(settings.EDGE_URL) else ""
+    return f"[{address}]:{settings.EDGE_PORT}" if ":" in address else f"{address}:{settings.EDGE_PORT}"
+
+
+def _is_local(url: str) -> bool:
+    return (urlsplit(url).hostname or "") in LOCAL
+
+
 def _bind(url: str) -> str:
     """Only this machine reaches what has a local address; anything else is for everybody."""
-    local = (urlsplit(url).hostname or "") in LOCAL
-    return f"bind {' '.join(ports.loopbacks())}" if local else ""
+    return f"bind {' '.join(ports.loopbacks())}" if _is_local(url) else ""
 
 
 def _portal_tls() -> str:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+from deploy.runner import ownership
 from deploy.runner.refused import Refused
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -32,6 +33,7 @@ def usable(folder: Path) -> Path:
             pass
     except OSError as error:
         raise Refused(f"the data folder {folder} cannot be written ({error.strerror}).") from error
+    ownership.check(folder)
     for name in ("run", "logs", "broker", "edge", "gateway"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
     (folder / "run").chmod(0o700)  # its sockets have no other protection

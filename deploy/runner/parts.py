@@ -36,6 +36,7 @@ def parts(programs: Programs, slugs: Sequence[str]) -> list[Part]:
         _storage(programs),
         *(_gateway(programs, slug) for slug in slugs),
         _web(),
+        _gate(),
         _worker(),
         Part("beat", FRONT, ["TERM", *_celery("portal.clock", "beat"), "--loglevel", "WARNING"]),
         Part("edge", FRONT, ["TERM", programs.caddy, "run", "--adapter", "caddyfile", "--config", _edge_file()]),
@@ -86,6 +87,12 @@ def _web() -> Part:
     socket = str(settings.RUN / "web.sock")
     serve = [sys.executable, "-m", "deploy.runner.web", socket]
     return Part("web", FRONT, ["--fresh", socket, "TERM", *serve])
+
+
+def _gate() -> Part:
+    socket = settings.GATE_SOCKET
+    serve = [sys.executable, "-m", "deploy.runner.web", socket, "gate"]
+    return Part("gate", FRONT, ["--fresh", socket, "TERM", *serve])
 
 
 def _worker() -> Part:

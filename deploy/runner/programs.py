@@ -25,7 +25,7 @@ class Needed:
 
 
 RCLONE = Needed("rclone", "RCLONE", "version", (1, 75), "older ones let paths escape in `serve restic`")
-CADDY = Needed("caddy", "CADDY", "version", (2, 11, 2), "older ones let clients forge headers in `forward_auth`")
+CADDY = Needed("caddy", "CADDY", "version", (2, 11, 7), "older ones do not bound slow bodies as our configuration asks")
 VALKEY = Needed("valkey-server", "VALKEY_SERVER", "--version", (6, 2), "Celery needs it")
 
 

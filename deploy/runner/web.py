@@ -1,10 +1,11 @@
-"""The web processes: `python -m deploy.runner.web SOCKET`.
+"""The web processes: `python -m deploy.runner.web SOCKET`; with `gate` behind it, the gate (portal/gate_settings.py).
 
 The site is loaded once, before granian forks its workers, which then share most of their memory and start at once.
 """
 
 import gc
 import multiprocessing
+import os
 import sys
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 WORKERS = 2
-THREADS = 4  # in each worker; a request that waits for the database does not hold up the others
+THREADS = 8  # in each worker; a request that waits for the database, or for a password, does not hold up the others
+GATE_WORKERS = 1  # it answers some thousand questions a second
 
 
-def main(socket: str) -> None:
+def main(socket: str, workers: int) -> None:
     """Serve until told to stop; workers that die are replaced."""
     multiprocessing.set_start_method("fork")
     _load()
@@ -27,7 +29,7 @@ def main(socket: str) -> None:
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         websockets=False,
-        workers=WORKERS,
+        workers=workers,
         blocking_threads=THREADS,
         respawn_failed_workers=True,
         respawn_interval=0.5,
@@ -47,4 +49,8 @@ def _load() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    if sys.argv[2:] == ["gate"]:
+        os.environ["DJANGO_SETTINGS_MODULE"] = "portal.gate_settings"
+        main(sys.argv[1], GATE_WORKERS)
+    else:
+        main(sys.argv[1], WORKERS)

@@ -11,13 +11,14 @@ from django.http import HttpRequest
 
 from portal.accounts import people, subscriptions
 from portal.accounts.models import Membership, Subscription, User
-from portal.administration import AuditedAdmin
+from portal.administration import AuditedAdmin, PlainTexts
 from portal.http import actor_of
+from portal.moments import for_people
 
 ROLES = ("is_approver", "is_auditor", "is_administrator")
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
+class PersonForm(PlainTexts):
     """A person; the password is set here and never shown."""
 
     password = forms.CharField(
@@ -26,7 +27,8 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the 
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 12 characters. Empty keeps the one there is. A new one ends all sessions and tokens.",
+        help_text="At least 12 characters, none that is easy to guess. Empty keeps the one there is. A new one ends all"
+        " sessions and tokens, and must be changed when the person signs in.",
     )
 
     class Meta:
@@ -76,7 +78,7 @@ class PersonAdmin(WithMemberships):
     """People: made, described, given roles, deactivated."""
 
     form = PersonForm
-    list_display = ("username", "full_name", *ROLES, "is_active")
+    list_display = ("username", "full_name", "roles", "may_sign_in")
     list_filter = (*ROLES, "is_active")
     search_fields = ("username", "full_name", "email")
     ordering = ("username",)
@@ -84,6 +86,16 @@ class PersonAdmin(WithMemberships):
         (None, {"fields": ("username", "full_name", "email", "password", "is_active")}),
         ("Roles", {"fields": ROLES, "description": "Members of a subscription are IT staff in it."}),
     )
+
+    @admin.display(description="Roles")
+    def roles(self, person: User) -> str:
+        """In words, not as pictures."""
+        return ", ".join(people.Roles.of(person).names).capitalize() or "–"
+
+    @admin.display(description="May sign in", ordering="is_active")
+    def may_sign_in(self, person: User) -> str:
+        """Likewise."""
+        return "Yes" if person.is_active else "No"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ANN401
         """The user name stays, since the audit log calls people by it."""
@@ -110,9 +122,15 @@ class PersonAdmin(WithMemberships):
 class SubscriptionAdmin(WithMemberships):
     """Subscriptions: made, renamed, their members."""
 
-    list_display = ("name", "description", "created_at")
+    form = PlainTexts
+    list_display = ("name", "description", "made")
     search_fields = ("name",)
     fields = ("name", "description")
+
+    @admin.display(description="Made", ordering="created_at")
+    def made(self, subscription: Subscription) -> str:
+        """In UTC, as everywhere."""
+        return for_people(subscription.created_at)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401
         """Through the functions that audit it."""

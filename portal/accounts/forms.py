@@ -6,8 +6,10 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
-from portal.accounts import signing_in
+from portal.accounts import browsers, signing_in
+from portal.accounts.admission import Busy
 from portal.accounts.models import ApiToken, User
+from portal.accounts.passwords import HELP
 from portal.errors import DomainError, Invalid, Throttled
 from portal.http import SiteRequest, client_address
 
@@ -44,7 +46,10 @@ class SignInForm(forms.Form):
         if {"username", "password"} <= values.keys():
             try:
                 self.person = signing_in.check(
-                    values["username"], values["password"], address=client_address(self.request)
+                    values["username"],
+                    values["password"],
+                    address=client_address(self.request),
+                    browser=browsers.token_of(self.request),
                 )
             except DomainError as error:
                 self.refusal = error
@@ -61,12 +66,12 @@ class ProvenForm(forms.Form):
     """A form that asks for one's password as well; `proof` is the field for it."""
 
     proof: str
-    throttled: Throttled | None = None
+    later: Throttled | Busy | None = None
 
-    def refuse(self, error: Invalid | Throttled) -> None:
+    def refuse(self, error: Invalid | Throttled | Busy) -> None:
         """Show beside the fields why the domain refuses what they say."""
-        if isinstance(error, Throttled):
-            self.throttled = error
+        if not isinstance(error, Invalid):
+            self.later = error
             self.add_error(self.proof, error.detail)
             return
         for name, reasons in error.errors.items():
@@ -77,9 +82,9 @@ class PasswordForm(ProvenForm):
     """The password one has and, twice, the one to have."""
 
     proof = "old"
-    old = _password("Password now")
-    new = _password("New password", "new-password", "At least 12 characters, not a common one, not like your name.")
-    again = _password("New password again", "new-password")
+    old = _password("Current password")
+    new = _password("New password", "new-password", HELP)
+    again = _password("Confirm new password", "new-password")
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,7 +100,7 @@ class PasswordForm(ProvenForm):
         """The two new ones must be equal."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if "new" in values and values.get("again") not in {None, values["new"]}:
-            self.add_error("again", "This is not what you typed above.")
+            self.add_error("again", "The two passwords are not the same.")
         return values
 
 

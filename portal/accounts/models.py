@@ -36,6 +36,7 @@ class User(AbstractBaseUser):
     is_approver = models.BooleanField("approver", default=False)
     is_auditor = models.BooleanField("auditor", default=False)
     is_administrator = models.BooleanField("administrator", default=False)
+    must_change_password = models.BooleanField(default=False, editable=False)  # somebody else knows it
     session_round = models.PositiveIntegerField(default=0, editable=False)  # raising it ends the person's sessions
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -48,11 +48,15 @@ class Roles:
 def create_user(
     actor: Actor, username: str, password: str, *, full_name: str = "", email: str = "", **flags: bool
 ) -> User:
-    """A person who can sign in; `flags` are those of Roles. Raises Invalid, with messages for each field."""
+    """A person who can sign in; `flags` are those of Roles. Raises Invalid, with messages for each field.
+
+    With a password that another person has chosen, changing it is the first thing they do, and the only one they can.
+    """
     require_administrator(actor)
     roles = Roles(**flags)
     user = User(username=username.strip(), full_name=full_name.strip(), email=email.strip(), **vars(roles))
     user.set_password(_strong(password, user, field="password"))
+    user.must_change_password = _knows_it_too(actor, user)
     require_valid(user)
     with transaction.atomic():
         user.save()
@@ -104,11 +108,15 @@ def set_active(actor: Actor, user: User, active: bool) -> None:
 
 
 def set_password(actor: Actor, user: User, password: str) -> None:
-    """Give a person another password; their sessions and tokens end. Raises Invalid for a weak one."""
+    """Give a person another password; their sessions and tokens end. Raises Invalid for a weak one.
+
+    They change it when they sign in, before anything else.
+    """
     require_administrator(actor)
     user.set_password(_strong(password, user, field="password"))
+    user.must_change_password = _knows_it_too(actor, user)
     with transaction.atomic():
-        user.save(update_fields=["password"])
+        user.save(update_fields=["password", "must_change_password"])
         record("user:set-password", actor=actor, target=user, detail={"tokens_revoked": tokens.revoke_all(user)})
 
 
@@ -119,10 +127,14 @@ def change_own_password(old: str, new: str, *, actor: Actor) -> int:
     """
     user = actor.person
     signing_in.confirm(old, actor=actor, field="old")
+    if old == new:
+        raise Invalid({"new": ["This is the password that you have."]})
     known = user.password
+    user.must_change_password = False
     user.set_password(_strong(new, user, field="new"))
     with transaction.atomic():
-        if not User.objects.filter(pk=user.pk, password=known).update(password=user.password):
+        changed = {"password": user.password, "must_change_password": False}
+        if not User.objects.filter(pk=user.pk, password=known).update(**changed):
             raise StaleState("Your password has just been changed.", remedy="Sign in again.")
         revoked = tokens.revoke_all(user)
         record("user:change-password", actor=actor, target=user, detail={"tokens_revoked": revoked})
@@ -147,6 +159,11 @@ def _require_one(administrators: list[User], *, instead_of: User) -> None:
         raise LastAdministrator(
             f"{instead_of} is the only administrator.", remedy="Make somebody else an administrator first."
         )
+
+
+def _knows_it_too(actor: Actor, user: User) -> bool:
+    """Whether the password was chosen by another person, who must not be able to act as this one for long."""
+    return actor.user is not None and actor.user.pk != user.pk
 
 
 def _strong(password: str, user: User, *, field: str) -> str:

@@ -1,10 +1,32 @@
 """What every change to people and subscriptions asks first."""
 
-from django.core.exceptions import ValidationError
+from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+
+from portal import texts
 from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
-from portal.errors import Invalid, NotAllowed
+from portal.errors import Invalid, NotAllowed, TooManyOpen
+
+
+def require_few_open(person: User, open_requests: QuerySet[Any]) -> None:
+    """Raise TooManyOpen when the person has as many open requests as one may have, `open_requests` among all people's.
+
+    Call it in the transaction that adds one: the person's row is locked, so that of many at once no more get in.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    most = settings.OPEN_REQUESTS
+    if open_requests.filter(requested_by=person)[:most].count() >= most:
+        raise TooManyOpen(
+            f"You have {most} open requests of this kind, and no more are possible.",
+            remedy="Wait until some are decided, or cancel those that are not needed.",
+        )
+
+
+_NEEDED = frozenset({"username", "name"})
 
 
 def require_administrator(actor: Actor) -> None:
@@ -19,3 +41,12 @@ def require_valid(row: User | Subscription) -> None:
         row.full_clean()
     except ValidationError as error:
         raise Invalid(error.message_dict) from error
+    if errors := unreadable(row):
+        raise Invalid(errors)
+
+
+def unreadable(row: User | Subscription) -> dict[str, list[str]]:
+    """Messages for the fields in which a text would read otherwise than it is."""
+    fields = ("username", "full_name", "email") if isinstance(row, User) else ("name", "description")
+    found = {name: texts.problem(getattr(row, name), required=name in _NEEDED, lines=False) for name in fields}
+    return {name: [problem] for name, problem in found.items() if problem}

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from portal import texts
 from portal.accounts import signing_in
 from portal.accounts.actors import Actor
 from portal.accounts.models import ApiToken, User
@@ -111,8 +112,10 @@ def _digest(secret: str) -> str:
 
 def _check(name: str, scope: str, days: int) -> None:
     errors: dict[str, list[str]] = {}
-    if not 0 < len(name.strip()) <= 80:
+    if texts.is_blank(name) or len(name.strip()) > 80:
         errors["name"] = ["Give it a name of at most 80 characters that says what uses it."]
+    elif problem := texts.problem(name.strip(), lines=False):
+        errors["name"] = [problem]
     if scope not in ApiToken.Scope.values:
         errors["scope"] = ["There is no such scope."]
     if not 1 <= days <= LONGEST:

@@ -13,10 +13,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.accounts import people, signing_in, tokens
+from portal import kept
+from portal.accounts import browsers, people, signing_in, tokens
+from portal.accounts.admission import Busy
 from portal.accounts.forms import PasswordForm, ProvenForm, SignInForm, TokenForm
 from portal.context import THEMES
-from portal.errors import Invalid, Throttled
+from portal.errors import DomainError, Invalid, Throttled
 from portal.http import PersonRequest, SiteRequest, actor_of, sent
 
 
@@ -27,16 +29,24 @@ class SignIn(LoginView):
     template_name = "accounts/login.html"
     redirect_authenticated_user = True
 
+    def get_context_data(self, **values: object) -> dict[str, object]:
+        """With the form that the page carries, when the password was wrong."""
+        return super().get_context_data(**values) | {"kept": self.request.POST.get("kept", "")}
+
     def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
-        """Begin the session and audit it."""
+        """Begin the session and audit it. A form that could not be sent before comes back (see `portal.kept`)."""
         response = super().form_valid(form)  # type: ignore[arg-type]
         signing_in.signed_in(actor=actor_of(self.request))
+        late = kept.unsealed(self.request.POST.get("kept", ""))
+        if late and kept.give_back(self.request, late, form.get_user()):
+            response = redirect(late.page)
+        browsers.remember(response, form.get_user(), browsers.token_of(self.request))
         return response
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
-        """The form again, with 429 and the seconds to wait for one try too many."""
-        throttled = form.refusal if isinstance(form.refusal, Throttled) else None
-        return _told_to_wait(super().form_invalid(form), throttled)  # type: ignore[arg-type]
+        """The form again, with the seconds to wait for one try too many, or for too many people at once."""
+        later = form.refusal if form.refusal and form.refusal.retry_after else None
+        return _told_to_wait(super().form_invalid(form), later)  # type: ignore[arg-type]
 
 
 @login_not_required
@@ -65,7 +75,7 @@ def password(request: PersonRequest) -> HttpResponse:
         old, new = form.cleaned_data["old"], form.cleaned_data["new"]
         try:
             revoked = people.change_own_password(old, new, actor=actor_of(request))
-        except (Invalid, Throttled) as error:
+        except (Invalid, Throttled, Busy) as error:
             form.refuse(error)
         else:
             update_session_auth_hash(request, request.user)
@@ -92,12 +102,12 @@ def theme(request: SiteRequest) -> HttpResponse:
 @never_cache
 def own_tokens(request: PersonRequest) -> HttpResponse:
     """One's tokens, and a form for a new one, whose secret the answer shows once."""
-    form, secret = TokenForm(sent(request)), ""
+    form, secret = TokenForm(sent(request), initial=kept.refilled(request)), ""
     if form.is_valid():
         try:
             _, secret = tokens.make(actor=actor_of(request), **form.cleaned_data)
             form = TokenForm()
-        except (Invalid, Throttled) as error:
+        except (Invalid, Throttled, Busy) as error:
             form.refuse(error)
     context = {"form": form, "secret": secret, "tokens": tokens.tokens_of(request.user)}
     return _with_form(render(request, "accounts/tokens.html", context), form)
@@ -119,13 +129,13 @@ def _profile(request: PersonRequest, form: PasswordForm) -> HttpResponse:
 def _with_form(page: HttpResponse, form: ProvenForm) -> HttpResponse:
     if form.errors:
         page.status_code = Invalid.status
-    return _told_to_wait(page, form.throttled)
+    return _told_to_wait(page, form.later)
 
 
-def _told_to_wait(page: HttpResponse, throttled: Throttled | None) -> HttpResponse:
-    if throttled:
-        page.status_code = throttled.status
-        page["Retry-After"] = str(throttled.retry_after)
+def _told_to_wait(page: HttpResponse, refusal: DomainError | None) -> HttpResponse:
+    if refusal:
+        page.status_code = refusal.status
+        page["Retry-After"] = str(refusal.retry_after)
     return page
 
 

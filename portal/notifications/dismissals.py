@@ -1,14 +1,15 @@
 """Putting notifications away. It is a matter of one's own view: others still see them, and no audit entry is made."""
 
+from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.errors import NotFound
-from portal.notifications.models import Dismissal, Notification
+from portal.notifications.models import Dismissal, Notification, Reading
 from portal.notifications.queries import visible_to
-from portal.notifications.standing import standing_of
 
 
 def dismiss(notification_id: UUID, *, actor: Actor) -> None:
@@ -17,20 +18,24 @@ def dismiss(notification_id: UUID, *, actor: Actor) -> None:
     if notification is None:
         raise NotFound
     if notification.state != Notification.State.RUNNING:
-        _put_away([notification.pk], actor)
+        Dismissal.objects.update_or_create(
+            notification=notification, user=actor.person, defaults={"at": timezone.now()}
+        )
 
 
-def dismiss_ended(*, actor: Actor) -> None:
-    """Put away all that has ended and still stands in the person's area."""
-    standing, _ = standing_of(actor.person, timezone.now())
-    _put_away([one.pk for one in standing if one.state != Notification.State.RUNNING], actor)
+def saw(until: datetime, *, actor: Actor) -> None:
+    """What ended up to `until` has been on the person's screen: what succeeded leaves their area for good."""
+    _read("seen_until", until, actor)
 
 
-def _put_away(ids: list[UUID], actor: Actor) -> None:
-    now = timezone.now()
-    Dismissal.objects.bulk_create(
-        [Dismissal(notification_id=one, user=actor.person, at=now) for one in ids],
-        update_conflicts=True,
-        unique_fields=["notification", "user"],
-        update_fields=["at"],
-    )
+def dismiss_completed(until: datetime, *, actor: Actor) -> None:
+    """Put away what ended well up to `until`, which is what the person saw; what needs somebody stays."""
+    _read("dismissed_until", until, actor)
+
+
+def _read(column: str, until: datetime, actor: Actor) -> None:
+    """Move the moment on, never back, and never into the future."""
+    until = min(until, timezone.now())
+    Reading.objects.get_or_create(user=actor.person)
+    behind = Q((f"{column}__isnull", True)) | Q((f"{column}__lt", until))
+    Reading.objects.filter(behind, user=actor.person).update(**{column: until})

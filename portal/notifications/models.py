@@ -4,8 +4,12 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from portal.accounts.models import Subscription
+
+OPEN = ("attention", "failed", "running")
+"""States of what is not over for people: it runs, or it needs somebody."""
 
 
 class Notification(models.Model):
@@ -40,6 +44,9 @@ class Notification(models.Model):
             models.Index(fields=["subscription", "-updated_at"]),
             models.Index(fields=["user", "-updated_at"]),
             models.Index(fields=["for_approvers", "-updated_at"]),
+            # For people of many subscriptions: the latest of all, until enough of them are theirs.
+            models.Index(fields=["-updated_at"], name="notification_latest"),
+            models.Index(fields=["-updated_at"], name="notification_open", condition=Q(state__in=OPEN)),
         ]
 
     def __str__(self) -> str:
@@ -58,3 +65,14 @@ class Dismissal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} dismissed {self.notification}"
+
+
+class Reading(models.Model):
+    """How far a person has read what ended: a moment for all of it, so that it costs the same however much it was."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    seen_until = models.DateTimeField(null=True)  # it has been on the screen for some seconds
+    dismissed_until = models.DateTimeField(null=True)  # somebody pressed `Dismiss completed`
+
+    def __str__(self) -> str:
+        return f"{self.user} has read until {self.seen_until}"

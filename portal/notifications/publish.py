@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
-from portal.notifications.models import Notification
+from portal.notifications.models import Dismissal, Notification
 
 State = Notification.State
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.ATTENTION, State.INFO})
@@ -23,8 +23,8 @@ def publish(
 ) -> None:
     """Show or change the entry `key`, in the transaction that is open.
 
-    The audience is the members of `subscription`, or `user`, or with `for_approvers` all approvers; it is set when the
-    entry is first published and updated with each call. `progress` is in per cent.
+    The audience is the members of `subscription`, and `user`, and with `for_approvers` all approvers; it is set when
+    the entry is first published and updated with each call. `progress` is in per cent.
     """
     now = timezone.now()
     values: dict[str, object] = {
@@ -42,6 +42,12 @@ def publish(
     Notification.objects.update_or_create(
         key=key, defaults=values, create_defaults={**values, "key": key, "started_at": now}
     )
+
+
+def put_away(key: str, user: User) -> None:
+    """Put the entry `key` away for somebody whom it asks for nothing, as if they had dismissed it."""
+    for entry in Notification.objects.filter(key=key):
+        Dismissal.objects.update_or_create(notification=entry, user=user, defaults={"at": entry.updated_at})
 
 
 def withdraw(key: str) -> None:

@@ -1,40 +1,110 @@
 """Reading notifications: who sees which, and what the area at the bottom of the page holds."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import Membership, User
 from portal.notifications.models import Notification
-from portal.notifications.standing import standing_of
+from portal.notifications.standing import Part, Standing, standing_of
 
-SHOWN = 5
-"""Entries in the area."""
+SHOWN = 4
+"""Entries of each part in the list that the area opens."""
 COUNTED = 50
-"""Beyond these the area says only that there are more."""
+"""Beyond these the area says `50+`."""
+OFTEN, SELDOM = 1, 5
+"""Seconds between two polls while something runs, and otherwise: a poll that finds nothing new costs little."""
 
-RUNNING = Q(state=Notification.State.RUNNING)
+
+COMPLETED = frozenset({Notification.State.SUCCEEDED, Notification.State.INFO})
+"""Ended, and nobody has to do anything."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Entries of the list under one heading; `show` is the filter of the page that has all of them."""
+
+    title: str
+    show: str
+    part: Part
+
+    @property
+    def entries(self) -> Sequence[Notification]:
+        """Those that the list shows."""
+        return self.part.entries
+
+    @property
+    def more(self) -> str:
+        """How many there are beside those; empty for none."""
+        others = self.part.number - len(self.entries)
+        return "" if others <= 0 else f"{COUNTED}+" if self.part.number > COUNTED else str(others)
 
 
 @dataclass(frozen=True)
 class Area:
-    """What the area shows now."""
+    """What the area shows now: a line, and the list that it opens."""
 
-    entries: list[Notification]
-    more: int
-    tag: str
+    standing: Standing
+
+    @cached_property
+    def parts(self) -> list[Heading]:
+        """What the list has under each heading, without those that have nothing."""
+        standing = self.standing
+        parts = [
+            Heading("Needs you", "needs", standing.needs),
+            Heading("Running", "running", standing.running),
+            Heading("Completed", "ended", standing.ended),
+        ]
+        return [part for part in parts if part.entries]
+
+    @cached_property
+    def line(self) -> Notification | None:
+        """What the line says: what runs, else what ended and was not seen yet, else the newest that needs them."""
+        running, needs, ended = self.standing.running.entries, self.standing.needs.entries, self.standing.ended.entries
+        fresh = [entry for entry in ended[:1] if entry.updated_at > self.standing.seen_until]
+        return next(iter([*running, *fresh, *needs]), None)
+
+    @property
+    def summary(self) -> list[str]:
+        """What there is beside the line, the most urgent first: `1 needs you`, `3 running`, `4 ended`."""
+        running, needs, ended = self.standing.running.number, self.standing.needs.number, self.standing.ended.number
+        words = [
+            f"{_count(needs)} need{'s' if needs == 1 else ''} you" if needs else "",
+            f"{_count(running)} running" if running > 1 else "",
+            f"{_count(ended)} ended" if ended else "",
+        ]
+        return [word for word in words if word]
+
+    @property
+    def leaves(self) -> datetime | None:
+        """Up to when all counts as seen once the line has been on the screen for some seconds; None if it stays."""
+        line = self.line
+        return line.updated_at if line and line.state in COMPLETED else None
+
+    @property
+    def completed_until(self) -> datetime | None:
+        """Up to when `Dismiss completed` dismisses: what the list shows, and what is older."""
+        entries = self.standing.ended.entries
+        return entries[0].updated_at if entries else None
 
     @property
     def seconds(self) -> int:
         """How long until the page asks again: often while something runs."""
-        return 1 if any(entry.state == Notification.State.RUNNING for entry in self.entries) else 30
+        return OFTEN if self.standing.running.number else SELDOM
 
-    @property
-    def ended(self) -> bool:
-        """Whether there is something to dismiss."""
-        return any(entry.state != Notification.State.RUNNING for entry in self.entries)
+    @cached_property
+    def tag(self) -> str:
+        """The same as long as the area shows the same: these rows unchanged, so many of them, seen up to there."""
+        standing = self.standing
+        facts = [str(self.leaves)]
+        for part in (standing.running, standing.needs, standing.ended):
+            facts += [str(part.number), *(f"{row.pk} {row.updated_at.isoformat()}" for row in part.entries)]
+        return f'"{hashlib.sha256(" ".join(facts).encode()).hexdigest()[:32]}"'
 
 
 def visible_to(user: User) -> QuerySet[Notification]:
@@ -45,13 +115,9 @@ def visible_to(user: User) -> QuerySet[Notification]:
 
 
 def area_of(user: User) -> Area:
-    """The area of the person, in one query: what runs comes first, then the latest."""
-    rows, number = standing_of(user, timezone.now(), most=SHOWN, counted=COUNTED)
-    more = max(0, number - SHOWN)
-    return Area(entries=rows, more=more, tag=_tag(rows, more))
+    """The area of the person, in two queries."""
+    return Area(standing_of(user, timezone.now(), most=SHOWN, counted=COUNTED + 1))
 
 
-def _tag(rows: list[Notification], more: int) -> str:
-    """The same as long as the area shows the same: these rows unchanged, and so many more."""
-    versions = "\n".join(f"{row.pk} {row.updated_at.isoformat()}" for row in rows)
-    return f'"{hashlib.sha256(f"{more} {versions}".encode()).hexdigest()[:32]}"'
+def _count(number: int) -> str:
+    return f"{COUNTED}+" if number > COUNTED else str(number)

@@ -8,6 +8,7 @@ app_name = "notifications"
 urlpatterns = [
     path("", views.notifications, name="list"),
     path("area/", views.area, name="area"),
-    path("dismiss/", views.dismiss_ended, name="dismiss-ended"),
+    path("seen/", views.seen, name="seen"),
+    path("dismiss/", views.dismiss_completed, name="dismiss-completed"),
     path("<uuid:notification_id>/dismiss/", views.dismiss, name="dismiss"),
 ]

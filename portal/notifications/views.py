@@ -1,21 +1,31 @@
 """The notification area, its list, and putting entries away."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
+from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.timezone import is_aware
 from django.views.decorators.http import require_GET, require_POST
 
+from portal.errors import Invalid
 from portal.http import PersonRequest, actor_of
+from portal.live import live
 from portal.notifications import dismissals
-from portal.notifications.queries import RUNNING, Area, area_of, visible_to
+from portal.notifications.models import Notification
+from portal.notifications.queries import COMPLETED, OFTEN, SELDOM, Area, area_of, visible_to
 from portal.paging import page_of
+
+State = Notification.State
+SHOW = {"running": {State.RUNNING}, "needs": {State.ATTENTION, State.FAILED}, "ended": COMPLETED}
+"""Parts of the list, by the word in the address."""
 
 
 @require_GET
 def area(request: PersonRequest) -> HttpResponse:
-    """The area alone, for polling; 304 when the browser has what stands now. Costs one query beside the session's."""
+    """The area alone, for polling; 304 when the browser has what stands now."""
     now = area_of(request.user)
     if request.headers.get("If-None-Match") == now.tag:
         return HttpResponseNotModified(headers={"ETag": now.tag})
@@ -24,15 +34,22 @@ def area(request: PersonRequest) -> HttpResponse:
 
 @require_GET
 def notifications(request: PersonRequest) -> HttpResponse:
-    """All that was ever addressed to the person, latest first; `?show=running` or `ended` for a part."""
+    """All that was ever addressed to the person, latest first; live. `?show=` for a part."""
     rows = visible_to(request.user)
     show = request.GET.get("show", "")
-    if show == "running":
-        rows = rows.filter(RUNNING)
-    elif show == "ended":
-        rows = rows.exclude(RUNNING)
+    if show in SHOW:
+        rows = rows.filter(state__in=SHOW[show])
     page = page_of(rows, "-updated_at", "id", after=request.GET.get("after", ""))
-    return render(request, "notifications/list.html", {"page": page, "show": show})
+    busy = any(row.state == State.RUNNING for row in page.items)
+    context: dict[str, object] = {"page": page, "show": show, "seconds": OFTEN if busy else SELDOM}
+    return live(request, "notifications/list.html", "notification-rows", context)
+
+
+@require_POST
+def seen(request: PersonRequest) -> HttpResponse:
+    """Note that what the line says has been on the screen for some seconds: sent by the page by itself."""
+    dismissals.saw(_until(request), actor=actor_of(request))
+    return _shown_again(request)
 
 
 @require_POST
@@ -43,14 +60,25 @@ def dismiss(request: PersonRequest, notification_id: UUID) -> HttpResponse:
 
 
 @require_POST
-def dismiss_ended(request: PersonRequest) -> HttpResponse:
-    """Put all ended entries away."""
-    dismissals.dismiss_ended(actor=actor_of(request))
+def dismiss_completed(request: PersonRequest) -> HttpResponse:
+    """Put away what ended well, as far as the list showed it."""
+    dismissals.dismiss_completed(_until(request), actor=actor_of(request))
     return _shown_again(request)
 
 
+def _until(request: PersonRequest) -> datetime:
+    """What the form was made for: what ended later was not on the page."""
+    try:
+        until = parse_datetime(request.POST.get("until", ""))
+    except ValueError:
+        until = None
+    if until is None or not is_aware(until):
+        raise Invalid({"until": ["Send the time up to which you have seen notifications."]})
+    return until
+
+
 def _shown_again(request: PersonRequest) -> HttpResponse:
-    """The area without it; without scripts, the page that the button was on."""
+    """The area as it is now; without scripts, the page that the button was on."""
     if request.htmx:
         return _render(request, area_of(request.user))
     came_from = request.headers.get("Referer", "")
@@ -59,6 +87,6 @@ def _shown_again(request: PersonRequest) -> HttpResponse:
 
 
 def _render(request: PersonRequest, area: Area) -> HttpResponse:
-    response = render(request, "notifications/area.html", {"area": area})
+    response = render(request, "notifications/area.html", {"area": area, "swap": True})
     response["ETag"] = area.tag
     return response

@@ -5,6 +5,7 @@ life of a process, which nothing can outdate, since neither addresses nor files 
 """
 
 from functools import cache, lru_cache
+from uuid import UUID
 
 from django import template
 from django.db import models
@@ -22,6 +23,7 @@ from portal.transitions import StateTable
 register = template.Library()
 CURRENT = SafeString(' aria-current="page"')
 COUNT = '<span class="count">{}<span class="visually-hidden"> waiting for you</span></span>'
+_ANY = str(UUID(int=0))
 IDENTIFIER_ENDS = (8, 4)  # characters kept at the beginning and the end of a long identifier
 
 
@@ -41,6 +43,17 @@ def icon(name: str) -> SafeString:
 def link(name: str) -> str:
     """The address of a page that has no parts to fill in, as `{% url %}` gives it."""
     return reverse(name)
+
+
+@register.simple_tag
+def address(name: str, key: UUID) -> str:
+    """The address of the page `name` of the row `key`, as `{% url %}` gives it, looked up once in a process."""
+    return _address(name).replace(_ANY, str(key))
+
+
+@cache
+def _address(name: str) -> str:
+    return reverse(name, args=[_ANY])
 
 
 @register.simple_tag

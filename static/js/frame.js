@@ -73,3 +73,24 @@ document.querySelector("[data-theme-form]")?.addEventListener("submit", (event) 
   for (const button of form.querySelectorAll("button")) button.ariaPressed = String(button === event.submitter);
   fetch(form.action, { method: "POST", body: data, redirect: "manual" });
 });
+
+// A form is sent once the portal answers: while it restarts, what was typed stays, and the button is there to press again.
+document.addEventListener("submit", async (event) => {
+  const { target: form, submitter } = event;
+  const method = submitter?.formMethod || form.method;
+  if (event.defaultPrevented || method !== "post" || form.matches("[hx-post]") || form.dataset.sending === "now") return;
+  event.preventDefault();
+  if (form.dataset.sending) return;
+  form.dataset.sending = "asked";
+  const there = await fetch("/health/live", { cache: "no-store", signal: AbortSignal.timeout(5000) }).then((answer) => answer.ok, () => false);
+  document.getElementById("unsent")?.remove();
+  if (!there) {
+    delete form.dataset.sending;
+    form.prepend(document.getElementById("unsent-notice").content.cloneNode(true));
+    announce(document.getElementById("unsent").textContent);
+    return;
+  }
+  form.dataset.sending = "now";
+  form.requestSubmit(submitter);
+  setTimeout(() => { delete form.dataset.sending; }, 2000);
+});

@@ -11,8 +11,9 @@ from agents.models import Machine, MachineCertificate, Run
 from agents.states import MachineState
 from portal.accounts.models import User
 from tests.conftest import as_actor
-from vaults import credentials
+from vaults import credentials, losses
 from vaults.models import Credential, Vault
+from vaults.storage.layout import Stored
 
 
 def credential_of(vault: Vault, user: User, **columns: Any) -> Credential:
@@ -56,3 +57,10 @@ def well_run(machine: Machine, kind: Run.Kind = Run.Kind.BACKUP, **columns: Any)
     if machine.last_backup_at and machine.last_restore_check_at:
         Machine.objects.filter(pk=machine.pk).update(state=MachineState.READY)
     return run
+
+
+def lost_of(machine: Machine) -> Machine:
+    """The machine, after an object of it was set aside that no region has whole."""
+    path = f"{machine.vault_id}/{machine.pk}/data/{uuid.uuid4().hex * 2}"
+    losses.note(machine.vault, machine.vault.region, Stored(path, 1, timezone.now()))
+    return machine

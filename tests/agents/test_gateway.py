@@ -3,13 +3,13 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.db.backends.utils import CursorWrapper
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -55,8 +55,16 @@ class Edge:
             "X-Forwarded-Uri": uri,
             **headers,
         }
-        status: int = Client().get("/gateway/authorize", headers=sent).status_code
+        with override_settings(ROOT_URLCONF="agents.gate_urls"):
+            status: int = Client().get("/gateway/authorize", headers=sent).status_code
         return status
+
+    def ask_about(self, *asked: tuple[str, str], **headers: str) -> Any:
+        """The answer about transfers under way, each of a method and an address."""
+        body = [[method, uri, self.serial, self.fingerprint] for method, uri in asked]
+        sent = {"X-Edge-Secret": settings.EDGE_SECRET, **headers}
+        with override_settings(ROOT_URLCONF="agents.gate_urls"):
+            return Client().post("/gateway/transfers", body, content_type="application/json", headers=sent)
 
 
 def folder(machine: peer.Machine, region: str = "local-a") -> str:
@@ -79,7 +87,7 @@ ALLOWED = [
         for kind in ("data", "index", "keys", "locks", "snapshots")
         for method in ("GET", "HEAD", "POST")
     ],
-    ("DELETE", f"locks/{HASH}"),
+    *[("DELETE", f"{kind}/{HASH}") for kind in ("index", "locks")],
 ]
 
 
@@ -89,7 +97,8 @@ def test_restics_requests_to_its_own_folder_pass(edge: Edge, machine: peer.Machi
 
 
 REFUSED = [
-    *[("DELETE", f"{kind}/{HASH}") for kind in ("data", "index", "keys", "snapshots")],
+    *[("DELETE", f"{kind}/{HASH}") for kind in ("data", "keys", "snapshots")],
+    *[("DELETE", path) for path in ("index/", f"index/{HASH}/", f"index/{HASH}?x", f"index//{HASH}", f"INDEX/{HASH}")],
     *[(method, "config") for method in ("DELETE", "PUT", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "")],
     *[(method, f"data/{HASH}") for method in ("PUT", "PATCH", "MOVE", "COPY", "GET ", "POST\n")],
     *[("POST", kind) for kind in ("data/", "locks/", "")],
@@ -206,7 +215,15 @@ def test_secret_is_asked_for_before_anything_else(django_assert_num_queries: Dja
 
 
 def test_it_is_asked_by_get_only(edge: Edge) -> None:
-    assert Client().post("/gateway/authorize").status_code == 405
+    with override_settings(ROOT_URLCONF="agents.gate_urls"):
+        assert Client().post("/gateway/authorize").status_code == 405
+        assert Client().get("/gateway/transfers").status_code == 405
+
+
+def test_the_site_itself_does_not_answer_the_edge() -> None:
+    """The gate does, whose threads nobody else can take."""
+    for path in ("/gateway/authorize", "/gateway/transfers"):
+        assert Client().get(path).status_code == 404
 
 
 def test_answer_costs_one_query(
@@ -283,6 +300,7 @@ class TestPair:
         ("POST", f"data/{HASH}"),
         ("POST", f"locks/{HASH}"),
         ("DELETE", f"locks/{HASH}"),
+        ("DELETE", f"index/{HASH}"),
         ("POST", "?create=true"),
     )
 
@@ -355,3 +373,49 @@ def test_serial_survives_its_two_spellings(machine: peer.Machine) -> None:
     row = MachineCertificate.objects.get()
     assert format(int(decimal(row.serial)), "x") == row.serial
     assert not Credential.objects.filter(serial=row.serial).exists()
+
+
+class TestTransfers:
+    """The same question about what is under way, for many at once."""
+
+    def test_each_is_judged_as_when_it_was_let_in(self, edge: Edge, machine: peer.Machine) -> None:
+        own, pair = folder(machine), folder(machine, "local-b")
+        asked = [
+            ("POST", f"{own}data/{HASH}"),
+            ("GET", f"{own}data/{HASH}"),
+            ("GET", f"{pair}data/{HASH}"),
+            ("POST", f"{own}locks/{HASH}"),
+            ("POST", f"{own}data/{HASH}"),
+        ]
+        assert edge.ask_about(*asked).json() == [204, 204, 403, 204, 204]
+        Region.objects.update(free_bytes=10**9, total_bytes=10**12)
+        assert edge.ask_about(*asked).json() == [507, 204, 403, 204, 507]
+        assert edge.ask_about().json() == []
+
+    def test_none_goes_on_after_the_end(self, edge: Edge, machine: peer.Machine, staff: User) -> None:
+        row = Machine.objects.get(pk=machine.id)
+        revoke(row.pk, actor=as_actor(staff), reason="gone")
+        own = folder(machine)
+        assert edge.ask_about(("POST", f"{own}data/{HASH}"), ("GET", f"{own}config")).json() == [403, 403]
+
+    def test_many_of_one_kind_cost_one_query(
+        self, edge: Edge, machine: peer.Machine, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        own = folder(machine)
+        with django_assert_num_queries(1):
+            assert edge.ask_about(*[("GET", f"{own}data/{HASH}")] * 20).json() == [204] * 20
+
+    def test_secret_is_asked_for_first(
+        self, edge: Edge, machine: peer.Machine, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        with django_assert_num_queries(0):
+            answer = edge.ask_about(("GET", f"{folder(machine)}config"), **{"X-Edge-Secret": "wrong"})
+        assert (answer.status_code, answer.content) == (403, b"")
+
+    def test_when_nobody_can_tell(self, edge: Edge, machine: peer.Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(self: CursorWrapper, sql: str, params: object = None) -> NoReturn:
+            raise OperationalError("gone")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(CursorWrapper, "execute", broken)
+            assert edge.ask_about(("GET", f"{folder(machine)}config")).status_code == 503

@@ -67,7 +67,7 @@ class TestHeartbeat:
 
     def test_it_is_noted(self, machine: peer.Machine) -> None:
         response = say(machine.holder, "heartbeat", **self.VERSIONS)
-        assert response.json() == {"ok": True, "state": "Registered", "renew": False}
+        assert response.json() == {"ok": True, "state": "Registered", "renew": False, "damaged": False}
         row = Machine.objects.get()
         assert (row.agent_version, row.platform) == ("1.2.0", {**peer.PLATFORM, "engine": "0.18.1"})
         assert row.last_seen_at is not None

@@ -3,6 +3,7 @@
 import hashlib
 from io import StringIO
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -89,11 +90,39 @@ def test_it_publishes_again_when_the_file_is_gone_or_cut_short(sources: Path, se
     assert path.exists()
 
 
-def test_what_was_withdrawn_is_published_again_by_this_command(sources: Path) -> None:
+def test_what_was_withdrawn_stays_so_until_it_is_asked_for(sources: Path) -> None:
+    publish()
+    name = listed().file_name
+    withdraw(listed().pk, actor=COMMAND)
+    for _ in range(2):
+        assert publish() == f"{name} was withdrawn and stays so; manage.py publish_agent --again publishes it.\n"
+    assert not AgentPackage.objects.filter(withdrawn_at=None).exists()
+    out = StringIO()
+    call_command("publish_agent", again=True, stdout=out)
+    assert out.getvalue() == f"{name} published.\n"
+    assert (listed().file_name, AgentPackage.objects.count()) == (name, 1)
+    assert publish().endswith("is up to date.\n")
+
+
+def test_another_build_of_the_same_sources_stays_withdrawn_too(sources: Path) -> None:
+    """Builds are not always equal byte for byte, and may be made anew."""
     publish()
     withdraw(listed().pk, actor=COMMAND)
+    for build in (sources.parent / "builds").iterdir():
+        rmtree(build)
+    assert publish().endswith("was withdrawn and stays so; manage.py publish_agent --again publishes it.\n")
+    assert made(sources) == {}
+
+
+def test_what_a_newer_one_took_the_place_of_comes_back_with_its_sources(sources: Path) -> None:
+    publish()
+    first = listed().sha256
+    (sources / "strongroom_agent" / "main.py").write_text("two")
+    publish()
+    withdraw(listed().pk, actor=COMMAND)
+    (sources / "strongroom_agent" / "main.py").write_text("one")
     assert publish().endswith("published.\n")
-    assert AgentPackage.objects.count() == 1
+    assert listed().sha256 == first
 
 
 @pytest.mark.parametrize(

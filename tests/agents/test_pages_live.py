@@ -1,14 +1,12 @@
 """Quick Start in a real browser: it changes by itself, and leaves alone what somebody is typing."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from agents.models import Run
@@ -17,33 +15,22 @@ from tests.agents.pages import credential_of, machine_in, well_run
 from vaults.models import Vault
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-
-
-@pytest.fixture(autouse=True)
-def _orm_beside_playwright(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Playwright's loop runs in this thread, and Django takes that for asynchronous code."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
 
 @pytest.fixture
-def page(live_server: LiveServer, staff: User) -> Iterator[Page]:
+def page(browser: Browser, live_server: LiveServer, staff: User) -> Iterator[Page]:
     """A browser in which `staff` is signed in; whatever it complains about fails the test."""
     client = Client()
     client.force_login(staff)
     cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        context = browser.new_context(base_url=live_server.url)
-        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
-        shown = context.new_page()
-        shown.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        shown.on("pageerror", lambda error: complaints.append(str(error)))
-        yield shown
-        browser.close()
-        connection.close()  # the one of Playwright's context: nobody else would, and the database could not be dropped
+    context = browser.new_context(base_url=live_server.url)
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    shown = context.new_page()
+    shown.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    shown.on("pageerror", lambda error: complaints.append(str(error)))
+    yield shown
+    context.close()
     assert complaints == []
 
 

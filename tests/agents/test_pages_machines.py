@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,15 +11,17 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from agents.charts import HEIGHT, WIDTH, bars, per_cent_left
+from agents.concerns import of_reports, of_run
 from agents.models import Machine, Run
 from agents.search import find
 from agents.states import MachineState
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from tests.agents.pages import certificate_of, credential_of, machine_in, run_of
-from vaults.models import Credential, Vault
+from tests.agents.pages import certificate_of, credential_of, lost_of, machine_in, run_of, well_run
+from vaults.models import Credential, LostObject, Vault
 
 pytestmark = pytest.mark.django_db
+ENDS = ("Succeeded", "Some unreadable", "Incomplete", "Failed", "Nothing proven")
 PART = {"HX-Request": "true", "HX-Target": "machine-list"}
 
 
@@ -122,7 +125,7 @@ class TestList:
         now = timezone.now()
         url = f"/vaults/{vault.pk}/machines/"
         certificate_of(machine, now + timedelta(days=6, minutes=1), revoked_at=now)
-        assert "none that counts" in client.get(url).content.decode()
+        assert "none valid" in client.get(url).content.decode()
         certificate_of(machine, now + timedelta(days=2, minutes=1))
         assert ">in 2 days</time>" in client.get(url).content.decode()
 
@@ -139,7 +142,7 @@ class TestList:
         django_assert_max_num_queries: DjangoAssertNumQueries,
     ) -> None:
         for number in range(60):
-            certificate_of(machine_in(vault, credential, f"m{number}"))
+            certificate_of(lost_of(machine_in(vault, credential, f"m{number}", concern="losses")))
         with django_assert_max_num_queries(10):
             client.get(f"/vaults/{vault.pk}/machines/")
         with django_assert_max_num_queries(5):
@@ -167,7 +170,9 @@ class TestMachine:
         assert shown.count("<rect") == 2
         assert shown.count('class="failed"') == 1
         assert "7 files, 2.00 KiB, 1.00 KiB new" in shown
-        assert '5 of 7 files compared, 1 changed meanwhile, <strong class="bad">1 differ</strong>' in shown
+        told = '5 of 7 files compared with the source, 1 changed meanwhile, <strong class="bad">1 differs</strong>'
+        assert told in shown
+        assert shown.count(">Failed</span>") == 2
         assert shown.count("Copy the serial number") == 1
         assert certificate.serial in shown
         assert "Disk full." in shown
@@ -189,6 +194,99 @@ class TestMachine:
             certificate_of(machine)
         with django_assert_max_num_queries(12):
             client.get(f"/machines/{machine.pk}/")
+
+
+class TestAttention:
+    """What somebody must look at, and what they can do about it."""
+
+    @pytest.fixture(autouse=True)
+    def _signed_in(self, client: Client, staff: User) -> None:
+        client.force_login(staff)
+
+    def test_those_that_need_it_have_a_list_of_their_own(
+        self, client: Client, vault: Vault, credential: Credential, make_vault: Callable[..., Vault], staff: User
+    ) -> None:
+        other = make_vault(name="Other")
+        lost_of(machine_in(other, credential_of(other, staff), "elsewhere", concern="losses"))
+        machine_in(vault, credential, "sound")
+        machine_in(vault, credential, "failing", concern="check-failed")
+        lost_of(machine_in(vault, credential, "holed"))
+        machine_in(vault, credential, "gone", concern="losses", state=MachineState.UNREGISTERED)
+        lost_of(machine_in(vault, credential, "shut", state=MachineState.REVOKED))
+        url = f"/vaults/{vault.pk}/machines/"
+        assert names(client, f"{url}?show=attention") == ["failing", "holed"]
+        assert names(client, f"{url}?show=junk") == names(client, url) == ["failing", "holed", "shut", "sound"]
+        shown = client.get(url).content.decode()
+        assert [shown.count(f">{word}</span>") for word in ("Check failed", "Damaged", "Files missing")] == [1, 1, 0]
+        assert "No machine needs attention" not in client.get(f"{url}?show=attention").content.decode()
+        Machine.objects.update(concern="")
+        LostObject.objects.all().delete()
+        assert "No machine needs attention" in client.get(f"{url}?show=attention").content.decode()
+
+    @pytest.mark.parametrize(
+        ("kind", "columns", "badge", "remedy"),
+        [
+            ("backup", {"code": "done_with_losses"}, "Files missing", "a mount may be gone"),
+            ("backup", {"code": "done_on_damaged"}, "Damaged", "stores again what is still on the machine"),
+            ("backup", {"outcome": "failed"}, "Backup failed", "run strongroom-agent backup on the machine"),
+            ("check", {"outcome": "failed"}, "Check failed", "Run strongroom-agent repair"),
+            ("restore_check", {"outcome": "failed"}, "Restore check failed", "Run strongroom-agent check"),
+        ],
+    )
+    def test_its_page_says_why_and_what_to_do(
+        self, client: Client, machine: Machine, kind: str, columns: dict[str, Any], badge: str, remedy: str
+    ) -> None:
+        run = run_of(machine, Run.Kind(kind), message="/srv: nothing is left.", **columns)
+        Machine.objects.update(concern=of_reports(machine))
+        assert of_run(run) == Machine.objects.get().concern
+        shown = client.get(f"/machines/{machine.pk}/").content.decode()
+        heading = shown.split("</h1>")[1].split("</div>")[0]
+        assert (f">{badge}</span>" in heading, shown.count("<p><bdi>/srv: nothing is left.</bdi></p>")) == (True, 1)
+        assert remedy in shown
+        assert shown.partition("<template")[0].count('class="notice amber"') == 1
+
+    def test_damage_that_the_portal_found_is_said_though_every_run_went_well(
+        self, client: Client, machine: Machine
+    ) -> None:
+        well_run(machine)
+        lost_of(machine)
+        shown = client.get(f"/machines/{machine.pk}/").content.decode()
+        assert "Objects of its repository are set aside or missing in every region." in shown
+        assert client.get(f"/api/v1/machines/{machine.pk}").json()["attention"] == "Damaged"
+
+    def test_a_machine_that_was_replaced_begins_anew(self, client: Client, machine: Machine) -> None:
+        run_of(machine, outcome=Run.Outcome.FAILED, message="Of the computer before.", ago=timedelta(hours=2))
+        Machine.objects.update(concern="losses", replaced_at=timezone.now() - timedelta(hours=1))
+        machine.refresh_from_db()
+        assert of_reports(machine) == ""
+
+    @pytest.mark.parametrize(
+        ("columns", "word"),
+        [
+            ({"code": "done"}, "Succeeded"),
+            ({"code": "done_with_unreadable"}, "Some unreadable"),
+            ({"outcome": "failed", "code": "restore_incomplete", "message": "ledger.db differs."}, "Incomplete"),
+            ({"outcome": "failed", "code": "no_room"}, "Failed"),
+            ({"figures": {"mismatched": 2}}, "Failed"),
+        ],
+    )
+    def test_how_a_restore_ended_is_said_in_a_word(
+        self, client: Client, machine: Machine, columns: dict[str, Any], word: str
+    ) -> None:
+        run_of(machine, Run.Kind.RESTORE, **columns)
+        row = client.get(f"/machines/{machine.pk}/").content.decode().split("Restore<")[-1]
+        assert [word for word in ENDS if f">{word}</span>" in row] == [word]
+        assert columns.get("message", "") in row
+
+    def test_what_kind_of_proof_there_is(self, client: Client, machine: Machine) -> None:
+        url, kind = f"/machines/{machine.pk}/", Run.Kind.RESTORE_CHECK
+        well_run(machine, kind, figures={"compared": 12, "total": 12, "mismatched": 0})
+        assert "12 of 12 files compared with their source byte for byte" in client.get(url).content.decode()
+        well_run(machine, kind, figures={"compared": 0, "proven": 1, "total": 1, "changed": 1, "mismatched": 0})
+        shown = client.get(url).content.decode()
+        assert "1 file proven against what the snapshot recorded (it changes all the time)" in shown
+        run_of(machine, kind, figures={"compared": 0, "total": 1, "changed": 1, "mismatched": 0})
+        assert client.get(url).content.decode().count(">Nothing proven</span>") == 1
 
 
 class TestRevoke:

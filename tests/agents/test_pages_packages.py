@@ -1,5 +1,6 @@
 """The Agents page."""
 
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -88,3 +89,26 @@ def test_what_is_not_published_says_what_to_do_instead(client: Client, staff: Us
     assert shown.count("Not published yet") == 3
     assert shown.count("pip install ./agents/client") == 2
     assert "/agents/files/" not in shown
+
+
+def test_what_was_withdrawn_says_so_and_tells_nobody_to_publish_it(client: Client, staff: User) -> None:
+    package(version="1.0.0", withdrawn_at=timezone.now() - timedelta(days=9), kept_back=True)
+    package(version="1.0.1", withdrawn_at=timezone.now() - timedelta(hours=2), kept_back=True)
+    client.force_login(staff)
+    shown = client.get("/agents/").content.decode()
+    assert shown.count(">Withdrawn</span>") == 1
+    assert "Version 1.0.1 was withdrawn by an administrator" in shown
+    assert shown.count("Not published yet") == 2
+    assert "publish_agent" not in shown
+    package(version="1.0.2")
+    shown = client.get("/agents/").content.decode()
+    assert (shown.count(">Withdrawn</span>"), "1.0.2" in shown) == (0, True)
+
+
+def test_administrators_read_sizes_as_people_do(client: Client, administrator: User) -> None:
+    linux = package(size=7_626_778)
+    client.force_login(administrator)
+    for path in ("", f"{linux.pk}/change/"):
+        shown = client.get(f"/admin/agents/agentpackage/{path}").content.decode()
+        assert "7.27 MiB" in shown
+        assert "7626778" not in shown

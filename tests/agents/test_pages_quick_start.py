@@ -1,9 +1,11 @@
 """The Quick Start page: who sees and does what, and that it tells the truth in every state."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -12,17 +14,19 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from agents.commands import BACKUP, EVERY_NIGHT, setup_command
 from agents.models import AgentPackage, Machine, RefusedRegistration, Run
 from agents.quick_start import STEPS, progress_of
 from agents.states import MachineState
 from portal.accounts.models import Membership, User
 from portal.audit.models import AuditEvent
-from tests.agents.pages import credential_of, machine_in, run_of, well_run
+from tests.agents.pages import credential_of, lost_of, machine_in, run_of, well_run
 from tests.conftest import person
 from vaults.models import Credential, PairedCopy, Region, Vault
 from vaults.states import VaultState
 
 pytestmark = pytest.mark.django_db
+END_NOW = 'id="end-credentials"'
 POLL = {"HX-Request": "true", "HX-Target": "quick-start"}
 PRESSES = ("credentials/", "credentials/end/", "quick-start/confirm/")
 
@@ -170,11 +174,11 @@ class TestDownload:
 
     def test_end_now_ends_it(self, client: Client, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         credential_of(vault, staff)
-        assert "End now" in page(vault)
+        assert END_NOW in client.get(url(vault)).content.decode()
         response = client.post(url(vault, "credentials/end/"))
         assert (response.status_code, response.headers["Location"]) == (302, url(vault))
         assert "registers nobody any more" in page(vault)
-        assert "End now" not in page(vault)
+        assert END_NOW not in client.get(url(vault)).content.decode()
 
     def test_there_is_nothing_to_end_twice(self, client: Client, vault: Vault) -> None:
         assert client.post(url(vault, "credentials/end/")).status_code == 409
@@ -211,7 +215,6 @@ class TestStanding:
         credential = credential_of(vault, staff, machines_used=1)
         machine_in(vault, credential)
         assert "Used up It has registered as many machines as it was issued for: 1. Used by hr-db-02 ." in page(vault)
-        assert "End now" not in page(vault)
 
     def test_expired(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         credential = credential_of(vault, staff, expires_at=timezone.now() - timedelta(seconds=1))
@@ -266,6 +269,7 @@ class TestSteps:
         credential = credential_of(vault, staff)
         assert (done(vault), current(vault)) == (["redundancy", "credentials"], ["agent", "register"])
         machine = machine_in(vault, credential)
+        vault.refresh_from_db()
         assert current(vault) == ["backup"]
         well_run(machine)
         vault.refresh_from_db()
@@ -315,7 +319,113 @@ class TestSteps:
         well_run(machine, Run.Kind.RESTORE_CHECK, figures=figures)
         shown = page(vault)
         assert "hr-db-02 just now : 21840 files, 5.00 GiB." in shown
-        assert "1180 of 21840 files restored and compared byte for byte (2.00 GiB). 3 changed since" in shown
+        told = "1180 of 21840 files compared with their source byte for byte (2.00 GiB). 3 changed since the snapshot"
+        assert told in shown
+        Machine.objects.update(state=MachineState.REGISTERED, last_restore_check_at=None)
+        figures = {"compared": 0, "proven": 1, "total": 1, "changed": 1, "mismatched": 0}
+        well_run(machine, Run.Kind.RESTORE_CHECK, figures=figures)
+        shown = page(vault)
+        assert "1 file proven against what the snapshot recorded (it changes all the time). 1 changed since" in shown
+        assert "Ready: backed up and restored on" in shown
+
+    def test_proofs_are_of_one_machine_that_is_still_here(
+        self, vault: Vault, staff: User, page: Callable[..., str]
+    ) -> None:
+        credential = credential_of(vault, staff, machines=20)
+        here, gone = machine_in(vault, credential, "here"), machine_in(vault, credential, "gone")
+        ready_at = well_run(here, figures={"files": 3}, ago=timedelta(hours=3)).finished_at
+        ready_at = well_run(
+            here, Run.Kind.RESTORE_CHECK, figures={"compared": 3, "total": 3}, ago=timedelta(hours=2)
+        ).finished_at
+        for kind in (Run.Kind.BACKUP, Run.Kind.RESTORE_CHECK):
+            well_run(gone, kind, figures={"files": 99, "compared": 99, "total": 99})
+        assert "99 files" in page(vault)
+        Machine.objects.filter(pk=gone.pk).update(state=MachineState.UNREGISTERED)
+        Vault.objects.update(machines=1)
+        later = machine_in(vault, credential, "later")  # backed up since, but not restored yet
+        well_run(later, figures={"files": 77})
+        shown = page(vault)
+        assert "99 files" not in shown
+        assert "here 3 hours ago : 3 files." in shown
+        assert "here 2 hours ago : 3 of 3 files compared with their source byte for byte." in shown
+        assert f"Ready: backed up and restored on {ready_at:%a %-d %b %Y, %H:%M:%S} UTC That was here." in shown
+        Machine.objects.filter(pk=here.pk).update(state=MachineState.REVOKED)
+        Vault.objects.update(machines=1)
+        vault.refresh_from_db()
+        assert [key for key, _ in STEPS if key not in done(vault)] == ["redundancy", "restore"]
+        assert "later just now : 77 files." in page(vault)
+        Machine.objects.filter(pk=later.pk).update(state=MachineState.UNREGISTERED)
+        Vault.objects.update(machines=0)
+        vault.refresh_from_db()
+        assert done(vault) == ["credentials"]
+
+    def test_what_needs_attention_is_said_beside_ready(
+        self, vault: Vault, staff: User, page: Callable[..., str], client: Client
+    ) -> None:
+        credential = credential_of(vault, staff, machines=20)
+        first = machine_in(vault, credential, "first")
+        for kind in (Run.Kind.BACKUP, Run.Kind.RESTORE_CHECK):
+            well_run(first, kind)
+        assert "attention" not in page(vault)
+        Machine.objects.filter(pk=first.pk).update(concern="losses")
+        assert "first Ready Files missing registered just now" in page(vault)
+        assert "1 registered 1 needs attention" in page(vault)
+        second = machine_in(vault, credential, "second")
+        for kind in (Run.Kind.BACKUP, Run.Kind.RESTORE_CHECK):
+            well_run(second, kind, ago=timedelta(minutes=-1))
+        assert "That was second." in page(vault)
+        Machine.objects.filter(pk=second.pk).update(concern="check-failed")
+        Machine.objects.filter(pk=first.pk).update(concern="")
+        assert "That was first." in page(vault)
+        Machine.objects.filter(pk=first.pk).update(concern="losses")
+        Machine.objects.filter(pk=second.pk).update(concern="", state=MachineState.REGISTERED)
+        lost_of(second)
+        shown = page(vault)
+        assert "second Registered Damaged registered just now" in shown
+        assert "2 registered 2 need attention" in shown
+        assert f'href="/vaults/{vault.pk}/machines/?show=attention"' in client.get(url(vault)).content.decode()
+
+    def test_what_to_type_from_now_on_works_as_it_stands(
+        self, vault: Vault, staff: User, page: Callable[..., str], tmp_path: Path
+    ) -> None:
+        machine = machine_in(vault, credential_of(vault, staff))
+        assert "sudo /opt/strongroom-agent/strongroom-agent backup" not in page(vault)
+        for kind in (Run.Kind.BACKUP, Run.Kind.RESTORE_CHECK):
+            well_run(machine, kind)
+        shown = page(vault)
+        assert f"Back up now: {BACKUP} Copy" in shown
+        assert "Nothing runs by itself yet" in shown
+        assert EVERY_NIGHT.split("|")[0] in shown.replace("| ", "|")
+        table = tmp_path / "cron"
+        command = EVERY_NIGHT.replace("sudo tee /etc/cron.d/strongroom-agent", f"tee {table}")
+        subprocess.run(["/bin/bash", "-c", command], check=True, stdout=subprocess.DEVNULL)
+        path, job = table.read_text().splitlines()
+        assert path == "PATH=/usr/local/bin:/usr/bin:/bin"
+        minute, *rest = job.split(" ")
+        assert 0 <= int(minute) <= 59
+        assert " ".join(rest) == "2 * * * root /opt/strongroom-agent/strongroom-agent backup"
+        assert "--install-dir /opt/strongroom-agent " in setup_command("x", downloaded=True)
+
+    def test_an_agent_that_was_withdrawn_is_not_a_step_done(
+        self, vault: Vault, staff: User, page: Callable[..., str]
+    ) -> None:
+        machine_in(vault, credential_of(vault, staff))
+        assert "Get the agent Done:" in page(vault)
+        AgentPackage.objects.create(
+            platform="linux",
+            architecture="x86_64",
+            version="1.0.0",
+            file_name="gone.pex",
+            size=1,
+            sha256="0" * 64,
+            published_at=timezone.now(),
+            withdrawn_at=timezone.now(),
+            kept_back=True,
+        )
+        shown = page(vault)
+        assert "Get the agent Not possible now:" in shown
+        assert "Version 1.0.0 was withdrawn by an administrator just now" in shown
+        assert "publish_agent" not in shown
 
     def test_a_failure_is_told_until_the_next_success(
         self, vault: Vault, staff: User, page: Callable[..., str]
@@ -345,6 +455,19 @@ class TestSteps:
             in shown
         )
         assert "long-ago" not in shown
+
+    def test_refusals_from_before_the_last_success_are_folded(
+        self, vault: Vault, staff: User, page: Callable[..., str], client: Client
+    ) -> None:
+        now = timezone.now()
+        machine_in(vault, credential_of(vault, staff), registered_at=now - timedelta(minutes=10))
+        for minutes, name in ((5, "after"), (15, "before"), (16, "long-before")):
+            at = now - timedelta(minutes=minutes)
+            RefusedRegistration.objects.create(vault=vault, name=name, code="x", message="No.", at=at)
+        assert "2 refused before the last machine registered before was refused 15 minutes ago" in page(vault)
+        shown = client.get(url(vault)).content.decode()
+        assert shown.count('data-announce="after was refused: No."') == 1
+        assert shown.count("was refused: No.") == 1
 
     def test_the_command_line_names_the_real_files(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         assert "sudo strongroom-agent setup --unattended" in page(vault)
@@ -432,7 +555,7 @@ def test_the_number_of_queries_does_not_grow(
         run_of(machine, Run.Kind.RESTORE_CHECK, outcome=Run.Outcome.FAILED)
         RefusedRegistration.objects.create(vault=vault, name=f"r{number}", code="x", message="x", at=now)
     client.force_login(staff)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         client.get(url(vault))
     with django_assert_num_queries(10):
         client.get(url(vault), headers=POLL)

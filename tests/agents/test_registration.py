@@ -71,7 +71,7 @@ def test_ended_credential(issue: Issue, vault: Vault, staff: User) -> None:
         403,
         "credential_superseded",
         begins="Invalid vault credentials provided.",
-        holds="Its people ended it at",
+        holds="A member of the vault ended it at",
     )
 
 

@@ -312,7 +312,7 @@ class TestIssuing:
         first, second = file_for(staff, asked), file_for(staff, asked)
         problem = register(first, peer.Machine()).json()
         assert problem["code"] == "credential_superseded"
-        assert problem["remedy"].startswith("Download another file from the page Replace of the machine")
+        assert problem["remedy"].startswith("Download a new file from the machine's Replace page")
         assert register(second, peer.Machine()).status_code == 201
         assert register(newcomers, peer.Machine("newcomer")).status_code == 201
 

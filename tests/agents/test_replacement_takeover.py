@@ -34,13 +34,13 @@ def document(staff: User, approver: User, machine: peer.Machine) -> dict[str, An
 def storage_of(machine: peer.Machine, vault: Vault, holder: peer.Machine) -> int:
     """What the edge is told when `holder` asks for the config of `machine`."""
     leaf = certificates.read_chain(str(holder.answer["certificate"]))[0]
-    return gateway.decide(
+    question = gateway.Question(
         method="GET",
         uri=f"/local-a/{vault.pk}/{machine.id}/config",
         serial=str(leaf.serial_number),
         fingerprint=certificates.fingerprint(leaf),
-        at=timezone.now(),
     )
+    return gateway.decide(question, at=timezone.now())
 
 
 class TestSuccess:
@@ -150,9 +150,9 @@ class TestRefusals:
     def test_of_somebody_who_has_left(self, document: dict[str, Any], machine: peer.Machine, staff: User) -> None:
         Membership.objects.filter(user=staff).delete()
         problem = refused(
-            register(document, peer.Machine()), 403, "credential_superseded", holds="has left Default. Download another"
+            register(document, peer.Machine()), 403, "credential_superseded", holds="has left Default. Download a new"
         )
-        assert problem["remedy"].startswith("Download another file from the page Replace")
+        assert problem["remedy"].startswith("Download a new file from the machine's Replace page")
         assert say(machine.holder, "heartbeat", agent_version="1", engine_version="1").status_code == 200
 
     def test_another_machine(self, document: dict[str, Any], issue: Issue, machine: peer.Machine) -> None:
@@ -194,7 +194,7 @@ class TestRefusals:
             403,
             "credential_expired",
             begins="Vault credentials file provided has expired.",
-            holds="the page Replace of the machine",
+            holds="the machine's Replace page",
         )
 
     @pytest.mark.parametrize("state", ["Creating", "Failed", "Removing", "Removed"])
@@ -222,7 +222,9 @@ class TestRefusals:
 
     def test_cancelled_meanwhile(self, document: dict[str, Any], staff: User) -> None:
         replacement.cancel(ReplacementRequest.objects.get().pk, actor=as_actor(staff))
-        refused(register(document, peer.Machine()), 403, "credential_superseded", holds="Its people ended it at")
+        refused(
+            register(document, peer.Machine()), 403, "credential_superseded", holds="A member of the vault ended it at"
+        )
 
 
 def _reported(machine: peer.Machine, kind: str, **figures: int) -> str:

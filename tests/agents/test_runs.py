@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,9 @@ from portal.notifications.models import Notification
 from tests.agents import peer
 from tests.agents.conftest import register, say
 from tests.agents.test_registration import refused
-from vaults.models import PairedCopy, Vault
+from vaults import losses
+from vaults.models import LostObject, PairedCopy, Vault
+from vaults.storage.layout import Stored
 
 SNAPSHOT = "0123456789abcdef" * 4
 
@@ -38,6 +41,20 @@ def run_of(kind: str = "backup", *, ended: datetime | None = None, **fields: obj
 def report(machine: peer.Machine, fields: dict[str, object]) -> Any:
     """Send it; the response."""
     return say(machine.holder, "runs", **fields)
+
+
+@pytest.fixture
+def row(machine: peer.Machine) -> Callable[[], Machine]:
+    """The machine's row as it is now."""
+    return lambda: Machine.objects.get(pk=machine.id)
+
+
+def lose(vault: Vault, machine: peer.Machine, ago: timedelta = timedelta()) -> LostObject:
+    """The portal has set an object of the machine aside, and no region has it whole."""
+    path = f"{vault.pk}/{machine.id}/data/{uuid4().hex * 2}"
+    losses.note(vault, vault.region, Stored(path, 1, timezone.now()))
+    LostObject.objects.filter(path=path).update(found_at=timezone.now() - ago)
+    return LostObject.objects.get(path=path)
 
 
 CHECKED = {"compared": 10, "compared_bytes": 1000, "total": 10, "changed": 0, "mismatched": 0}
@@ -67,6 +84,16 @@ def test_a_database_that_is_away_is_told_as_such(machine: peer.Machine) -> None:
         ({"files": 2**63}, "files"),
         ({"files": 1.5}, "files"),
         ({"files": "1"}, "files"),
+        ({"code": "Done"}, "code"),
+        ({"code": "done-with-losses"}, "code"),
+        ({"code": "d" * 41}, "code"),
+        ({"code": "done\n"}, "code"),
+        ({"code": None}, "code"),
+        ({"proven": -1}, "proven"),
+        ({"proven": True}, "proven"),
+        ({"vanished": 0.5}, "vanished"),
+        ({"lost": 2**63}, "lost"),
+        ({"kind": "repairs"}, "kind"),
         ({"started_at": "2026-11-22"}, "started_at"),
         ({"started_at": "0001-01-01T00:00:00+14:00"}, "started_at"),
         ({"finished_at": "2026-11-22T10:00:00"}, "finished_at"),
@@ -91,7 +118,7 @@ def test_backup_is_stored_with_what_follows(
 ) -> None:
     ended = timezone.now()
     told = run_of(ended=ended, snapshot=SNAPSHOT, files=200, bytes=10**8, bytes_added=10**7)
-    assert report(machine, told).json() == {"ok": True, "state": "Registered"}
+    assert report(machine, told).json() == {"ok": True, "state": "Registered", "damaged": False}
     run = Run.objects.get()
     assert (str(run.pk), run.kind, run.outcome, run.snapshot) == (told["run"], "backup", "succeeded", SNAPSHOT)
     assert run.figures == {"files": 200, "bytes": 10**8, "bytes_added": 10**7}
@@ -185,7 +212,12 @@ def test_backup_and_compared_restore_make_it_ready(machine: peer.Machine, vault:
         {"outcome": "failed"},
         {"mismatched": 1},
         {"compared": 0},
+        {"compared": 0, "proven": 0},
         {"compared": None},
+        {"proven": 5, "mismatched": 1},
+        {"proven": 5, "outcome": "failed"},
+        {"code": "restore_incomplete"},
+        {"code": "undone"},
         {"mismatched": None},
         {"kind": "check"},
         {"kind": "restore"},
@@ -221,3 +253,117 @@ def test_mismatches_are_a_failure_whatever_the_outcome_says(machine: peer.Machin
     report(machine, {**run_of("restore_check"), **CHECKED, "mismatched": 3})
     told = Notification.objects.get(key=f"machine-restore_check:{machine.id}")
     assert (told.state, told.step) == ("failed", "3 files differ from what was backed up.")
+
+
+def test_a_failed_check_has_the_pair_looked_at(machine: peer.Machine, copied: PairedCopy) -> None:
+    """What it misses may be there; the round begins with this machine."""
+    report(machine, run_of("check"))
+    assert (PairedCopy.objects.get().due_at, PairedCopy.objects.get().reported) == (None, [])
+    report(machine, run_of("check", outcome="failed", message="a pack is missing"))
+    assert (PairedCopy.objects.get().due_at is None, PairedCopy.objects.get().reported) == (False, [machine.id])
+
+
+@pytest.mark.parametrize(("compared", "proven"), [(0, 1), (None, 1), (3, 0), (3, 4)])
+def test_a_file_that_changes_all_the_time_proves_a_restore_by_what_the_snapshot_recorded(
+    machine: peer.Machine, compared: int | None, proven: int
+) -> None:
+    report(machine, run_of())
+    figures = {**CHECKED, "compared": compared, "proven": proven, "changed": 1}
+    given = {name: value for name, value in figures.items() if value is not None}
+    assert report(machine, {**run_of("restore_check", code="done"), **given}).json()["state"] == "Ready"
+    assert Run.objects.get(kind="restore_check").figures["proven"] == proven
+
+
+def test_what_the_agent_says_of_its_run_is_kept(machine: peer.Machine) -> None:
+    told = run_of(code="done_with_losses", vanished=2, lost=40, message="/srv has lost 40 of 41 files.")
+    report(machine, told)
+    run = Run.objects.get()
+    assert (run.code, run.figures) == ("done_with_losses", {"vanished": 2, "lost": 40})
+    entry = AuditEvent.objects.get(action="machine:backup")
+    assert (entry.detail["code"], entry.detail["lost"]) == ("done_with_losses", 40)
+    report(machine, run_of("repair", code="done"))
+    assert Run.objects.filter(kind="repair", outcome="succeeded").count() == 1
+    assert AuditEvent.objects.filter(action="machine:repair").count() == 1
+
+
+@pytest.mark.parametrize("code", ["restore_incomplete", "engine_failed", "donext"])
+def test_success_is_what_the_code_says_too(machine: peer.Machine, code: str) -> None:
+    report(machine, run_of("restore", code=code, message="ledger.db differs."))
+    assert Run.objects.get().outcome == "failed"
+    told = Notification.objects.get(key=f"machine-restore:{machine.id}")
+    assert (told.state, told.step) == ("failed", "ledger.db differs.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "concern"),
+    [
+        ("backup", {"code": "done"}, ""),
+        ("backup", {"code": "done_with_unreadable"}, ""),
+        ("backup", {"code": "done_with_losses"}, "losses"),
+        ("backup", {"code": "done_on_damaged"}, "damaged"),
+        ("backup", {"code": "done_with_losses", "outcome": "failed"}, "losses"),
+        ("backup", {"code": "network", "outcome": "failed"}, "backup-failed"),
+        ("check", {"outcome": "failed"}, "check-failed"),
+        ("restore_check", {"outcome": "failed"}, "restore-check-failed"),
+        ("restore_check", {**CHECKED, "mismatched": 1}, "restore-check-failed"),
+        ("restore", {"outcome": "failed", "code": "no_room"}, ""),
+        ("repair", {"outcome": "failed"}, ""),
+    ],
+)
+def test_what_turns_a_machine_amber_until_the_next_good_run_of_its_kind(
+    machine: peer.Machine, row: Callable[[], Machine], kind: str, fields: dict[str, object], concern: str
+) -> None:
+    report(machine, {**run_of(kind), **fields})
+    assert row().concern == concern
+    report(machine, run_of("check" if kind == "backup" else "backup"))
+    assert row().concern == concern
+    report(machine, {**run_of(kind), **(CHECKED if kind == "restore_check" else {})})
+    assert row().concern == ""
+    assert not Notification.objects.filter(key=f"machine-{kind}:{machine.id}").exists()
+
+
+def test_the_worst_is_shown_and_a_late_report_changes_nothing(
+    machine: peer.Machine, row: Callable[[], Machine]
+) -> None:
+    report(machine, run_of("check", outcome="failed"))
+    report(machine, run_of(code="done_with_losses", message="/srv is empty."))
+    assert row().concern == "losses"
+    report(machine, run_of(ended=timezone.now() - timedelta(hours=1)))
+    assert row().concern == "losses"
+    assert Notification.objects.get(key=f"machine-backup:{machine.id}").step == "/srv is empty."
+    report(machine, run_of())
+    assert row().concern == "check-failed"
+
+
+def test_people_are_told_once_for_each_change(machine: peer.Machine) -> None:
+    key, told = f"machine-backup:{machine.id}", []
+    codes = ["done_with_losses", "done_with_losses", "done_on_damaged", "done_on_damaged", "done", "done_with_losses"]
+    for code in codes:
+        report(machine, run_of(code=code, message=code))
+        told.append(Notification.objects.filter(key=key).values_list("updated_at", "state", "title").first())
+    assert [one == two for one, two in pairwise(told)] == [True, False, True, False, False]
+    assert told[0] is not None
+    assert told[2] is not None
+    assert told[0][1:] == ("attention", 'Machine "hr-db-02" of vault "Payroll" needs attention: files missing.')
+    assert told[2][1:] == ("attention", 'Machine "hr-db-02" of vault "Payroll" needs attention: damaged.')
+    assert told[4] is None
+
+
+def test_the_machine_hears_of_damage_until_a_check_that_began_later_misses_nothing(
+    machine: peer.Machine, vault: Vault, issue: Callable[..., dict[str, object]]
+) -> None:
+    other = peer.Machine("other")
+    register(issue(), other)
+    lose(vault, machine, ago=timedelta(seconds=30))
+    assert report(other, run_of()).json()["damaged"] is False
+    assert report(machine, run_of()).json()["damaged"] is True
+    assert report(machine, run_of("check")).json()["damaged"] is True  # it began a minute ago, before that was found
+    LostObject.objects.update(found_at=timezone.now() - timedelta(minutes=2))
+    for fields in ({**run_of("restore_check"), **CHECKED}, run_of("check", outcome="failed"), run_of("repair")):
+        assert report(machine, fields).json()["damaged"] is True
+    versions = {"agent_version": "1.0.0", "engine_version": "0.18.0"}
+    assert say(machine.holder, "heartbeat", **versions).json()["damaged"] is True
+    lose(vault, other, ago=timedelta(minutes=2))
+    assert report(machine, run_of("check")).json()["damaged"] is False
+    assert say(machine.holder, "heartbeat", **versions).json()["damaged"] is False
+    assert report(other, run_of()).json()["damaged"] is True

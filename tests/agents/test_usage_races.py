@@ -10,6 +10,7 @@ from agents.models import Machine
 from tests.agents import peer
 from tests.portal.test_people_races import on_postgresql, own_connection, waiting
 from tests.waiting import wait_for
+from vaults import removals
 from vaults.models import Region, Vault
 from vaults.storage import layout
 
@@ -23,7 +24,8 @@ def test_measuring_waits_for_the_vault_before_it_has_a_machine(
     """As reports, revocations and replacements do; they lock the machine next."""
     Region.objects.update(vault_quota_bytes=1000)
     monkeypatch.setattr(layout, "folders", lambda storage, vault: [machine.id])
-    monkeypatch.setattr(layout, "objects", lambda storage, folder, kind: iter(()))
+    monkeypatch.setattr(layout, "flat", lambda storage, folder, kind: [])
+    monkeypatch.setattr(removals, "size", lambda storage, folder: 0)
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
             Vault.objects.select_for_update(no_key=True).get(pk=vault.pk)

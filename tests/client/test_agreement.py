@@ -118,7 +118,7 @@ def test_a_machine_registers_renews_reports_and_leaves(
     assert (runs.waiting(home), runs.refused(home)) == (0, 1)
 
     pulse = portal_of(renewed).post("heartbeat", renewed.signer, versions).body
-    assert pulse == {"ok": True, "state": "Ready", "renew": False}
+    assert pulse == {"ok": True, "state": "Ready", "renew": False, "damaged": False}
     assert portal_of(renewed).post("unregister", renewed.signer, {}).body == {"ok": True}
     with pytest.raises(AgentError) as caught:
         portal_of(renewed).post("heartbeat", renewed.signer, versions)

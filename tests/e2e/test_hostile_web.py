@@ -51,7 +51,7 @@ def test_bodies_that_never_end_hold_nobody_up(portal: Portal) -> None:
 
 
 def test_bodies_have_a_limit(portal: Portal) -> None:
-    """The web never gets more than 2 MiB of a form or 128 KiB of a message, and reads no more than one can have."""
+    """The web never gets more than 256 KiB of a form or 128 KiB of a message, and reads no more than one can have."""
     with httpx.Client(base_url=portal.portal_url, timeout=LIMIT) as client:
         client.get("/accounts/login/")
         headers = {"X-CSRFToken": client.cookies["csrftoken"], "Referer": portal.portal_url}

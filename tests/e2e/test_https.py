@@ -14,7 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.conftest import CHROMIUM, FLAGS
+from tests.browser import CHROMIUM, FLAGS
 from tests.e2e.machine import make_machine
 from tests.e2e.people import Person
 from tests.e2e.trust import trust_authority

@@ -19,7 +19,7 @@ INVALID = "Invalid vault credentials provided."
 ROWS = {
     "expired": ("credential_expired", "Vault credentials file provided has expired."),
     "replaced": ("credential_superseded", f"{INVALID} A newer file was downloaded at "),
-    "ended": ("credential_superseded", f"{INVALID} Its people ended it at "),
+    "ended": ("credential_superseded", f"{INVALID} A member of the vault ended it at "),
     "used up": ("credential_used_up", f"{INVALID} It was issued for 1 machine and has been used by resident."),
     "edited": ("credential_invalid", f"{INVALID} Its signature does not fit its content"),
     "not ours": ("credential_invalid", f"{INVALID} Its signature does not fit its content"),

@@ -8,6 +8,7 @@ from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.utils import timezone
 
 from portal.accounts.models import Membership, Subscription, User
 from portal.audit.models import AuditEvent
@@ -174,3 +175,12 @@ def test_its_own_doors_lead_to_ours(administrator: User) -> None:
 def test_there_is_no_way_to_groups() -> None:
     """We have none, and Django's own admin of them would change rows without an audit entry."""
     assert not site.is_registered(Group)
+
+
+def test_lists_say_in_words_what_pictures_would(administrator: User, staff: User) -> None:
+    User.objects.filter(pk=staff.pk).update(is_active=False, is_approver=True, is_auditor=True)
+    page = text(window(administrator).get("/admin/accounts/user/"))
+    assert "Approver, auditor" in page
+    assert "icon-yes" not in window(administrator).get("/admin/accounts/user/").content.decode()
+    assert f"{timezone.now():%Y}" in text(window(administrator).get("/admin/accounts/subscription/"))
+    assert "UTC" in text(window(administrator).get("/admin/accounts/subscription/"))

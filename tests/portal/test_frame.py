@@ -77,8 +77,9 @@ def test_the_frame_costs_the_same_with_many_subscriptions(
         Membership.objects.create(user=staff, subscription=Subscription.objects.create(name=f"Team {number:02}"))
     client = window(staff)
     client.get("/accounts/")
-    # session, person, memberships of the page; subscriptions, replacements to decide on, notifications
-    with django_assert_num_queries(6):
+    # session, person, memberships of the page; subscriptions, replacements to decide on, notifications and how far
+    # they have been read
+    with django_assert_num_queries(7):
         page = client.get("/accounts/")
     menu = page.content.decode().split('id="subscriptions"')[1].split("</div>")[0]
     assert menu.count("?subscription=") == 30
@@ -142,3 +143,19 @@ def test_every_icon_that_templates_name_is_in_the_sprite() -> None:
         named |= set(re.findall(r'{% icon "([^"]+)"', source)) | set(re.findall(r'picture="([^"]+)"', source))
         named |= set(re.findall(r'{% nav_link \S+ "[^"]+" "([^"]+)"', source))
     assert sorted(named - sprite) == []
+
+
+@pytest.mark.parametrize(
+    ("who", "asks"), [("staff", True), ("approver", False), ("auditor", False), ("administrator", False)]
+)
+def test_new_is_there_for_those_who_can_ask_for_a_vault(who: str, asks: bool, request: pytest.FixtureRequest) -> None:
+    user: User = request.getfixturevalue(who)
+    request.getfixturevalue("staff")
+    page = window(user).get("/agents/").content.decode()
+    assert ('popovertarget="new"' in page, 'id="new"' in page) == (asks, asks)
+    assert "You belong to no subscription" not in page
+
+
+def test_an_approver_who_is_a_member_asks_too(approver: User, subscription: Subscription) -> None:
+    Membership.objects.create(user=approver, subscription=subscription)
+    assert 'popovertarget="new"' in window(approver).get("/agents/").content.decode()

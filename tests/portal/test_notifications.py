@@ -9,10 +9,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts.models import Membership, Subscription, User
-from portal.notifications.models import Dismissal, Notification
+from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
 from portal.notifications.queries import area_of, visible_to
-from portal.notifications.standing import standing_of
+from portal.notifications.standing import FEW, standing_of
 from tests.conftest import person
 from tests.portal.pages import HTMX, inline, text, window
 
@@ -29,7 +29,19 @@ def tell(key: str, state: Notification.State = State.SUCCEEDED, *, hours: float 
 
 
 def shown_to(user: User) -> list[str]:
-    return [entry.key for entry in area_of(user).entries]
+    return [entry.key for heading in area_of(user).parts for entry in heading.entries]
+
+
+def line_of(user: User) -> str:
+    line = area_of(user).line
+    return line.key if line else ""
+
+
+def until(user: User) -> dict[str, str]:
+    """What the forms of the area carry: what the person saw."""
+    area = area_of(user)
+    assert area.completed_until
+    return {"until": area.completed_until.isoformat()}
 
 
 @pytest.mark.parametrize(
@@ -66,47 +78,79 @@ def test_a_membership_taken_away_takes_the_entries_away(subscription: Subscripti
     assert shown_to(staff) == []
 
 
-@pytest.mark.parametrize("who", ["staff", "outsider", "approver", "both"])
+@pytest.mark.parametrize("who", ["staff", "outsider", "approver", "both", "many"])
 def test_the_area_and_the_list_agree_on_the_audience(
     who: str, staff: User, outsider: User, approver: User, subscription: Subscription
 ) -> None:
-    both = person("both", is_approver=True)
+    both, many = person("both", is_approver=True), person("many")
     Membership.objects.create(user=both, subscription=subscription)
-    users = {"staff": staff, "outsider": outsider, "approver": approver, "both": both}
-    for user in users.values():
-        tell(f"of {user}", user=user)
-    for owner in Subscription.objects.all():
-        tell(f"of {owner}", subscription=owner)
-    tell("of approvers", for_approvers=True)
-    tell("of nobody")
-    rows, number = standing_of(users[who], timezone.now())
-    expected = set(visible_to(users[who]).values_list("key", flat=True))
-    assert ({row.key for row in rows}, number) == (expected, len(expected))
+    for number in range(FEW + 1):
+        Membership.objects.create(user=many, subscription=Subscription.objects.create(name=f"Team {number}"))
+    users = {"staff": staff, "outsider": outsider, "approver": approver, "both": both, "many": many}
+    for state in State:
+        for user in users.values():
+            tell(f"{state} of {user}", state, user=user)
+        for owner in Subscription.objects.all():
+            tell(f"{state} of {owner}", state, subscription=owner)
+            tell(f"{state} of {owner} and approvers", state, subscription=owner, for_approvers=True)
+        tell(f"{state} of {both} thrice", state, user=both, subscription=subscription, for_approvers=True)
+        tell(f"{state} of approvers", state, for_approvers=True)
+        tell(f"{state} of nobody", state)
+    standing = standing_of(users[who], timezone.now(), most=1000, counted=1000)
+    expected = visible_to(users[who])
+    for part, states in (
+        (standing.running, ["running"]),
+        (standing.needs, ["failed", "attention"]),
+        (standing.ended, ["succeeded", "info"]),
+    ):
+        keys = set(expected.filter(state__in=states).values_list("key", flat=True))
+        assert (sorted(row.key for row in part.entries), part.number) == (sorted(keys), len(keys))
+        assert keys
 
 
 def test_the_tag_is_of_what_is_shown_and_of_how_much_is_not(staff: User) -> None:
     for number in range(6):
         tell(f"no {number}", hours=number, user=staff)
     before = area_of(staff)
+    assert area_of(staff).tag == before.tag
     tell("no 6", hours=7, user=staff)
     after = area_of(staff)
-    assert ([row.key for row in after.entries], after.more) == ([row.key for row in before.entries], before.more + 1)
+    assert [row.key for row in after.standing.ended.entries] == [row.key for row in before.standing.ended.entries]
     assert after.tag != before.tag
 
 
-def test_what_runs_comes_first_then_the_latest(staff: User) -> None:
-    tell("old", user=staff, hours=3)
-    tell("late", State.FAILED, user=staff, hours=1)
-    tell("running", State.RUNNING, user=staff, hours=2)
-    assert shown_to(staff) == ["running", "late", "old"]
+def test_the_line_says_what_runs_then_what_ended_well_then_what_needs_somebody(staff: User) -> None:
+    assert line_of(staff) == ""
+    tell("failed", State.FAILED, user=staff, hours=0.1)
+    assert line_of(staff) == "failed"
+    tell("well", user=staff, hours=0.2)
+    assert line_of(staff) == "well"
+    tell("runs", State.RUNNING, user=staff, hours=3)
+    assert line_of(staff) == "runs"
+    tell("runs too", State.RUNNING, user=staff, hours=2)
+    assert (line_of(staff), area_of(staff).summary) == ("runs too", ["1 needs you", "2 running", "1 ended"])
 
 
-def test_five_are_shown_and_the_others_counted(staff: User) -> None:
+def test_the_list_has_what_needs_somebody_first_each_part_the_latest_first(staff: User) -> None:
+    for number, state in enumerate((State.SUCCEEDED, State.FAILED, State.RUNNING) * 2):
+        tell(f"{state} {number}", state, user=staff, hours=10 - number)
+    assert shown_to(staff) == ["failed 4", "failed 1", "running 5", "running 2", "succeeded 3", "succeeded 0"]
+
+
+def test_four_of_each_are_shown_and_the_others_counted(staff: User) -> None:
     for number in range(8):
         tell(f"n{number}", user=staff, hours=number)
+    assert shown_to(staff) == ["n0", "n1", "n2", "n3"]
+    assert area_of(staff).summary == ["8 ended"]
+    assert 'href="/notifications/?show=ended">4 more' in window(staff).get(AREA).content.decode()
+
+
+@pytest.mark.parametrize(("number", "counted", "more"), [(50, "50 ended", "46"), (51, "50+ ended", "50+")])
+def test_counting_stops_at_fifty(number: int, counted: str, more: str, staff: User) -> None:
+    for each in range(number):
+        tell(f"n{each}", user=staff)
     area = area_of(staff)
-    assert ([entry.key for entry in area.entries], area.more) == (["n0", "n1", "n2", "n3", "n4"], 3)
-    assert "3 more" in text(window(staff).get(AREA))
+    assert (area.summary, [heading.more for heading in area.parts]) == ([counted], [more])
 
 
 @pytest.mark.parametrize(
@@ -114,9 +158,12 @@ def test_five_are_shown_and_the_others_counted(staff: User) -> None:
     [
         (State.SUCCEEDED, 23.9, True),
         (State.SUCCEEDED, 24.1, False),
-        (State.ATTENTION, 24.1, False),
-        (State.RUNNING, 24.1, True),
-        (State.RUNNING, 7 * 24 + 1, False),
+        (State.INFO, 24.1, False),
+        (State.ATTENTION, 13.9 * 24, True),
+        (State.FAILED, 13.9 * 24, True),
+        (State.FAILED, 14.1 * 24, False),
+        (State.RUNNING, 13.9 * 24, True),
+        (State.RUNNING, 14.1 * 24, False),
     ],
 )
 def test_how_long_entries_stand(state: Notification.State, hours: float, there: bool, staff: User) -> None:
@@ -125,7 +172,7 @@ def test_how_long_entries_stand(state: Notification.State, hours: float, there: 
     assert "Title of one" in text(window(staff).get("/notifications/"))
 
 
-@pytest.mark.parametrize(("state", "seconds"), [(State.RUNNING, 1), (State.SUCCEEDED, 30)])
+@pytest.mark.parametrize(("state", "seconds"), [(State.RUNNING, 1), (State.SUCCEEDED, 5)])
 def test_it_is_asked_for_often_only_while_something_runs(state: Notification.State, seconds: int, staff: User) -> None:
     tell("one", state, user=staff)
     assert f'hx-trigger="every {seconds}s, refresh"' in window(staff).get(AREA).content.decode()
@@ -133,8 +180,67 @@ def test_it_is_asked_for_often_only_while_something_runs(state: Notification.Sta
 
 def test_an_empty_area_still_asks(staff: User) -> None:
     html = window(staff).get(AREA).content.decode()
-    assert 'hx-trigger="every 30s, refresh"' in html
+    assert 'hx-trigger="every 5s, refresh"' in html
     assert "<li" not in html
+    assert "notification-line" not in html
+
+
+def test_a_success_that_was_seen_leaves_for_good_and_is_still_listed(staff: User, subscription: Subscription) -> None:
+    other = person("other")
+    Membership.objects.create(user=other, subscription=subscription)
+    tell("older", subscription=subscription, hours=1)
+    tell("one", subscription=subscription)
+    client = window(staff)
+    assert 'id="notification-seen"' in client.get(AREA).content.decode()
+    response = client.post("/notifications/seen/", until(staff), headers=HTMX)
+    assert (response.status_code, response["ETag"]) == (200, area_of(staff).tag)
+    assert (shown_to(staff), shown_to(other)) == ([], ["one", "older"])
+    assert "Title of one" in text(client.get("/notifications/"))
+    tell("two", subscription=subscription)
+    assert shown_to(staff) == ["two"]
+
+
+def test_what_is_for_information_leaves_the_line_when_seen_and_stays_counted(staff: User) -> None:
+    tell("info", State.INFO, user=staff)
+    assert line_of(staff) == "info"
+    window(staff).post("/notifications/seen/", until(staff))
+    assert (line_of(staff), area_of(staff).summary) == ("", ["1 ended"])
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.ATTENTION, State.RUNNING])
+def test_what_needs_somebody_does_not_leave_by_itself(state: Notification.State, staff: User) -> None:
+    tell("one", state, user=staff)
+    client = window(staff)
+    assert 'id="notification-seen"' not in client.get(AREA).content.decode()
+    client.post("/notifications/seen/", {"until": timezone.now().isoformat()})
+    assert (line_of(staff), shown_to(staff)) == ("one", ["one"])
+
+
+def test_what_ended_after_the_page_was_made_is_not_taken_for_seen(staff: User) -> None:
+    tell("one", user=staff, hours=0.1)
+    saw = until(staff)
+    tell("two", user=staff)
+    client = window(staff)
+    client.post("/notifications/seen/", saw)
+    assert shown_to(staff) == ["two"]
+    client.post("/notifications/dismiss/", saw)
+    assert shown_to(staff) == ["two"]
+
+
+def test_nobody_can_have_seen_the_future_nor_unsee(staff: User) -> None:
+    client = window(staff)
+    client.post("/notifications/seen/", {"until": (timezone.now() + timedelta(hours=5)).isoformat()})
+    tell("one", user=staff)
+    assert shown_to(staff) == ["one"]
+    client.post("/notifications/seen/", until(staff))
+    client.post("/notifications/seen/", {"until": (timezone.now() - timedelta(hours=5)).isoformat()})
+    assert shown_to(staff) == []
+
+
+@pytest.mark.parametrize("value", ["", "yesterday", "2026-11-25T10:00:00", "2026-99-99T10:00:00Z", "\0"])
+def test_a_time_that_is_none_is_refused(value: str, staff: User) -> None:
+    for path in ("/notifications/seen/", "/notifications/dismiss/"):
+        assert window(staff).post(path, {"until": value}).status_code == 422
 
 
 def test_nothing_new_is_304_and_anything_new_is_not(staff: User, subscription: Subscription) -> None:
@@ -158,16 +264,16 @@ def test_nothing_new_is_304_and_anything_new_is_not(staff: User, subscription: S
     assert poll().status_code == 200
 
 
-def test_a_poll_costs_one_query_beside_the_session(
+def test_a_poll_costs_two_queries_beside_the_session(
     staff: User, subscription: Subscription, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(60):
         tell(f"n{number}", subscription=subscription)
     client = window(staff)
-    with django_assert_num_queries(3):  # session, person, entries
+    with django_assert_num_queries(4):  # session, person, how far they have read, entries
         response = client.get(AREA, headers=HTMX)
-    assert "45 more" in text(response)
-    with django_assert_num_queries(3):
+    assert "50+ ended" in text(response)
+    with django_assert_num_queries(4):
         assert client.get(AREA, headers={**HTMX, "If-None-Match": response["ETag"]}).status_code == 304
 
 
@@ -179,7 +285,7 @@ def test_entries_show_all_that_people_need(staff: User) -> None:
     assert inline(response) == []
     assert "<strong>Creating vault &quot;A&lt;b&gt;&quot;</strong>" in html
     assert '<progress max="100" value="80"' in html
-    assert len(re.findall(r"data-since=", html)) == 1
+    assert len(re.findall(r"data-since=", html)) == 2  # in the line and in the list
     assert 'href="/vaults/">Open<' in html
     announced = re.findall(r'data-announce="([^"]*)"', html)
     assert sorted(announced) == ["Creating vault &quot;A&lt;b&gt;&quot;", "Failed Press Retry."]
@@ -206,20 +312,22 @@ def test_what_runs_cannot_be_dismissed(staff: User) -> None:
     entry = tell("one", State.RUNNING, user=staff)
     client = window(staff)
     client.post(f"/notifications/{entry.pk}/dismiss/")
-    client.post("/notifications/dismiss/")
+    client.post("/notifications/dismiss/", {"until": timezone.now().isoformat()})
     assert shown_to(staff) == ["one"]
     assert f"dismiss-{entry.pk}" not in client.get(AREA).content.decode()
 
 
-def test_all_that_ended_is_dismissed_at_once(staff: User, outsider: User) -> None:
+def test_all_that_ended_well_is_dismissed_at_once_and_what_needs_somebody_stays(staff: User, outsider: User) -> None:
     for number in range(7):
-        tell(f"n{number}", user=staff)
-    tell("running", State.RUNNING, user=staff)
+        tell(f"n{number}", State.INFO if number % 2 else State.SUCCEEDED, user=staff)
+    for state in (State.RUNNING, State.FAILED, State.ATTENTION):
+        tell(state, state, user=staff)
     tell("other", user=outsider)
     client = window(staff)
+    saw = until(staff)
     for _ in range(2):
-        client.post("/notifications/dismiss/")
-    assert (shown_to(staff), shown_to(outsider), Dismissal.objects.count()) == (["running"], ["other"], 7)
+        client.post("/notifications/dismiss/", saw)
+    assert (sorted(shown_to(staff)), shown_to(outsider)) == (["attention", "failed", "running"], ["other"])
 
 
 @pytest.mark.parametrize(
@@ -231,7 +339,9 @@ def test_all_that_ended_is_dismissed_at_once(staff: User, outsider: User) -> Non
     ],
 )
 def test_without_scripts_one_gets_back_to_the_page(came_from: str, to: str, staff: User) -> None:
-    response = window(staff).post("/notifications/dismiss/", headers={"Referer": came_from})
+    response = window(staff).post(
+        "/notifications/dismiss/", {"until": timezone.now().isoformat()}, headers={"Referer": came_from}
+    )
     assert (response.status_code, response["Location"]) == (302, to)
 
 
@@ -240,6 +350,7 @@ def test_nothing_changes_by_get(staff: User) -> None:
     client = window(staff)
     assert client.get(f"/notifications/{entry.pk}/dismiss/").status_code == 405
     assert client.get("/notifications/dismiss/").status_code == 405
+    assert client.get("/notifications/seen/").status_code == 405
     assert shown_to(staff) == ["one"]
 
 
@@ -248,7 +359,7 @@ def test_the_list_has_pages_and_parts(staff: User, django_assert_num_queries: Dj
         tell(f"n{number:02}", State.RUNNING if number < 2 else State.SUCCEEDED, user=staff, hours=number)
     client = window(staff)
     client.get("/notifications/")
-    with django_assert_num_queries(6):  # session, person, page; subscriptions, area, number
+    with django_assert_num_queries(5):  # session, person, page; subscriptions, number
         first = client.get("/notifications/")
     assert [entry.key for entry in first.context["page"].items][:2] == ["n00", "n01"]
     second = client.get(f"/notifications/?after={first.context['page'].next}")

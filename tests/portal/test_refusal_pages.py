@@ -36,8 +36,8 @@ CASES = [
     ("invalid", 422, "The name is &lt;too&gt; long."),
     ("not-allowed", 403, "Only members may do this."),
     ("unavailable", 503, "The region does not answer."),
-    ("denied", 403, "You may look at this, but not do what you asked for."),
-    ("absent", 404, "There is nothing here that you can see."),
+    ("denied", 403, "You do not have permission to do this."),
+    ("absent", 404, "Not found, or you do not have access."),
     ("broken", 500, "Something in the portal broke"),
 ]
 
@@ -71,7 +71,7 @@ def test_as_a_fragment(name: str, status: int, words: str, staff: User) -> None:
 def test_strangers_get_no_frame_and_no_hint(db: None) -> None:
     response = Client().get("/there-is-no-such-page/")
     assert response.status_code == 404
-    assert "There is nothing here that you can see." in text(response)
+    assert "Not found, or you do not have access." in text(response)
     assert 'class="side"' not in response.content.decode()
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from portal.accounts import people, signing_in, tokens
+from portal.accounts import people, throttle, tokens
 from portal.accounts.models import ApiToken, User
 from portal.audit.models import AuditEvent
 from portal.errors import Invalid, NotFound, StaleState
@@ -55,7 +55,7 @@ def test_a_stolen_session_makes_no_token(staff: User) -> None:
         assert response.status_code == 422
         assert "nightly report" in response.content.decode()
     assert "This is not your password." in text(response)
-    for _ in range(signing_in.TRIES_FOR_NAME - 1):
+    for _ in range(throttle.TRIES_FOR_NAME - 1):
         thief.post("/accounts/tokens/", {**FORM, "password": "guess"})
     response = thief.post("/accounts/tokens/", FORM)
     assert response.status_code == 429

@@ -1,4 +1,4 @@
-"""The real Caddy with our configuration, in front of a web and a gateway that only note what they were asked."""
+"""The real Caddy with our configuration; web, gate and gateway behind it only note what they were asked."""
 
 import os
 import shutil
@@ -124,7 +124,9 @@ class Edge:
     port: int
     edge_port: int
     web: Backend
+    gate: Backend
     gateway: Backend
+    pid: int = 0
 
     def people(self, *lines: str) -> bytes:
         """The answer of people's port to a request written out line by line."""
@@ -133,6 +135,12 @@ class Edge:
 
     def machine(self, *lines: str, certificate: bool = False) -> bytes:
         """The same at the machines' port, with a client certificate or without."""
+        with self.machines_line(certificate) as connection:
+            return _exchange(connection, lines)
+
+    @contextmanager
+    def machines_line(self, certificate: bool = False) -> Iterator[ssl.SSLSocket]:
+        """A connection to the machines' port."""
         context = ssl.create_default_context(cafile=str(self.folder / "pki" / "root.pem"))
         if certificate:
             context.load_cert_chain(self.folder / "machine.pem", self.folder / "machine.key")
@@ -140,13 +148,14 @@ class Edge:
             socket.create_connection(("127.0.0.1", self.edge_port), timeout=10) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as connection,
         ):
-            return _exchange(connection, lines)
+            yield connection
 
     def forget(self) -> None:
         """Begin a test with backends that were asked nothing."""
         self.web.asked.clear()
+        self.gate.asked.clear()
         self.gateway.asked.clear()
-        self.web.answer = 204
+        self.web.answer = self.gate.answer = 204
         self.gateway.answer = 200
 
 
@@ -163,7 +172,7 @@ def _exchange(connection: socket.socket, lines: tuple[str, ...]) -> bytes:
 def running_edge(change: Callable[[str], None]) -> Iterator[Edge]:
     """Caddy on free ports with the region local-a; `change` is called with the folder before it starts."""
     folder = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp"))
-    edge = Edge(folder, free_port(), free_port(), Backend(), Backend())
+    edge = Edge(folder, free_port(), free_port(), Backend(), Backend(), Backend())
     with pytest.MonkeyPatch.context() as patch:
         _point_settings(patch, edge)
         _make_files(edge)
@@ -173,11 +182,13 @@ def running_edge(change: Callable[[str], None]) -> Iterator[Edge]:
     command = [caddy, "run", "--adapter", "caddyfile", "--config", str(folder / "edge" / "Caddyfile")]
     with (
         edge.web.listening(folder / "run" / "web.sock"),
+        edge.gate.listening(folder / "run" / "gate.sock"),
         edge.gateway.listening(folder / "run" / "gateway-local-a.sock"),
         (folder / "caddy.log").open("w") as log,
         subprocess.Popen(command, env={**os.environ, "STRONGROOM_EDGE_SECRET": SECRET}, stderr=log) as process,
     ):
         wait_for("Caddy to listen", lambda: _listens(edge.edge_port) and _listens(edge.port))
+        edge.pid = process.pid
         yield edge
         process.terminate()
     shutil.rmtree(folder)
@@ -193,6 +204,7 @@ def _point_settings(patch: pytest.MonkeyPatch, edge: Edge) -> None:
         "PKI": folder / "pki",
         "STATIC_ROOT": folder / "static",
         "AGENT_PACKAGES": folder / "agents",
+        "GATE_SOCKET": str(folder / "run" / "gate.sock"),
         "GATEWAY_SOCKET": str(folder / "run" / "gateway-{region}.sock"),
         "PORT": edge.port,
         "EDGE_PORT": edge.edge_port,

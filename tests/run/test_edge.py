@@ -52,7 +52,7 @@ def test_a_request_for_data_is_asked_about_as_it_came(edge: Edge) -> None:
     """The portal hears method, raw address and certificate; the gateway gets the rest of the path and the body."""
     answer = edge.machine(f"POST {REPOSITORY}/?create=true", "Content-Length: 3\r\n\r\nabc", certificate=True)
     assert status(answer) == 200
-    (asked,) = edge.web.asked
+    (asked,) = edge.gate.asked
     assert (asked.method, asked.path, asked.body) == ("GET", "/gateway/authorize", b"")
     assert asked.headers["x-forwarded-method"] == "POST"
     assert asked.headers["x-forwarded-uri"] == f"{REPOSITORY}/?create=true"
@@ -66,6 +66,35 @@ def test_a_request_for_data_is_asked_about_as_it_came(edge: Edge) -> None:
         b"abc",
     )
     assert "x-edge-secret" not in passed.headers
+
+
+def test_a_deletion_of_an_index_object_goes_to_the_portal(edge: Edge) -> None:
+    """After the question, as a POST with the edge's secret; the gateway hears nothing, and 204 decides nothing."""
+    path = f"{REPOSITORY}/index/{'ab' * 32}"
+    forged = ["X-Edge-Secret: forged", "X-Forwarded-Uri: /forged", "Cookie: sessionid=forged"]
+    assert status(edge.machine(f"DELETE {path}", *forged, certificate=True)) == 503
+    question, deletion = edge.web.asked
+    assert (question.path, deletion.method, deletion.path) == ("/gateway/authorize", "POST", "/gateway/remove")
+    assert "forged" not in str(deletion.headers)
+    ours = ["x-edge-secret", "x-client-serial", "x-client-fingerprint", "x-forwarded-method", "x-forwarded-uri"]
+    assert {name: deletion.headers[name] for name in ours} == {name: question.headers[name] for name in ours}
+    assert (deletion.headers["x-forwarded-method"], deletion.headers["x-forwarded-uri"]) == ("DELETE", path)
+    assert edge.gateway.asked == []
+
+
+@pytest.mark.parametrize("kind", ["data", "keys", "locks", "snapshots"])
+def test_other_deletions_are_the_gateways(edge: Edge, kind: str) -> None:
+    """Which is append-only; the portal's question has refused all but locks before."""
+    assert status(edge.machine(f"DELETE {REPOSITORY}/{kind}/{'ab' * 32}", certificate=True)) == 200
+    assert [asked.path for asked in edge.web.asked] == ["/gateway/authorize"]
+    assert [asked.method for asked in edge.gateway.asked] == ["DELETE"]
+
+
+def test_a_long_body_of_a_deletion_is_not_taken_in(edge: Edge) -> None:
+    path = f"{REPOSITORY}/index/{'ab' * 32}"
+    answer = edge.machine(f"DELETE {path}", f"Content-Length: 5000\r\n\r\n{'x' * 5000}", certificate=True)
+    assert status(answer) == 413
+    assert max(len(asked.body) for asked in edge.web.asked) <= 1024
 
 
 @pytest.mark.parametrize(
@@ -82,27 +111,27 @@ def test_a_request_for_data_is_asked_about_as_it_came(edge: Edge) -> None:
 )
 def test_odd_addresses_reach_the_question_unchanged(edge: Edge, path: str) -> None:
     """The portal's grammar judges what the client wrote, not what somebody made of it."""
-    edge.web.answer = 403
+    edge.gate.answer = 403
     assert status(edge.machine(f"GET {path}", certificate=True)) == 403
-    assert [asked.headers["x-forwarded-uri"] for asked in edge.web.asked] == [path]
+    assert [asked.headers["x-forwarded-uri"] for asked in edge.gate.asked] == [path]
     assert edge.gateway.asked == []
 
 
 def test_without_a_certificate_the_question_says_so(edge: Edge) -> None:
     """As `<nil>`, which the portal refuses by name."""
-    edge.web.answer = 403
+    edge.gate.answer = 403
     assert status(edge.machine(f"GET {REPOSITORY}/config")) == 403
-    assert edge.web.asked[0].headers["x-client-serial"] == "<nil>"
+    assert edge.gate.asked[0].headers["x-client-serial"] == "<nil>"
     assert edge.gateway.asked == []
 
 
 def test_nobody_else_says_who_they_are(edge: Edge) -> None:
     """Client copies of our headers are gone, in every spelling that a backend might take for ours."""
-    edge.web.answer = 403
+    edge.gate.answer = 403
     names = ["X-Edge-Secret", "X-Client-Serial", "X-Client-Fingerprint", "X-Forwarded-Uri", "X-Forwarded-Method"]
     forged = [f"{spelling}: forged" for name in names for spelling in (name, name.replace("-", "_"), name.lower())]
     edge.machine(f"GET {REPOSITORY}/config", *forged, "Cookie: sessionid=forged", "Authorization: Bearer forged")
-    (asked,) = edge.web.asked
+    (asked,) = edge.gate.asked
     assert "forged" not in str(asked.headers)
     assert not [name for name in asked.headers if "_" in name]
     assert asked.headers["x-client-serial"] == "<nil>"
@@ -114,7 +143,7 @@ def test_nobody_else_says_who_they_are(edge: Edge) -> None:
 )
 def test_only_a_definite_answer_decides(edge: Edge, portal: int, client: int) -> None:
     """A redirect, a page or a fault is no leave and no refusal: machines are told to ask again."""
-    edge.web.answer = portal
+    edge.gate.answer = portal
     assert status(edge.machine(f"GET {REPOSITORY}/config", certificate=True)) == client
     assert edge.gateway.asked == []
 
@@ -123,7 +152,7 @@ def test_only_a_definite_answer_decides(edge: Edge, portal: int, client: int) ->
 def test_all_else_at_the_machines_port_is_not_there(edge: Edge, path: str) -> None:
     """Nobody is asked about it."""
     assert status(edge.machine(f"GET {path}", certificate=True)) == 404
-    assert edge.web.asked == edge.gateway.asked == []
+    assert edge.web.asked == edge.gate.asked == edge.gateway.asked == []
 
 
 def test_upgrades_are_refused(edge: Edge) -> None:
@@ -131,7 +160,7 @@ def test_upgrades_are_refused(edge: Edge) -> None:
     upgrade = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"]
     assert status(edge.machine(f"GET {REPOSITORY}/config", *upgrade, certificate=True)) == 400
     assert status(edge.people("GET /vaults/", *upgrade)) == 400
-    assert edge.web.asked == edge.gateway.asked == []
+    assert edge.web.asked == edge.gate.asked == edge.gateway.asked == []
 
 
 # Machines: signed requests
@@ -235,7 +264,7 @@ def test_agent_packages(edge: Edge) -> None:
 
 def test_when_the_portal_is_away_everybody_asks_again_and_nothing_secret_is_written(edge: Edge) -> None:
     """Not to the log, by an error about a request that carried it, nor to the configuration."""
-    edge.web.answer = HANG_UP
+    edge.web.answer = edge.gate.answer = HANG_UP
     answer = edge.machine(f"GET {REPOSITORY}/config", "Cookie: sessionid=seCret1", certificate=True)
     assert (status(answer), header(answer, "Retry-After")) == (503, "1")
     assert status(edge.people("GET /vaults/", "Cookie: sessionid=seCret1", "Authorization: Bearer seCret2")) == 503

@@ -1,9 +1,13 @@
 """What a start refuses, each with one line that says what to do."""
 
+import grp
 import os
+import pwd
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -51,6 +55,96 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Refused, match="is a file; set STRONGROOM_DATA to a folder"):
         folder.usable(tmp_path / "file")
+
+
+OTHERS = ["", "secrets", "secrets/secret_key", "pki", "pki/keys.json", "regions.toml", "rclone.conf"]
+
+
+def filled(data: Path) -> Path:
+    """A data folder with what a start believes."""
+    folder.usable(data)
+    for name in OTHERS[1:]:
+        path = data / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700) if name in {"secrets", "pki"} else path.touch(mode=0o600)
+    return data
+
+
+def test_a_folder_that_only_we_can_write_is_taken(tmp_path: Path) -> None:
+    """Below /tmp too, where everybody can write but nobody can rename what is ours."""
+    assert folder.usable(filled(tmp_path / "d")) == tmp_path / "d"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("mode", [0o722, 0o702, 0o777, 0o1777])
+def test_what_others_can_write_is_refused(tmp_path: Path, name: str, mode: int) -> None:
+    """With the command that mends it, which does."""
+    data = filled(tmp_path / "d")
+    path = data / name
+    path.chmod(mode)
+    told = rf"{path} \(mode {mode:04o}\) can be written by other users.* chmod go-w {path}$"
+    with pytest.raises(Refused, match=told):
+        folder.usable(data)
+    subprocess.run(["/bin/chmod", "go-w", str(path)], check=True)
+    assert folder.usable(data) == data
+
+
+def test_a_folder_above_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    """They could put another folder in the place of ours. With the sticky bit they cannot."""
+    above = tmp_path / "above"
+    above.mkdir()
+    data = filled(above / "further" / "d")
+    above.chmod(0o777)
+    with pytest.raises(Refused, match=rf"{above} \(mode 0777\) can be written by other users"):
+        folder.usable(data)
+    above.chmod(0o1777)
+    assert folder.usable(data) == data
+
+
+@pytest.mark.parametrize("name", ["", "secrets", "regions.toml"])
+def test_where_links_lead_counts(tmp_path: Path, name: str) -> None:
+    """Not only where they lie."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    data = filled(tmp_path / "d")
+    path = data / name
+    moved = path.rename(elsewhere / "moved")
+    path.symlink_to(moved)
+    assert folder.usable(data) == data
+    elsewhere.chmod(0o777)
+    with pytest.raises(Refused, match=rf"{elsewhere} \(mode 0777\) can be written by other users"):
+        folder.usable(data)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_belongs_to_another_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whoever that is, unless it is root."""
+    data = filled(tmp_path / "d")
+    stranger = 65534
+    original = Path.stat
+
+    def of_a_stranger(self: Path, **options: bool) -> os.stat_result:
+        state = original(self, **options)
+        return os.stat_result((*state[:4], stranger, *state[5:10])) if self == data / name else state
+
+    monkeypatch.setattr(Path, "stat", of_a_stranger)
+    told = rf"{data / name} belongs to another user \(id {stranger}\).* chown {os.geteuid()} {data / name}$"
+    with pytest.raises(Refused, match=told):
+        folder.usable(data)
+
+
+def test_a_group_of_the_owner_alone_is_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with umask 002; not when somebody else is in it, nor when it is another's."""
+    data = filled(tmp_path / "d")
+    data.chmod(0o770)
+    gid = data.stat().st_gid
+    user = pwd.struct_passwd(("us", "x", os.geteuid(), gid, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: user)
+    for name, members, fits in (("us", [], True), ("us", ["us"], True), ("us", ["other"], False), ("all", [], False)):
+        group = grp.struct_group((name, "x", gid, members))
+        monkeypatch.setattr(grp, "getgrgid", lambda gid, group=group: group)
+        with nullcontext() if fits else pytest.raises(Refused, match="can be written by other users"):
+            folder.usable(data)
 
 
 def test_one_start_at_a_time(tmp_path: Path) -> None:
@@ -106,7 +200,7 @@ def program(path: Path, answer: str) -> str:
     [
         ("RCLONE", "rclone v1.74.9", r"rclone 1\.74\.9, but 1\.75 or later is needed .*; set RCLONE to a newer one"),
         ("RCLONE", "rclone v1.60.1-DEV", r"rclone 1\.60\.1, but 1\.75"),
-        ("CADDY", "v2.11.1 h1:abc=", r"caddy 2\.11\.1, but 2\.11\.2 or later"),
+        ("CADDY", "v2.11.6 h1:abc=", r"caddy 2\.11\.6, but 2\.11\.7 or later"),
         ("CADDY", "2.6.2", "does not tell its version"),
         ("VALKEY_SERVER", "Redis server v=5.0.14 sha=00000000", r"valkey-server 5\.0\.14, but 6\.2 or later"),
     ],

@@ -106,7 +106,7 @@ def test_who_sees_a_subscription_but_does_not_belong_to_it_may_not_ask(approver:
 def test_a_closed_region_is_refused(staff: User, regions: Regions) -> None:
     Region.objects.filter(name="Local A").update(enabled=False)
     problem = refused(call(window(staff), "POST", "vault-requests", ASKED), 422, "invalid")
-    there_are = "There is no region of this name for new vaults. There are: Local B."
+    there_are = "Unknown or closed region. Available: Local B."
     assert problem["errors"] == {"region": [there_are]}
 
 

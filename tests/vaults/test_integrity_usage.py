@@ -11,13 +11,14 @@ from django.utils import timezone
 
 from agents import usage
 from agents.models import Machine
+from portal.accounts.actors import SYSTEM
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.errors import Invalid, NotAllowed
 from portal.notifications.models import Notification
 from tests.conftest import as_actor
 from tests.vaults.stored import MachineFolder
-from vaults import credentials, regions
+from vaults import credentials, regions, removals
 from vaults.models import Credential, Region, Vault
 from vaults.storage.base import StorageUnavailable
 
@@ -59,6 +60,18 @@ def test_what_each_machine_and_the_vault_have_stored(storage: Path, vault: Vault
     usage.measure()
     assert used() == (110, {"one": 35, "two": 75, "none": 0})
     assert Notification.objects.count() == 0
+
+
+class TestTrash:
+    def test_counts(self, storage: Path, vault: Vault, join: Join) -> None:
+        """Else a machine could fill the region by storing index objects and removing them."""
+        machine = join("one")
+        folder = MachineFolder(storage / "local-a", vault.pk, machine.pk)
+        path = folder.put("index", b"x" * 30)
+        removals.remove_index(vault, machine.pk, Path(path).name, actor=SYSTEM)
+        Region.objects.update(vault_quota_bytes=1000)
+        usage.measure()
+        assert used() == (30, {"one": 30})
 
 
 def test_without_quotas_nothing_is_measured(storage: Path, vault: Vault, join: Join) -> None:

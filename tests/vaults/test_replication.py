@@ -111,6 +111,7 @@ def test_locks_and_strange_names_are_not_copied(
 def test_nothing_in_the_pair_is_ever_deleted(
     copy: PairedCopy, source: MachineFolder, storage: Path, target: Callable[[], dict[str, bytes]]
 ) -> None:
+    """A copy carries no loss over: what the first region has lost comes back (test_returning.py)."""
     stored = backup(source, b"one ")
     replication.run(copy.pk)
     for path in stored:
@@ -118,6 +119,70 @@ def test_nothing_in_the_pair_is_ever_deleted(
     copies.due(copy.vault_id)
     replication.run(copy.pk)
     assert target() == stored
+
+
+def test_a_copy_that_is_not_there_afterwards_is_not_complete(
+    copy: PairedCopy, source: MachineFolder, faults: pytest.MonkeyPatch
+) -> None:
+    """Whatever the copying said: the pair is listed again, and what is lacking is said of the region that lacks it."""
+    backup(source, b"one ")
+    faults.setattr(RcloneRegion, "copy_to", lambda *arguments, **options: set())
+    replication.run(copy.pk)
+    waiting = now(copy)
+    assert (waiting.complete_as_of, waiting.trouble) == (
+        None,
+        "Local B does not have 5 objects that it has just been given.",
+    )
+
+
+def test_a_region_that_refuses_is_named(
+    copy: PairedCopy, source: MachineFolder, storage: Path, faults: pytest.MonkeyPatch
+) -> None:
+    stored = backup(source, b"one ")
+    replication.run(copy.pk)
+    assert now(copy).complete_as_of is not None
+    pack = next(path for path in stored if "/data/" in path)
+    (storage / "local-b" / pack).unlink()
+    (storage / "local-b" / pack).parent.rmdir()
+    (storage / "local-b" / pack).parent.write_bytes(b"a file in the place of a folder")
+    before = now(copy).complete_as_of
+    copies.due(copy.vault_id)
+    replication.run(copy.pk)
+    assert now(copy).trouble.startswith("Local B ")
+    assert now(copy).complete_as_of == before
+
+
+def test_a_round_begins_with_the_machines_that_reported(
+    copy: PairedCopy, storage: Path, faults: pytest.MonkeyPatch
+) -> None:
+    machines = sorted(uuid4() for _ in range(4))
+    for machine in machines:
+        backup(MachineFolder(storage / "local-a", copy.vault_id, machine), str(machine).encode())
+    order: list[str] = []
+    copy_to = RcloneRegion.copy_to
+
+    def noted(self: RcloneRegion, other: RcloneRegion, paths: Iterable[str]) -> set[str]:
+        order.extend(path.split("/")[1] for path in paths if "/snapshots/" in path)
+        return copy_to(self, other, paths)
+
+    faults.setattr(RcloneRegion, "copy_to", noted)
+    for machine in (machines[2], machines[1], uuid4()):
+        copies.due(copy.vault_id, machine)
+    replication.run(copy.pk)
+    assert order == [str(machines[number]) for number in (2, 1, 0, 3)]
+    assert now(copy).reported == []
+
+
+def test_reports_within_seconds_become_one_round(
+    copy: PairedCopy, no_broker: Sent, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    replication.run(copy.pk)
+    no_broker.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(20):
+            copies.due(copy.vault_id, uuid4())
+    assert no_broker == [("vaults.copy_vault", (copy.pk,))]
+    assert len(now(copy).reported) == 20
 
 
 def test_half_an_object_in_the_pair_is_made_whole(
@@ -174,10 +239,11 @@ def test_a_snapshot_that_appears_in_mid_copy_waits_for_the_next_round(
     later: dict[str, bytes] = {}
     copy_to = RcloneRegion.copy_to
 
-    def meanwhile(self: RcloneRegion, other: RcloneRegion, paths: Iterable[str]) -> None:
-        copy_to(self, other, paths)
+    def meanwhile(self: RcloneRegion, other: RcloneRegion, paths: Iterable[str]) -> set[str]:
+        gone = copy_to(self, other, paths)
         if not later and any("/data/" in path for path in paths):
             later.update(backup(source, b"two "))
+        return gone
 
     faults.setattr(RcloneRegion, "copy_to", meanwhile)
     replication.run(copy.pk)
@@ -195,9 +261,9 @@ def test_the_order_is_keys_data_index_snapshots(
     order: list[str] = []
     copy_to = RcloneRegion.copy_to
 
-    def noted(self: RcloneRegion, other: RcloneRegion, paths: Iterable[str]) -> None:
+    def noted(self: RcloneRegion, other: RcloneRegion, paths: Iterable[str]) -> set[str]:
         order.extend(path.split("/")[2] for path in paths)
-        copy_to(self, other, paths)
+        return copy_to(self, other, paths)
 
     faults.setattr(RcloneRegion, "copy_to", noted)
     replication.run(copy.pk)
@@ -244,11 +310,12 @@ def test_a_large_vault_is_copied_by_several_tasks(
     copied: list[str] = []
     copy_to = RcloneRegion.copy_to
 
-    def noted(self: RcloneRegion, other: RcloneRegion, paths: Iterable[str]) -> None:
+    def noted(self: RcloneRegion, other: RcloneRegion, paths: Iterable[str]) -> set[str]:
         copied.extend(path.split("/")[1] for path in paths if path.endswith("/config"))
-        copy_to(self, other, paths)
+        gone = copy_to(self, other, paths)
         if copied == [str(machine) for machine in machines[:2]]:
             faults.setattr("vaults.replication.time", SimpleNamespace(monotonic=lambda: float("inf")))
+        return gone
 
     faults.setattr(RcloneRegion, "copy_to", noted)
     with django_capture_on_commit_callbacks(execute=True):

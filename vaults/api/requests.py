@@ -4,8 +4,10 @@ from uuid import UUID
 
 from ninja import Router, Status
 
+from portal.errors import ContentChanged, NameTaken, NotFound, OwnRequest, StaleState, TooManyOpen
 from portal.http import ApiRequest
 from portal.paging import page_of
+from portal.problems import refuses
 from portal.schemas import Listed, Wanted, listed
 from vaults import approvals
 from vaults.api.schemas import DecisionIn, RequestIn, RequestOut, request_out
@@ -14,9 +16,11 @@ from vaults.queries import region_named, request_seen_by, subscription_named, vi
 router = Router()
 
 
-@router.post("", response={201: RequestOut}, summary="Ask for a vault")
+@router.post(
+    "", response={201: RequestOut}, summary="Ask for a vault", openapi_extra=refuses(NotFound, NameTaken, TooManyOpen)
+)
 def submit(request: ApiRequest, body: RequestIn) -> Status[dict[str, object]]:
-    """The request waits for an approver, unless a rule approves it at once."""
+    """The request waits for an approver, who is somebody else."""
     made = approvals.submit(
         actor=request.auth,
         subscription=subscription_named(request.auth, body.subscription),
@@ -41,21 +45,36 @@ def one_request(request: ApiRequest, request_id: UUID) -> dict[str, object]:
     return request_out(request_seen_by(request.auth, request_id))
 
 
-@router.post("/{uuid:request_id}/approve", response=RequestOut, summary="Approve")
+@router.post(
+    "/{uuid:request_id}/approve",
+    response=RequestOut,
+    summary="Approve",
+    openapi_extra=refuses(OwnRequest, ContentChanged, StaleState),
+)
 def approve(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
     """The vault is created at once; `vault_id` says which it is."""
     approvals.approve(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
     return request_out(request_seen_by(request.auth, request_id))
 
 
-@router.post("/{uuid:request_id}/reject", response=RequestOut, summary="Reject")
+@router.post(
+    "/{uuid:request_id}/reject",
+    response=RequestOut,
+    summary="Reject",
+    openapi_extra=refuses(OwnRequest, ContentChanged, StaleState),
+)
 def reject(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
     """Needs a comment, which the requester reads."""
     approvals.reject(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
     return request_out(request_seen_by(request.auth, request_id))
 
 
-@router.post("/{uuid:request_id}/cancel", response=RequestOut, summary="Cancel")
+@router.post(
+    "/{uuid:request_id}/cancel",
+    response=RequestOut,
+    summary="Cancel",
+    openapi_extra=refuses(ContentChanged, StaleState),
+)
 def cancel(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
     """Take back a request of your own that nobody has decided on."""
     approvals.cancel(request_id, actor=request.auth, comment=body.comment, digest=body.digest)

@@ -5,11 +5,14 @@ from uuid import UUID
 from django.http import HttpResponse
 from ninja import Router, Status
 
+from portal.errors import RedundancyLocked, StaleState
 from portal.http import ApiRequest
 from portal.paging import page_of
+from portal.problems import refuses
 from portal.schemas import Listed, Wanted, listed
 from vaults import challenges, credentials, lifecycle, redundancy
 from vaults.api.schemas import ChallengeOut, CredentialIn, RedundancyIn, VaultOut, vault_out
+from vaults.issuing import VaultNotActive
 from vaults.queries import vault_seen_by, visible_vaults
 
 router = Router()
@@ -28,14 +31,19 @@ def one_vault(request: ApiRequest, vault_id: UUID) -> dict[str, object]:
     return vault_out(vault_seen_by(request.auth, vault_id))
 
 
-@router.patch("/{uuid:vault_id}", response=VaultOut, summary="Change the redundancy")
+@router.patch(
+    "/{uuid:vault_id}",
+    response=VaultOut,
+    summary="Change the redundancy",
+    openapi_extra=refuses(RedundancyLocked, StaleState),
+)
 def change(request: ApiRequest, vault_id: UUID, body: RedundancyIn) -> dict[str, object]:
     """Until the first machine registers; from then on `redundancy_locked`."""
     redundancy.change(vault_id, actor=request.auth, redundancy=body.redundancy)
     return vault_out(vault_seen_by(request.auth, vault_id))
 
 
-@router.post("/{uuid:vault_id}/retry", response=VaultOut, summary="Try again")
+@router.post("/{uuid:vault_id}/retry", response=VaultOut, summary="Try again", openapi_extra=refuses(StaleState))
 def retry(request: ApiRequest, vault_id: UUID) -> dict[str, object]:
     """Set up the storage of a Failed vault again, or do the work on the copy of an Active one again that failed."""
     lifecycle.retry(vault_id, actor=request.auth)
@@ -50,7 +58,12 @@ def challenge(request: ApiRequest, response: HttpResponse, vault_id: UUID) -> St
     return Status(201, {"challenge": made.text, "expires_at": made.expires_at})
 
 
-@router.post("/{uuid:vault_id}/credentials", response={201: dict[str, object]}, summary="Issue a vault credential")
+@router.post(
+    "/{uuid:vault_id}/credentials",
+    response={201: dict[str, object]},
+    summary="Issue a vault credential",
+    openapi_extra=refuses(VaultNotActive),
+)
 def issue(request: ApiRequest, response: HttpResponse, vault_id: UUID, body: CredentialIn) -> Status[dict[str, object]]:
     """The credential file. Ends the one before.
 

@@ -3,7 +3,7 @@
 Paths are relative to the region's root and use `/`; what machines store lies under `<vault uuid>/<machine uuid>/`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -68,17 +68,32 @@ class RegionStorage(Protocol):
     def entries(self, path: str) -> list[Entry]:
         """What lies directly in the folder, in no order; empty when there is no such folder."""
 
+    def tree(self, path: str) -> list[Entry]:
+        """All objects below the folder, at whatever depth, named by their paths from it; empty when there is none."""
+
+    def entry(self, path: str) -> Entry | None:
+        """The object at the path; None when there is none."""
+
     def sha256(self, paths: Sequence[str]) -> dict[str, str]:
         """The digests (lower-case hexadecimal) of the objects as stored, left out for those that are gone."""
 
-    def copy_to(self, other: "RegionStorage", paths: Iterable[str]) -> None:
-        """Copy objects to the same paths of `other`, each replacing what is there in one step, when it is whole."""
+    def copy_to(self, other: "RegionStorage", paths: Iterable[str], *, keep: Collection[str] = ()) -> set[str]:
+        """Copy objects to the same paths of `other`, each replacing what is there in one step, when it is whole.
+
+        Those in `keep` replace nothing. Gives those that are gone here; a trouble names the region that has it.
+        """
 
     def copy(self, path: str, to: str) -> None:
         """Copy an object within the region; raises ObjectMissing."""
 
     def move(self, path: str, to: str) -> None:
         """Move an object within the region; raises ObjectMissing."""
+
+    def stores_whole(self) -> bool:
+        """Whether uploads appear whole or not at all, as in object stores; a disk has halves of them."""
+
+    def trouble(self, text: str, status: int) -> StorageError:
+        """What the program that reaches the storage says of it, with an HTTP status, as an error that names it."""
 
     def space(self) -> Space | None:
         """How much there is and how much is free; None when the storage cannot tell."""

@@ -8,13 +8,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from vaults.storage.base import RegionStorage
 
-KINDS = ("data", "index", "keys", "locks", "snapshots")
+LOCKS = "locks"
+KINDS = ("data", "index", "keys", LOCKS, "snapshots")
 CONFIG = "config"
 LEAST_CONFIG = 128
 """Bytes. Restic's is one encrypted JSON object of 155, of whatever version; what is far shorter was cut off."""
+PACK = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 PREFIX = re.compile(r"[0-9a-f]{2}")
@@ -45,6 +48,27 @@ class Stored:
         return self.size >= LEAST_CONFIG if self.name == CONFIG else self.name == digest
 
 
+@dataclass(frozen=True)
+class Repository:
+    """What lies in a machine's folder, locks left out."""
+
+    config: Stored | None
+    keys: list[Stored]
+    data: list[Stored]
+    index: list[Stored]
+    snapshots: list[Stored]
+
+    @cached_property
+    def all(self) -> list[Stored]:
+        """All of it, in the order in which it may be copied: nothing before what it refers to."""
+        return [*([self.config] if self.config else []), *self.keys, *self.data, *self.index, *self.snapshots]
+
+    @cached_property
+    def paths(self) -> frozenset[str]:
+        """The paths of all of it."""
+        return frozenset(item.path for item in self.all)
+
+
 def folders(storage: RegionStorage, path: str) -> list[str]:
     """Folders below `path` that are named by a UUID (vaults in the root, machines in a vault), sorted."""
     return sorted(entry.name for entry in storage.entries(path) if entry.is_folder and UUID.fullmatch(entry.name))
@@ -52,12 +76,41 @@ def folders(storage: RegionStorage, path: str) -> list[str]:
 
 def config(storage: RegionStorage, machine: str) -> Stored | None:
     """The machine's `config`; None when it has none."""
-    found = (entry for entry in storage.entries(machine) if entry.name == CONFIG and not entry.is_folder)
-    return next((Stored(f"{machine}/{CONFIG}", entry.size, entry.modified) for entry in found), None)
+    found = storage.entry(f"{machine}/{CONFIG}")
+    return Stored(f"{machine}/{CONFIG}", found.size, found.modified) if found else None
+
+
+def repository(storage: RegionStorage, machine: str) -> Repository:
+    """What lies in the machine's folder, given by its path, by a few flat listings.
+
+    Snapshots and indexes are listed first: what they refer to was stored before them, and so is in the later listings.
+    """
+    snapshots, index = flat(storage, machine, "snapshots"), flat(storage, machine, "index")
+    keys, data = flat(storage, machine, "keys"), flat(storage, machine, "data")
+    return Repository(config(storage, machine), keys, data, index, snapshots)
+
+
+def everything(storage: RegionStorage) -> Iterator[Stored]:
+    """All objects of all machines, locks included, by a few flat listings of each machine."""
+    for vault in folders(storage, ""):
+        for number in folders(storage, vault):
+            machine = f"{vault}/{number}"
+            yield from repository(storage, machine).all
+            yield from flat(storage, machine, LOCKS)
+
+
+def flat(storage: RegionStorage, machine: str, kind: str) -> list[Stored]:
+    """The objects of a kind, by one listing; names that restic does not make are left out."""
+    root, named = f"{machine}/{kind}", PACK if kind == "data" else DIGEST
+    found = (entry for entry in storage.tree(root) if named.fullmatch(entry.name))
+    return [Stored(f"{root}/{entry.name}", entry.size, entry.modified) for entry in found]
 
 
 def walk(storage: RegionStorage, after: str = "") -> Iterator[Stored]:
-    """All objects of all machines behind the path `after`, in the order of their paths, read while going on."""
+    """All objects of all machines behind the path `after`, in the order of their paths, read while going on.
+
+    Folder by folder, for those who stop and go on later: a flat listing would begin anew each time.
+    """
     for vault in _behind(folders(storage, ""), "", after):
         for machine in _behind(folders(storage, vault), f"{vault}/", after):
             yield from (item for item in _of_machine(storage, f"{vault}/{machine}", after) if item.path > after)

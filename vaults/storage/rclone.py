@@ -7,7 +7,8 @@ import logging
 import os
 import re
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -35,11 +36,15 @@ READ_LIMIT = 64 * 1024
 SERVER_TIMES = {"UseServerModTime": True}
 # Same size and time do not mean same content: what is copied may be to replace what a disk has damaged.
 ALWAYS = {"IgnoreTimes": True}
+KEEPING = {"IgnoreExisting": True}
+# What rclone says when it is the source of a copy that does not work.
+FROM_SOURCE = re.compile(r"open source|source object|failed to read", re.I)
 
 # What rclone says about troubles that last until somebody acts, and how we say it.
 LASTING = (
     (re.compile(r"find section in config|unknown.*backend|couldn't find type", re.I), "is not set up"),
     (re.compile(r"no space left|quota|insufficient storage|disk full", re.I), "has no space left"),
+    (re.compile(r"InvalidStorageClass", re.I), "does not take the storage class that it is given"),
     (
         re.compile(
             r"permission denied|access ?denied|forbidden|read-only|unauthori[sz]ed|InvalidAccessKey|Signature", re.I
@@ -104,7 +109,7 @@ class RcloneRegion(RegionStorage):
                 if answer.status_code == 404:
                     raise ObjectMissing(f"{self.name} does not have {path}.")
                 if answer.status_code != 200:
-                    raise self._error(answer.read().decode(errors="replace"), answer.status_code)
+                    raise self.trouble(answer.read().decode(errors="replace"), answer.status_code)
                 for chunk in answer.iter_bytes():
                     found += chunk
                     if len(found) >= READ_LIMIT:
@@ -129,6 +134,22 @@ class RcloneRegion(RegionStorage):
             return []
         return [_entry(item) for item in found["list"]]
 
+    def tree(self, path: str) -> list[Entry]:
+        """All objects below the folder, at whatever depth, named by their paths from it; empty when there is none."""
+        options = {"noMimeType": True, "filesOnly": True, "recurse": True}
+        request = {"fs": self._fs, "remote": path, "opt": options, "_config": SERVER_TIMES}
+        try:
+            found = self._post("operations/list", json=request, timeout=LONG)
+        except ObjectMissing:
+            return []
+        return [_entry(item, item["Path"].removeprefix(f"{path}/")) for item in found["list"]]
+
+    def entry(self, path: str) -> Entry | None:
+        """The object at the path; None when there is none."""
+        options = {"noMimeType": True, "filesOnly": True}
+        found = self._call("operations/stat", fs=self._fs, remote=path, opt=options, _config=SERVER_TIMES)
+        return _entry(found["item"]) if found["item"] else None
+
     def sha256(self, paths: Sequence[str]) -> dict[str, str]:
         """The digests (lower-case hexadecimal) of the objects as stored, left out for those that are gone."""
         # `download` has rclone read the object, rather than believe what the storage keeps as its digest.
@@ -145,8 +166,11 @@ class RcloneRegion(RegionStorage):
         results = self._batch(inputs)
         return {path: result["hash"] for path, result in zip(paths, results, strict=True) if result is not None}
 
-    def copy_to(self, other: RegionStorage, paths: Iterable[str]) -> None:
-        """Copy objects to the same paths of `other`, each replacing what is there in one step, when it is whole."""
+    def copy_to(self, other: RegionStorage, paths: Iterable[str], *, keep: Collection[str] = ()) -> set[str]:
+        """Copy objects to the same paths of `other`, each replacing what is there in one step, when it is whole.
+
+        Those in `keep` replace nothing. Gives those that are gone here; a trouble names the region that has it.
+        """
         inputs = [
             {
                 "_path": "operations/copyfile",
@@ -154,13 +178,12 @@ class RcloneRegion(RegionStorage):
                 "srcRemote": path,
                 "dstFs": f"{other.slug}:",
                 "dstRemote": path,
-                "_config": ALWAYS,
+                "_config": KEEPING if path in keep else ALWAYS,
             }
             for path in paths
         ]
-        for wanted, result in zip(inputs, self._batch(inputs), strict=True):
-            if result is None:
-                raise StorageUnavailable(f"{self.name} lost {wanted['srcRemote']} while it was copied.")
+        results = self._batch(inputs, to=other)
+        return {str(wanted["srcRemote"]) for wanted, result in zip(inputs, results, strict=True) if result is None}
 
     def copy(self, path: str, to: str) -> None:
         """Copy an object within the region; raises ObjectMissing."""
@@ -180,8 +203,18 @@ class RcloneRegion(RegionStorage):
             return None
         return Space(total=int(about["total"]), free=int(about["free"]))
 
-    def _batch(self, inputs: Sequence[Mapping[str, object]]) -> list[dict[str, Any] | None]:
-        """The answers in order, None for each object that is gone; raises for any other trouble."""
+    def stores_whole(self) -> bool:
+        """Whether uploads appear whole or not at all, as in object stores; a disk has halves of them."""
+        features = self._call("operations/fsinfo", fs=self._fs)["Features"]
+        return bool(features["BucketBased"]) and not features["PartialUploads"]
+
+    def _batch(
+        self, inputs: Sequence[Mapping[str, object]], *, to: RegionStorage | None = None
+    ) -> list[dict[str, Any] | None]:
+        """The answers in order, None for each object that is gone; raises for any other trouble.
+
+        What goes wrong on the way to another region is that region's, unless rclone says that it was the source.
+        """
         if not inputs:
             return []
         answer = self._post("job/batch", json={"concurrency": AT_ONCE, "inputs": list(inputs)}, timeout=LONG)
@@ -192,7 +225,9 @@ class RcloneRegion(RegionStorage):
             elif result.get("status") == 404:
                 results.append(None)
             else:
-                raise self._error(str(result["error"]), int(result.get("status", 500)))
+                text = str(result["error"])
+                whose = self if to is None or FROM_SOURCE.search(text) else to
+                raise whose.trouble(text, int(result.get("status", 500)))
         return results
 
     def _call(self, command: str, **parameters: object) -> dict[str, Any]:
@@ -207,10 +242,10 @@ class RcloneRegion(RegionStorage):
         except ValueError as error:
             raise StorageUnavailable(f"{self.name} gave an answer that makes no sense.") from error
         if answer.status_code != 200:
-            raise self._error(str(body.get("error", "")), answer.status_code)
+            raise self.trouble(str(body.get("error", "")), answer.status_code)
         return body  # type: ignore[no-any-return]
 
-    def _error(self, text: str, status: int) -> StorageError:
+    def trouble(self, text: str, status: int) -> StorageError:
         """What rclone says, as an error of ours; `text` goes to the log, never to people."""
         if status == 404:
             return ObjectMissing(f"{self.name} does not have what was asked for.")
@@ -225,17 +260,21 @@ class RcloneRegion(RegionStorage):
         return StorageUnavailable(f"{self.name} does not answer just now.")
 
 
-def _entry(item: Mapping[str, Any]) -> Entry:
+def _entry(item: Mapping[str, Any], name: str = "") -> Entry:
     return Entry(
-        name=item["Name"],
+        name=name or item["Name"],
         size=item["Size"],
         modified=datetime.fromisoformat(item["ModTime"]),
         is_folder=item["IsDir"],
     )
 
 
+_making = threading.Lock()
+
+
 def _client() -> httpx.Client:
-    return _client_of(settings.STORAGE_SOCKET, os.getpid())
+    with _making:  # threads that are first at once would each make one
+        return _client_of(settings.STORAGE_SOCKET, os.getpid())
 
 
 @lru_cache

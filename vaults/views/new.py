@@ -4,13 +4,14 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.errors import Invalid, NameTaken
+from portal.errors import Invalid, NameTaken, TooManyOpen
 from portal.http import PersonRequest, actor_of, sent
+from portal.kept import refilled
 from vaults.approvals import submit
 from vaults.forms import VaultRequestForm
 from vaults.models import Region, VaultRequest
 from vaults.queries import own_subscriptions
-from vaults.rules import name_problem
+from vaults.rules import deciders_for, name_problem
 
 LONGEST_NAME = 200  # more than a name may have, so that the check can say that it is too long
 
@@ -18,12 +19,16 @@ LONGEST_NAME = 200  # more than a name may have, so that the check can say that 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: PersonRequest) -> HttpResponse:
     """The form; when it is sent and right, the request's page. Sending it twice makes one request."""
-    form = VaultRequestForm(request.user, sent(request), initial={"subscription": request.GET.get("subscription")})
+    form = VaultRequestForm(
+        request.user, sent(request), initial=refilled(request, {"subscription": request.GET.get("subscription")})
+    )
     if form.is_valid():
         try:
             return redirect("vaults:request", _submitted(request, form).pk)
         except NameTaken as error:  # somebody was faster than the check
             form.add_error("name", error.detail)
+        except TooManyOpen as error:
+            form.add_error(None, error.detail)
         except Invalid as error:
             for name, messages in error.errors.items():
                 form.add_error(name if name in form.fields else None, list(messages))
@@ -34,6 +39,7 @@ def new(request: PersonRequest) -> HttpResponse:
             "form": form,
             "member": own_subscriptions(request.user).exists(),
             "open": Region.objects.filter(enabled=True).exists(),
+            "decidable": deciders_for(request.user).exists(),
         },
         status=422 if form.is_bound else 200,
     )

@@ -10,6 +10,7 @@ from portal.accounts.actors import Actor
 from portal.decisions import Queue, named, queues
 from portal.errors import ContentChanged, DomainError, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, sent
+from portal.kept import refilled
 from portal.live import live
 from portal.paging import page_of
 from vaults import approvals
@@ -57,7 +58,7 @@ def vault_request(request: PersonRequest, request_id: UUID) -> HttpResponse:
     """All that is asked for, and the decision; 409 and the page as it is now for a decision that came too late."""
     actor = actor_of(request)
     asked = request_seen_by(actor, request_id)
-    form, refusal = DecisionForm(sent(request)), None
+    form, refusal = DecisionForm(sent(request), initial=refilled(request)), None
     if form.is_valid():
         try:
             _decide(actor, asked, form.cleaned_data)

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.accounts.actors import Actor
 from portal.errors import Invalid, RedundancyLocked, StaleState
 from portal.http import PersonRequest, actor_of, sent
+from portal.kept import refilled
 from portal.live import live
 from portal.paging import page_of
 from vaults import lifecycle, redundancy
@@ -80,7 +81,7 @@ def configure(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """The choice of redundancy, or what locked it; 409 with the page as it is now for a choice that came too late."""
     actor = actor_of(request)
     vault = (vault_worked_on_by if request.method == "POST" else vault_seen_by)(actor, vault_id)
-    form, refusal = RedundancyForm(sent(request), initial={"redundancy": vault.redundancy}), None
+    form, refusal = RedundancyForm(sent(request), initial=refilled(request, {"redundancy": vault.redundancy})), None
     if form.is_valid():
         try:
             _choose(actor, vault, form.cleaned_data["redundancy"])

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from agents.building import BuildFailed, bring_up_to_date
+from agents.building import BuildFailed, KeptBack, bring_up_to_date
 from portal.accounts.actors import Actor
 
 ACTOR = Actor(label="publish_agent", via="command")
@@ -16,10 +16,17 @@ class Command(BaseCommand):
     requires_system_checks: tuple[str, ...] = ()
     help = "Builds the agent's package for Linux when its sources have changed, and publishes it on the Agents page."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Whether what was withdrawn is to come back."""
+        parser.add_argument("--again", action="store_true", help="publish it also when somebody has withdrawn it")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Build, publish, say what; exit status 1 with one line when the build fails."""
         try:
-            package, built = bring_up_to_date(ACTOR)
+            package, built = bring_up_to_date(ACTOR, again=options["again"])
+        except KeptBack as withdrawn:
+            self.stdout.write(f"{withdrawn} was withdrawn and stays so; manage.py publish_agent --again publishes it.")
+            return
         except BuildFailed as error:
             raise CommandError(
                 f"The agent for Linux could not be built: {error} The Agents page goes on with what it has;"

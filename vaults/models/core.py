@@ -194,6 +194,7 @@ class PairedCopy(Leased):
     complete_as_of = models.DateTimeField(null=True)  # all that was stored by then is in the pair
     round_began_at = models.DateTimeField(null=True)  # of the round that is under way, over several tasks if need be
     round_done_to = models.CharField(max_length=36, blank=True)  # the last machine that this round is done with
+    reported = models.JSONField(default=list)  # machines that have something new: a round begins with them
     objects_copied = models.PositiveBigIntegerField(default=0)
     trouble = models.CharField(max_length=500, blank=True)
 

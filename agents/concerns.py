@@ -1,0 +1,99 @@
+"""Why somebody must look at a machine: what its newest runs ended with, and what is known of what it has stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from agents.models import Machine, Run
+from agents.states import CONCERNS, OUT, Concern
+from portal.transitions import Look
+from vaults.models import LostObject
+
+JUDGED: dict[str, Concern] = {
+    Run.Kind.BACKUP: Concern.BACKUP_FAILED,
+    Run.Kind.CHECK: Concern.CHECK_FAILED,
+    Run.Kind.RESTORE_CHECK: Concern.RESTORE_CHECK_FAILED,
+}
+"""The kinds of runs of which the newest counts, and what its failure is."""
+_CODES = {"done_with_losses": Concern.LOSSES, "done_on_damaged": Concern.DAMAGED}
+_WORST_FIRST = list(Concern)
+_REMEDIES: dict[str, str] = {
+    Concern.DAMAGED: "The next strongroom-agent backup stores again what is still on the machine; strongroom-agent"
+    " repair does so at once. This ends when strongroom-agent check finds nothing missing.",
+    Concern.LOSSES: "Look whether these folders are as they should be: a mount may be gone. What they had is in the"
+    " snapshots from before, and strongroom-agent restore brings it back. This ends with the next backup that finds"
+    " nothing lost.",
+    Concern.BACKUP_FAILED: "Mend what the message says and run strongroom-agent backup on the machine.",
+    Concern.CHECK_FAILED: "Run strongroom-agent repair on the machine, then strongroom-agent check.",
+    Concern.RESTORE_CHECK_FAILED: "Run strongroom-agent check on the machine. If it fails again, run strongroom-agent"
+    " repair.",
+}
+KNOWN_DAMAGE = "Objects of its repository are set aside or missing in every region."
+
+
+@dataclass(frozen=True)
+class Worry:
+    """One reason: how it is shown, the run that told of it (none for damage that the portal found), what to do."""
+
+    look: Look
+    text: str
+    remedy: str
+    run: Run | None = None
+
+
+def of_run(run: Run) -> Concern | None:
+    """What the run is a reason for, as long as it is the newest of its kind."""
+    if run.kind not in JUDGED:
+        return None
+    if run.kind == Run.Kind.BACKUP and run.code in _CODES:
+        return _CODES[run.code]
+    return JUDGED[run.kind] if run.failed else None
+
+
+def newest_of(machine: Machine, kind: str) -> Run | None:
+    """The newest run of that kind on the computer that is the machine now; one indexed query."""
+    runs = machine.runs.filter(kind=kind)
+    if machine.replaced_at:
+        runs = runs.filter(finished_at__gte=machine.replaced_at)
+    return runs.order_by("-finished_at", "-id").first()
+
+
+def worst(concerns: Iterable[Concern | None]) -> str:
+    """The worst of them; empty when there is none."""
+    return min((one for one in concerns if one), key=_WORST_FIRST.index, default="")
+
+
+def of_reports(machine: Machine) -> str:
+    """The worst that its newest runs are a reason for; a query for each kind that is judged."""
+    return worst(of_run(run) for kind in JUDGED if (run := newest_of(machine, kind)))
+
+
+def with_damage(machines: QuerySet[Machine]) -> QuerySet[Machine]:
+    """The machines, each with `damaged`: whether objects are known to be set aside or missing in every region."""
+    return machines.annotate(damaged=Exists(LostObject.objects.filter(machine_id=OuterRef("pk"))))
+
+
+def troubled() -> Q:
+    """Of machines `with_damage()`: those that somebody must look at."""
+    return ~Q(state__in=OUT) & (~Q(concern="") | Q(damaged=True))
+
+
+def worries_of(machine: Machine) -> list[Worry]:
+    """Each reason, the worst first, with what to do, for a machine `with_damage()`; a query for each kind judged."""
+    if machine.attention is None:
+        return []
+    runs = [run for kind in JUDGED if (run := newest_of(machine, kind))]
+    found = [(concern, run) for run in runs if (concern := of_run(run))]
+    found.sort(key=lambda pair: _WORST_FIRST.index(pair[0]))
+    worries = [Worry(CONCERNS[concern], run.told, _REMEDIES[concern], run) for concern, run in found]
+    damaged: bool = machine.damaged  # type: ignore[attr-defined]  # added by with_damage()
+    if damaged and all(concern != Concern.DAMAGED for concern, _ in found):
+        worries.insert(0, Worry(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, _REMEDIES[Concern.DAMAGED]))
+    return worries
+
+
+def title_of(concern: str, machine: str, vault: str) -> str:
+    """The heading of what people are told when this becomes a reason."""
+    label = CONCERNS[concern].label
+    return f'Machine "{machine}" of vault "{vault}" needs attention: {label[0].lower()}{label[1:]}.'

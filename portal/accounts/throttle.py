@@ -1,0 +1,93 @@
+"""How many passwords may be tried: for a name, from an address, from a browser that somebody has signed in with before.
+
+Every try is written down before the password is looked at, so that many at once cannot slip past the count. A try that
+is turned away for being one too many is taken out again: rejected attempts do not extend the lockout.
+
+- A *name* has TRIES_FOR_NAME in a quarter of an hour, from wherever.
+- An *address* (for IPv6 its /64, which one customer has) has TRIES_FROM_ADDRESS. Beyond these it is crowded: behind it
+  may be a whole company, one of whom guesses. A name still has a few tries of its own there, and all names together
+  A_MINUTE_WHEN_CROWDED: who knows their password gets in, who guesses is slowed down. Names that nobody has are treated
+  alike, so waiting tells nobody which names there are.
+- A *known browser* (`portal.accounts.browsers`) has TRIES_FOR_NAME for its person, whatever others do to the name or
+  at the address.
+"""
+
+import math
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from portal.accounts.models import SignInFailure
+
+WINDOW = timedelta(minutes=15)
+MINUTE = timedelta(minutes=1)
+TRIES_FOR_NAME = 8
+TRIES_FROM_ADDRESS = 40
+TRIES_WHEN_CROWDED = 3
+A_MINUTE_WHEN_CROWDED = 60
+
+
+def take_a_try(name: str, *, address: str, browser: str = "") -> int:
+    """Note a try of `name`; zero, or the seconds to wait, and then nothing is noted."""
+    now = timezone.now()
+    SignInFailure.objects.filter(at__lt=now - WINDOW).delete()
+    attempt = SignInFailure.objects.create(username=name, address=_source(address, browser), at=now)
+    seconds = _wait_of_browser(attempt) if browser else _wait_of_stranger(attempt)
+    if seconds:
+        attempt.delete()
+    return seconds
+
+
+def forget_tries(name: str, *, address: str, browser: str = "") -> None:
+    """The password was right: tries of this name from there count no more."""
+    SignInFailure.objects.filter(username=name, address=_source(address, browser)).delete()
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: IPv4 as it is, of IPv6 the first half: whoever comes chooses the second."""
+    try:
+        parsed = ip_address(address.split("%", maxsplit=1)[0])
+    except ValueError:
+        return address[:45]  # a unix socket
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
+
+
+def _source(address: str, browser: str) -> str:
+    return f"browser {browser}" if browser else network_of(address)
+
+
+def _wait_of_browser(attempt: SignInFailure) -> int:
+    own = _before(attempt).filter(username=attempt.username, address=attempt.address)
+    return _wait(own, TRIES_FOR_NAME, attempt.at)
+
+
+def _wait_of_stranger(attempt: SignInFailure) -> int:
+    of_name = _before(attempt).filter(username=attempt.username)
+    here = _before(attempt).filter(address=attempt.address)
+    wait = _wait(of_name, TRIES_FOR_NAME, attempt.at)
+    if not _exceeds(here, TRIES_FROM_ADDRESS):
+        return wait
+    wait = max(wait, _wait(of_name.filter(address=attempt.address), TRIES_WHEN_CROWDED, attempt.at))
+    if not _exceeds(here, TRIES_FROM_ADDRESS + A_MINUTE_WHEN_CROWDED):
+        return wait
+    last_minute = here.filter(at__gte=attempt.at - MINUTE)
+    return max(wait, _wait(last_minute, A_MINUTE_WHEN_CROWDED, attempt.at, MINUTE))
+
+
+def _before(attempt: SignInFailure) -> QuerySet[SignInFailure]:
+    earlier = SignInFailure.objects.filter(pk__lt=attempt.pk, at__gte=attempt.at - WINDOW)
+    return earlier.order_by("-at")
+
+
+def _exceeds(tries: QuerySet[SignInFailure], allowed: int) -> bool:
+    return tries[allowed - 1 : allowed].exists()
+
+
+def _wait(tries: QuerySet[SignInFailure], allowed: int, now: datetime, window: timedelta = WINDOW) -> int:
+    """Seconds until fewer than `allowed` of the tries are within the window."""
+    blocking = tries[allowed - 1 : allowed].first()
+    return 0 if blocking is None else math.ceil((blocking.at + window - now).total_seconds())

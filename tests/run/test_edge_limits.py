@@ -1,0 +1,162 @@
+"""What a stranger can have the edge hold: little, and not for long; and what it tells them of what is behind it."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.run.edge import Edge, running_edge
+from tests.run.test_edge import REPOSITORY, header, status
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.system
+STALLED = 250
+ANNOUNCED, SENT = 2_097_052, 2_092_152  # bytes, as in the flood that was once let in
+MAY_GROW = 150 * 2**20  # bytes of memory
+BODY_LIMIT = 30  # seconds
+
+
+@pytest.fixture(scope="module")
+def one_edge() -> Iterator[Edge]:
+    with running_edge(lambda folder: None) as edge:
+        yield edge
+
+
+@pytest.fixture
+def edge(one_edge: Edge) -> Edge:
+    """It, with nothing asked yet."""
+    one_edge.forget()
+    return one_edge
+
+
+def resident(edge: Edge) -> int:
+    """Bytes of memory that the edge holds."""
+    text = Path(f"/proc/{edge.pid}/smaps_rollup").read_text()
+    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Rss:"))
+
+
+def form(length: int, sent: int) -> bytes:
+    """The beginning of a sign-in: `sent` bytes of a body of `length`."""
+    head = f"POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
+    return head.encode() + b"a" * sent
+
+
+def ended(line: socket.socket) -> bool:
+    """Whether the edge has ended the connection; reads away what it answered."""
+    try:
+        while True:
+            if not line.recv(65536):
+                return True
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def stalled(edge: Edge, lines: ExitStack, length: int, sent: int) -> socket.socket:
+    """A connection that has sent a part of a body, as far as the edge let it, and is silent from now on."""
+    line = lines.enter_context(socket.create_connection(("127.0.0.1", edge.port), timeout=30))
+    with suppress(ConnectionError):  # the edge has read enough
+        line.sendall(form(length, sent))
+    line.setblocking(False)
+    return line
+
+
+def test_stalled_bodies_cost_little_and_end(edge: Edge) -> None:
+    """However long they say that they are: memory stays bounded, and all connections are ended within the limit."""
+    before = resident(edge)
+    with ExitStack() as lines:
+        opened = [stalled(edge, lines, ANNOUNCED, SENT) for _ in range(STALLED)]
+        opened += [stalled(edge, lines, 262_000, 261_900) for _ in range(STALLED)]
+        opened += [stalled(edge, lines, 262_000, 3) for _ in range(STALLED)]
+        grown = resident(edge) - before
+        assert grown < MAY_GROW, f"{grown / 2**20:.0f} MiB"
+        assert status(edge.people("GET /vaults/")) == 204
+        wait_for("the edge to end them all", lambda: all(map(ended, opened)), seconds=BODY_LIMIT + 10)
+    assert [asked.path for asked in edge.web.asked] == ["/vaults/"]
+
+
+def test_stalled_messages_of_machines_cost_little(edge: Edge) -> None:
+    """They are shorter still."""
+    head = "POST /api/v1/agent/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 131000\r\n\r\n"
+    before = resident(edge)
+    with ExitStack() as lines:
+        for _ in range(STALLED):
+            lines.enter_context(edge.machines_line()).sendall(head.encode() + b"a" * 130_000)
+        grown = resident(edge) - before
+        assert grown < MAY_GROW, f"{grown / 2**20:.0f} MiB"
+    assert edge.web.asked == []
+
+
+def test_a_slow_form_comes_through(edge: Edge) -> None:
+    """A person on a bad line: a byte now and then, but all of it within the limit."""
+    body = b"username=staff"
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=BODY_LIMIT) as line:
+        line.sendall(form(len(body), 0))
+        for byte in body:
+            time.sleep(0.5)
+            line.sendall(bytes([byte]))
+        assert status(line.recv(65536)) == 204
+    assert [asked.body for asked in edge.web.asked] == [body]
+
+
+@pytest.mark.parametrize("length", [300_000, 999_999, 1_000_000, 10**12])
+def test_what_says_that_it_is_too_long_is_not_waited_for(edge: Edge, length: int) -> None:
+    """Nor asked about at the web."""
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=BODY_LIMIT + 10) as line:
+        line.sendall(form(length, 262_145))
+        assert status(line.recv(65536)) == 413
+    assert edge.web.asked == []
+
+
+@pytest.mark.parametrize("body", [b"zz\r\nabc\r\n", b"-1\r\n\r\n", b"3\r\nabcX0\r\n\r\n", b"f" * 17 + b"\r\nabc"])
+@pytest.mark.parametrize("machine", [False, True])
+def test_a_body_that_cannot_be_read_is_the_clients_fault(edge: Edge, body: bytes, machine: bool) -> None:
+    """400, not the word that the portal is being restarted."""
+    rest = "Transfer-Encoding: chunked\r\n\r\n" + body.decode()
+    answer = edge.machine("POST /api/v1/agent/runs", rest) if machine else edge.people("POST /accounts/login/", rest)
+    assert status(answer) == 400
+    assert header(answer, "Retry-After") is None
+    assert edge.web.asked == []
+
+
+@pytest.mark.parametrize("path", ["data/" + "0" * 64, "index/" + "0" * 64, "snapshots/" + "0" * 64, "?create=true"])
+def test_objects_say_their_length(edge: Edge, path: str) -> None:
+    """The gateway would keep the beginning of a chunked one that breaks off."""
+    chunked = "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    assert status(edge.machine(f"POST {REPOSITORY}/{path}", chunked, certificate=True)) == 411
+    assert edge.gate.asked == edge.gateway.asked == []
+
+
+def test_another_host_is_not_served(edge: Edge) -> None:
+    """Nor does the web hear of it, which would write a line for each."""
+    for host in ("elsewhere.example", "localhost.example", "169.254.169.254"):
+        with socket.create_connection(("127.0.0.1", edge.port), timeout=10) as line:
+            line.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            assert status(line.recv(65536)) == 400
+    assert edge.web.asked == []
+
+
+def test_nobody_is_told_what_runs_here(edge: Edge) -> None:
+    """Neither the edge nor what is behind it, in answers of each kind."""
+    answers = [
+        edge.people("GET /vaults/"),
+        edge.people("GET /static/missing"),
+        edge.people("GET /gateway"),
+        edge.machine("POST /api/v1/agent/runs", "Content-Length: 0"),
+        edge.machine(f"GET {REPOSITORY}/config", certificate=True),
+        edge.machine("GET /elsewhere"),
+    ]
+    edge.web.answer = edge.gate.answer = 500
+    answers += [edge.people("GET /vaults/"), edge.machine(f"GET {REPOSITORY}/config", certificate=True)]
+    assert [(header(answer, "Server"), header(answer, "Via")) for answer in answers] == [(None, None)] * len(answers)
+
+
+def test_without_tls_there_is_no_http_2(edge: Edge) -> None:
+    """Not by prior knowledge either: 250 requests in one connection would be 250 bodies to hold."""
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=10) as line:
+        line.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+        assert not line.recv(65536)[:9].startswith(b"\0\0")

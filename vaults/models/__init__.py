@@ -1,0 +1,33 @@
+"""The tables of vaults: `core` has regions, requests, vaults, the work on them and their credentials; `stored` has what
+the portal knows of the objects that machines store."""
+
+from vaults.models.core import (
+    Credential,
+    CredentialChallenge,
+    Decision,
+    NameReservation,
+    Operation,
+    PairedCopy,
+    Redundancy,
+    Region,
+    Scrub,
+    Vault,
+    VaultRequest,
+)
+from vaults.models.stored import LostObject, RemovedObject
+
+__all__ = [
+    "Credential",
+    "CredentialChallenge",
+    "Decision",
+    "LostObject",
+    "NameReservation",
+    "Operation",
+    "PairedCopy",
+    "Redundancy",
+    "Region",
+    "RemovedObject",
+    "Scrub",
+    "Vault",
+    "VaultRequest",
+]

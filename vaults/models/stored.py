@@ -1,0 +1,48 @@
+"""What the portal knows of the objects that machines store, beyond what lies in the regions."""
+
+from django.db import models
+
+from vaults.models.core import Region, Vault
+
+
+class RemovedObject(models.Model):
+    """An object that its machine deleted with leave: it lies in the region's trash, and must not be brought back.
+
+    A row without `moved_at` is an intent: whoever moves the object notes it first, so that a process that dies in
+    between leaves a trace. Once the machine has stored the object again the row has no meaning, and goes.
+    """
+
+    vault = models.ForeignKey(Vault, models.PROTECT, related_name="+")
+    machine_id = models.UUIDField()  # `agents` has the machines
+    path = models.CharField(max_length=160, unique=True)  # where it was, in the region and in its pair
+    removed_at = models.DateTimeField()
+    moved_at = models.DateTimeField(null=True)
+    audited = models.BooleanField(default=False)  # whether an audit entry names or counts it
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["machine_id", "removed_at"], name="removed_by_machine"),
+            models.Index(fields=["removed_at"], condition=models.Q(audited=False), name="removed_not_audited"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class LostObject(models.Model):
+    """An object of a machine's repository that was set aside or is missing, and that no region has whole.
+
+    The row goes when the object is there again, or when a check of the machine misses nothing any more.
+    """
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="+")
+    machine_id = models.UUIDField(db_index=True)
+    region = models.ForeignKey(Region, models.CASCADE, related_name="+")
+    path = models.CharField(max_length=200)  # <vault>/<machine>/<kind>/<name>, as in every region
+    found_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["region", "path"], name="lost_object_once")]
+
+    def __str__(self) -> str:
+        return self.path
