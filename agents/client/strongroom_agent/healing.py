@@ -13,6 +13,7 @@ from .session import Session
 
 RECENT = (0, 18)  # the first restic whose `check` and `repair` say what they find in JSON
 _FILE = "healed.json"
+_NO_DELETION = "the storage does not let this machine replace its index; the portal may be older than this agent."
 _BY_PORTAL = "the portal has set objects aside or misses some in each region"
 
 
@@ -66,8 +67,9 @@ def begin(session: Session, restic: Restic) -> Healing:
     try:
         return Healing(session, reason, force=_rebuilt(session, restic))
     except AgentError as error:
-        progress(f"note: {error.problem}")
-        return Healing(session, reason, trouble=error.problem)
+        trouble = _NO_DELETION if error.code == "not_allowed" else error.problem
+        progress(f"note: {trouble}")
+        return Healing(session, reason, trouble=trouble)
 
 
 def _rebuilt(session: Session, restic: Restic) -> bool:
