@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 from django.urls import reverse
 
+from agents.models import Machine
 from agents.queries import visible_machines
 from portal.accounts.models import User
+from portal.name_index import named_like
 from portal.search import Hit, Hits
 
 
 def find(user: User, text: str, most: int) -> Sequence[Hits]:
     """Machines that the person sees and that have `text` in their name."""
-    machines = visible_machines(user).filter(name_key__contains=text.lower()).select_related("vault__subscription")
+    machines = visible_machines(user).filter(named_like(Machine, text)).select_related("vault__subscription")
     found = [
         Hit(
             one.name,

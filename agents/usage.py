@@ -13,7 +13,7 @@ from agents.models import Machine
 from agents.rules import quota_reached
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
-from vaults import removals
+from vaults import history, removals
 from vaults.models import Vault
 from vaults.states import VaultState
 from vaults.storage import layout
@@ -22,18 +22,23 @@ from vaults.storage.rclone import region_storage
 
 log = logging.getLogger(__name__)
 EVERY = timedelta(minutes=10)
+UNLIMITED_EVERY = timedelta(hours=6)
+"""Where there is no quota, the figure is for the Dashboard alone."""
 LONGEST = 30  # seconds of one call; what it does not reach comes first in the next
 
 
 def measure() -> None:
-    """Note what is stored by the machines of vaults whose regions have quotas, longest unmeasured first.
+    """Note what is stored by the machines of Active vaults, longest unmeasured first: often where regions have quotas.
 
     A storage that does not answer leaves the last figures.
     """
     ends = time.monotonic() + LONGEST
     limited = Q(region__vault_quota_bytes__isnull=False) | Q(region__machine_quota_bytes__isnull=False)
-    due = Q(used_measured_at__isnull=True) | Q(used_measured_at__lt=timezone.now() - EVERY)
-    vaults = Vault.objects.filter(limited, due, state=VaultState.ACTIVE).select_related("region", "subscription")
+    now = timezone.now()
+    never, used = Q(used_measured_at__isnull=True), Q(redundancy_locked_at__isnull=False)  # some machine came
+    due = limited & (never | Q(used_measured_at__lt=now - EVERY))
+    due |= used & (never | Q(used_measured_at__lt=now - UNLIMITED_EVERY))
+    vaults = Vault.objects.filter(due, state=VaultState.ACTIVE).select_related("region", "subscription")
     for vault in vaults.order_by(F("used_measured_at").asc(nulls_first=True))[:500]:
         if time.monotonic() > ends:
             return
@@ -55,8 +60,9 @@ def _measure(vault: Vault) -> None:
         for number, size in used.items():
             Machine.objects.filter(pk=number, vault=vault).update(used_bytes=size)
         Machine.objects.filter(vault=vault).exclude(pk__in=used).update(used_bytes=0)
-        total = sum(used.values())
-        Vault.objects.filter(pk=vault.pk).update(used_bytes=total, used_measured_at=timezone.now())
+        total, now = sum(used.values()), timezone.now()
+        Vault.objects.filter(pk=vault.pk).update(used_bytes=total, used_measured_at=now)
+        history.note_stored(vault, total, now)
         _tell(vault, total, max(used.values(), default=0))
 
 

@@ -59,10 +59,10 @@ def beat() -> str:
 
 
 def storage() -> str:
-    """The workers' way to storage, and each region's gateway, answer at all."""
+    """The workers' way to storage, each region's gateway, and the gate that the edge asks, answer at all."""
     regions = tomllib.loads(settings.REGIONS_FILE.read_text())["region"]
     sockets = {f"gateway {region['slug']}": settings.GATEWAY_SOCKET.format(region=region["slug"]) for region in regions}
-    for name, path in {"storage": settings.STORAGE_SOCKET, **sockets}.items():
+    for name, path in {"storage": settings.STORAGE_SOCKET, "gate": settings.GATE_SOCKET, **sockets}.items():
         if not _speaks_http(path):
             raise Unwell(f"{name} does not answer")
     return f"storage and {len(sockets)} gateways answer"

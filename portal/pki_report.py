@@ -1,7 +1,6 @@
 """What `manage.py pki fingerprints` says: the CAs that are stored, and what is in effect at the edge."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -11,17 +10,13 @@ from portal import edge_probe, pki, rotation
 from portal.crypto import certificates, keys
 from portal.crypto.certificates import Certificate
 from portal.keyring import Generation, Keyring
-
-
-def moment(at: datetime) -> str:
-    """To the second, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+from portal.moments import exactly
 
 
 def stored(ring: Keyring) -> Iterator[str]:
     """Lines about each generation, and about the signing key. A fingerprint is SHA-256, of the certificate in DER."""
     for generation in ring.generations:
-        yield f"Generation {generation.number}, made {moment(generation.made_at)}{_role(ring, generation)}"
+        yield f"Generation {generation.number}, made {exactly(generation.made_at)}{_role(ring, generation)}"
         for name, ca in (("root", generation.root), ("edge", generation.edge), ("clients", generation.clients)):
             yield _line(name, pki.certificate(ca))
     yield "Signing key of credential files and agent packages (SHA-256 of the public key)"

@@ -113,6 +113,7 @@ LOGIN_REDIRECT_URL = "vaults:list"
 CSRF_FAILURE_VIEW = "portal.pages.csrf_failure"
 
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = "portal.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -158,6 +159,7 @@ LOGGING = {
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 
 # Where a search looks, in the order of the results; see portal/search.py.
+VAULT_MACHINES = "agents.dashboard.estate_of"
 SEARCH_PROVIDERS = ["vaults.search.find", "agents.search.find"]
 # What waits for a person behind an entry of the navigation; see portal/navigation.py.
 NAVIGATION_COUNTERS = {"requests": ["vaults.queries.count_to_decide", "agents.decisions.count_to_decide"]}

@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal.api import schema
 
-_KEY = re.compile(r"([a-z-]+)/<uuid:[a-z_]+>")
+_KEY = re.compile(r"([a-z-]+)/<(?:uuid|int):[a-z_]+>")
 
 
 def pages() -> list[str]:

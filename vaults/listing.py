@@ -1,15 +1,18 @@
-"""The vault list: what can be asked of it."""
+"""The vault list: what can be asked of it, and the ways that find a page of it soonest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from portal.accounts.models import Membership, User
+from portal.accounts.models import User
+from portal.name_index import named_like
+from portal.paging import Page, counted, page_of
+from portal.sorting import Sorting, sorting
 from vaults.models import Vault
-from vaults.queries import visible_vaults
+from vaults.queries import FEW, seen_in_order, visible_vaults
 from vaults.states import VaultState
 
 LATE = timedelta(days=2)
@@ -23,27 +26,47 @@ def is_late(vault: Vault) -> bool:
     return vault.last_backup_at is None or vault.last_backup_at < timezone.now() - LATE
 
 
-def _needs_attention() -> Q:
-    """Failed or late, as three stretches of one index: nested otherwise, SQLite would look at every vault."""
-    failed = Q(state=VaultState.FAILED)
+def _late() -> Q:
+    """As is_late(), as two stretches of an index."""
     at_work = Q(state=VaultState.ACTIVE, machines__gt=0)
-    return failed | Q(at_work, last_backup_at=None) | Q(at_work, last_backup_at__lt=timezone.now() - LATE)
+    return Q(at_work, last_backup_at=None) | Q(at_work, last_backup_at__lt=timezone.now() - LATE)
+
+
+def _late_by_key() -> Q:
+    """The same, for a walk in the order of the list: no index offers itself for this column and state."""
+    return Q(state=VaultState.ACTIVE, machines__gt=0, backup_key__lt=timezone.now() - LATE)
 
 
 CHIPS: dict[str, tuple[str, Callable[[], Q]]] = {
     "": ("All", lambda: ~Q(state=VaultState.REMOVED)),
     "active": ("Active", lambda: Q(state=VaultState.ACTIVE)),
     "creating": ("Creating", lambda: Q(state=VaultState.CREATING)),
-    "attention": ("Needs attention", _needs_attention),
+    "attention": ("Needs attention", lambda: Q(state=VaultState.FAILED) | _late()),
     "removed": ("Removed", lambda: Q(state=VaultState.REMOVED)),
 }
 """The filters above the table: word in the address, label, condition."""
 
+ORDERS = {
+    "name": ("name_key", "id"),
+    "status": ("state", "name_key", "id"),
+    "machines": ("machines", "name_key", "id"),
+    "backup": ("backup_key", "id"),
+}
+"""What the list is sorted by: word in the address, columns, each of them with an index."""
 
-SHOWN = ("name", "state", "state_reason", "redundancy", "redundancy_locked_at", "machines", "last_backup_at")
-"""The columns of a row; more would be read fifty times for nothing."""
-FEW = 2_000
-"""So many vaults are gathered and sorted faster than found on a walk through all vaults in the order of the list."""
+SHOWN = (
+    "name",
+    "state",
+    "state_reason",
+    "redundancy",
+    "redundancy_locked_at",
+    "machines",
+    "last_backup_at",
+    "last_restore_check_at",
+    "name_key",
+    "backup_key",
+)
+"""The columns of a row and of its order; more would be read fifty times for nothing."""
 
 
 @dataclass(frozen=True)
@@ -59,29 +82,37 @@ class VaultFilter:
         return self != VaultFilter()
 
     def rows(self, user: User) -> QuerySet[Vault]:
-        """The vaults that the person sees and that match, with what a row shows; unordered.
+        """The vaults that the person sees and that match; unordered, in one query set."""
+        return self._matching(user).filter(CHIPS[self.show][1]())
 
-        In place of region and subscription they have `region_name` and `subscription_name`. One query, and for somebody
-        who does not see all another to count that person's vaults, no further than FEW.
+    def page(self, user: User, sorted_by: Sorting | None = None, after: str = "") -> tuple[Page[Vault], str]:
+        """A page of what a row shows, and how many vaults match, as `counted()` says it.
+
+        In place of region and subscription the rows have `region_name` and `subscription_name`. Some questions go
+        before the one for the page, to choose the way: none of them looks further than FEW.
         """
-        condition = CHIPS[self.show][1]()
+        found, order = self._found(user), (sorted_by or sorting(ORDERS, "", "name")).order
+        page = page_of(found, *order, after=after, full=_shown())
+        return page, counted(found, page)
+
+    def _found(self, user: User) -> Sequence[QuerySet[Vault]]:
+        """The same vaults as rows() has, in parts that each have an index."""
+        matching = self._matching(user)
+        if self.show != "attention":
+            return [matching.filter(CHIPS[self.show][1]())]
+        late = Vault.objects.filter(_late()).values("pk")
+        is_late = Q(pk__in=late) if late[:FEW].count() < FEW else _late_by_key()
+        return [matching.filter(state=VaultState.FAILED), matching.filter(is_late)]
+
+    def _matching(self, user: User) -> QuerySet[Vault]:
+        vaults = seen_in_order(user, visible_vaults(user), one_subscription=self.subscription is not None)
         if self.region is not None:
-            condition &= Q(region_id=self.region)
+            vaults = vaults.filter(region_id=self.region)
         if self.subscription is not None:
-            condition &= Q(subscription_id=self.subscription)
-        if self.text:
-            condition &= Q(name__icontains=self.text)
-        names = {"region_name": F("region__name"), "subscription_name": F("subscription__name")}
-        return self._seen_by(user).filter(condition).annotate(**names).only(*SHOWN)
+            vaults = vaults.filter(subscription_id=self.subscription)
+        return vaults.filter(named_like(Vault, self.text)) if self.text else vaults
 
-    def _seen_by(self, user: User) -> QuerySet[Vault]:
-        """The same vaults as `visible_vaults()` has, in the way that finds the first fifty soonest.
 
-        A database without statistics would always go from the person's subscriptions to their vaults and sort them. For
-        somebody with many, it is faster to walk in the order of the list and to ask of each vault whether it is theirs.
-        """
-        gathered = visible_vaults(user)
-        if user.sees_all or (self.subscription is None and gathered[:FEW].count() < FEW):
-            return gathered
-        theirs = Membership.objects.filter(user=user, subscription=OuterRef("subscription_id"))
-        return Vault.objects.filter(Exists(theirs))
+def _shown() -> QuerySet[Vault]:
+    names = {"region_name": F("region__name"), "subscription_name": F("subscription__name")}
+    return Vault.objects.annotate(**names).only(*SHOWN)

@@ -191,6 +191,12 @@ def _tell(operation: Operation, state: Notification.State, title: str, step: str
         title=title.format(name=vault.name),
         step=step,
         progress=progress,
-        url=reverse("vaults:vault", args=[vault.pk]),
+        url=_place(operation, state),
         subscription=vault.subscription,
     )
+
+
+def _place(operation: Operation, state: Notification.State) -> str:
+    """The page that shows how it goes; what was created has its first steps on another."""
+    created = operation.kind == Operation.Kind.CREATE and state == Notification.State.SUCCEEDED
+    return reverse("agents:quick-start" if created else "vaults:vault", args=[operation.vault_id])

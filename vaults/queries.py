@@ -5,22 +5,30 @@ An outsider gets NotFound, so that nobody learns what exists; a member without t
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, F, Model, OuterRef, Prefetch, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from portal.accounts.actors import Actor
-from portal.accounts.models import Subscription, User
+from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.queries import subscriptions_seen_by
 from portal.audit.models import AuditEvent
 from portal.errors import Invalid, NotFound
+from portal.templatetags.amounts import plural
 from vaults.models import Credential, Decision, Operation, Region, Vault, VaultRequest
 from vaults.rules import require_member
 from vaults.states import RequestState, VaultState
 
+Row = TypeVar("Row", bound=Model)
 MANY = 1000
 """Where counting ends: more than this is "many"."""
+FEW = 2_000
+"""So many rows are gathered and sorted faster than found on a walk through all of them in the order of the list."""
+REQUEST_ORDERS = {"when": ("requested_at", "-id"), "name": ("name_key", "id")}
+"""What lists of requests are sorted by: word in the address, columns, each of them with an index for each state."""
 
 
 def own_subscriptions(user: User) -> QuerySet[Subscription]:
@@ -31,6 +39,19 @@ def own_subscriptions(user: User) -> QuerySet[Subscription]:
 def visible_vaults(user: User) -> QuerySet[Vault]:
     """The vaults that the person may see."""
     return Vault.objects.all() if user.sees_all else Vault.objects.filter(subscription__memberships__user=user)
+
+
+def seen_in_order(user: User, gathered: QuerySet[Row], *, one_subscription: bool = False) -> QuerySet[Row]:
+    """The rows of `gathered`, those that the person sees, in the way that finds the first fifty in an order soonest.
+
+    A database without statistics would always go from the person's subscriptions to their rows and sort them. For
+    somebody with many, it is faster to walk in the order of the list and to ask of each row whether it is theirs. One
+    more query for those who do not see all, to count their rows, no further than FEW.
+    """
+    if user.sees_all or (not one_subscription and gathered[:FEW].count() < FEW):
+        return gathered
+    theirs = Membership.objects.filter(user=user, subscription=OuterRef("subscription_id"))
+    return gathered.model._default_manager.filter(Exists(theirs))
 
 
 def failed_own(user: User, vaults: Iterable[Vault]) -> set[UUID]:
@@ -52,10 +73,15 @@ def visible_requests(user: User) -> QuerySet[VaultRequest]:
     return VaultRequest.objects.filter(subscription__memberships__user=user)
 
 
+def with_names(requests: QuerySet[VaultRequest]) -> QuerySet[VaultRequest]:
+    """The requests with what they name."""
+    return requests.select_related("region", "subscription", "requested_by")
+
+
 def with_decisions(requests: QuerySet[VaultRequest]) -> QuerySet[VaultRequest]:
     """The requests with all that is shown of them; one more query for their decisions."""
     decisions = Prefetch("decisions", Decision.objects.select_related("by"))
-    return requests.select_related("region", "subscription", "requested_by", "vault").prefetch_related(decisions)
+    return with_names(requests).select_related("vault").prefetch_related(decisions)
 
 
 def vault_seen_by(actor: Actor, vault_id: UUID) -> Vault:
@@ -86,7 +112,7 @@ def subscription_named(actor: Actor, name: str) -> Subscription:
     """The subscription of that name that the person may see; raises Invalid, in one way for all others."""
     subscription = subscriptions_seen_by(actor.person).filter(name__iexact=name).first()
     if subscription is None:
-        raise Invalid({"subscription": ["Unknown subscription, or you are not a member of it."]})
+        raise Invalid({"subscription": ["Unknown subscription, or you are not a member."]})
     return subscription
 
 
@@ -100,12 +126,11 @@ def region_named(name: str) -> Region:
 
 
 def open_requests(user: User, subscription_id: int | None = None) -> QuerySet[VaultRequest]:
-    """Requests that wait for a decision, those that wait longest first, as far as the person sees them."""
-    requests = visible_requests(user).filter(state=RequestState.PENDING)
-    requests = requests.select_related("region", "subscription", "requested_by")
+    """Requests that wait for a decision, as far as the person sees them; unordered."""
+    requests = with_names(visible_requests(user).filter(state=RequestState.PENDING))
     if subscription_id is not None:
         requests = requests.filter(subscription_id=subscription_id)
-    return requests.order_by("requested_at", "-id")
+    return requests
 
 
 def count_to_decide(user: User, limit: int) -> int:
@@ -116,10 +141,17 @@ def count_to_decide(user: User, limit: int) -> int:
     return len(waiting.values_list("pk", flat=True)[:limit])
 
 
-def decided_requests(user: User, state: str) -> QuerySet[VaultRequest]:
-    """Requests in one of the states that end them, as far as the person sees them; unordered."""
-    requests = visible_requests(user).filter(state=state)
-    return requests.select_related("region", "subscription", "requested_by", "vault")
+def requests_in_state(user: User, state: str) -> QuerySet[VaultRequest]:
+    """The requests in that state that the person may see, for pages in one of REQUEST_ORDERS; unordered."""
+    seen = visible_requests(user)
+    if user.sees_all or state == RequestState.PENDING:  # of which there are never many
+        return seen.filter(state=state)
+    found = seen_in_order(user, seen)
+    if found is not seen:
+        return found.filter(state=state)
+    # By an expression that no index offers itself for: the database would read all requests in this state instead.
+    gathered = seen.alias(in_state=Concat("state", Value(""))).filter(in_state=state)
+    return VaultRequest.objects.filter(pk__in=gathered.values("pk"))
 
 
 def vaults_owned(subscription: Subscription) -> int:
@@ -165,4 +197,4 @@ def credentials_needing(issuer: str, ended: datetime) -> str:
         ended_at=None, expires_at__gt=timezone.now(), machines_used__lt=F("machines_limit")
     )
     old = usable.filter(issued_at__lt=ended).count()
-    return f"{old} credential{'s' if old > 1 else ''}" if old else ""
+    return plural(old, "credential") if old else ""

@@ -8,6 +8,7 @@ from django.utils import timezone
 from portal.accounts.actors import Actor
 from portal.audit.record import record
 from portal.errors import Invalid, RedundancyLocked, StaleState
+from portal.moments import for_people
 from vaults import copies, operations
 from vaults.models import Operation, Redundancy, Vault
 from vaults.queries import vault_worked_on_by
@@ -75,10 +76,10 @@ def _store(vault: Vault, redundancy: str) -> None:
         vault.redundancy, vault.redundancy_confirmed_at, vault.updated_at = redundancy, now, now
         return
     vault.refresh_from_db()
-    if vault.redundancy_locked:
+    if vault.redundancy_locked_at is not None:
         raise RedundancyLocked(
-            f"The redundancy of {vault.name} is locked since {vault.redundancy_locked_by} registered"
-            f" on {vault.redundancy_locked_at:%d %b %Y at %H:%M} UTC.",
+            f"The redundancy of {vault.name} has been locked since {vault.redundancy_locked_by} registered"
+            f" on {for_people(vault.redundancy_locked_at)}.",
             remedy="For another redundancy, ask for a new vault.",
         )
     raise _not_active(vault)
@@ -87,7 +88,7 @@ def _store(vault: Vault, redundancy: str) -> None:
 def _not_active(vault: Vault) -> StaleState:
     return StaleState(
         f"{vault.name} is {vault.state}; redundancy is chosen while a vault is Active.",
-        remedy="Look at the vault again before you go on.",
+        remedy="Reload the page and review it.",
     )
 
 

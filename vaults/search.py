@@ -1,32 +1,63 @@
-"""What a search finds among vaults and requests."""
+"""What a search finds among vaults, requests and credentials."""
 
+import re
 from collections.abc import Sequence
 
 from django.urls import reverse
 
 from portal.accounts.models import User
+from portal.name_index import named_like
 from portal.search import Hit, Hits
+from portal.templatetags.elements import shortened
+from vaults.models import Credential, Vault, VaultRequest
 from vaults.queries import visible_requests, visible_vaults
+
+SERIAL = 8
+"""Fewer digits of a serial are not looked for: they may be a part of a name."""
 
 
 def find(user: User, text: str, most: int) -> Sequence[Hits]:
-    """Vaults and requests that the person sees and that have `text` in their name."""
-    vaults = visible_vaults(user).filter(name__icontains=text).select_related("subscription", "region")
-    requests = visible_requests(user).filter(name__icontains=text).select_related("subscription", "requested_by")
+    """Vaults and requests that the person sees and that have `text` in their name, credentials by their serial."""
+    vaults = visible_vaults(user).filter(named_like(Vault, text)).select_related("subscription", "region")
+    requests = (
+        visible_requests(user).filter(named_like(VaultRequest, text)).select_related("subscription", "requested_by")
+    )
     found_vaults = [
-        Hit(one.name, f"{one.subscription.name} · {one.region.name}", reverse("vaults:vault", args=[one.pk]), one)
-        for one in vaults.order_by("name", "id")[: most + 1]
+        Hit(one.name, f"{one.subscription.name} · {one.region.name}", one.get_absolute_url(), one)
+        for one in vaults.order_by("name_key", "id")[: most + 1]
     ]
     found_requests = [
         Hit(
             one.name,
-            f"{one.subscription.name} · asked for by {one.requested_by.display_name}",
+            f"{one.subscription.name} · requested by {one.requested_by.display_name}",
             reverse("vaults:request", args=[one.pk]),
             one,
         )
         for one in requests.order_by("-requested_at", "id")[: most + 1]
     ]
     return [
+        *_credentials(user, text, most),
         Hits("Vaults", found_vaults[:most], len(found_vaults) > most),
         Hits("Requests", found_requests[:most], len(found_requests) > most),
     ]
+
+
+def _credentials(user: User, text: str, most: int) -> list[Hits]:
+    """Credentials by how their serial begins: for auditors what the log has of them, for others their vault."""
+    serial = text.lower().replace(":", "")
+    if not re.fullmatch(f"[0-9a-f]{{{SERIAL},40}}", serial):
+        return []
+    rows = Credential.objects.filter(serial__gte=serial, serial__lt=f"{serial}~", vault__in=visible_vaults(user))
+    rows = rows.select_related("vault__subscription").order_by("serial")[: most + 1]
+    found = [
+        Hit(
+            f"Credential {shortened(one.serial)}",
+            f"{one.vault.subscription.name} · {one.vault.name}",
+            f"{reverse('audit:list')}?credential={one.serial}"
+            if user.is_auditor
+            else reverse("vaults:vault", args=[one.vault_id]),
+            one.vault,
+        )
+        for one in rows
+    ]
+    return [Hits("Credentials", found[:most], len(found) > most)]

@@ -57,7 +57,7 @@ def _fill(sizes: Sizes, large: bool, dice: random.Random) -> tuple[dict[str, Use
 
 def _handles(found: dict[str, User], vaults: list[Vault], known: list[Storage]) -> Handles:
     auditor, central = found["auditor"], found["central"]
-    last = VaultFilter().rows(auditor).order_by("-name", "-id")[0]
+    last = VaultFilter().rows(auditor).order_by("-name_key", "-id")[0]
     person, action = "requester-07", records.ACTIONS[4]
     return Handles(
         member=_cookie(found["member"]),
@@ -91,8 +91,8 @@ def _cookie(user: User) -> str:
 def _last_vaults(chosen: VaultFilter, user: User) -> str:
     """The cursor of the last whole page: of what follows the row before it."""
     rows = chosen.rows(user)
-    before = rows.order_by("-name", "-id")[2 * PAGE - 1]
-    return page_of(rows.filter(name__gte=before.name), "name", "id").next or ""
+    before = rows.order_by("-name_key", "-id")[2 * PAGE - 1]
+    return page_of(rows.filter(name_key__gte=before.name_key), "name_key", "id").next or ""
 
 
 def _last_entries(chosen: dict[str, str]) -> str:

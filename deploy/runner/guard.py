@@ -1,7 +1,8 @@
-"""Runs a program so that it ends with its parent: `python -S -m deploy.runner.guard [--fresh SOCKET] SIGNAL PROGRAM …`.
+"""Runs a program so that it ends with its parent: `python -S -m deploy.runner.guard [OPTION …] SIGNAL PROGRAM …`.
 
-SIGNAL is what the program gets when its parent dies, however that happens. SOCKET is removed first: a unix socket that
-a killed predecessor left behind would make the program refuse to listen.
+SIGNAL is what the program gets when its parent dies, however that happens. `--without NAME,…` takes variables out of
+its environment: not every program needs each secret. `--fresh SOCKET` removes a unix socket that a killed predecessor
+left behind, and that would make the program refuse to listen.
 """
 
 import ctypes
@@ -13,6 +14,10 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+EDGE_SECRET = "STRONGROOM_EDGE_SECRET"  # noqa: S105 - the name of a variable
+SITE_SECRETS = ("SECRET_KEY", "STRONGROOM_SEAL_KEY", "STRONGROOM_SEAL_KEY_OLD", "DATABASE_URL", "BROKER_URL")
+SECRETS = (EDGE_SECRET, *SITE_SECRETS)
+"""Variables that hold secrets, the site's and the one that the edge shares with it."""
 
 
 def prctl(option: int, value: int) -> None:
@@ -35,6 +40,10 @@ def main(arguments: Sequence[str]) -> None:
     """Become the program."""
     parent = os.getppid()
     words = list(arguments)
+    if words[0] == "--without":
+        for name in words[1].split(","):
+            os.environ.pop(name, None)
+        words = words[2:]
     if words[0] == "--fresh":
         Path(words[1]).unlink(missing_ok=True)
         words = words[2:]

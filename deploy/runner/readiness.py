@@ -10,11 +10,11 @@ TIMEOUT = 3.0  # seconds for one answer
 TAIL = 15  # lines of a log
 
 
-class _Unix(HTTPConnection):
+class Unix(HTTPConnection):
     """HTTP to a unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
+    def __init__(self, path: Path, timeout: float = TIMEOUT) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
@@ -33,7 +33,7 @@ class Health:
 
 def ask(web_socket: Path) -> Health:
     """The health of the portal, asked past the edge; a web process that does not answer is a finding like others."""
-    connection = _Unix(web_socket)
+    connection = Unix(web_socket)
     try:
         connection.request("GET", "/health/ready")
         answer = connection.getresponse()
@@ -46,7 +46,7 @@ def ask(web_socket: Path) -> Health:
         connection.close()
 
 
-LOGS = {"broker": ["valkey"], "database": ["web"], "storage": ["storage", "gateway-"]}
+LOGS = {"broker": ["valkey"], "database": ["web"], "storage": ["storage", "gate"]}
 
 
 def tail(logs: Path, part: str) -> list[str]:

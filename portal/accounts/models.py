@@ -94,7 +94,7 @@ class Subscription(models.Model):
     members = models.ManyToManyField(User, through="Membership", related_name="subscriptions")
 
     class Meta:
-        ordering = ["name"]
+        ordering = [Lower("name")]
         constraints = [
             models.UniqueConstraint(
                 Lower("name"),

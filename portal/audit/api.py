@@ -46,6 +46,8 @@ class FilterIn(Schema):
     person: Text = Field("", max_length=200)
     action: Text = Field("", max_length=64)
     vault: UUID | None = None
+    machine: UUID | None = None
+    credential: Text = Field("", max_length=40, description="The serial, or how it begins.")
     since: date | None = Field(None, alias="from")
     until: date | None = Field(None, alias="to")
     refused: bool = False
@@ -62,6 +64,8 @@ def audit_events(request: ApiRequest, asked: Asked, wanted: Wanted) -> dict[str,
         person=asked.person,
         action=asked.action,
         vaults=None if asked.vault is None else (asked.vault,),
+        machines=None if asked.machine is None else (asked.machine,),
+        credential=asked.credential,
         since=asked.since,
         until=asked.until,
         refused=asked.refused,

@@ -8,6 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.audit.queries import Day
+from portal.moments import DAY
 
 WIDTH, HEIGHT = 900, 56  # units of the drawing
 GAP = 4
@@ -55,7 +56,7 @@ def _bar(day: Day, x: float, width: float, most: int) -> SafeString:
     parts = [("ground", HEIGHT), ("all", _height(day.entries, most)), ("refused", _height(day.refused, most))]
     return format_html(
         "<g><title>{}: {} entries, {} refused</title>{}</g>",
-        day.day.strftime("%-d %b %Y"),
+        f"{day.day:{DAY}}",
         day.entries,
         day.refused,
         format_html_join(

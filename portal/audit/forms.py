@@ -1,5 +1,6 @@
 """The filter of the audit log."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,12 @@ class FilterForm(forms.Form):
     vault = forms.CharField(
         label="Vault", required=False, max_length=50, widget=forms.TextInput(attrs={"placeholder": "name or id"})
     )
+    machine = forms.CharField(
+        label="Machine", required=False, max_length=63, widget=forms.TextInput(attrs={"placeholder": "name or id"})
+    )
+    credential = forms.CharField(
+        label="Credential", required=False, max_length=80, widget=forms.TextInput(attrs={"placeholder": "serial"})
+    )
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     refused = forms.BooleanField(label="Only refusals", required=False)
@@ -38,7 +45,21 @@ class FilterForm(forms.Form):
 
     def clean_vault(self) -> tuple[UUID, ...] | None:
         """A vault by its id, or by its name: then all vaults of that name."""
-        text: str = self.cleaned_data["vault"].strip()
+        return self._named("vault")
+
+    def clean_machine(self) -> tuple[UUID, ...] | None:
+        """A machine by its id, or by its name: then all machines of that name."""
+        return self._named("machine")
+
+    def clean_credential(self) -> str:
+        """The serial, or its beginning; as people copy it, with capitals or colons."""
+        text: str = self.cleaned_data["credential"].strip().lower().replace(":", "")
+        if text and not re.fullmatch(r"[0-9a-f]{4,40}", text):
+            raise ValidationError("A serial has 4 to 40 hexadecimal digits.")
+        return text
+
+    def _named(self, kind: str) -> tuple[UUID, ...] | None:
+        text: str = self.cleaned_data[kind].strip()
         if not text:
             return None
         try:
@@ -46,10 +67,10 @@ class FilterForm(forms.Form):
         except ValueError:
             pass  # not an id: a name
         found = [hit for hits in search(self.reader, text) for hit in hits.hits if hit.title.lower() == text.lower()]
-        vaults = tuple(hit.row.pk for hit in found if hit.row._meta.model_name == "vault")
-        if not vaults:
-            raise ValidationError("There is no vault of this name.")
-        return vaults
+        rows = tuple(hit.row.pk for hit in found if hit.row._meta.model_name == kind)
+        if not rows:
+            raise ValidationError(f"There is no {kind} of this name.")
+        return rows
 
     def clean(self) -> dict[str, Any]:
         """The days must be in order."""
@@ -71,6 +92,8 @@ class FilterForm(forms.Form):
             person=values["person"].strip(),
             action=values["action"],
             vaults=values["vault"],
+            machines=values["machine"],
+            credential=values["credential"],
             since=values["since"],
             until=values["until"],
             refused=values["refused"],

@@ -4,8 +4,11 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
 
 from portal.audit.targets import Target
+from portal.fields import KeyField
 
 
 class AppendOnly(TypeError):
@@ -27,6 +30,18 @@ class AuditEvent(models.Model):
     target_label = models.CharField(max_length=200, blank=True)
     vault_id = models.UUIDField(null=True)
     detail = models.JSONField(default=dict)
+    # The serial of the credential or certificate that the detail names, empty for most; the database takes it out.
+    serial = models.GeneratedField(
+        expression=Coalesce(
+            KeyTextTransform("credential", "detail"),
+            KeyTextTransform("serial", "detail"),
+            models.Value(""),
+            output_field=models.TextField(),
+        ),
+        output_field=KeyField(),
+        db_persist=True,
+        editable=False,
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -37,6 +52,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["target_id", "-id"]),
             models.Index(fields=["at", "refused"]),
             models.Index(fields=["-id"], condition=models.Q(refused=True), name="audit_refused"),
+            models.Index(fields=["serial", "-id"], condition=models.Q(serial__gt=""), name="audit_serial"),
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.audit.models import AuditEvent
-from portal.errors import NotAllowed
+from portal.errors import NotAllowed, NotFound
 
 OVERLAP = 10_000
 """Entries of transactions that overlap in time may have numbers in another order, but never this far apart."""
@@ -30,6 +30,8 @@ class Filter:
     person: str = ""
     action: str = ""
     vaults: tuple[UUID, ...] | None = None
+    machines: tuple[UUID, ...] | None = None
+    credential: str = ""  # the serial, or how it begins
     since: date | None = None
     until: date | None = None
     refused: bool = False
@@ -41,6 +43,8 @@ class Filter:
             "person": self.person,
             "action": self.action,
             "vaults": sorted(str(vault) for vault in self.vaults or ()),
+            "machines": sorted(str(machine) for machine in self.machines or ()),
+            "credential": self.credential,
             "from": self.since.isoformat() if self.since else "",
             "to": self.until.isoformat() if self.until else "",
             "refused": self.refused,
@@ -72,7 +76,21 @@ def events(chosen: Filter) -> QuerySet[AuditEvent]:
         rows = rows.filter(action=chosen.action)
     if chosen.vaults is not None:
         rows = rows.filter(vault_id__in=chosen.vaults)
+    if chosen.machines is not None:
+        rows = rows.filter(target_type="machine", target_id__in=[str(machine) for machine in chosen.machines])
+    if chosen.credential:
+        serial = chosen.credential.lower()
+        rows = rows.filter(serial__gt="", serial__gte=serial, serial__lt=f"{serial}~")  # all that begin with it
     return rows.filter(refused=True) if chosen.refused else rows
+
+
+def event_seen_by(actor: Actor, number: int) -> AuditEvent:
+    """The entry of that number; raises NotAllowed for those who are no auditors, and NotFound."""
+    require_auditor(actor)
+    event = AuditEvent.objects.filter(pk=number).first()
+    if event is None:
+        raise NotFound
+    return event
 
 
 def actions() -> list[str]:

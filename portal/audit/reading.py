@@ -7,6 +7,14 @@ from portal.audit.record import record
 
 def note(actor: Actor, chosen: Filter) -> None:
     """Write that `actor` reads what `chosen` asks for, unless that was written lately."""
-    words = chosen.words
+    _note(actor, chosen.words)
+
+
+def note_entry(actor: Actor, number: int) -> None:
+    """The same for the page of one entry."""
+    _note(actor, {"entry": number})
+
+
+def _note(actor: Actor, words: dict[str, object]) -> None:
     if not read_lately(actor, words):
         record("audit:read", actor=actor, detail=words)

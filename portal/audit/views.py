@@ -8,9 +8,11 @@ from django.views.decorators.http import require_safe
 
 from portal.audit import reading
 from portal.audit.charts import bars
+from portal.audit.details import facts
 from portal.audit.forms import FilterForm
-from portal.audit.queries import activity, events, require_auditor
+from portal.audit.queries import activity, event_seen_by, events, require_auditor
 from portal.audit.rows import table_rows
+from portal.audit.sentences import page_url, plain, sentence
 from portal.http import PersonRequest, actor_of
 from portal.paging import page_of
 
@@ -33,3 +35,19 @@ def audit_log(request: PersonRequest) -> HttpResponse:
         "chart": bars(activity(datetime.now(UTC).date())),
     }
     return render(request, "audit/list.html", context, status=200 if form.is_valid() else 422)
+
+
+@require_safe
+def entry(request: PersonRequest, number: int) -> HttpResponse:
+    """One entry: its sentence, all its details, and ways to what else the log has about the same."""
+    actor = actor_of(request)
+    event = event_seen_by(actor, number)
+    reading.note_entry(actor, number)
+    context = {
+        "event": event,
+        "sentence": sentence(event),
+        "title": plain(event),
+        "facts": facts(event),
+        "target_url": page_url(event.target_type, event.target_id),
+    }
+    return render(request, "audit/entry.html", context)

@@ -7,6 +7,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal.moments import day, exactly, for_people
+
 register = template.Library()
 UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))
 BINARY = ("KiB", "MiB", "GiB", "TiB", "PiB")
@@ -21,8 +23,8 @@ def ago(moment: datetime | None, never: str = "–") -> SafeString | str:
 
 @register.simple_tag
 def exact(moment: datetime | None, never: str = "–") -> SafeString | str:
-    """The exact time, in UTC."""
-    return never if moment is None else _time(moment, exactly(moment))
+    """The date and the time of day in UTC; the seconds are in the tooltip."""
+    return never if moment is None else _time(moment, for_people(moment))
 
 
 @register.simple_tag
@@ -30,10 +32,11 @@ def clock(moment: datetime) -> SafeString:
     """The time of day in UTC with the date below it: for lists in which many entries are of one day."""
     utc = moment.astimezone(UTC)
     return format_html(
-        '<time datetime="{}">{}<span class="sub">{}</span></time>',
+        '<time datetime="{}" title="{}">{}<span class="sub">{}</span></time>',
         utc.isoformat(),
+        exactly(utc),
         utc.strftime("%H:%M:%S"),
-        utc.strftime("%a %-d %b %Y"),
+        day(utc),
     )
 
 
@@ -41,6 +44,13 @@ def clock(moment: datetime) -> SafeString:
 def size(number: int | None, unknown: str = "–") -> str:
     """Bytes in binary units, with three significant digits: `1.46 GiB`."""
     return unknown if number is None else binary(number)
+
+
+@register.simple_tag
+def plural(number: int | str, noun: str, many: str = "") -> str:
+    """`1 file`, `20,000 files`, `1,000+ vaults`; `many` is the plural where it is not the noun with an s."""
+    text = f"{number:,}" if isinstance(number, int) else str(number)
+    return f"{text} {noun if text == '1' else many or f'{noun}s'}"
 
 
 @register.simple_tag
@@ -52,21 +62,27 @@ def lasting(since: datetime, until: datetime | None = None) -> SafeString:
     return format_html('<span data-since="{}">{}</span>', since.isoformat(), text)
 
 
-def exactly(moment: datetime) -> str:
-    """The time in UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%a %-d %b %Y, %H:%M:%S UTC")
+@register.simple_tag
+def span(length: timedelta) -> str:
+    """A time in the largest unit that fits, for what is no more exact than that: `day`, `7 days`, `hour`."""
+    seconds = round(length.total_seconds())
+    for unit, size_of_unit in UNITS:
+        count = round(seconds / size_of_unit)
+        if count:
+            return unit if count == 1 else f"{count} {unit}s"
+    return "minute"
 
 
 def distance(moment: datetime, now: datetime) -> str:
     """How far `moment` is from `now`, in the largest unit that fits; the date beyond thirty days."""
     gap = abs(now - moment)
     if gap >= FAR:
-        return moment.astimezone(UTC).strftime("%-d %b %Y")
+        return day(moment)
     seconds = int(gap.total_seconds())
     for unit, length in UNITS:
         if seconds >= length:
             count = seconds // length
-            amount = f"{count} {unit}{'' if count == 1 else 's'}"
+            amount = plural(count, unit)
             return f"{amount} ago" if moment <= now else f"in {amount}"
     return "just now" if moment <= now else "in less than a minute"
 

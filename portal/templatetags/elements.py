@@ -89,9 +89,13 @@ def field(bound: BoundField, label: str = "") -> dict[str, object]:
 def identifier(value: object, label: str = "Copy", *, whole: bool = False) -> dict[str, object]:
     """An identifier in monospace, shortened in the middle unless `whole`, with a button that copies all of it."""
     text = str(value)
-    head, tail = IDENTIFIER_ENDS
-    short = text if whole or len(text) <= head + tail + 1 else f"{text[:head]}…{text[-tail:]}"
-    return {"value": text, "short": short, "label": label}
+    return {"value": text, "short": text if whole else shortened(text), "label": label}
+
+
+def shortened(value: object) -> str:
+    """A digest, serial or key as people compare it by eye: `4d83b702…f46c`, everywhere the same."""
+    text, (head, tail) = str(value), IDENTIFIER_ENDS
+    return text if len(text) <= head + tail + 1 else f"{text[:head]}…{text[-tail:]}"
 
 
 @register.simple_tag(takes_context=True)
@@ -108,6 +112,27 @@ def nav_link(
         icon(picture),
         label,
         format_html(COUNT, badge) if badge else "",
+    )
+
+
+@register.simple_tag(takes_context=True)
+def sort_head(context: template.Context, word: str, label: str, kind: str = "") -> SafeString:
+    """The head of a column that the list can be sorted by; needs `sorting` (portal.sorting.Sorting) in the context.
+
+    A link, so that it works without a script; it begins at the first page. `kind` is the class of the cell.
+    """
+    sorting, query = context["sorting"], context["request"].GET.copy()
+    query.pop("after", None)
+    query["sort"] = sorting.toggled(word)
+    aria = sorting.aria(word)
+    return format_html(
+        '<th scope="col" class="sort {}"{}><a id="sort-{}" href="?{}">{}{}</a></th>',
+        kind,
+        format_html(' aria-sort="{}"', aria) if aria else "",
+        word,
+        query.urlencode(),
+        label,
+        icon("down") if aria else "",
     )
 
 

@@ -68,7 +68,7 @@ def test_it_says_what_is_asked_and_leads_to_the_decision(
 ) -> None:
     shown = text_of(window(staff).get("/requests/"))
     assert "hr-db-02 Default · Payroll staff (you) " in shown
-    assert "Nothing waits" not in shown
+    assert "No pending requests" not in shown
     page = window(colleague).get("/requests/").content.decode()
     assert f'href="/machines/{asked.machine_id}/replacement/"' in page
 
@@ -96,7 +96,7 @@ def test_the_number_counts_requests_for_vaults_too(
     approvals.submit(actor=as_actor(staff), subscription=vault.subscription, region=vault.region, **wanted)
     assert [waiting_for("requests", person) for person in (approver, colleague)] == ["2", "1"]
     shown = text_of(window(approver).get("/requests/"))
-    assert shown.index(HEADING) < shown.index("Vaults Name Status") < shown.index("Finance-Q4")
+    assert shown.index(HEADING) < shown.index("Vaults 1 request Name Status") < shown.index("Finance-Q4")
 
 
 def test_it_is_bounded_and_its_queries_do_not_grow(

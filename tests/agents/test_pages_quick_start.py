@@ -20,6 +20,7 @@ from agents.quick_start import STEPS, progress_of
 from agents.states import MachineState
 from portal.accounts.models import Membership, User
 from portal.audit.models import AuditEvent
+from portal.moments import for_people
 from tests.agents.pages import credential_of, lost_of, machine_in, run_of, well_run
 from tests.conftest import person
 from vaults.models import Credential, PairedCopy, Region, Vault
@@ -194,7 +195,7 @@ class TestStanding:
     def test_valid(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         credential = credential_of(vault, staff, machines=3)
         shown = page(vault)
-        assert f"It is valid until {credential.expires_at:%a %-d %b %Y, %H:%M:%S} UTC ( 47 h 59 min left)" in shown
+        assert f"It is valid until {for_people(credential.expires_at)} ( 47 h 59 min left)" in shown
         assert "Issued by staff just now" in shown
         assert "its key was made by the portal, in memory" in shown
         assert "for 3 more machines of 3. No machine has used it." in shown
@@ -218,7 +219,7 @@ class TestStanding:
 
     def test_expired(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         credential = credential_of(vault, staff, expires_at=timezone.now() - timedelta(seconds=1))
-        assert f"Expired It was valid until {credential.expires_at:%a %-d %b %Y, %H:%M:%S} UTC" in page(vault)
+        assert f"Expired It was valid until {for_people(credential.expires_at)}" in page(vault)
         assert "Listening" not in page(vault)
         assert "credentials" in current(vault) or "redundancy" in current(vault)
 
@@ -278,7 +279,7 @@ class TestSteps:
         now = well_run(machine, Run.Kind.RESTORE_CHECK).finished_at
         vault.refresh_from_db()
         assert (done(vault), current(vault)) == ([key for key, _ in STEPS], [])
-        assert f"Ready: backed up and restored on {now:%a %-d %b %Y, %H:%M:%S} UTC" in page(vault)
+        assert f"Ready: backed up and restored on {for_people(now)}" in page(vault)
 
     def test_not_ready_any_more_when_the_last_machine_has_left(
         self, vault: Vault, staff: User, page: Callable[..., str]

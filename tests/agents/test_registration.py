@@ -18,6 +18,7 @@ from portal.audit.models import AuditEvent
 from portal.crypto import certificates, issuing, keys
 from portal.crypto.certificates import Kind, Profile
 from portal.errors import RedundancyLocked
+from portal.moments import for_people
 from portal.notifications.models import Notification
 from tests.agents import peer
 from tests.agents.conftest import register, say
@@ -60,7 +61,7 @@ def test_replaced_credential(issue: Issue) -> None:
         holds="A newer file was downloaded at",
     )
     issued = datetime.fromisoformat(str(newer["issued_at"]))
-    assert f"{issued:%d %b %Y %H:%M} UTC" in problem["detail"]
+    assert for_people(issued) in problem["detail"]
 
 
 def test_ended_credential(issue: Issue, vault: Vault, staff: User) -> None:

@@ -195,7 +195,7 @@ class TestPage:
         answer = window(colleague).post(f"/replacements/{asked.pk}/decide/", wanted)
         shown = answer.content.decode()
         assert answer.status_code == 409
-        assert "This request is agreed." in shown
+        assert "This request is already agreed." in shown
         assert "staff can download them until" in shown
         assert ">Reject</button>" not in shown
 

@@ -66,8 +66,10 @@ def test_only_what_was_asked_for_is_looked_at(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "scandir", noted)
     wanted = [Listed("/a/b/one", 7, 0, 0), Listed("/a/b/short", 1, 0, 0)]
-    missing = arrived.survey(str(tmp_path), ["/a/b"]).missing(wanted, [Other("/a/b/link", "symlink")])
-    assert missing == ["/a/b/short", "/a/b/link"]
+    assert arrived.survey(str(tmp_path), ["/a/b"]).missing(wanted, [Other("/a/b/link", "symlink")]) == [
+        "/a/b/short",
+        "/a/b/link",
+    ]
     assert seen == [".", "a", "a/b"]
 
 

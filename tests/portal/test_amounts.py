@@ -1,10 +1,11 @@
 """Times and sizes as people read them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from portal.templatetags.amounts import ago, binary, distance, duration, exact, lasting, size
+from portal import moments
+from portal.templatetags.amounts import ago, binary, clock, distance, duration, exact, lasting, plural, size
 
 NOW = datetime(2026, 11, 22, 11, 20, tzinfo=UTC)
 
@@ -63,11 +64,40 @@ def test_what_is_not_known_is_a_dash_or_a_word() -> None:
 
 def test_the_exact_time_is_in_the_tooltip() -> None:
     assert exact(NOW) == (
-        '<time datetime="2026-11-22T11:20:00+00:00" title="Sun 22 Nov 2026, 11:20:00 UTC">'
-        "Sun 22 Nov 2026, 11:20:00 UTC</time>"
+        '<time datetime="2026-11-22T11:20:00+00:00" title="22 Nov 2026, 11:20:00 UTC">22 Nov 2026, 11:20 UTC</time>'
     )
 
 
 def test_what_goes_on_is_counted_on_by_a_script() -> None:
     assert lasting(NOW, NOW + timedelta(seconds=2)) == "<span>2.0 s</span>"
     assert f'data-since="{NOW.isoformat()}"' in lasting(NOW)
+
+
+def test_every_form_of_a_time_is_of_one_kind() -> None:
+    assert moments.day(NOW) == "22 Nov 2026"
+    assert moments.for_people(NOW) == "22 Nov 2026, 11:20 UTC"
+    assert moments.exactly(NOW) == "22 Nov 2026, 11:20:00 UTC"
+    assert clock(NOW) == (
+        '<time datetime="2026-11-22T11:20:00+00:00" title="22 Nov 2026, 11:20:00 UTC">11:20:00'
+        '<span class="sub">22 Nov 2026</span></time>'
+    )
+
+
+def test_a_day_has_no_leading_zero_and_is_that_of_utc() -> None:
+    late = datetime(2026, 3, 2, 1, 30, tzinfo=timezone(timedelta(hours=14)))
+    assert moments.for_people(late) == "1 Mar 2026, 11:30 UTC"
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "many", "words"),
+    [
+        (0, "file", "", "0 files"),
+        (1, "file", "", "1 file"),
+        (20_000, "file", "", "20,000 files"),
+        ("1", "vault", "", "1 vault"),
+        ("1,000+", "vault", "", "1,000+ vaults"),
+        (2, "copy", "copies", "2 copies"),
+    ],
+)
+def test_one_thing_and_several(number: int | str, noun: str, many: str, words: str) -> None:
+    assert plural(number, noun, many) == words

@@ -20,6 +20,7 @@ from portal.audit.charts import bars
 from portal.audit.models import AppendOnly, AuditEvent, RefusalFlood
 from portal.audit.queries import Day, Filter, actions, activity, events
 from portal.audit.record import record, refusal, write_refusal_counts
+from tests.agents.pages import credential_of, machine_in
 from tests.conftest import PASSWORD, as_actor
 from tests.portal.pages import inline, text, window
 from vaults.models import Vault
@@ -108,8 +109,96 @@ def test_a_wrong_filter_says_so_and_shows_nothing(query: str, words: str, audito
     happen("vault:active")
     response = window(auditor).get(f"/audit/?{query}")
     assert (response.status_code, words in text(response)) == (422, True)
-    assert "vault:active" not in text(response).split("The filter is not right")[0].split("Show all")[1]
+    assert "See the message next to the field." in text(response)
+    assert "finished setting up" not in text(response)
     assert inline(response) == []
+
+
+@pytest.fixture
+def registered(vault: Vault, staff: User, auditor: User) -> tuple[str, AuditEvent]:
+    """The serial of a credential and the entry of the machine that it registered, among others."""
+    serial, other = "25ca8793" + "0" * 28 + "d0c7", "25ca8794" + "0" * 32
+    happen("credential:issue", target_type="credential", vault_id=vault.pk, detail={"serial": serial, "machines": 2})
+    happen("credential:issue", target_type="credential", vault_id=vault.pk, detail={"serial": other})
+    machine: dict[str, Any] = {"target_type": "machine", "target_id": str(uuid.uuid4()), "target_label": "hr-db-02"}
+    entry = happen("machine:register", "machine hr-db-02", detail={"credential": serial}, vault_id=vault.pk, **machine)
+    happen(
+        "machine:register", "machine x", refused=True, detail={"credential": serial, "code": "clock_skew", "name": "x"}
+    )
+    happen("machine:register", "machine y", detail={"credential": other})
+    return serial, entry
+
+
+def test_which_machines_a_credential_registered(registered: tuple[str, AuditEvent], auditor: User) -> None:
+    serial, entry = registered
+    wanted = ["machine:register", "machine:register", "credential:issue"]
+    client = window(auditor)
+    for asked in (serial, serial.upper(), serial[:8], ":".join(serial[i : i + 2] for i in range(0, 40, 2))):
+        assert seen(client, f"credential={asked}") == wanted
+    assert seen(client, "credential=25ca879") == [*wanted[:1], *wanted, "credential:issue"]
+    assert seen(client, f"machine={entry.target_id}&credential={serial}") == ["machine:register"]
+    items = client.get(f"{API}?credential={serial}&machine={entry.target_id}").json()["items"]
+    assert [item["id"] for item in items] == [entry.pk]
+    assert "could not register" in text(client.get(f"/audit/?credential={serial}"))
+
+
+def test_a_machine_is_found_by_its_name(vault: Vault, staff: User, auditor: User) -> None:
+    credential = credential_of(vault, staff)
+    machine, other = machine_in(vault, credential), machine_in(vault, credential, "hr-db-03")
+    for one in (machine, other):
+        record("machine:ready", actor=as_actor(auditor), target=one)
+    page = window(auditor).get("/audit/?machine=HR-DB-02")
+    assert [event.target_id for event in page.context["page"].items] == [str(machine.pk)]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("machine=Nowhere", "There is no machine of this name."), ("credential=xyz!", "4 to 40 hexadecimal digits")],
+)
+def test_a_wrong_machine_or_serial_says_so(query: str, words: str, auditor: User) -> None:
+    response = window(auditor).get(f"/audit/?{query}")
+    assert (response.status_code, words in text(response)) == (422, True)
+
+
+def test_a_search_finds_a_credential_by_its_serial(vault: Vault, staff: User, outsider: User, auditor: User) -> None:
+    credential = credential_of(vault, staff)
+    for user, sees in ((staff, True), (auditor, True), (outsider, False)):
+        page = window(user).get(f"/search/?q={credential.serial[:10].upper()}")
+        assert (vault.name in text(page)) is sees
+    found = window(auditor).get(f"/search/?q={credential.serial}").content.decode()
+    assert f'href="/audit/?credential={credential.serial}"' in found
+
+
+def test_an_entry_has_a_page_of_its_own(registered: tuple[str, AuditEvent], auditor: User, vault: Vault) -> None:
+    serial, entry = registered
+    client = window(auditor)
+    page = client.get(f"/audit/{entry.pk}/")
+    shown = page.content.decode()
+    assert f"Entry {entry.pk}" in text(page)
+    assert f'href="/machines/{entry.target_id}/"' in shown
+    for way in (f"vault={vault.pk}", f"machine={entry.target_id}", f"credential={serial}", "person=machine%20hr-db-02"):
+        assert f'href="/audit/?{way}"' in shown
+    assert inline(page) == []
+    client.get(f"/audit/{entry.pk}/")
+    notes = AuditEvent.objects.filter(action="audit:read").values_list("detail", flat=True)
+    assert list(notes) == [{"entry": entry.pk}]
+    assert client.get("/audit/999999999/").status_code == 404
+    assert client.get(f"/audit/{2**80}/").status_code == 404
+
+
+def test_only_auditors_open_an_entry(staff: User, approver: User, administrator: User) -> None:
+    event = happen("vault:active", target_label="Payroll-of-others")
+    for user in (staff, approver, administrator):
+        response = window(user).get(f"/audit/{event.pk}/")
+        assert (response.status_code, "Payroll-of-others" in response.content.decode()) == (403, False)
+        assert window(user).get("/audit/999999999/").status_code == 403
+
+
+def test_from_where_and_by_which_way_is_said(auditor: User) -> None:
+    happen("session:sign-in", address="::1")
+    shown = text(window(auditor).get("/audit/"))
+    assert "staff signed in. Details" in shown
+    assert "this computer (::1), portal" in shown
 
 
 def test_what_is_shown_is_escaped(auditor: User) -> None:

@@ -11,12 +11,13 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from portal import pki, pki_report, rotation
+from portal import pki, rotation
 from portal.accounts.actors import Actor
 from portal.audit.models import AuditEvent
 from portal.crypto import certificates, issuing, keys
 from portal.crypto.certificates import Certificate, Kind, Profile
 from portal.crypto.errors import Unacceptable
+from portal.moments import exactly
 from tests.at_once import at_once
 from tests.portal_process import free_port
 
@@ -237,8 +238,8 @@ def test_fingerprints_are_those_of_openssl(capsys: pytest.CaptureFixture[str], o
     call_command("pki", "fingerprints")
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == [
-        f"Generation 2, made {pki_report.moment(pki.ring().current.made_at)}",
-        f"Generation 1, made {pki_report.moment(pki.ring().generations[1].made_at)}; to be retired, needed by nobody",
+        f"Generation 2, made {exactly(pki.ring().current.made_at)}",
+        f"Generation 1, made {exactly(pki.ring().generations[1].made_at)}; to be retired, needed by nobody",
         "Signing key of credential files and agent packages (SHA-256 of the public key)",
         f"In effect at {django_settings.EDGE_URL}",
     ]

@@ -1,8 +1,9 @@
-"""The parent of a gateway: objects are compared after an unclean stop, before anything is served, and only then."""
+"""The parent of a gateway: after an unclean stop nothing is stored before objects are compared; reading always goes."""
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,8 +16,19 @@ from deploy.runner.gateway import MARGIN, Marker
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-# In place of rclone: says that it serves, and ends as it is told.
-SERVE = "import sys, time; open(sys.argv[1], 'a').write('serves\\n'); time.sleep(60)"
+# In place of rclone: says that it serves, answers every request with its method, and ends as it is told.
+SERVE = """
+import socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[2])
+listener.listen()
+open(sys.argv[1], 'a').write('serves\\n')
+while True:
+    line, _ = listener.accept()
+    with line:
+        if head := line.recv(65536):
+            line.sendall(b'HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n' + head.split()[0])
+"""
 CHECK = "import sys; open(sys.argv[1], 'a').write('checks ' + sys.argv[3] + '\\n'); sys.exit({status})"
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -27,14 +39,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
     events = str(tmp_path / "events")
 
-    def begin(status: int = 0, serve: str = SERVE, finish: float = 20) -> "subprocess.Popen[str]":
+    def begin(status: int = 0, serve: str = SERVE, finish: float = 20, rest: float = 0) -> "subprocess.Popen[str]":
         description = {
             "marker": str(tmp_path / "local-a.alive"),
             "socket": str(tmp_path / "socket"),
+            "inner": str(tmp_path / "inner"),
+            "gate": str(tmp_path / "gate"),
             "check": [sys.executable, "-c", CHECK.format(status=status), events],
-            "serve": [sys.executable, "-c", serve, events],
+            "serve": [sys.executable, "-c", serve, events, str(tmp_path / "inner")],
             "finish": finish,
-            "rest": 0,
+            "rest": rest,
         }
         command = [sys.executable, "-S", "-m", "deploy.runner.gateway", json.dumps(description)]
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -53,12 +67,32 @@ def events(folder: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
+def asked(folder: Path, method: str) -> str:
+    """The answer of the gateway: its status, and what rclone's stand-in says; empty when nobody answers."""
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(10)
+            line.connect(str(folder / "socket"))
+            line.sendall(f"{method} /v/m/config HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: line.recv(65536), b"")).decode()
+    except OSError:
+        return ""
+    body = answer.rpartition("\r\n")[2]
+    return f"{answer.split()[1]} {body}".strip()
+
+
+def stores(folder: Path) -> bool:
+    """Whether something can be stored."""
+    return asked(folder, "POST") == "200 POST"
+
+
 def test_after_a_clean_stop_nothing_is_compared(start: Start, tmp_path: Path) -> None:
     """Neither at the first start ever; a marker is there exactly while it serves."""
     for _ in range(2):
         (tmp_path / "events").unlink(missing_ok=True)
         process = start()
-        wait_for("it to serve", lambda: events(tmp_path) == ["serves"])
+        wait_for("it to store", lambda: stores(tmp_path))
+        assert events(tmp_path) == ["serves"]
         assert (tmp_path / "local-a.alive").exists()
         process.terminate()
         assert process.wait(30) == 0
@@ -69,7 +103,7 @@ def test_after_a_clean_stop_nothing_is_compared(start: Start, tmp_path: Path) ->
 def test_after_a_kill_recent_objects_are_compared_first(start: Start, tmp_path: Path, victim: str) -> None:
     """From well before the last sign of life, whoever of the two was killed; and rclone never outlives its parent."""
     process = start()
-    wait_for("it to serve", lambda: events(tmp_path) == ["serves"])
+    wait_for("it to store", lambda: stores(tmp_path))
     child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
     os.kill(process.pid if victim == "parent" else child, signal.SIGKILL)
     assert process.wait(30) == (-signal.SIGKILL if victim == "parent" else 1)
@@ -77,25 +111,59 @@ def test_after_a_kill_recent_objects_are_compared_first(start: Start, tmp_path: 
     last = Marker(tmp_path / "local-a.alive").last()
     assert last is not None
     start()
-    expected = ["serves", f"checks {(last - MARGIN).isoformat()}", "serves"]
-    wait_for("it to serve again", lambda: events(tmp_path) == expected)
+    expected = ["serves", "serves", f"checks {(last - MARGIN).isoformat()}"]
+    wait_for("it to store again", lambda: stores(tmp_path))
+    assert events(tmp_path) == expected
 
 
-def test_while_the_comparison_fails_nothing_is_served(start: Start, tmp_path: Path) -> None:
-    """The marker stays as it was, so that the next try compares from the same time on."""
+def test_while_the_comparison_fails_all_is_read_and_nothing_stored(start: Start, tmp_path: Path) -> None:
+    """The marker stays as it was, also after a stop, so that the next try compares from the same time on."""
     marker = tmp_path / "local-a.alive"
     marker.write_text("2026-11-22T10:00:00+00:00")
     process = start(status=1)
-    assert process.wait(30) == 1
-    assert events(tmp_path) == ["checks 2026-11-22T09:45:00+00:00"]
+    wait_for("a second comparison", lambda: len(events(tmp_path)) > 2)
+    assert set(events(tmp_path)) == {"serves", "checks 2026-11-22T09:45:00+00:00"}
+    refused = {"POST": "503", "DELETE": "503", "PUT": "503", "MOVE": "503"}
+    read = {"GET": "200 GET", "HEAD": "200 HEAD", "OPTIONS": "200 OPTIONS"}
+    expected = refused | read
+    assert {method: asked(tmp_path, method) for method in expected} == expected
+    process.terminate()
+    assert process.wait(30) == 0
     assert marker.read_text() == "2026-11-22T10:00:00+00:00"
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["clean", "unclean"])
+def test_without_room_for_a_note_all_is_read_and_nothing_stored(start: Start, tmp_path: Path, marked: bool) -> None:
+    """A kill would leave no trace. No comparison is tried that could not write its entry; with room all goes on."""
+    marker = tmp_path / "local-a.alive"
+    if marked:
+        marker.write_text("2026-11-22T10:00:00+00:00")
+    (tmp_path / "local-a.new").mkdir()  # in the place of the note, which stops root too
+    process = start()
+    wait_for("it to read", lambda: asked(tmp_path, "GET") == "200 GET")
+    assert asked(tmp_path, "POST") == "503"
+    assert process.poll() is None
+    assert events(tmp_path) == ["serves"]
+    (tmp_path / "local-a.new").rmdir()
+    wait_for("it to store", lambda: stores(tmp_path))
+    assert events(tmp_path) == ["serves", *(["checks 2026-11-22T09:45:00+00:00"] if marked else [])]
+
+
+def test_a_disk_that_fills_up_later_stops_nothing(tmp_path: Path) -> None:
+    """The last sign of life stays, so that more is compared after a kill."""
+    marker = Marker(tmp_path / "marker")
+    assert marker.touch()
+    last = marker.last()
+    (tmp_path / "marker.new").mkdir()
+    assert not marker.touch()
+    assert marker.last() == last
 
 
 def test_an_upload_that_does_not_end_leaves_the_marker(start: Start, tmp_path: Path) -> None:
     """Rclone that does not end when told to is in the middle of something."""
     stubborn = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVE}"
     process = start(serve=stubborn, finish=0.5)
-    wait_for("it to serve", lambda: events(tmp_path) == ["serves"])
+    wait_for("it to store", lambda: stores(tmp_path))
     process.terminate()
     assert process.wait(30) == 1
     assert (tmp_path / "local-a.alive").exists()

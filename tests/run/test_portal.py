@@ -11,7 +11,7 @@ from tests.portal_process import Portal, free_port, start
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
-PARTS = ("valkey", "storage", "gateway-local-a", "gateway-local-b", "web", "worker", "beat", "edge")
+PARTS = ("valkey", "storage", "gateway-local-a", "gateway-local-b", "web", "gate", "worker", "beat", "edge")
 
 
 def test_every_part_is_there_and_well(portal: Portal) -> None:
@@ -42,6 +42,17 @@ def test_secrets_are_in_no_log_and_on_no_command_line(portal: Portal) -> None:
     seen += b"".join(_command(pid) for pid in portal.processes()).decode()
     assert len(secrets) == 7
     assert [number for number, secret in enumerate(secrets) if secret in seen] == []
+
+
+def test_who_has_no_use_for_a_secret_is_not_given_it(portal: Portal) -> None:
+    """The edge and the gateways' parents show one to the gate; nobody else is told any."""
+    secrets = [path.read_bytes().strip() for path in (portal.data / "secrets").iterdir()]
+    told = {name: _environment(pid) for name, pid in portal.pids().items()}
+    rclones = [_environment(pid) for pid in portal.processes() if b"serve\0restic" in _command(pid)]
+    assert len(rclones) == 2
+    knowing = {name for name, seen in told.items() if any(secret in seen for secret in secrets)}
+    assert knowing == {"edge", "gateway-local-a", "gateway-local-b"}
+    assert sum(any(secret in seen for secret in secrets) for seen in rclones) == 0
 
 
 def test_a_second_start_on_the_same_data_folder_is_refused(portal: Portal) -> None:
@@ -77,7 +88,7 @@ def test_workers_of_a_killed_web_do_not_stay(portal: Portal) -> None:
     """They belong to nobody any more; the new web has its own two."""
 
     def webs() -> set[int]:
-        return {pid for pid in portal.processes() if b"deploy.runner.web" in _command(pid)}
+        return {pid for pid in portal.processes() if b"/web.sock" in _command(pid)}
 
     before = webs()
     assert len(before) == 3
@@ -122,6 +133,10 @@ def test_a_stopped_worker_shows(portal: Portal) -> None:
 def _ill(portal: Portal) -> set[str]:
     health = portal.health() or {"parts": {}}
     return {name for name, part in health["parts"].items() if not part["ok"]}
+
+
+def _environment(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def _command(pid: int) -> bytes:

@@ -22,6 +22,7 @@ from portal.errors import (
     OwnRequest,
     StaleState,
 )
+from portal.moments import for_people
 from portal.notifications.models import Notification
 from tests.at_once import at_once
 from tests.conftest import as_actor, person
@@ -135,7 +136,7 @@ def test_nothing_is_decided_after_its_time_even_before_the_sweep_comes(
     with pytest.raises(StaleState) as refused:
         decide(request.pk, actor=actor, comment="x", digest=request.digest)
     assert refused.value.message == (
-        f"This request could be decided until {asked_at + OPEN_FOR:%d %b %Y %H:%M} UTC; now it expires."
+        f"This request could be decided until {for_people(asked_at + OPEN_FOR)}; now it expires."
     )
     assert may_decide(as_actor(approver), now(request)) == "Nobody decided in time."
     assert (now(request).state, Decision.objects.count(), Vault.objects.count()) == (RequestState.PENDING, 0, 0)

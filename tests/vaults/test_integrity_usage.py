@@ -19,7 +19,7 @@ from portal.notifications.models import Notification
 from tests.conftest import as_actor
 from tests.vaults.stored import MachineFolder
 from vaults import credentials, regions, removals
-from vaults.models import Credential, Region, Vault
+from vaults.models import Credential, Region, StoredDay, Vault
 from vaults.storage.base import StorageUnavailable
 
 Join = Callable[[str], Machine]
@@ -74,10 +74,23 @@ class TestTrash:
         assert used() == (30, {"one": 30})
 
 
-def test_without_quotas_nothing_is_measured(storage: Path, vault: Vault, join: Join) -> None:
-    MachineFolder(storage / "local-a", vault.pk, join("one").pk).put("data", b"x")
+def test_without_quotas_what_was_used_is_measured_now_and_then(storage: Path, vault: Vault, join: Join) -> None:
+    folder = MachineFolder(storage / "local-a", vault.pk, join("one").pk)
+    folder.put("data", b"x")
+    Vault.objects.update(redundancy_locked_at=None)
     usage.measure()
     assert used() == (None, {"one": None})
+    Vault.objects.update(redundancy_locked_at=timezone.now())
+    usage.measure()
+    assert used() == (1, {"one": 1})
+    folder.put("data", b"yz")
+    Vault.objects.update(used_measured_at=timezone.now() - usage.UNLIMITED_EVERY + timedelta(minutes=1))
+    usage.measure()
+    assert used() == (1, {"one": 1})
+    Vault.objects.update(used_measured_at=timezone.now() - usage.UNLIMITED_EVERY - timedelta(seconds=1))
+    usage.measure()
+    assert used() == (3, {"one": 3})
+    assert [day.size for day in StoredDay.objects.all()] == [3]
 
 
 def test_a_vault_is_measured_again_after_a_while(storage: Path, vault: Vault, join: Join) -> None:

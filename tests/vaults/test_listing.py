@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
 from portal.paging import page_of
-from vaults import listing
+from vaults import listing, queries
 from vaults.listing import LATE, VaultFilter, is_late
 from vaults.models import Vault
 from vaults.states import VaultState
@@ -37,7 +37,7 @@ def test_both_ways_find_the_same(
     few: int, chosen: VaultFilter, various: None, staff: User, approver: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything = set(chosen.rows(approver))
-    monkeypatch.setattr(listing, "FEW", few)
+    monkeypatch.setattr(queries, "FEW", few)
     mine = chosen.rows(staff)
     assert set(mine) == {
         vault for vault in everything if vault.subscription_id == staff.memberships.get().subscription_id
@@ -49,7 +49,7 @@ def test_both_ways_find_the_same(
 def test_outsiders_find_nothing_by_either_way(
     few: int, various: None, administrator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "FEW", few)
+    monkeypatch.setattr(queries, "FEW", few)
     assert [list(chosen.rows(administrator)) for chosen in FILTERS] == [[]] * len(FILTERS)
 
 
@@ -60,7 +60,7 @@ def test_who_needs_attention_is_the_same_in_rows_and_in_python(various: None, ap
 
 def _plan(chosen: VaultFilter, user: User) -> str:
     """How SQLite would find a page."""
-    sql, values = chosen.rows(user).order_by("name", "id")[:51].query.sql_with_params()
+    sql, values = chosen.rows(user).order_by("name_key", "id")[:51].query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}", values)
         return "\n".join(row[-1] for row in cursor.fetchall())
@@ -70,7 +70,7 @@ def _plan(chosen: VaultFilter, user: User) -> str:
 def test_pages_follow_the_order_of_an_index(
     staff: User, approver: User, various: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "FEW", 1)
+    monkeypatch.setattr(queries, "FEW", 1)
     ordered = [VaultFilter(), VaultFilter(show="active"), VaultFilter(region=1), VaultFilter(subscription=1)]
     plans = [_plan(chosen, user) for chosen in ordered for user in (staff, approver)]
     assert [plan for plan in plans if "TEMP B-TREE" in plan] == []
@@ -83,7 +83,7 @@ def test_pages_of_either_way_continue_each_other(
 ) -> None:
     for number in range(7):
         make_vault(f"Vault-{number}")
-    first = page_of(VaultFilter().rows(staff), "name", "id", limit=4)
-    monkeypatch.setattr(listing, "FEW", 1)
-    rest = page_of(VaultFilter().rows(staff), "name", "id", limit=4, after=first.next or "")
+    first = page_of(VaultFilter().rows(staff), "name_key", "id", limit=4)
+    monkeypatch.setattr(queries, "FEW", 1)
+    rest = page_of(VaultFilter().rows(staff), "name_key", "id", limit=4, after=first.next or "")
     assert [vault.name for vault in first.items + rest.items] == [f"Vault-{number}" for number in range(7)]

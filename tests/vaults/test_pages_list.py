@@ -123,7 +123,7 @@ def test_the_region_filter(various: None, staff: User, regions: Any) -> None:
 
 
 def test_a_filter_that_nothing_matches_says_so(various: None, staff: User) -> None:
-    assert "No vault matches" in text_of(window(staff).get("/vaults/?q=zzz"))
+    assert "No vaults match the filters" in text_of(window(staff).get("/vaults/?q=zzz"))
 
 
 def test_pages_go_on_after_the_last_row_whatever_comes_between(make_vault: MakeVault, staff: User) -> None:
@@ -136,6 +136,131 @@ def test_pages_go_on_after_the_last_row_whatever_comes_between(make_vault: MakeV
     rest = client.get("/vaults/", {"after": first.context["page"].next})
     assert links(rest, "open-") == [f"Vault-{number:02}" for number in range(50, 60)]
     assert rest.context["page"].next is None
+
+
+MIXED = ["Lab", "archive", "Web-2", "web-10", "Archive-B", "fileserver", "database", "a-b", "ab", "B"]
+BY_NAME = ["a-b", "ab", "archive", "Archive-B", "B", "database", "fileserver", "Lab", "web-10", "Web-2"]
+
+
+def test_names_are_in_one_order_whatever_their_case_and_the_database(make_vault: MakeVault, staff: User) -> None:
+    for name in MIXED:
+        make_vault(name)
+    assert names(staff) == BY_NAME
+    assert names(staff, "?sort=-name") == BY_NAME[::-1]
+    api = window(staff).get("/api/v1/vaults").json()["items"]
+    assert [one["name"] for one in api] == BY_NAME
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("status", ["b", "d", "a", "c"]),
+        ("-status", ["c", "a", "d", "b"]),
+        ("machines", ["a", "d", "c", "b"]),
+        ("-machines", ["b", "c", "d", "a"]),
+        ("backup", ["c", "a", "b", "d"]),
+        ("-backup", ["d", "b", "a", "c"]),
+        ("nonsense", ["a", "b", "c", "d"]),
+    ],
+)
+def test_each_sorting_is_a_walk_through_all_of_them(
+    sort: str, expected: list[str], make_vault: MakeVault, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    make_vault("a", state="Failed", machines=0, last_backup_at=now - timedelta(hours=3))
+    make_vault("b", state="Active", machines=7, last_backup_at=now - timedelta(hours=2))
+    make_vault("c", state="Failed", machines=3)
+    make_vault("d", state="Creating", machines=1, last_backup_at=now - timedelta(hours=1))
+    assert names(staff, f"?sort={sort}") == expected
+    monkeypatch.setattr("portal.paging.page_of.__kwdefaults__", {"after": "", "limit": 1, "full": None})
+    client, after, walked, pages = window(staff), "", [], []
+    while after is not None:
+        response = client.get("/vaults/", {"sort": sort, "after": after})
+        walked += links(response, "open-")
+        pages.append(response.context["page"])
+        after = pages[-1].next
+    assert walked == expected
+    back = client.get("/vaults/", {"sort": sort, "after": pages[-1].previous})
+    assert links(back, "open-") == expected[-2:-1]
+
+
+def test_heads_are_links_that_say_how_the_list_is_sorted(make_vault: MakeVault, staff: User) -> None:
+    make_vault()
+    page = window(staff).get("/vaults/?sort=machines&show=active&after=").content.decode()
+    heads = re.findall(
+        r'<th scope="col" class="sort [a-z]*"( aria-sort="[a-z]+")?><a id="sort-(\w+)" href="([^"]+)"', page
+    )
+    assert [(aria.strip(), word) for aria, word, _ in heads] == [
+        ("", "name"),
+        ("", "status"),
+        ('aria-sort="ascending"', "machines"),
+        ("", "backup"),
+    ]
+    assert [href for _, _, href in heads] == [
+        "?sort=name&amp;show=active",
+        "?sort=status&amp;show=active",
+        "?sort=-machines&amp;show=active",
+        "?sort=backup&amp;show=active",
+    ]
+
+
+def test_the_list_says_how_many_there_are(make_vault: MakeVault, staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_vault()
+    assert "1 vault Name" in text_of(window(staff).get("/vaults/"))
+    for number in range(59):
+        make_vault(f"Vault-{number}")
+    assert "60 vaults Name" in text_of(window(staff).get("/vaults/"))
+    assert "60 vaults match the filters" in text_of(window(staff).get("/vaults/?show=active"))
+    monkeypatch.setattr("portal.paging.COUNTED", 59)
+    assert "59+ vaults Name" in text_of(window(staff).get("/vaults/"))
+
+
+def test_the_page_before_is_linked(make_vault: MakeVault, staff: User) -> None:
+    for number in range(120):
+        make_vault(f"Vault-{number:03}")
+    client = window(staff)
+    second = client.get("/vaults/", {"after": client.get("/vaults/").context["page"].next})
+    third = client.get("/vaults/", {"after": second.context["page"].next})
+    assert "Previous page" not in text_of(client.get("/vaults/"))
+    assert "First page Previous page Next page" in text_of(second)
+    back = client.get("/vaults/", {"after": third.context["page"].previous})
+    assert links(back, "open-") == [f"Vault-{number:03}" for number in range(50, 100)]
+
+
+def test_long_names_have_their_whole_text_at_hand(make_vault: MakeVault, staff: User) -> None:
+    name = "A" + "very-long-name-" * 3 + "end"
+    make_vault(name)
+    assert f'title="{name}">{name}</a>' in window(staff).get("/vaults/").content.decode()
+
+
+def test_an_empty_list_has_one_primary_action_for_those_who_may(staff: User, approver: User, outsider: User) -> None:
+    page = window(staff).get("/vaults/").content.decode()
+    assert re.findall(r'<a class="button primary" href="[^"]+">(?:<svg.*?</svg>)?([^<]+)', page) == ["Request a vault"]
+    Membership.objects.filter(user=outsider).delete()
+    for user, words in ((approver, "Vaults of all subscriptions"), (outsider, "You belong to no subscription")):
+        shown = text_of(window(user).get("/vaults/"))
+        assert (words in shown, "Request a vault" in shown) == (True, False)
+
+
+def test_what_waits_is_one_line_with_its_number(ask: Ask, staff: User) -> None:
+    ask("Finance-Q4")
+    assert "1 request waiting for approval Finance-Q4" in text_of(window(staff).get("/vaults/"))
+    for number in range(5):
+        ask(f"More-{number}")
+    page = window(staff).get("/vaults/")
+    assert "6 requests waiting for approval" in text_of(page)
+    assert links(page, "asked-") == ["Finance-Q4", "More-0", "More-1", "More-2"]
+    assert "View all pending" in text_of(page)
+
+
+def test_there_is_one_place_to_choose_a_subscription(make_vault: MakeVault, staff: User) -> None:
+    make_vault()
+    page = window(staff).get("/vaults/").content.decode()
+    menu = page[page.index('id="subscriptions"') :].partition("</div>")[0]
+    assert re.findall(r'<a href="([^"]+)"( aria-current="true")?>([^<]+)', menu) == [
+        ("/vaults/", ' aria-current="true"', "Default")
+    ]
+    assert '<select id="filter-subscription"' not in page
 
 
 def test_a_cursor_that_is_not_ours_is_refused(staff: User) -> None:

@@ -204,7 +204,7 @@ def test_a_registered_machine_locks_it(local: Vault, requester: Actor) -> None:
         with pytest.raises(RedundancyLocked) as refused:
             redundancy.change(local.pk, actor=requester, redundancy=choice)
     assert refused.value.message == (
-        "The redundancy of Payroll is locked since hr-db-02 registered on 22 Nov 2026 at 10:30 UTC."
+        "The redundancy of Payroll has been locked since hr-db-02 registered on 22 Nov 2026, 10:30 UTC."
     )
     assert redundancy.confirm(local.pk, actor=requester).redundancy_confirmed_at is None
     assert (now(local).redundancy, Operation.objects.count()) == ("local", 0)

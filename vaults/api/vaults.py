@@ -22,7 +22,7 @@ router = Router()
 def vaults(request: ApiRequest, wanted: Wanted) -> dict[str, object]:
     """The vaults that you may see."""
     rows = visible_vaults(request.auth.person).select_related("region", "subscription")
-    return listed(page_of(rows, "name", "id", after=wanted.after, limit=wanted.limit), vault_out)
+    return listed(page_of(rows, "name_key", "id", after=wanted.after, limit=wanted.limit), vault_out)
 
 
 @router.get("/{uuid:vault_id}", response=VaultOut, summary="One vault")

@@ -14,7 +14,7 @@ from vaults.models.core import (
     Vault,
     VaultRequest,
 )
-from vaults.models.stored import LostObject, RemovedObject
+from vaults.models.stored import LostObject, RemovedObject, StoredDay
 
 __all__ = [
     "Credential",
@@ -28,6 +28,7 @@ __all__ = [
     "Region",
     "RemovedObject",
     "Scrub",
+    "StoredDay",
     "Vault",
     "VaultRequest",
 ]

@@ -46,3 +46,17 @@ class LostObject(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class StoredDay(models.Model):
+    """How much a vault had stored, as last measured on a day (UTC)."""
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="stored_days")
+    day = models.DateField()
+    size = models.BigIntegerField()  # bytes
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["vault", "day"], name="stored_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.size}"

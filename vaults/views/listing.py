@@ -1,18 +1,20 @@
 """Recovery Services: the vaults that somebody sees."""
 
 from django.http import HttpResponse, QueryDict
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
 from portal.accounts.models import User
 from portal.http import PersonRequest
 from portal.live import live
-from portal.paging import page_of
-from vaults.listing import CHIPS, VaultFilter
+from portal.paging import counted, page_of
+from portal.sorting import sorting
+from vaults.listing import CHIPS, ORDERS, VaultFilter
 from vaults.models import Region, Vault, VaultRequest
-from vaults.queries import failed_own, open_requests
+from vaults.queries import failed_own, open_requests, own_subscriptions
 from vaults.views.rows import table_rows
 
-WAITING_SHOWN = 5
+WAITING_SHOWN = 4
 LONGEST_TEXT = 80
 
 
@@ -20,8 +22,9 @@ LONGEST_TEXT = 80
 def vault_list(request: PersonRequest) -> HttpResponse:
     """The table, live: each second while something of what it shows is under way, else every thirty."""
     chosen = _chosen(request.GET)
-    page = page_of(chosen.rows(request.user), "name", "id", after=request.GET.get("after", ""))
-    waiting = _waiting(request.user, chosen) if page.first else []
+    sorted_by = sorting(ORDERS, request.GET.get("sort", ""), "name")
+    page, number = chosen.page(request.user, sorted_by, request.GET.get("after", ""))
+    waiting, waiting_number = _waiting(request.user, chosen) if page.first else ([], "0")
     busy = any(vault.state in Vault.STATES.busy for vault in page.items)
     return live(
         request,
@@ -29,12 +32,15 @@ def vault_list(request: PersonRequest) -> HttpResponse:
         "vault-table",
         {
             "page": page,
+            "number": number,
+            "sorting": sorted_by,
             "rows": table_rows(page.items, failed_own(request.user, page.items)),
-            "waiting": waiting[:WAITING_SHOWN],
-            "waiting_more": len(waiting) > WAITING_SHOWN,
+            "waiting": waiting,
+            "waiting_number": waiting_number,
             "chosen": chosen,
             "chips": [(word, label) for word, (label, _) in CHIPS.items()],
             "regions": Region.objects.only("name"),
+            "may_ask": SimpleLazyObject(own_subscriptions(request.user).exists),  # asked when the template asks
             "seconds": 1 if busy else 30,
         },
     )
@@ -55,8 +61,10 @@ def _key(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _waiting(user: User, chosen: VaultFilter) -> list[VaultRequest]:
-    """Requests that wait for a decision: above the table, unless it is filtered by what requests do not have."""
+def _waiting(user: User, chosen: VaultFilter) -> tuple[list[VaultRequest], str]:
+    """Pending requests and how many: above the table, unless it is filtered by what requests do not have."""
     if chosen.show or chosen.region or chosen.text:
-        return []
-    return list(open_requests(user, chosen.subscription)[: WAITING_SHOWN + 1])
+        return [], "0"
+    rows = open_requests(user, chosen.subscription)
+    first = page_of(rows, "requested_at", "-id", limit=WAITING_SHOWN)
+    return first.items, counted(rows, first)

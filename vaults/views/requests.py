@@ -12,16 +12,19 @@ from portal.errors import ContentChanged, DomainError, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, sent
 from portal.kept import refilled
 from portal.live import live
-from portal.paging import page_of
+from portal.paging import counted, page_of
+from portal.sorting import sorting
 from vaults import approvals
 from vaults.forms import DecisionForm
 from vaults.models import Decision, Redundancy, Vault, VaultRequest
 from vaults.queries import (
-    decided_requests,
-    open_requests,
+    REQUEST_ORDERS,
     recent_outcomes,
     request_seen_by,
+    requests_in_state,
     vaults_owned,
+    with_decisions,
+    with_names,
 )
 from vaults.regions import pair_of
 from vaults.rules import decide_until, deciders, may_decide
@@ -42,14 +45,22 @@ def request_list(request: PersonRequest) -> HttpResponse:
     """
     after, state = request.GET.get("after", ""), request.GET.get("state", "")
     others: list[Queue] = []
-    if state in VaultRequest.STATES.final:
-        page = page_of(decided_requests(request.user, state), "-requested_at", "id", after=after)
-    else:
-        state = RequestState.PENDING
-        page = page_of(open_requests(request.user), "requested_at", "-id", after=after)
-        others = queues(request.user) if page.first else []
-    chips = [(word, look.label) for word, look in VaultRequest.STATES.looks.items()]
-    context = {"page": page, "state": state, "chips": chips, "others": others}
+    ended = state in VaultRequest.STATES.final
+    state = state if ended else RequestState.PENDING
+    sorted_by = sorting(REQUEST_ORDERS, request.GET.get("sort", ""), "-when" if ended else "when")
+    rows = requests_in_state(request.user, state)
+    full = with_decisions(VaultRequest.objects.all()) if ended else with_names(VaultRequest.objects.all())
+    page = page_of(rows, *sorted_by.order, after=after, full=full)
+    if page.first and not ended:
+        others = queues(request.user)
+    context = {
+        "page": page,
+        "number": counted(rows, page),
+        "sorting": sorted_by,
+        "state": state,
+        "chips": [(word, look.label) for word, look in VaultRequest.STATES.looks.items()],
+        "others": others,
+    }
     return live(request, "requests/list.html", "request-table", context)
 
 

@@ -15,6 +15,7 @@ from portal.templatetags.amounts import ago
 from portal.templatetags.elements import icon, status
 from vaults.listing import is_late
 from vaults.models import Redundancy, Vault
+from vaults.states import VaultState
 
 ANY = UUID(int=0)
 LATE = SafeString(' <span class="warn">– late</span>')
@@ -26,13 +27,13 @@ RETRY = (
 )
 ROW = """
 <tr>
-  <th scope="row"><a id="open-{key}" href="OPEN">{name}</a></th>
+  <th scope="row"><a class="cut" id="open-{key}" href="{open}" title="{name}">{name}</a></th>
   <td>{status}{retry}{reason}</td>
-  <td data-narrow="hide">{region}</td>
-  <td data-narrow="hide">{subscription}</td>
-  <td data-narrow="hide" class="nowrap">{redundancy}{lock}</td>
-  <td data-narrow="hide" class="number">{machines}</td>
-  <td data-narrow="hide">{last_backup}{late}</td>
+  <td data-label="Region">{region}</td>
+  <td data-label="Subscription"><span class="cut" title="{subscription}">{subscription}</span></td>
+  <td data-label="Redundancy" class="nowrap">{redundancy}{lock}</td>
+  <td data-label="Machines" class="number">{machines}</td>
+  <td data-label="Last backup">{last_backup}{late}</td>
   <td data-narrow="hide"><a class="icon-button" id="start-{key}" href="START" aria-label="Quick Start"
     aria-describedby="open-{key}" title="Quick Start">{cloud}</a></td>
 </tr>"""
@@ -50,6 +51,7 @@ def table_rows(vaults: Iterable[Vault], retry: Container[UUID]) -> SafeString:
 def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Container[UUID]) -> dict[str, object]:
     return {
         "key": vault.pk,
+        "open": _home(vault),
         "name": vault.name,
         "status": status(vault),
         "retry": _retry(vault.pk) if vault.pk in retry else NOTHING,
@@ -58,8 +60,8 @@ def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Container[U
         "subscription": vault.subscription_name,  # type: ignore[attr-defined]  # added by VaultFilter
         "redundancy": Redundancy(vault.redundancy).label,
         "lock": lock if vault.redundancy_locked else NOTHING,
-        "machines": vault.machines or "–",
-        "last_backup": ago(vault.last_backup_at),
+        "machines": vault.machines,
+        "last_backup": ago(vault.last_backup_at, "never"),
         "late": LATE if is_late(vault) else NOTHING,
         "cloud": cloud,
     }
@@ -79,8 +81,15 @@ def _lock() -> SafeString:
 @cache
 def _row() -> str:
     """ROW with its links, which are looked up once instead of twice for each row."""
-    return ROW.replace("OPEN", _link("vaults:vault")).replace("START", _link("agents:quick-start"))
+    return ROW.replace("START", _link("agents:quick-start"))
 
 
+def _home(vault: Vault) -> str:
+    """As `Vault.get_absolute_url()` has it, without looking addresses up for each row."""
+    fresh = vault.state == VaultState.ACTIVE and vault.last_restore_check_at is None
+    return _link("agents:quick-start" if fresh else "vaults:vault").format(key=vault.pk)
+
+
+@cache
 def _link(name: str) -> str:
     return reverse(name, args=[ANY]).replace(str(ANY), "{key}")

@@ -1,22 +1,28 @@
 """The pages of one vault: Dashboard, Configure, Activity."""
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from itertools import chain, repeat
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.actors import Actor
+from portal.audit.rows import activity_rows
 from portal.errors import Invalid, RedundancyLocked, StaleState
 from portal.http import PersonRequest, actor_of, sent
 from portal.kept import refilled
 from portal.live import live
 from portal.paging import page_of
 from vaults import lifecycle, redundancy
+from vaults.charts import HEIGHT, WIDTH, curve
 from vaults.forms import RedundancyForm
-from vaults.listing import is_late
+from vaults.history import stored_days
 from vaults.models import Operation, Redundancy, Region, Vault
 from vaults.provisioning import step_labels
 from vaults.queries import activity_of, approval_of, asking_for, operations_of, vault_seen_by, vault_worked_on_by
@@ -24,6 +30,7 @@ from vaults.regions import open_pair_of
 from vaults.rules import is_member, may_be_retried
 
 OPERATIONS_SHOWN = 5
+DAYS = 30
 
 
 @require_safe
@@ -33,15 +40,21 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     vault = vault_seen_by(actor, vault_id)
     operations = list(operations_of(vault)[:OPERATIONS_SHOWN])
     busy = vault.state in Vault.STATES.busy or any(one.state in one.STATES.busy for one in operations)
+    now = timezone.now()
+    days = stored_days(vault, now, DAYS)
     context = {
         "vault": vault,
         "tab": "dashboard",
+        "estate": import_string(settings.VAULT_MACHINES)(vault, now) if vault.machines else None,
+        "stored": curve(days, today=now.astimezone(UTC).date(), places=DAYS),
+        "chart": {"width": WIDTH, "height": HEIGHT},
+        "now": now,
         "work": [_work(one, vault) for one in operations],
         "latest": operations[0] if operations else None,
         "retry": bool(operations) and may_be_retried(vault, operations[0]),
         "approval": approval_of(vault),
-        "late": is_late(vault),
-        "member": is_member(actor, vault.subscription_id),
+        # Only members see it who do not see all: what the fetch has checked is not asked again.
+        "member": not request.user.sees_all or is_member(actor, vault.subscription_id),
         "seconds": 1 if busy else 30,
     }
     return live(request, "vaults/dashboard.html", "vault-dashboard", context)
@@ -123,5 +136,7 @@ def activity(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     vault = vault_seen_by(actor_of(request), vault_id)
     page = page_of(activity_of(vault), "-id", after=request.GET.get("after", ""))
     before = [] if page.next else list(asking_for(vault))
-    context = {"vault": vault, "tab": "activity", "page": page, "events": page.items + before}
+    events = page.items + before
+    rows = activity_rows(events, auditor=request.user.is_auditor)
+    context = {"vault": vault, "tab": "activity", "page": page, "events": events, "rows": rows}
     return render(request, "vaults/activity.html", context)

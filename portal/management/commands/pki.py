@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from portal import edge_files, pki, pki_report, rotation
 from portal.accounts.actors import Actor
 from portal.errors import DomainError
+from portal.moments import exactly
 
 ACTOR = Actor(label="pki", via="command")
 
@@ -53,7 +54,7 @@ def _rotate(options: argparse.Namespace) -> str:
     edge_files.bring_up_to_date(ACTOR)
     return (
         f"Generation {new.number} is trusted beside {new.number - 1}, and issues to machines from"
-        f" {pki_report.moment(new.made_at + pki.SETTLING)} on. When every machine has renewed: manage.py pki retire."
+        f" {exactly(new.made_at + pki.SETTLING)} on. When every machine has renewed: manage.py pki retire."
     )
 
 

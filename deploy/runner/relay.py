@@ -1,0 +1,275 @@
+"""What lies between the edge and one region's rclone: passes bytes on, and ends transfers that may not go on.
+
+A transfer is let in by one question at its beginning. Twice a second the gate is asked about all that are open, so that
+a machine that was revoked, suspended or replaced, or has used up its quota, neither stores nor reads any more when its
+next request would be refused. rclone keeps nothing of an upload that is cut off.
+
+The edge opens one connection for each request (keepalive is off), so only the head of the first one is read here.
+"""
+
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from selectors import EVENT_READ, EVENT_WRITE
+from threading import Thread
+
+from deploy.runner.transfers import Asked, Head, unreadable
+
+BUFFER = 256 * 1024  # bytes; one for all transfers
+ASK_EVERY = 0.5  # seconds
+UNTOLD = 30.0  # seconds without any answer after which nothing goes on
+STALLED = 60.0  # seconds for which an upload may stand still
+REASONS = {403: "Forbidden", 408: "Request Timeout", 503: "Service Unavailable", 507: "Insufficient Storage"}
+Ask = Callable[[list[Asked]], list[int] | None]
+
+
+@dataclass(eq=False)
+class Way:
+    """One direction of a transfer: what could not be sent yet waits here, and nothing more is read meanwhile."""
+
+    source: socket.socket
+    target: socket.socket
+    waiting: bytes = b""
+
+
+@dataclass(eq=False)
+class Transfer:
+    """One request and its answer."""
+
+    edge: socket.socket
+    head: bytes = b""
+    request: Head | None = None
+    rclone: socket.socket | None = None
+    up: Way | None = None
+    down: Way | None = None
+    left: int = 0  # bytes of the upload that have not come yet
+    answered: bool = False
+    moved: float = field(default_factory=time.monotonic)
+
+    def stands_still(self, now: float) -> bool:
+        """Whether the client has sent nothing for too long, though rclone would take it."""
+        if now - self.moved <= STALLED or (self.up is not None and self.up.waiting):
+            return False
+        return self.left > 0 or self.request is None
+
+
+class Relay:
+    """Listens on `path` for the edge and passes on to rclone's socket `target`; `ask` asks the gate.
+
+    Until `writable` is set, everything but reading is told to ask again.
+    """
+
+    def __init__(self, path: Path, target: Path, ask: Ask) -> None:
+        self.writable = False
+        self._target = str(target)
+        self._ask = ask
+        self._transfers: set[Transfer] = set()
+        self._buffer = memoryview(bytearray(BUFFER))
+        self._selector = selectors.DefaultSelector()
+        self._listener = _listening(path)
+        self._woken, self._waker = socket.socketpair()  # so that what the gate says is acted on at once
+        for one in (self._listener, self._woken):
+            self._selector.register(one, EVENT_READ)
+        self._accepting = True
+        self._questions: SimpleQueue[list[tuple[Transfer, Asked]]] = SimpleQueue()
+        self._verdicts: SimpleQueue[list[tuple[Transfer, int]] | None] = SimpleQueue()
+        self._asking = False
+        self._told = time.monotonic()
+        self._threads = [Thread(target=run, daemon=True) for run in (self._run, self._keep_asking)]
+
+    def start(self) -> None:
+        """Begin, in threads of its own."""
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def works(self) -> bool:
+        """False when a thread has died, which only a fault of ours brings about."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def close(self) -> None:
+        """Take nothing new; what is under way goes on."""
+        self._accepting = False
+
+    # The thread that passes bytes on
+
+    def _run(self) -> None:
+        look = time.monotonic() + ASK_EVERY
+        while True:
+            for key, events in self._selector.select(max(0.0, look - time.monotonic())):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj is self._woken:
+                    self._hear()
+                elif key.data in self._transfers:
+                    self._serve(key.data, key.fileobj is key.data.edge, events)
+            if time.monotonic() >= look:
+                self._look(time.monotonic())
+                look = time.monotonic() + ASK_EVERY
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            edge, _ = self._listener.accept()
+            edge.setblocking(False)
+            transfer = Transfer(edge)
+            self._transfers.add(transfer)
+            self._selector.register(edge, EVENT_READ, transfer)
+
+    def _serve(self, transfer: Transfer, at_edge: bool, events: int) -> None:
+        try:
+            if transfer.up is None or transfer.down is None:
+                self._read_head(transfer)
+                return
+            reads, writes = (transfer.up, transfer.down) if at_edge else (transfer.down, transfer.up)
+            if events & EVENT_WRITE and writes.waiting:
+                self._flush(transfer, writes)
+            if events & EVENT_READ and not reads.waiting:
+                self._pass_on(transfer, reads)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._end(transfer)
+
+    def _read_head(self, transfer: Transfer) -> None:
+        size = transfer.edge.recv_into(self._buffer)
+        transfer.head += self._buffer[:size]
+        if not size or unreadable(transfer.head):
+            self._end(transfer)
+            return
+        request = transfer.request = Head.of(transfer.head)
+        if request is None:
+            return
+        if self.writable or request.reads:
+            self._connect(transfer, request)
+        else:
+            self._refuse(transfer, 503)
+
+    def _connect(self, transfer: Transfer, request: Head) -> None:
+        rclone = transfer.rclone = socket.socket(socket.AF_UNIX)
+        rclone.setblocking(False)
+        try:
+            rclone.connect(self._target)
+        except OSError:
+            self._refuse(transfer, 503)
+            return
+        transfer.up, transfer.down = Way(transfer.edge, rclone), Way(rclone, transfer.edge)
+        self._selector.register(rclone, EVENT_READ, transfer)
+        transfer.left = request.length - (len(transfer.head) - request.size)
+        self._send(transfer, transfer.up, memoryview(transfer.head))
+        transfer.head = b""
+
+    def _pass_on(self, transfer: Transfer, way: Way) -> None:
+        size = way.source.recv_into(self._buffer)
+        if not size:
+            self._end(transfer)
+            return
+        transfer.moved = time.monotonic()
+        if way is transfer.up:
+            transfer.left -= size
+        else:
+            transfer.answered = True
+        self._send(transfer, way, self._buffer[:size])
+
+    def _send(self, transfer: Transfer, way: Way, data: memoryview) -> None:
+        sent = 0
+        with suppress(BlockingIOError):
+            sent = way.target.send(data)
+        if sent < len(data):
+            way.waiting = bytes(data[sent:])
+            self._watch(transfer)
+
+    def _flush(self, transfer: Transfer, way: Way) -> None:
+        way.waiting = way.waiting[way.target.send(way.waiting) :]
+        transfer.moved = time.monotonic()
+        if not way.waiting:
+            self._watch(transfer)
+
+    def _watch(self, transfer: Transfer) -> None:
+        """Have both ends watched for what is wanted of them now, and for nothing else: an end that has hung up would
+        be reported without a pause."""
+        up, down = transfer.up, transfer.down
+        if up is None or down is None:
+            return
+        for end, reads, writes in ((up.source, up, down), (down.source, down, up)):
+            wanted = (0 if reads.waiting else EVENT_READ) | (EVENT_WRITE if writes.waiting else 0)
+            watched = end in self._selector.get_map()
+            if wanted and watched:
+                self._selector.modify(end, wanted, transfer)
+            elif wanted:
+                self._selector.register(end, wanted, transfer)
+            elif watched:
+                self._selector.unregister(end)
+
+    # Ending transfers
+
+    def _refuse(self, transfer: Transfer, status: int) -> None:
+        """End it, with an answer where none has begun yet."""
+        if not transfer.answered:
+            answer = f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            with suppress(OSError):
+                transfer.edge.send(answer.encode())
+        self._end(transfer)
+
+    def _end(self, transfer: Transfer) -> None:
+        self._transfers.discard(transfer)
+        for end in (transfer.edge, transfer.rclone):
+            if end is not None:
+                if end in self._selector.get_map():
+                    self._selector.unregister(end)
+                end.close()
+
+    def _look(self, now: float) -> None:
+        """End what stands still, and hand over the next question."""
+        if not self._accepting and self._listener.fileno() >= 0:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+        for transfer in [one for one in self._transfers if one.stands_still(now)]:
+            self._refuse(transfer, 408)
+        asked = [(one, one.request.asked) for one in self._transfers if one.request and one.request.asked]
+        if not asked:
+            self._told = now
+        elif now - self._told > UNTOLD:
+            for transfer, _ in asked:
+                self._refuse(transfer, 503)
+        elif not self._asking:
+            self._asking = True
+            self._questions.put([(one, question) for one, question in asked if question])
+
+    def _hear(self) -> None:
+        """Act on what the gate has said."""
+        self._woken.recv(1)
+        verdicts = self._verdicts.get()
+        self._asking = False
+        if verdicts is None:
+            return
+        self._told = time.monotonic()
+        for transfer, status in verdicts:
+            if status != 204 and transfer in self._transfers:
+                self._refuse(transfer, status if status in REASONS else 503)
+
+    # The thread that asks
+
+    def _keep_asking(self) -> None:
+        while True:
+            questions = self._questions.get()
+            answers = self._ask([asked for _, asked in questions])
+            if answers is None or len(answers) != len(questions):
+                self._verdicts.put(None)
+            else:
+                self._verdicts.put([(one, status) for (one, _), status in zip(questions, answers, strict=True)])
+            self._waker.send(b"!")
+
+
+def _listening(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(512)
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,86 @@
+"""What the relay reads of a request, and how it asks the gate about those that are under way."""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+from deploy.runner.readiness import Unix
+
+LONGEST_HEAD = 64 * 1024  # bytes; the edge takes 32 KiB from clients
+READING = ("GET", "HEAD", "OPTIONS")
+PATIENCE = 5.0  # seconds for an answer of the gate
+_NAMES = (b"x-forwarded-method", b"x-forwarded-uri", b"x-client-serial", b"x-client-fingerprint")
+_LENGTH = re.compile(rb"[0-9]{1,15}")
+
+Asked = tuple[str, str, str, str]
+"""What the edge asked when the transfer began: method, address, serial and fingerprint of the certificate."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The beginning of a request: its size in bytes, the length of what follows, and what the edge had asked.
+
+    `asked` is None for a request that no machine made: health asks whether anybody answers here.
+    """
+
+    method: str
+    size: int
+    length: int
+    asked: Asked | None
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing in the region."""
+        return self.method in READING
+
+    @classmethod
+    def of(cls, received: bytes) -> "Head | None":
+        """From the first bytes of a connection; None while the head is not complete."""
+        head, end, _ = received.partition(b"\r\n\r\n")
+        if not end:
+            return None
+        first, *lines = head.split(b"\r\n")
+        fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+        length = fields.get(b"content-length", b"")
+        given = [fields.get(name, b"").decode("latin-1") for name in _NAMES]
+        return cls(
+            first.split(b" ")[0].decode("latin-1"),
+            len(head) + len(end),
+            int(length) if _LENGTH.fullmatch(length) else 0,
+            (given[0], given[1], given[2], given[3]) if all(given) else None,
+        )
+
+
+def unreadable(received: bytes) -> bool:
+    """Whether this is no beginning of a request that the edge would send."""
+    return len(received) > LONGEST_HEAD and b"\r\n\r\n" not in received
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The gate, asked over its socket with the edge's secret."""
+
+    socket: Path
+    secret: str
+
+    def ask(self, asked: list[Asked]) -> list[int] | None:
+        """The status of each; None when there is no answer just now."""
+        connection = Unix(self.socket, PATIENCE)
+        headers = {"X-Edge-Secret": self.secret, "Content-Type": "application/json"}
+        try:
+            connection.request("POST", "/gateway/transfers", json.dumps(asked), headers)
+            answer = connection.getresponse()
+            told = json.loads(answer.read()) if answer.status == 200 else None
+            return [int(status) for status in told] if isinstance(told, list) else None
+        except (OSError, HTTPException, ValueError, TypeError):
+            return None
+        finally:
+            connection.close()
+
+    @classmethod
+    def at(cls, socket: Path) -> "Gate":
+        """The gate at `socket`, with the secret that the environment has for the edge."""
+        return cls(socket, os.environ.get("STRONGROOM_EDGE_SECRET", ""))
