@@ -94,7 +94,8 @@ def _command(pex: str, sources: Path, draft: Path, machine: str) -> list[str]:
         "--output-file",
         str(draft),
     ]
-    command += ["--python-shebang", "/usr/bin/env python3"]
+    # What it says of itself, such as that ldd is missing, is no matter of whoever makes a backup.
+    command += ["--no-emit-warnings", "--python-shebang", "/usr/bin/env python3"]
     for minor in PYTHONS:
         described = draft.with_name(f"cp3{minor}.json")
         described.write_text(json.dumps(target(minor, machine)), encoding="utf-8")

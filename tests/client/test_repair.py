@@ -129,5 +129,16 @@ def test_an_engine_that_cannot_repair_says_which_can(ready: World, monkeypatch: 
     ready.peer.faults.damaged = True
     ran = ready.run("backup")
     assert ran.answer["code"] == "done_on_damaged"
-    assert "Repairing needs restic 0.18 or newer." in ran.answer["message"]
+    assert "It could not be repaired now: repairing needs restic 0.18 or newer." in ran.answer["message"]
     (ready.home / "damage.json").unlink()
+
+
+def test_a_portal_that_takes_no_deletions_of_indexes_still_gets_its_backup(big: World, storage: Storage) -> None:
+    """An older portal: nothing can be repaired, and what is new is stored all the same."""
+    big.peer.regions = None
+    largest_pack(big, storage).unlink()
+    (big.source / "new").write_text("new")
+    big.peer.faults.damaged = True
+    ran = big.run("backup")
+    assert (ran.status, ran.answer["code"], ran.answer["files"]) == (0, "done_on_damaged", 14), ran
+    assert "It could not be repaired now" in ran.answer["message"]

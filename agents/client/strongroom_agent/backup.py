@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass, field
 
-from . import complaints, healing, losses, protected
+from . import healing, losses, missed, protected
 from .backup_result import BackupResult, all_absent
 from .errors import AgentError
 from .output import Done, progress
@@ -94,7 +94,7 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
     restic = session.open_primary()
     cure = healing.begin(session, restic)
     ended, summary = _run_restic(session, restic, roots, skip, (*options, *cure.options))
-    unreadable, vanished = complaints.sort(ended.complaints) if ended.status == _INCOMPLETE else ([], [])
+    unreadable, vanished = missed.sort(ended.complaints) if ended.status == _INCOMPLETE else ([], [])
     result = BackupResult(
         snapshot=_full_id(session, str(summary["snapshot_id"])),
         files=_number(summary, "total_files_processed"),

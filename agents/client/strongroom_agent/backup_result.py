@@ -98,7 +98,7 @@ class BackupResult:
         """What a person can do about the remark."""
         said = []
         if self.damaged:
-            said.append("Run strongroom-agent check: it says whether the repository is sound again.")
+            said.append("Run strongroom-agent repair; this ends when a strongroom-agent check passes.")
         if self.losses:
             said.append(
                 "Mount the disk or bring the files back; if they are gone for good, run strongroom-agent backup "

@@ -61,9 +61,10 @@ def main() -> None:
     ends.listen()
     if os.name == "posix":
         os.umask(0o077)  # what we write is for its owner; modes of what is restored come from the backup
-    status = run(sys.argv[1:])
-    output.finish()
-    sys.exit(status)
+    try:
+        sys.exit(run(sys.argv[1:]))
+    finally:
+        output.finish()
 
 
 def _carry_out(given: argparse.Namespace) -> Done:

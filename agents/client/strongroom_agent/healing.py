@@ -13,6 +13,7 @@ from .session import Session
 
 RECENT = (0, 18)  # the first restic whose `check` and `repair` say what they find in JSON
 _FILE = "healed.json"
+_NO_DELETION = "the storage does not let this machine replace its index; the portal may be older than this agent."
 _BY_PORTAL = "the portal has set objects aside or misses some in each region"
 
 
@@ -23,6 +24,7 @@ class Healing:
     session: Session
     reason: str = ""
     force: bool = False
+    trouble: str = ""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -35,31 +37,50 @@ class Healing:
             return ""
         text = f"These backups are known to be damaged: {self.reason}."
         if self.force:
-            left = soundness.look(restic)
-            self.session.home.write_object(_FILE, {"findings": left.digest})
-            rest = "some older snapshots are not whole" if left.errors else "the structure is sound again"
-            text += f" What was lost and is still here has been stored again; {rest}."
-        elif not recent(self.session):
-            text += " Repairing needs restic 0.18 or newer."
+            text += f" What was lost and is still here has been stored again{self._left(restic)}."
+        if self.trouble:
+            text += f" It could not be repaired now: {self.trouble}"
         return text
+
+    def _left(self, restic: Restic) -> str:
+        """What the structure looks like now. It is remembered, so that nobody tries again what cannot be mended."""
+        try:
+            left = soundness.look(restic)
+        except AgentError:
+            return ""  # the backup is made; the next one looks again
+        self.session.home.write_object(_FILE, {"findings": left.digest})
+        return "; some older snapshots are not whole" if left.errors else "; the structure is sound again"
 
 
 def begin(session: Session, restic: Restic) -> Healing:
-    """Before a backup: make the index name only what is there, if damage is known and was not dealt with yet."""
+    """Before a backup: make the index name only what is there, if damage is known and was not dealt with yet.
+
+    Whatever goes wrong here is told, and is no reason to make no backup.
+    """
     _hear(session)
     known = damage.known(session)
     if known is None:
         return Healing(session)
     reason = known.reason.rstrip(".")
     if not recent(session):
-        return Healing(session, reason)
+        return Healing(session, reason, trouble="repairing needs restic 0.18 or newer.")
+    try:
+        return Healing(session, reason, force=_rebuilt(session, restic))
+    except AgentError as error:
+        trouble = _NO_DELETION if error.code == "not_allowed" else error.problem
+        progress(f"note: {trouble}")
+        return Healing(session, reason, trouble=trouble)
+
+
+def _rebuilt(session: Session, restic: Restic) -> bool:
+    """Rebuild the index if a check finds what was not dealt with yet; whether it was."""
     progress("damage is known: looking at what is lost")
     found = soundness.look(restic)
     if not found.errors or found.digest == _dealt_with(session):
-        return Healing(session, reason)
+        return False
     progress("rebuilding the index, then storing again what is lost and still here")
     restic.run("repair", "index")
-    return Healing(session, reason, force=True)
+    return True
 
 
 def recent(session: Session) -> bool:

@@ -82,7 +82,9 @@ class Home:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(path)  # which disk is full is what a person has to know
             Path(temporary).unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)

@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import site
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def install(folder: Path) -> Path:
     name = "strongroom-agent.cmd" if windows and not single_file else "strongroom-agent"
     target = folder / name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         temporary = folder / f".{name}.new"
         if single_file:
             shutil.copyfile(single_file, temporary)
@@ -37,8 +38,23 @@ def install(folder: Path) -> Path:
     return target
 
 
+def _make(folder: Path) -> None:
+    """Make the folder and those above it so that everybody may run what is in it, whatever our umask is."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        each.chmod(0o755)
+
+
 def _launcher(windows: bool) -> str:
-    """With -P, or Python would look for our modules in whatever folder the person stands in."""
+    """Isolated: no module from the folder that the person stands in, no PYTHON… variable of the calling shell."""
+    command = f"-X utf8 {_isolation()} -m strongroom_agent"
     if windows:
-        return f'@"{sys.executable}" -P -m strongroom_agent %*\r\n'
-    return f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m strongroom_agent "$@"\n'
+        return f'@"{sys.executable}" {command} %*\r\n'
+    return f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {command} "$@"\n'
+
+
+def _isolation() -> str:
+    """-I leaves out the user's own packages too, which must not be where we are among them."""
+    own = site.getusersitepackages() if site.ENABLE_USER_SITE else None
+    return "-E -P" if own and Path(__file__).is_relative_to(own) else "-I"

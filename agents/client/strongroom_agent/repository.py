@@ -52,7 +52,7 @@ def _key_hint(session: Session, storage: Storage, restic: Restic) -> str:
         try:
             hinted.run("cat", "config")
         except AgentError as error:
-            if error.code != "engine_failed":
+            if error.code not in ("engine_failed", "repository_damaged"):
                 raise
             continue
         return key

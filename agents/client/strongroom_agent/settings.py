@@ -110,6 +110,8 @@ def check_proxy(proxy: str) -> None:
             "--proxy must not hold user or password, which everybody on this machine could see.",
             "Give --proxy-user and --proxy-password-file.",
         )
+    if proxy.lower().startswith("socks"):
+        raise usage(f"--proxy {proxy}: SOCKS proxies are not supported.", "Give the address of an http or https proxy.")
     try:
         parts = urlsplit(proxy)
         httpx.Proxy(proxy)

@@ -1,6 +1,7 @@
 """Asking the storage by HTTP what restic would only say after many retries."""
 
 import hashlib
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -10,6 +11,8 @@ from .portal import describe, pauses, trust_only, unreachable
 from .restic_errors import storage_refusal
 
 _TIMEOUT = httpx.Timeout(20, connect=10)
+_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+_BEHIND_THE_EDGE = frozenset({502, 503, 504})
 _LIST_V2 = {"Accept": "application/vnd.x.restic.rest.v2"}
 
 
@@ -64,12 +67,17 @@ class Storage:
         for _ in pauses():
             try:
                 response = self._once(method, url, content)
-            except httpx.TransportError as error:
+            except _NOT_CONNECTED as error:
                 failure = unreachable(url, describe(error), self._proxy)
+                continue
+            except httpx.TransportError as error:
+                failure = _silent(url, describe(error))
                 continue
             if response.status_code in (200, 404):
                 return response
             failure = storage_refusal(response.status_code)
+            if response.status_code in _BEHIND_THE_EDGE:
+                failure = _silent(url, f"HTTP {response.status_code}")
             if response.status_code < 500 or response.status_code == 507:
                 break
         raise failure
@@ -77,6 +85,16 @@ class Storage:
     def _once(self, method: str, url: str, content: bytes | None) -> httpx.Response:
         with httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client:
             return client.request(method, url, headers=_LIST_V2, content=content)
+
+
+def _silent(url: str, trouble: str) -> AgentError:
+    """The edge was reached, and the storage behind it is what does not answer."""
+    region = urlsplit(url).path.split("/")[1]
+    return AgentError(
+        "unavailable",
+        f"The storage of region {region} gives no usable answer ({trouble}); Strongroom itself was reached.",
+        "Try again in a few minutes; if it stays so, tell the administrators of the portal.",
+    )
 
 
 def missing(repository: Repository) -> AgentError:
