@@ -349,7 +349,7 @@ class TestSteps:
         assert "99 files" not in shown
         assert "here 3 hours ago : 3 files." in shown
         assert "here 2 hours ago : 3 of 3 files compared with their source byte for byte." in shown
-        assert f"Ready: backed up and restored on {ready_at:%a %-d %b %Y, %H:%M:%S} UTC That was here." in shown
+        assert f"Ready: backed up and restored on {for_people(ready_at)} That was here." in shown
         Machine.objects.filter(pk=here.pk).update(state=MachineState.REVOKED)
         Vault.objects.update(machines=1)
         vault.refresh_from_db()
