@@ -65,6 +65,13 @@ def sync(actor: Actor) -> list[Region]:
     return regions
 
 
+def changed() -> list[str]:
+    """The slugs of regions that the file has otherwise than what was applied last. Raises BadRegionsFile."""
+    if not settings.REGIONS_FILE.exists():
+        return []
+    return regions_file.changed(rclone_config(), places().values())
+
+
 def rename(region_id: int, *, actor: Actor, name: str) -> Region:
     """Give the region another name; raises Invalid, NotAllowed, NotFound."""
     name = name.strip()

@@ -14,6 +14,7 @@ For rclone it is written out as a configuration file with one remote for each sl
 where a region is, and no secret is ever on a command line or in a request.
 """
 
+import configparser
 import os
 import re
 import tomllib
@@ -103,13 +104,30 @@ def write_default(path: Path, storage: Path) -> None:
 
 def write_rclone_config(path: Path, places: Iterable[Place]) -> None:
     """Write rclone's configuration to `path` (mode 0600): the remote `<slug>:` is the root of that region."""
-    sections: list[str] = []
-    for place in places:
-        sections.append(_section(place.slug, {"type": "alias", "remote": place.remote}))
-        if place.config:
-            defaults = DEFAULTS.get(place.config.get("type", ""), {})
-            sections.append(_section(place.remote.partition(":")[0], {**defaults, **place.config}))
-    _write_private(path, "\n".join(sections))
+    _write_private(path, "\n".join(_sections(place) for place in places))
+
+
+def changed(path: Path, places: Iterable[Place]) -> list[str]:
+    """The slugs of those places that rclone's configuration at `path` has otherwise; none when there is no file."""
+    if not path.exists():
+        return []
+    there = configparser.ConfigParser(interpolation=None)
+    there.read(path, encoding="utf-8")
+    return [place.slug for place in places if there.has_section(place.slug) and _differs(place, there)]
+
+
+def _differs(place: Place, there: configparser.ConfigParser) -> bool:
+    wanted = configparser.ConfigParser(interpolation=None)
+    wanted.read_string(_sections(place))
+    return any(not there.has_section(name) or dict(there[name]) != dict(wanted[name]) for name in wanted.sections())
+
+
+def _sections(place: Place) -> str:
+    alias = _section(place.slug, {"type": "alias", "remote": place.remote})
+    if not place.config:
+        return alias
+    defaults = DEFAULTS.get(place.config.get("type", ""), {})
+    return f"{alias}\n{_section(place.remote.partition(':')[0], {**defaults, **place.config})}"
 
 
 def _place(number: int, entry: object) -> Place:

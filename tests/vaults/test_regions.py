@@ -180,3 +180,28 @@ def test_a_region_that_the_file_does_not_have_stays_closed(regions: tuple[Region
         domain.set_enabled(gone.pk, actor=as_actor(administrator), enabled=True)
     with pytest.raises(NotFound):
         domain.set_enabled(0, actor=as_actor(administrator), enabled=True)
+
+
+@pytest.mark.django_db
+def test_applying_a_change_says_what_has_to_be_restarted(file: Path) -> None:
+    """A gateway keeps the key that it has read at its start."""
+
+    def apply(key: str) -> str:
+        file.write_text(
+            '[[region]]\nslug = "cloud"\nname = "Cloud"\nremote = "store:bucket/a"\n'
+            f'[region.config]\ntype = "s3"\nsecret_access_key = "{key}"\n'
+            '[[region]]\nslug = "other"\nname = "Other"\nremote = "else:bucket/b"\n'
+        )
+        domain._read.cache_clear()
+        out = StringIO()
+        call_command("sync_regions", stdout=out)
+        return out.getvalue()
+
+    said = [apply("hush"), apply("hush"), apply("50%hush"), apply("50%hush")]
+    assert [("restart front:gateway-cloud back:storage" in text, "other." in text) for text in said] == [
+        (False, False),
+        (False, False),
+        (True, False),
+        (False, False),
+    ]
+    assert "hush" not in "".join(said)

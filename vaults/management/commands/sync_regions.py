@@ -15,7 +15,14 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         """Apply the file; CommandError with one clear line when it is wrong."""
         try:
+            changed = regions.changed()
             found = regions.sync(Actor(label="sync_regions", via="command"))
         except BadRegionsFile as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Regions: {', '.join(str(region) for region in found)}.")
+        if changed:
+            gateways = " ".join(f"front:gateway-{slug}" for slug in changed)
+            self.stdout.write(
+                f"Otherwise than before: {', '.join(changed)}. Gateways and storage that run go on with what they"
+                f" read at their start: restart {gateways} back:storage (docs/storage-integrity.md shows how), or all."
+            )
