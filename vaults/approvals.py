@@ -185,7 +185,7 @@ def _require_decidable(request: VaultRequest, comment: str, digest: str) -> None
         raise Invalid({"comment": [problem]})
     if request.state != RequestState.PENDING:
         raise StaleState(
-            f"This request is {request.STATES.looks[request.state].label.lower()} already: somebody else was first.",
+            f"This request is {request.STATES.looks[request.state].label.lower()} already.",
             remedy="Look at it again before you go on.",
         )
     if is_overdue(request):  # the sweep has not come by yet

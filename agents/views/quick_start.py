@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -14,7 +15,7 @@ from agents.offers import Offer, offers
 from agents.packages import FILES_URL
 from agents.quick_start import Progress, progress_of
 from agents.views.credential_files import credential_file_response
-from portal.http import PersonRequest, actor_of
+from portal.http import PersonRequest, actor_of, expected
 from portal.kept import refilled
 from portal.live import live
 from vaults import credentials, redundancy
@@ -52,7 +53,8 @@ def download(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 def end(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """`End now`: the credential registers nobody any more."""
     vault_worked_on_by(actor_of(request), vault_id)
-    credentials.end(vault_id, actor=actor_of(request))
+    credentials.end(vault_id, actor=actor_of(request), expected=expected(request))
+    messages.success(request, "Ended. The credential registers nobody any more.")
     return redirect("agents:quick-start", vault_id)
 
 
@@ -60,7 +62,7 @@ def end(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 def confirm(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """The redundancy is as it should be; the first machine locks it in any case."""
     vault_worked_on_by(actor_of(request), vault_id)
-    redundancy.confirm(vault_id, actor=actor_of(request))
+    redundancy.confirm(vault_id, actor=actor_of(request), expected=expected(request))
     return redirect("agents:quick-start", vault_id)
 
 
@@ -76,6 +78,8 @@ def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status:
         "progress": progress,
         "steps": progress.steps,
         "oob": bool(request.htmx),
+        "redundancy_shown": redundancy.shown(vault),
+        "credential_shown": credentials.shown(progress.standing.credential),
         "offers": offered,
         "files": FILES_URL,
         **_commands(progress, offered),
