@@ -64,6 +64,9 @@ def badge(label: str, colour: str = "grey", meaning: str = "", *, busy: bool = F
 def field(bound: BoundField, label: str = "") -> dict[str, object]:
     """A form field with its label, help and errors beside it, joined by `aria-describedby`."""
     widget = bound.field.widget
+    # A browser cuts a text that is too long without a word; the form refuses it and says so.
+    if limit := widget.attrs.pop("maxlength", None):
+        widget.attrs["data-limit"] = limit
     return {
         "field": bound,
         "label": label or bound.label,
@@ -76,9 +79,15 @@ def field(bound: BoundField, label: str = "") -> dict[str, object]:
 def identifier(value: object, label: str = "Copy", *, whole: bool = False) -> dict[str, object]:
     """An identifier in monospace, shortened in the middle unless `whole`, with a button that copies all of it."""
     text = str(value)
+    return {"value": text, "short": text if whole else short(text), "label": label}
+
+
+@register.filter
+def short(value: object) -> str:
+    """The one short form of a digest or an identifier: its first eight characters and its last four."""
+    text = str(value)
     head, tail = IDENTIFIER_ENDS
-    short = text if whole or len(text) <= head + tail + 1 else f"{text[:head]}…{text[-tail:]}"
-    return {"value": text, "short": short, "label": label}
+    return text if len(text) <= head + tail + 1 else f"{text[:head]}…{text[-tail:]}"
 
 
 @register.simple_tag(takes_context=True)

@@ -151,3 +151,12 @@ def test_the_subscription_of_the_address_is_preselected(staff: User, regions: An
     Membership.objects.create(user=staff, subscription=second)
     page = window(staff).get(f"/vaults/new/?subscription={second.pk}").content.decode()
     assert re.search(rf'<option value="{second.pk}" selected>Second', page)
+
+
+def test_nothing_is_cut_without_a_word(staff: User, typed: dict[str, Any]) -> None:
+    client = window(staff)
+    form = client.get("/vaults/new/").content.decode().split('class="form"')[1]
+    assert "maxlength" not in form
+    assert re.findall(r'data-limit="(\d+)"', form) == ["50", "2000"]
+    too_long: Any = client.post("/vaults/new/", {**typed, "name": "p" * 51})
+    assert (too_long.status_code, "p" * 51 in too_long.content.decode()) == (422, True)
