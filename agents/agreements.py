@@ -53,6 +53,11 @@ def open_replacement(machine: Machine) -> ReplacementRequest | None:
     return replacements_of(machine).filter(state__in=OPEN).first()
 
 
+def times_replaced(machine: Machine) -> int:
+    """How often another computer has taken the place of the machine."""
+    return ReplacementRequest.objects.filter(machine=machine, state=ReplacementState.USED).count()
+
+
 def with_replacement_asked(machines: QuerySet[Machine]) -> QuerySet[Machine]:
     """The machines, each with `replacement_asked`: whether a request waits for a second person."""
     waiting = ReplacementRequest.objects.filter(machine=OuterRef("pk"), state=ReplacementState.PENDING)

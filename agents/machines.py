@@ -8,10 +8,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents import certification, identity, messages, pulses, refusals, replacement, rules
+from agents.agreements import times_replaced
 from agents.messages import Heartbeat
 from agents.models import Machine
 from agents.queries import machine_worked_on_by
 from agents.states import MachineState
+from portal import expected as expected_state
 from portal.accounts.actors import Actor
 from portal.errors import Invalid, StaleState
 from portal.notifications.models import Notification
@@ -32,10 +34,16 @@ class Pulse:
     damaged: bool
 
 
-def revoke(machine_id: UUID, *, actor: Actor, reason: str) -> None:
+def shown(machine: Machine) -> str:
+    """The tag of what a page shows when it offers to revoke: which computer the machine is."""
+    return expected_state.tag_of(machine=machine.pk, replaced=times_replaced(machine))
+
+
+def revoke(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -> None:
     """Lock the machine out of storage, from the next request on; a replacement that was agreed to is called off.
 
-    Raises NotFound, NotAllowed, Invalid, and StaleState when it is locked out already.
+    `expected` is what `shown()` gave for the page. Raises NotFound, NotAllowed, Invalid, ContentChanged when another
+    computer has taken its place since, and StaleState when it is locked out already.
     """
     machine = machine_worked_on_by(actor, machine_id)
     if problem := text_problem(reason, required=True, limit=500):
@@ -46,6 +54,8 @@ def revoke(machine_id: UUID, *, actor: Actor, reason: str) -> None:
         machine.refresh_from_db(fields=["state"])
         if not Machine.STATES.allows(machine.state, MachineState.REVOKED):
             raise StaleState(f"{machine.name} is {machine.state} already.", remedy="There is nothing to revoke.")
+        now = f"Another computer has taken the place of {machine.name} since."
+        expected_state.require(expected, now, machine=machine.pk, replaced=times_replaced(machine))
         _leave(machine, MachineState.REVOKED, actor=actor, action="machine:revoke", reason=reason)
         replacement.call_off(machine, actor=actor)
 

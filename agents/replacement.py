@@ -28,6 +28,7 @@ from agents.models import Machine, ReplacementRequest
 from agents.queries import machine_worked_on_by
 from agents.states import OPEN, ReplacementState
 from portal import digests
+from portal import expected as expected_state
 from portal.accounts.actors import SYSTEM, Actor
 from portal.accounts.rules import require_few_open
 from portal.audit.record import record, refusal
@@ -98,10 +99,16 @@ def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Repl
     return _decide(request_id, ReplacementState.REJECTED, actor, comment, digest)
 
 
-def cancel(request_id: UUID, *, actor: Actor) -> ReplacementRequest:
+def shown(asked: ReplacementRequest) -> str:
+    """The tag of what a page shows when it offers to cancel the request."""
+    return expected_state.tag_of(request=asked.pk, state=asked.state)
+
+
+def cancel(request_id: UUID, *, actor: Actor, expected: str = "") -> ReplacementRequest:
     """Take a request back, one's own, or as a member one that was agreed to: its credential registers nobody any more.
 
-    Raises NotFound, NotAllowed, and StaleState when it has ended already.
+    `expected` is what `shown()` gave for the page. Raises NotFound, NotAllowed, ContentChanged, and StaleState when it
+    has ended already.
     """
     asked = replacement_seen_by(actor, request_id)
     require_member(actor, asked.machine.vault.subscription)
@@ -111,6 +118,8 @@ def cancel(request_id: UUID, *, actor: Actor) -> ReplacementRequest:
         asked = _locked(asked)
         if asked.state not in OPEN:
             raise _decided(asked)
+        now = f"This request is {_label(asked)} by now."
+        expected_state.require(expected, now, request=asked.pk, state=asked.state)
         _end(asked, ReplacementState.CANCELLED, actor)
         replacement_outcomes.cancelled(asked, actor)
     return asked
@@ -240,5 +249,8 @@ def _end(asked: ReplacementRequest, state: ReplacementState, actor: Actor) -> No
 
 
 def _decided(asked: ReplacementRequest) -> StaleState:
-    label = ReplacementRequest.STATES.looks[asked.state].label.lower()
-    return StaleState(f"This request is already {label}.", remedy="Reload the page and review it.")
+    return StaleState(f"This request is already {_label(asked)}.", remedy="Reload the page and review it.")
+
+
+def _label(asked: ReplacementRequest) -> str:
+    return ReplacementRequest.STATES.looks[asked.state].label.lower()

@@ -32,6 +32,11 @@ def sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
+def expected(request: HttpRequest) -> str:
+    """What the form that was sent was made for; see `portal.expected`."""
+    return str(request.POST.get("expected", ""))
+
+
 def client_address(request: HttpRequest) -> str:
     """The peer's address as the edge tells it, in `X-Real-IP`, which the edge sets and strips from what clients send.
 

@@ -64,7 +64,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         return _page(request, OUTDATED, 403, template="errors/refused.html")
     if request.path == reverse("login"):
         return resumed(request, user) if isinstance(user, User) else _sign_in_again(request)
-    form = kept.keep(request, kept.OUTDATED)
+    form = kept.keep(request, kept.OUTDATED if isinstance(user, User) else kept.SIGNED_OUT)
     if form and not isinstance(user, User):
         return sign_in_first(request, form)
     if form and isinstance(user, User):

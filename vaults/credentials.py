@@ -16,12 +16,14 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from portal import expected as expected_state
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership
 from portal.audit.record import record
 from portal.crypto import keys
 from portal.crypto.keys import PublicKey
 from portal.errors import Invalid, StaleState
+from portal.moments import for_people
 from vaults import issuing
 from vaults.credential_file import Replaced
 from vaults.issuing import Issued, Terms
@@ -102,10 +104,15 @@ def end_replacement(machine_id: UUID, *, actor: Actor) -> None:
         record("credential:end", actor=actor, target=credential, detail={"serial": credential.serial})
 
 
-def end(vault_id: UUID, *, actor: Actor) -> None:
-    """End the vault's credential without issuing another.
+def shown(credential: Credential | None) -> str:
+    """The tag of the credential that a page offers to end."""
+    return expected_state.tag_of(credential=credential.pk if credential else "")
 
-    Raises NotFound, NotAllowed, and StaleState when there is none that could still be used.
+
+def end(vault_id: UUID, *, actor: Actor, expected: str = "") -> None:
+    """End the vault's credential without issuing another. `expected` is what `shown()` gave for the page.
+
+    Raises NotFound, NotAllowed, ContentChanged, and StaleState when there is none that could still be used.
     """
     vault = vault_worked_on_by(actor, vault_id)
     with transaction.atomic():
@@ -114,6 +121,8 @@ def end(vault_id: UUID, *, actor: Actor) -> None:
         newest = _issued(vault).first()
         if newest is None or state_of(newest, now) != CredentialState.VALID:
             raise StaleState("There is no credential that could still be used.", remedy="There is nothing to end.")
+        known = f"{newest.issued_by.display_name} has downloaded a newer credential at {for_people(newest.issued_at)}."
+        expected_state.require(expected, known, credential=newest.pk)
         Credential.objects.filter(pk=newest.pk).update(ended_at=now, end=Credential.End.ENDED)
         record("credential:end", actor=actor, target=newest, detail={"serial": newest.serial})
 

@@ -8,6 +8,7 @@ from django.urls import reverse_lazy
 from portal.accounts.models import Subscription, User
 from vaults.models import Decision, Redundancy, Region
 from vaults.queries import own_subscriptions
+from vaults.regions import open_pair_of
 
 LONGEST_TEXT = 2000
 NAME_CHECK = {
@@ -54,6 +55,18 @@ class VaultRequestForm(forms.Form):
         super().__init__(*args, **kwargs)
         cast("forms.ModelChoiceField[Subscription]", self.fields["subscription"]).queryset = own_subscriptions(user)
         cast("forms.ModelChoiceField[Region]", self.fields["region"]).queryset = Region.objects.filter(enabled=True)
+        regions = list(Region.objects.filter(enabled=True))
+        if regions and all(open_pair_of(region) is None for region in regions):
+            self._offer_local_only([region.name for region in regions])
+
+    def _offer_local_only(self, regions: list[str]) -> None:
+        """No region that is offered has an open paired one: say so now, not when the form has been sent."""
+        field = cast("forms.ChoiceField", self.fields["redundancy"])
+        field.choices = [(Redundancy.LOCAL.value, Redundancy.LOCAL.label)]
+        field.initial = Redundancy.LOCAL
+        have = "has" if len(regions) == 1 else "have"
+        why = f"Geo-redundant is not offered: {', '.join(regions)} {have} no open paired region."
+        field.help_text = field.error_messages["invalid_choice"] = why
 
 
 class DecisionForm(forms.Form):

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from portal import expected as expected_state
 from portal.accounts.actors import SYSTEM, Actor
 from portal.audit.record import record
 from portal.errors import StaleState
@@ -58,12 +59,17 @@ def fail(operation: Operation, reason: str) -> None:
         advance(vault, VaultState.FAILED, actor=SYSTEM, reason=reason, state_reason=reason)
 
 
-def retry(vault_id: UUID, *, actor: Actor) -> Vault:
+def shown(vault: Vault, latest: Operation | None) -> str:
+    """The tag of the work that a page offers to do again."""
+    return expected_state.tag_of(vault=vault.pk, work=latest.pk if latest else "")
+
+
+def retry(vault_id: UUID, *, actor: Actor, expected: str = "") -> Vault:
     """Do the latest work on the vault again, which has failed: that on its storage, or that on its copy.
 
     Work on the copy also when the redundancy is locked: it only finishes what was decided. The vault's lock keeps a
-    change of redundancy from beginning other work meanwhile. Raises NotFound, NotAllowed, and StaleState when the
-    latest work has not failed (any more).
+    change of redundancy from beginning other work meanwhile. `expected` is what `shown()` gave for the page.
+    Raises NotFound, NotAllowed, ContentChanged, and StaleState when the latest work has not failed (any more).
     """
     vault_worked_on_by(actor, vault_id)
     with transaction.atomic():
@@ -74,6 +80,8 @@ def retry(vault_id: UUID, *, actor: Actor) -> Vault:
                 f"{vault.name} is {vault.state}, and no work on it waits for another try.",
                 remedy="Reload the page and review it.",
             )
+        now = f"The latest work on {vault.name} is another by now, and it failed: {operation.reason}"
+        expected_state.require(expected, now, vault=vault.pk, work=operation.pk)
         operation.vault = vault
         if vault.state == VaultState.FAILED:
             advance(vault, VaultState.CREATING, actor=actor, action="vault:retry", state_reason="")

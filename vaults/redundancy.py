@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from portal import expected as expected_state
 from portal.accounts.actors import Actor
 from portal.audit.record import record
 from portal.errors import Invalid, RedundancyLocked, StaleState
@@ -16,11 +17,16 @@ from vaults.regions import open_pair_of
 from vaults.states import VaultState
 
 
-def change(vault_id: UUID, *, actor: Actor, redundancy: str) -> Vault:
+def shown(vault: Vault) -> str:
+    """The tag of what a page shows when it offers the choice."""
+    return expected_state.tag_of(vault=vault.pk, redundancy=vault.redundancy)
+
+
+def change(vault_id: UUID, *, actor: Actor, redundancy: str, expected: str = "") -> Vault:
     """Set the redundancy, which takes effect at once, and begin the work that it means as a visible operation.
 
-    Choosing what is set already confirms it. Raises NotFound, NotAllowed, Invalid, RedundancyLocked, and StaleState for
-    a vault that is not Active.
+    Choosing what is set already confirms it. `expected` is what `shown()` gave for the page. Raises NotFound,
+    NotAllowed, Invalid, RedundancyLocked, ContentChanged, and StaleState for a vault that is not Active.
 
     1. Update the row on condition that no machine has ever registered: of a registration (which sets
        `redundancy_locked_at` on the same condition) and a change, one wins.
@@ -32,6 +38,8 @@ def change(vault_id: UUID, *, actor: Actor, redundancy: str) -> Vault:
     with transaction.atomic():
         vault = Vault.objects.select_for_update(of=("self",)).select_related("region", "subscription").get(pk=vault.pk)
         before = Redundancy(vault.redundancy)
+        if not vault.redundancy_locked:  # that says more
+            _require_unchanged(vault, expected)
         _require_pair(vault, redundancy)
         _store(vault, redundancy)
         record(
@@ -45,13 +53,15 @@ def change(vault_id: UUID, *, actor: Actor, redundancy: str) -> Vault:
     return vault
 
 
-def confirm(vault_id: UUID, *, actor: Actor) -> Vault:
+def confirm(vault_id: UUID, *, actor: Actor, expected: str = "") -> Vault:
     """Note that the redundancy is as its people want it; harmless when confirmed or locked already.
 
-    Raises NotFound, NotAllowed, and StaleState for a vault that is not Active.
+    Raises NotFound, NotAllowed, ContentChanged, and StaleState for a vault that is not Active.
     """
-    vault = vault_worked_on_by(actor, vault_id)
+    vault_worked_on_by(actor, vault_id)
     with transaction.atomic():
+        vault = Vault.objects.select_for_update(of=("self",)).get(pk=vault_id)
+        _require_unchanged(vault, expected)
         unconfirmed = Vault.objects.filter(pk=vault.pk, redundancy_confirmed_at__isnull=True, state=VaultState.ACTIVE)
         if unconfirmed.filter(redundancy_locked_at__isnull=True).update(redundancy_confirmed_at=timezone.now()):
             record("vault:confirm-redundancy", actor=actor, target=vault)
@@ -59,6 +69,11 @@ def confirm(vault_id: UUID, *, actor: Actor) -> Vault:
     if vault.redundancy_confirmed_at or vault.redundancy_locked:
         return vault
     raise _not_active(vault)
+
+
+def _require_unchanged(vault: Vault, expected: str) -> None:
+    now = f"{vault.name} is {Redundancy(vault.redundancy).label.lower()} now."
+    expected_state.require(expected, now, vault=vault.pk, redundancy=vault.redundancy)
 
 
 def _require_pair(vault: Vault, redundancy: str) -> None:

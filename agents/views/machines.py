@@ -13,10 +13,11 @@ from agents.charts import HEIGHT, WIDTH, bars, per_cent_left
 from agents.concerns import worries_of
 from agents.forms import RevokeForm
 from agents.machines import revoke as lock_out
+from agents.machines import shown
 from agents.models import Machine
 from agents.queries import SHOWS, last_backups, machine_seen_by, machine_worked_on_by, machines_of, proof_of, runs_of
 from agents.states import MachineState
-from portal.http import PersonRequest, actor_of
+from portal.http import PersonRequest, actor_of, expected
 from portal.live import live
 from portal.paging import page_of
 from vaults.queries import vault_seen_by
@@ -58,7 +59,7 @@ def revoke(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     form = RevokeForm(request.POST, machine_name=found.name)
     if not form.is_valid():
         return _page(request, found, form)
-    lock_out(machine_id, actor=actor_of(request), reason=form.cleaned_data["reason"])
+    lock_out(machine_id, actor=actor_of(request), reason=form.cleaned_data["reason"], expected=expected(request))
     messages.success(request, f"{found.name} is locked out of storage.")
     return redirect("agents:machine", machine_id)
 
@@ -76,6 +77,7 @@ def _page(request: PersonRequest, found: Machine, refused: RevokeForm | None = N
         "chart": {"width": WIDTH, "height": HEIGHT},
         "page": page_of(runs_of(found), "-finished_at", "-id", after=request.GET.get("after", "")),
         "revocable": Machine.STATES.allows(found.state, MachineState.REVOKED),
+        "expected": shown(found),
         "replacement": open_replacement(found),
         "refused": refused,
         "now": now,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -17,7 +18,7 @@ from agents.offers import Offer, offers
 from agents.packages import FILES_URL
 from agents.quick_start import Progress, Step, progress_of
 from agents.views.credential_files import credential_file_response
-from portal.http import PersonRequest, actor_of
+from portal.http import PersonRequest, actor_of, expected
 from portal.kept import refilled
 from portal.live import live
 from vaults import credentials, redundancy
@@ -57,7 +58,8 @@ def download(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 def end(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """`End now`: the credential registers nobody any more."""
     vault_worked_on_by(actor_of(request), vault_id)
-    credentials.end(vault_id, actor=actor_of(request))
+    credentials.end(vault_id, actor=actor_of(request), expected=expected(request))
+    messages.success(request, "Ended. The credential registers nobody any more.")
     return redirect("agents:quick-start", vault_id)
 
 
@@ -65,7 +67,7 @@ def end(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 def confirm(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """The redundancy is as it should be; the first machine locks it in any case."""
     vault_worked_on_by(actor_of(request), vault_id)
-    redundancy.confirm(vault_id, actor=actor_of(request))
+    redundancy.confirm(vault_id, actor=actor_of(request), expected=expected(request))
     return redirect("agents:quick-start", vault_id)
 
 
@@ -89,6 +91,8 @@ def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status:
         "oob": oob,
         "first": first,
         "others": others,
+        "redundancy_shown": redundancy.shown(vault),
+        "credential_shown": credentials.shown(progress.standing.credential),
         "files": FILES_URL,
         "backup": BACKUP,
         "every_night": EVERY_NIGHT,

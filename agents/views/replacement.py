@@ -30,7 +30,7 @@ from agents.views.credential_files import credential_file_response
 from portal.accounts.actors import Actor
 from portal.decisions import named
 from portal.errors import ContentChanged, Invalid, StaleState
-from portal.http import PersonRequest, actor_of, sent
+from portal.http import PersonRequest, actor_of, expected, sent
 from portal.kept import refilled
 from portal.live import live
 from vaults.credential_file import Replaced, file_name
@@ -88,7 +88,7 @@ def decide(request: PersonRequest, request_id: UUID) -> HttpResponse:
 @require_POST
 def cancel(request: PersonRequest, request_id: UUID) -> HttpResponse:
     """Take it back, or call off what was agreed to."""
-    asked = replacement.cancel(request_id, actor=actor_of(request))
+    asked = replacement.cancel(request_id, actor=actor_of(request), expected=expected(request))
     return redirect("agents:replacement", asked.machine_id)
 
 
@@ -128,6 +128,7 @@ def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[st
         "own": asked.requested_by_id == actor.person.pk,
         "why_not": why_not_decide(actor, asked),
         "digest": digest_of(asked),
+        "expected": replacement.shown(asked),
         "decide_until": decide_until(asked),
         "download_until": download_until(asked),
         "downloadable": downloadable(asked),

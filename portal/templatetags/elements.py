@@ -77,6 +77,9 @@ def badge(label: str, colour: str = "grey", meaning: str = "", *, busy: bool = F
 def field(bound: BoundField, label: str = "") -> dict[str, object]:
     """A form field with its label, help and errors beside it, joined by `aria-describedby`."""
     widget = bound.field.widget
+    # A browser cuts a text that is too long without a word; the form refuses it and says so.
+    if limit := widget.attrs.pop("maxlength", None):
+        widget.attrs["data-limit"] = limit
     return {
         "field": bound,
         "label": label or bound.label,

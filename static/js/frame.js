@@ -61,7 +61,25 @@ function arm(root) {
   }
 }
 arm(document);
-document.addEventListener("htmx:load", (event) => arm(event.target));
+document.addEventListener("htmx:load", (event) => {
+  arm(event.target);
+  // A check of what is typed takes the place of what was said about it when the form was sent.
+  const field = document.getElementById(event.target.dataset?.checks);
+  if (!field) return;
+  document.getElementById(`${field.id}_error`)?.remove();
+  field.removeAttribute("aria-invalid");
+});
+
+// How much of the room for a text is used, once that matters; the form refuses what is longer, it never cuts.
+document.addEventListener("input", ({ target }) => {
+  const limit = Number(target.dataset.limit);
+  if (!limit) return;
+  const over = target.value.length > limit;
+  let counter = target.parentElement.querySelector(".counter");
+  if (!counter) target.after(counter = Object.assign(document.createElement("span"), { className: "counter small" }));
+  counter.textContent = target.value.length < 0.8 * limit ? "" : `${target.value.length} of ${limit} characters${over ? ": too long" : ""}`;
+  counter.classList.toggle("bad", over);
+});
 
 document.querySelector("[data-theme-form]")?.addEventListener("submit", (event) => {
   event.preventDefault();

@@ -98,7 +98,7 @@ def test_a_closed_region_is_not_offered(staff: User, typed: dict[str, Any], regi
     Region.objects.filter(pk=regions[0].pk).update(enabled=False)
     client = window(staff)
     assert "Local A" not in text_of(client.get("/vaults/new/"))
-    response: Any = client.post("/vaults/new/", typed)
+    response: Any = client.post("/vaults/new/", {**typed, "redundancy": "local"})
     assert list(response.context["form"].errors) == ["region"]
 
 
@@ -151,3 +151,24 @@ def test_the_subscription_of_the_address_is_preselected(staff: User, regions: An
     Membership.objects.create(user=staff, subscription=second)
     page = window(staff).get(f"/vaults/new/?subscription={second.pk}").content.decode()
     assert re.search(rf'<option value="{second.pk}" selected>Second', page)
+
+
+def test_nothing_is_cut_without_a_word(staff: User, typed: dict[str, Any]) -> None:
+    client = window(staff)
+    form = client.get("/vaults/new/").content.decode().split('class="form"')[1]
+    assert "maxlength" not in form
+    assert re.findall(r'data-limit="(\d+)"', form) == ["50", "2000"]
+    too_long: Any = client.post("/vaults/new/", {**typed, "name": "p" * 51})
+    assert (too_long.status_code, "p" * 51 in too_long.content.decode()) == (422, True)
+
+
+def test_geo_redundancy_is_not_offered_where_no_paired_region_is_open(
+    staff: User, typed: dict[str, Any], regions: tuple[Region, Region]
+) -> None:
+    Region.objects.filter(pk=regions[1].pk).update(enabled=False)
+    client = window(staff)
+    page = client.get("/vaults/new/")
+    assert "Geo-redundant is not offered: Local A has no open paired region." in text_of(page)
+    assert re.findall(r'name="redundancy" value="(\w+)"[^>]* checked', page.content.decode()) == ["local"]
+    refused: Any = client.post("/vaults/new/", typed)
+    assert (refused.status_code, list(refused.context["form"].errors)) == (422, ["redundancy"])

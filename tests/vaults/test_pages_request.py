@@ -188,3 +188,21 @@ def test_the_queries_of_the_review(asked: VaultRequest, approver: User, django_a
     # session, person, request, its decisions, the pair, who can decide, vaults, outcomes
     with django_assert_num_queries(8):
         poll(client, f"/requests/{asked.pk}/", "request-state")
+
+
+def test_after_a_decision_the_next_request_is_offered(
+    asked: VaultRequest, ask: Ask, approver: User, staff: User, decide: Decide
+) -> None:
+    ask("Later")
+    waiting = VaultRequest.objects.get(name="Later")
+    decide(approver, "approve")
+    page = window(approver).get(f"/requests/{asked.pk}/")
+    assert links(page, "next-request") == ["Next request"]
+    assert f'id="next-request" href="/requests/{waiting.pk}/"' in page.content.decode()
+    assert "next-request" not in window(staff).get(f"/requests/{asked.pk}/").content.decode()
+
+
+def test_a_digest_has_one_short_form(asked: VaultRequest, approver: User, decide: Decide) -> None:
+    decide(approver, "approve")
+    short = f">{asked.digest[:8]}…{asked.digest[-4:]}<"
+    assert window(approver).get(f"/requests/{asked.pk}/").content.decode().count(short) == 2

@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.accounts.actors import Actor
@@ -19,6 +21,7 @@ from vaults.forms import DecisionForm
 from vaults.models import Decision, Redundancy, Vault, VaultRequest
 from vaults.queries import (
     REQUEST_ORDERS,
+    open_requests,
     recent_outcomes,
     request_seen_by,
     requests_in_state,
@@ -34,6 +37,13 @@ DECIDE = {
     Decision.Verdict.APPROVE.value: approvals.approve,
     Decision.Verdict.REJECT.value: approvals.reject,
     Decision.Verdict.CANCEL.value: approvals.cancel,
+}
+
+
+DONE = {
+    Decision.Verdict.APPROVE.value: "Approved. The vault is being created.",
+    Decision.Verdict.REJECT.value: "Rejected. The requester reads your comment.",
+    Decision.Verdict.CANCEL.value: "Cancelled. The name is free again.",
 }
 
 
@@ -73,6 +83,7 @@ def vault_request(request: PersonRequest, request_id: UUID) -> HttpResponse:
     if form.is_valid():
         try:
             _decide(actor, asked, form.cleaned_data)
+            messages.success(request, DONE[form.cleaned_data["verdict"]])
             return redirect("vaults:request", asked.pk)
         except (ContentChanged, StaleState, Invalid) as error:
             refusal, asked = error, request_seen_by(actor, request_id)
@@ -98,6 +109,17 @@ def _is_final(asked: VaultRequest) -> bool:
     return asked.state in VaultRequest.STATES.final and (vault is None or vault.state not in Vault.STATES.busy)
 
 
+def _next_url(actor: Actor) -> str:
+    """What waits longest for the person's decision, requests for vaults first; empty when nothing does."""
+    if not actor.person.is_approver:
+        return ""
+    waiting = open_requests(actor.person).exclude(requested_by=actor.person).first()
+    if waiting:
+        return reverse("vaults:request", args=[waiting.pk])
+    others = (one for queue in queues(actor.person) for one in queue.items if one.asked_by != actor.person)
+    return next((one.url for one in others), "")
+
+
 def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
     pending = asked.state == RequestState.PENDING
     return {
@@ -112,5 +134,5 @@ def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
         "digest": asked.digest,
         "vaults_owned": vaults_owned(asked.subscription),
         "outcomes": recent_outcomes(asked.requested_by),
-        **(named(deciders(asked)) if pending else {}),
+        **(named(deciders(asked)) if pending else {"next_url": _next_url(actor)}),
     }

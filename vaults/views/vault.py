@@ -6,6 +6,7 @@ from itertools import chain, repeat
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.accounts.actors import Actor
 from portal.audit.rows import activity_rows
-from portal.errors import Invalid, RedundancyLocked, StaleState
-from portal.http import PersonRequest, actor_of, sent
+from portal.errors import ContentChanged, Invalid, RedundancyLocked, StaleState
+from portal.http import PersonRequest, actor_of, expected, sent
 from portal.kept import refilled
 from portal.live import live
 from portal.paging import page_of
@@ -51,6 +52,7 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
         "now": now,
         "work": [_work(one, vault) for one in operations],
         "latest": operations[0] if operations else None,
+        "expected": lifecycle.shown(vault, operations[0] if operations else None),
         "retry": bool(operations) and may_be_retried(vault, operations[0]),
         "approval": approval_of(vault),
         # Only members see it who do not see all: what the fetch has checked is not asked again.
@@ -85,7 +87,7 @@ def retry(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """Do the latest work on the vault again, which failed, then show how it goes."""
     actor = actor_of(request)
     vault = vault_worked_on_by(actor, vault_id)
-    lifecycle.retry(vault.pk, actor=actor)
+    lifecycle.retry(vault.pk, actor=actor, expected=expected(request))
     return redirect("vaults:vault", vault.pk)
 
 
@@ -97,10 +99,12 @@ def configure(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     form, refusal = RedundancyForm(sent(request), initial=refilled(request, {"redundancy": vault.redundancy})), None
     if form.is_valid():
         try:
-            _choose(actor, vault, form.cleaned_data["redundancy"])
+            vault = _choose(actor, vault, form.cleaned_data["redundancy"], expected(request))
+            messages.success(request, f"Saved. {vault.name} is {Redundancy(vault.redundancy).label.lower()}.")
             return redirect("vaults:configure", vault.pk)
-        except (RedundancyLocked, StaleState) as error:
+        except (RedundancyLocked, StaleState, ContentChanged) as error:
             refusal, vault = error, vault_seen_by(actor, vault_id)
+            form = RedundancyForm(initial={"redundancy": vault.redundancy})
         except Invalid as error:
             form.add_error("redundancy", error.errors["redundancy"])
     context = {
@@ -109,6 +113,7 @@ def configure(request: PersonRequest, vault_id: UUID) -> HttpResponse:
         "form": form,
         "refusal": refusal,
         "pair": _pair(vault),
+        "expected": redundancy.shown(vault),
         "latest": operations_of(vault).first(),
         "member": is_member(actor, vault.subscription_id),
     }
@@ -122,12 +127,11 @@ def _pair(vault: Vault) -> Region | None:
     return vault.copy.region if has_copy else open_pair_of(vault.region)
 
 
-def _choose(actor: Actor, vault: Vault, choice: str) -> None:
+def _choose(actor: Actor, vault: Vault, choice: str, expected: str) -> Vault:
     """Change the redundancy; choosing what it is already confirms it."""
     if choice == vault.redundancy:
-        redundancy.confirm(vault.pk, actor=actor)
-    else:
-        redundancy.change(vault.pk, actor=actor, redundancy=choice)
+        return redundancy.confirm(vault.pk, actor=actor, expected=expected)
+    return redundancy.change(vault.pk, actor=actor, redundancy=choice, expected=expected)
 
 
 @require_safe
