@@ -6,6 +6,7 @@ from django import forms
 from django.urls import reverse_lazy
 
 from portal.accounts.models import Subscription, User
+from portal.errors import Unavailable
 from vaults.models import Decision, Redundancy, Region
 from vaults.queries import own_subscriptions
 from vaults.regions import open_pair_of
@@ -56,7 +57,7 @@ class VaultRequestForm(forms.Form):
         cast("forms.ModelChoiceField[Subscription]", self.fields["subscription"]).queryset = own_subscriptions(user)
         cast("forms.ModelChoiceField[Region]", self.fields["region"]).queryset = Region.objects.filter(enabled=True)
         regions = list(Region.objects.filter(enabled=True))
-        if regions and all(open_pair_of(region) is None for region in regions):
+        if regions and not any(map(_may_be_copied, regions)):
             self._offer_local_only([region.name for region in regions])
 
     def _offer_local_only(self, regions: list[str]) -> None:
@@ -86,3 +87,11 @@ class RedundancyForm(forms.Form):
     """How many regions shall hold what machines store."""
 
     redundancy = forms.ChoiceField(label="Storage redundancy", choices=Redundancy.choices, widget=forms.RadioSelect)
+
+
+def _may_be_copied(region: Region) -> bool:
+    """Whether the region has an open paired one; also when nobody can tell now: the form, once sent, is told why."""
+    try:
+        return open_pair_of(region) is not None
+    except Unavailable:
+        return True

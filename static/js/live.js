@@ -81,7 +81,7 @@ function tellSeen() {
   const form = document.getElementById("notification-seen");
   const until = form?.elements.until.value ?? "";
   if (until !== onScreen.until) onScreen = { until, seconds: 0 };
-  else if (!document.hidden && !list.matches(":popover-open")) onScreen.seconds += 1;
+  else if (!document.hidden && !list?.matches(":popover-open")) onScreen.seconds += 1;
   if (until && onScreen.seconds === Number(form.dataset.seconds)) window.htmx.trigger(form, "seen");
 }
 
