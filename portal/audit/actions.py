@@ -64,6 +64,7 @@ SENTENCES = {
     "replacement:used": "completed the {target}",
     # what is stored
     "object:quarantine": "set a damaged object of vault {target} in {region} aside",
+    "object:remove": "moved an index object of vault {target} to the trash[: {more_objects:many object} more]",
     "object:repair": "repaired an object of vault {target} in {region} with the copy from {from}",
     "object:differs": "found that the copies of an object of vault {target} in {region} and {other} differ",
     "region:add": "added region {target}",
@@ -91,6 +92,7 @@ SENTENCES = {
     # the portal itself
     "agent-package:publish": "published agent package {target}",
     "agent-package:withdraw": "withdrew agent package {target}",
+    "pki:another-root": "gave the database to another root of the certificate authorities",
     "pki:rotate": "replaced the certificate authorities[: generation {generation}]",
     "pki:retire": "retired generation {generation} of the certificate authorities",
     "pki:reseal": "sealed {keys:many key} with another key",

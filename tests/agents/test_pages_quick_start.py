@@ -502,7 +502,7 @@ class TestLive:
         assert "For how many machines" not in part
         assert "<html" not in part
         pieces = [piece.split('"')[0] for piece in part.split('id="') if "hx-swap-oob" in piece.split(">")[0]]
-        assert len(pieces) == len(set(pieces)) == 16
+        assert len(pieces) == len(set(pieces)) == 17
         assert [piece for piece in pieces if f'id="{piece}"' not in whole] == []
         assert "hx-swap-oob" not in whole
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from portal import health_checks, heartbeats
 from portal.health_checks import Unwell
@@ -12,6 +13,12 @@ from vaults.storage.base import StorageRefused
 from vaults.storage.rclone import RcloneRegion
 
 pytestmark = pytest.mark.usefixtures("storage")
+
+
+@pytest.fixture(autouse=True)
+def _gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program that answers in the place of the gate, which these tests do without."""
+    monkeypatch.setattr(settings, "GATE_SOCKET", settings.STORAGE_SOCKET)
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, *slugs: str) -> None:
