@@ -66,6 +66,11 @@ class Stage:
         return self.enter(served.site(self.folder, "bench.plain_settings", self.large.env, self._database))
 
     @cached_property
+    def gate(self) -> served.Site:
+        """What answers the edge's question, on the large database."""
+        return self.enter(served.site(self.folder, "portal.gate_settings", self.large.env, self._database))
+
+    @cached_property
     def portal(self) -> Portal:
         """The whole portal as `make run` starts it, newly made."""
         self._say("starting a portal")

@@ -33,7 +33,10 @@ def _reading(database: dict[str, object]) -> dict[str, object]:
     else:
         reading = f"-c default_transaction_read_only=on -c statement_timeout={PATIENCE * 1000}"
         options["options"] = f"{options.get('options', '')} {reading}".strip()
-    return {**database, "OPTIONS": options}
+        # The gate asks one question over six tables, again and again: planned once in each connection, not each time.
+        options |= {"server_side_binding": True, "prepare_threshold": 1}
+    # No question about the connection before each question: one that has died is told to the edge as "ask again", once.
+    return {**database, "OPTIONS": options, "CONN_HEALTH_CHECKS": False}
 
 
 DATABASES = {name: _reading(database) for name, database in _DATABASES.items()}

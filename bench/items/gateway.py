@@ -13,7 +13,7 @@ def rows(stage: Stage) -> Iterator[Row]:
     """A 204 for each of many machines in turn, beside an empty view without middleware."""
     known, sizes = stage.large.known, stage.sizes
     asks = [_question(each, known.edge_secret) for each in known.storage]
-    loads = [load(stage.plain, Ask("/nothing/", status=204)), Load(stage.large.site, asks)]
+    loads = [load(stage.plain, Ask("/nothing/", status=204)), Load(stage.gate, asks)]
     plain, cpu = cpu_medians(loads, sizes.rounds, sizes.small_requests)
     size = f"{sizes.machines:,} machines"
     yield Row("edge decision, CPU", Figure(cpu), Figure(plain, of="bare view, no session"), Limit(4), size)
