@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from portal.leases import LeaseLost
 from vaults import copies, integrity, removals, returning
-from vaults.models import PairedCopy
+from vaults.models import PairedCopy, Region
 from vaults.storage import layout
 from vaults.storage.base import StorageError, StorageUnavailable
 from vaults.storage.layout import Repository, Stored
@@ -61,9 +61,14 @@ class _Round:
     def go(self) -> None:
         """Make both regions equal for every machine; raises StorageError, LeaseLost, _TimeUp."""
         vault = str(self.copy.vault_id)
+        ours, theirs = layout.folders(self.source, vault), layout.folders(self.target, vault)
+        if theirs and not ours:
+            _require_container(self.copy.vault.region, vault)
+        if ours and not theirs and self.copy.objects_copied:
+            _require_container(self.copy.region, vault)
         self.target.make_container(vault)
         # Also machines of which the vault's region has nothing at all any more.
-        machines = sorted({*layout.folders(self.source, vault), *layout.folders(self.target, vault)})
+        machines = sorted({*ours, *theirs})
         reported = [machine for machine in self.copy.reported if machine in machines]
         for machine in reported:
             self._machine(machine)
@@ -138,6 +143,19 @@ class _Round:
         if now > self.extended + EXTEND_EVERY:
             self.copy.extend(copies.LEASE)
             self.extended = now
+
+
+def _require_container(region: Region, vault: str) -> None:
+    """Raise StorageUnavailable when the region has not even the vault's folder, though machines have stored in it.
+
+    Absence is not emptiness: a disk that is not mounted looks like this, and what is brought back would fill the disk
+    below it. A vault whose folder is really gone comes back once somebody has made the folder again.
+    """
+    if vault not in layout.folders(region_storage(region), ""):
+        raise StorageUnavailable(
+            f"{region} does not have the folder of this vault at all. Is its disk mounted? Nothing is copied there"
+            f" until the folder {vault} is there."
+        )
 
 
 def _counted(paths: Iterable[str]) -> str:

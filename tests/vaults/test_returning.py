@@ -1,5 +1,6 @@
 """What a region has lost comes back from its pair, and what a machine removed does not."""
 
+import shutil
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -60,6 +61,33 @@ def remove(copy: PairedCopy, path: str) -> None:
 
 def index_of(stored: Iterable[str]) -> str:
     return next(path for path in stored if "/index/" in path)
+
+
+@pytest.mark.parametrize("slug", ["local-a", "local-b"])
+def test_nothing_is_written_to_a_region_whose_disk_is_not_mounted(
+    copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes], storage: Path, slug: str
+) -> None:
+    """Not even the vault's folder is there, where machines have stored: absence is not emptiness."""
+    folder = storage / slug / str(copy.vault_id)
+    away = folder.rename(storage / f"unmounted-{slug}")
+    replication.run(copy.pk)
+    assert not folder.exists()
+    trouble = PairedCopy.objects.get().trouble
+    assert trouble.startswith(f"Local {slug[-1].upper()} does not have the folder of this vault at all.")
+    away.rename(folder)
+    copies.due(copy.vault_id)
+    replication.run(copy.pk)
+    assert (both(ours), PairedCopy.objects.get().trouble) == ((stored, stored), "")
+
+
+def test_a_vault_whose_folder_was_lost_comes_back_into_one_that_somebody_has_made(
+    copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes], storage: Path
+) -> None:
+    folder = storage / "local-a" / str(copy.vault_id)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    replication.run(copy.pk)
+    assert both(ours) == (stored, stored)
 
 
 @pytest.mark.parametrize("kind", ["config", "data", "index", "keys", "snapshots", ""])
