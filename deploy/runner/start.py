@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from deploy.runner import edge, ports, processes, programs, readiness, reloading, supervision
 from deploy.runner.folder import ROOT
@@ -77,9 +76,9 @@ def _write_configuration(found: Programs) -> Sequence[Part]:
 
 def _start_supervisor() -> "subprocess.Popen[bytes]":
     """In a session of its own, so that Ctrl-C reaches us alone and the stop is in order."""
-    supervisord = str(Path(sys.executable).parent / "supervisord")
     guard = [sys.executable, "-S", "-m", "deploy.runner.guard", "TERM"]
-    command = [*guard, supervisord, "-c", str(settings.RUN / "supervisord.conf")]
+    supervisord = [sys.executable, "-m", "deploy.runner.supervisord"]
+    command = [*guard, *supervisord, "-c", str(settings.RUN / "supervisord.conf")]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from playwright.sync_api import Request, Route, expect
 
+from portal.moments import for_people
 from tests.api_person import ApiPerson
 from tests.e2e.conftest import SignIn
 from tests.e2e.machine import make_machine
@@ -270,4 +271,4 @@ def test_of_twenty_presses_at_once_exactly_the_last_is_valid(portal: Portal, sta
     last = max(files, key=lambda file: str(file["issued_at"]))
     staff.page.reload()
     until = datetime.fromisoformat(last["expires_at"])
-    expect(staff.page.get_by_text(f"valid until {until:%a %-d %b %Y, %H:%M:%S} UTC")).to_be_visible()
+    expect(staff.page.get_by_text(f"valid until {for_people(until)}")).to_be_visible()

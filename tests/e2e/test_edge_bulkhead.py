@@ -34,12 +34,17 @@ def reading(world: World, until: Callable[[], bool]) -> list[float]:
 
 
 def sign_in(portal: Portal) -> int:
-    """The status of a sign-in with the right password."""
+    """The status of a sign-in with the right password, tried again for as long as too many others sign in."""
     with httpx.Client(base_url=portal.portal_url, timeout=180) as client:
         client.get("/accounts/login/")
         form = {"username": "staff", "password": portal.accounts["staff"]}
         headers = {"X-CSRFToken": client.cookies["csrftoken"], "Referer": portal.portal_url}
-        return client.post("/accounts/login/", data=form, headers=headers).status_code
+        for _ in range(60):
+            answer = client.post("/accounts/login/", data=form, headers=headers)
+            if answer.status_code != 503:
+                break
+            time.sleep(int(answer.headers["Retry-After"]))
+        return answer.status_code
 
 
 @contextmanager

@@ -107,8 +107,12 @@ def test_from_sign_in_to_ready(https_portal: HttpsPortal, trusting: Browser, tmp
     assert {str(one.get("name")): one.get("secure") for one in staff.context.cookies()} == {
         "sessionid": True,
         "csrftoken": True,
+        "known": True,
     }
-    assert [one.get("httpOnly") for one in staff.context.cookies() if one.get("name") == "sessionid"] == [True]
+    assert [one.get("httpOnly") for one in staff.context.cookies() if one.get("name") in {"sessionid", "known"}] == [
+        True,
+        True,
+    ]
     approver.approve(staff.ask_for_vault("Payroll"))
     vault = staff.open_vault("Payroll")
 

@@ -61,7 +61,7 @@ def download(portal: Portal, sign_in: SignIn, machine: str, folder: Path) -> Pat
     approver.go(page)
     approver.check()
     approver.page.get_by_label("Comment").fill("Seen it myself.")
-    approver.page.get_by_role("button", name="Agree").click()
+    approver.page.get_by_role("button", name="Agree", exact=True).click()
     # Nobody touches the page of staff: it must tell by itself that the credentials are ready.
     button = staff.page.get_by_role("button", name="Download replacement credentials")
     expect(button).to_be_visible()

@@ -87,7 +87,7 @@ def test_a_deletion_of_an_index_object_goes_to_the_portal(edge: Edge) -> None:
     path = f"{REPOSITORY}/index/{'ab' * 32}"
     forged = ["X-Edge-Secret: forged", "X-Forwarded-Uri: /forged", "Cookie: sessionid=forged"]
     assert status(edge.machine(f"DELETE {path}", *forged, certificate=True)) == 503
-    question, deletion = edge.web.asked
+    (question,), (deletion,) = edge.gate.asked, edge.web.asked
     assert (question.path, deletion.method, deletion.path) == ("/gateway/authorize", "POST", "/gateway/remove")
     assert "forged" not in str(deletion.headers)
     ours = ["x-edge-secret", "x-client-serial", "x-client-fingerprint", "x-forwarded-method", "x-forwarded-uri"]
@@ -100,7 +100,8 @@ def test_a_deletion_of_an_index_object_goes_to_the_portal(edge: Edge) -> None:
 def test_other_deletions_are_the_gateways(edge: Edge, kind: str) -> None:
     """Which is append-only; the portal's question has refused all but locks before."""
     assert status(edge.machine(f"DELETE {REPOSITORY}/{kind}/{'ab' * 32}", certificate=True)) == 200
-    assert [asked.path for asked in edge.web.asked] == ["/gateway/authorize"]
+    assert [asked.path for asked in edge.gate.asked] == ["/gateway/authorize"]
+    assert edge.web.asked == []
     assert [asked.method for asked in edge.gateway.asked] == ["DELETE"]
 
 
