@@ -220,7 +220,7 @@ def test_pages_come_from_the_portal(edge: Edge) -> None:
     """With the address and the scheme that the edge saw."""
     forged = ["X-Real-IP: 198.51.100.9", "X_Real_IP: 198.51.100.9", "X-Forwarded-Proto: https", "Cookie: sessionid=a"]
     assert status(edge.people("GET /vaults/", *forged)) == 204
-    (asked,) = edge.web.asked
+    (asked,) = [one for one in edge.web.asked if one.path == "/vaults/"]  # what a test before has cut off may come late
     assert "198.51.100.9" not in str(asked.headers)
     assert (asked.headers["x-real-ip"], asked.headers["x-forwarded-proto"]) == ("127.0.0.1", "http")
     assert asked.headers["cookie"] == "sessionid=a"
