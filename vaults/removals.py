@@ -132,6 +132,8 @@ def _intend(vault: Vault, machine_id: UUID, path: str, actor: Actor) -> None:
                 f"This machine has removed {MOST_IN_A_DAY} objects within a day. Go on tomorrow.", retry_after=3600
             )
         counted = of_late.filter(removed_at__gt=now - ENTRY_EVERY, audited=True).exists()
+        # Removed again and again, it keeps its mark: else the entry of the hour would be forgotten, and written anew.
+        audited = not counted or of_late.filter(path=path, audited=True).exists()
         RemovedObject.objects.update_or_create(
             path=path,
             defaults={
@@ -139,7 +141,7 @@ def _intend(vault: Vault, machine_id: UUID, path: str, actor: Actor) -> None:
                 "machine_id": machine_id,
                 "removed_at": now,
                 "moved_at": None,
-                "audited": not counted,
+                "audited": audited,
             },
         )
         if not counted:

@@ -1,6 +1,6 @@
 """The notification area, its list, and putting entries away."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseNotModified
@@ -70,11 +70,11 @@ def _until(request: PersonRequest) -> datetime:
     """What the form was made for: what ended later was not on the page."""
     try:
         until = parse_datetime(request.POST.get("until", ""))
-    except ValueError:
-        until = None
-    if until is None or not is_aware(until):
-        raise Invalid({"until": ["Send the time up to which you have seen notifications."]})
-    return until
+        if until is not None and is_aware(until):
+            return until.astimezone(UTC)
+    except (ValueError, OverflowError):  # no time, or one that UTC has no year for
+        pass
+    raise Invalid({"until": ["Send the time up to which you have seen notifications."]})
 
 
 def _shown_again(request: PersonRequest) -> HttpResponse:

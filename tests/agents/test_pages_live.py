@@ -75,7 +75,9 @@ def test_the_downloaded_file_has_its_name_and_the_page_follows(page: Page, vault
     expect(page.locator("#credentials-live").get_by_text(name)).to_be_visible(timeout=10_000)
     expect(page.get_by_role("button", name="End now")).to_be_visible()
     page.get_by_role("button", name="End now").click()
-    expect(page.get_by_text("registers nobody any more")).to_be_visible()
+    dialog = page.get_by_role("dialog", name="End these credentials?")
+    dialog.get_by_role("button", name="End now").click()
+    expect(page.get_by_text("Ended. The credential registers nobody any more.")).to_be_visible()
 
 
 def test_revoking_asks_for_the_name(page: Page, vault: Vault, staff: User) -> None:

@@ -34,12 +34,12 @@ def backing_up(world: World, **how: Any) -> Iterator[subprocess.Popen[bytes]]:
         [*PROGRAM, "backup", "--json"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how
     )
     try:
-        assert world.peer.uploading.wait(60)
+        assert world.peer.uploading.wait(180)
         yield process
     finally:
         world.peer.faults.storage_pause.set()
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
 
 
 def restic_of(process: subprocess.Popen[bytes]) -> int:
@@ -65,7 +65,7 @@ def test_a_run_that_is_stopped_ends_its_restic_and_is_reported(ready: World, sto
     with backing_up(ready) as process:
         restic = restic_of(process)
         process.send_signal(signal.Signals[name])
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=180)
         assert not alive(restic)
     answer = json.loads(out)
     assert (process.returncode, answer["code"]) == (1, "interrupted")
@@ -88,7 +88,7 @@ def test_what_is_told_to_outlive_its_terminal_does(ready: World) -> None:
         process.send_signal(signal.SIGHUP)
         assert ready.peer.faults.storage_pause is not None
         ready.peer.faults.storage_pause.set()
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=180)
     assert (process.returncode, json.loads(out)["code"]) == (0, "done")
 
 
@@ -135,7 +135,7 @@ def test_a_lock_of_this_machine_under_another_host_name_is_not_in_use(ready: Wor
         (lock,) = locks(ready, storage)
         content = lock.read_bytes()
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(180)
     lock.write_bytes(content)
     other = subprocess.run(
         [

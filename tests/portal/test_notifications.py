@@ -373,3 +373,8 @@ def test_the_list_has_pages_and_parts(staff: User, django_assert_num_queries: Dj
 @pytest.mark.parametrize(("query", "words"), [("", "Nothing yet"), ("?show=running", "None of this kind")])
 def test_an_empty_list_says_what_it_is_for(query: str, words: str, staff: User) -> None:
     assert words in text(window(staff).get(f"/notifications/{query}"))
+
+
+@pytest.mark.parametrize("moment", ["", "soon", "2026-11-25T10:00:00", "0001-01-01T00:00:00+23:59"])
+def test_a_time_that_is_none_is_refused(staff: User, moment: str) -> None:
+    assert window(staff).post("/notifications/seen/", {"until": moment}).status_code == 422

@@ -126,6 +126,11 @@ class TestEntries:
         assert (counted.detail["more_objects"], counted.detail["machine"]) == (2, three.path.partition("/")[2])
         assert AuditEvent.objects.filter(action="object:remove").count() == 2
 
+    def test_one_object_stored_and_removed_in_turn_is_one_entry(self, folder: MachineFolder, vault: Vault) -> None:
+        for _ in range(4):
+            remove(folder, vault, Path(folder.put("index", INDEX)).name)
+        assert AuditEvent.objects.filter(action="object:remove").count() == 1
+
     def test_without_the_entry_nothing_is_moved(
         self, folder: MachineFolder, vault: Vault, monkeypatch: pytest.MonkeyPatch
     ) -> None:
