@@ -237,7 +237,9 @@ def test_nobody_can_have_seen_the_future_nor_unsee(staff: User) -> None:
     assert shown_to(staff) == []
 
 
-@pytest.mark.parametrize("value", ["", "yesterday", "2026-11-25T10:00:00", "2026-99-99T10:00:00Z", "\0"])
+@pytest.mark.parametrize(
+    "value", ["", "yesterday", "2026-11-25T10:00:00", "2026-99-99T10:00:00Z", "0001-01-01T00:00:00+23:59", "\0"]
+)
 def test_a_time_that_is_none_is_refused(value: str, staff: User) -> None:
     for path in ("/notifications/seen/", "/notifications/dismiss/"):
         assert window(staff).post(path, {"until": value}).status_code == 422
@@ -373,8 +375,3 @@ def test_the_list_has_pages_and_parts(staff: User, django_assert_num_queries: Dj
 @pytest.mark.parametrize(("query", "words"), [("", "Nothing yet"), ("?show=running", "None of this kind")])
 def test_an_empty_list_says_what_it_is_for(query: str, words: str, staff: User) -> None:
     assert words in text(window(staff).get(f"/notifications/{query}"))
-
-
-@pytest.mark.parametrize("moment", ["", "soon", "2026-11-25T10:00:00", "0001-01-01T00:00:00+23:59"])
-def test_a_time_that_is_none_is_refused(staff: User, moment: str) -> None:
-    assert window(staff).post("/notifications/seen/", {"until": moment}).status_code == 422
