@@ -34,8 +34,8 @@ def test_five_minutes_are_near_enough() -> None:
     assert error is not None
     assert (error.code, error.details["skew_seconds"]) == ("clock_skew", 266400)
     assert error.problem == (
-        "This machine's clock is 3 days 2 hours fast: it says 2026-11-28 14:00 UTC, the portal's says "
-        "2026-11-25 12:00 UTC."
+        "This machine's clock is 3 days 2 hours fast: it says 28 Nov 2026, 14:00 UTC, the portal's says "
+        "25 Nov 2026, 12:00 UTC."
     )
 
 

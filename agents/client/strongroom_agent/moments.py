@@ -52,7 +52,7 @@ def _days(year: int, month: int, day: int) -> int:
 def people(text: str) -> str:
     """A time as restic prints it, in UTC and to the second, as lists give it."""
     try:
-        return parse(text).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return _written(parse(text), "%H:%M:%S")
     except (ValueError, OverflowError):
         return text  # a clock that was far off: better shown as it is than not at all
 
@@ -64,7 +64,12 @@ def render(moment: datetime) -> str:
 
 def for_people(moment: datetime) -> str:
     """A moment as messages give it, to the minute."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return _written(moment.astimezone(UTC), "%H:%M")
+
+
+def _written(moment: datetime, clock: str) -> str:
+    """The one form of the portal's pages: `22 Nov 2026, 17:40 UTC`."""
+    return f"{moment.day} {moment.strftime(f'%b %Y, {clock} UTC')}"
 
 
 def _six_digits(found: re.Match[str]) -> str:
