@@ -21,7 +21,7 @@ from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
 KINDS = ("data", "index", "keys", "locks", "snapshots")
-JUNK = b"not what its name says"
+JUNK = b"not what its name says, but as long as what restic seals"
 
 
 @dataclass

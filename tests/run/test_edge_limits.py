@@ -131,6 +131,21 @@ def test_objects_say_their_length(edge: Edge, path: str) -> None:
     assert edge.gate.asked == edge.gateway.asked == []
 
 
+@pytest.mark.parametrize("length", ["0", "10", "31", "0031"])
+@pytest.mark.parametrize("kind", ["index", "snapshots"])
+def test_an_object_is_as_long_as_what_restic_seals(edge: Edge, kind: str, length: str) -> None:
+    """restic stumbles over shorter ones for good."""
+    body = f"Content-Length: {length}\r\n\r\n" + "a" * int(length)
+    assert status(edge.machine(f"POST {REPOSITORY}/{kind}/{'0' * 64}", body, certificate=True)) == 400
+    assert edge.gate.asked == edge.gateway.asked == []
+
+
+def test_one_that_is_long_enough_is_asked_about(edge: Edge) -> None:
+    body = "Content-Length: 32\r\n\r\n" + "a" * 32
+    assert status(edge.machine(f"POST {REPOSITORY}/snapshots/{'0' * 64}", body, certificate=True)) == 200
+    assert len(edge.gate.asked) == len(edge.gateway.asked) == 1
+
+
 def test_another_host_is_not_served(edge: Edge) -> None:
     """Nor does the web hear of it, which would write a line for each."""
     for host in ("elsewhere.example", "localhost.example", "169.254.169.254"):

@@ -114,7 +114,8 @@ def test_bytes_pass_as_they_are(behind: Behind, size: int) -> None:
     body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     behind.answer = b"HTTP/1.1 200 OK\r\n\r\n" + body
     with behind.line(length=len(body)) as line:
-        line.sendall(body)
+        if body:  # without one it may be over already
+            line.sendall(body)
         assert rest(line) == behind.answer
     assert behind.received == [head("POST", size) + body]
 
