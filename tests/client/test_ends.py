@@ -62,7 +62,12 @@ def locks(world: World, storage: Storage) -> list[Path]:
 
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM", "SIGINT"])
 def test_a_run_that_is_stopped_ends_its_restic_and_is_reported(ready: World, storage: Storage, name: str) -> None:
-    with backing_up(ready) as process:
+    def as_in_a_terminal() -> None:
+        """Whoever runs the tests may have been told to outlive theirs."""
+        for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)
+
+    with backing_up(ready, preexec_fn=as_in_a_terminal) as process:
         restic = restic_of(process)
         process.send_signal(signal.Signals[name])
         out, _ = process.communicate(timeout=180)

@@ -109,7 +109,7 @@ def test_a_long_body_of_a_deletion_is_not_taken_in(edge: Edge) -> None:
     path = f"{REPOSITORY}/index/{'ab' * 32}"
     answer = edge.machine(f"DELETE {path}", f"Content-Length: 5000\r\n\r\n{'x' * 5000}", certificate=True)
     assert status(answer) == 413
-    assert max(len(asked.body) for asked in edge.web.asked) <= 1024
+    assert max((len(asked.body) for asked in edge.web.asked), default=0) <= 1024
 
 
 @pytest.mark.parametrize(
