@@ -6,9 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ def test_a_second_run_is_told_who_is_at_it_and_since_when(ready: World) -> None:
         ran = ready.run("backup")
         running = ready.run("status").answer["running"]
     assert (ran.status, ran.answer["code"]) == (1, "busy")
-    since = time.strftime("%Y-%m-%d", time.gmtime())
+    since = datetime.now(UTC).strftime("%-d %b %Y")
     assert f"in progress on this machine (pid {process.pid}, since {since}" in ran.answer["message"]
     assert running["kind"] == "backup"
     ready.run("backup")
