@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 import httpx
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from portal import heartbeats
 
 TIMEOUT = 0.8  # seconds
+WRITTEN_EVERY = timedelta(seconds=5)
+WRITTEN_AGE = timedelta(seconds=15)  # one that is busy gets several tries
 WORKER_AGE = timedelta(seconds=30)  # the canary comes every 10 s
 PROBE = "strongroom-health"
 ANY_QUESTION = b"OPTIONS / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -30,11 +32,30 @@ class Unwell(Exception):
 
 
 def database() -> str:
-    """One query."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        cursor.fetchone()
+    """It is read, and takes a change: on a full disk, or as a standby, it still answers questions.
+
+    The change is a row of our own, written every five seconds at most, however often health is asked.
+    """
+    age = heartbeats.age("database")
+    if age is None or abs(age) > WRITTEN_EVERY:
+        try:
+            _write()
+        except DatabaseError as error:
+            if age is None or abs(age) > WRITTEN_AGE:
+                raise Unwell("answers, but takes no changes: it is full, read-only or locked") from error
     return connection.display_name
+
+
+def _write() -> None:
+    """Note that the database takes changes; waits no longer than TIMEOUT for others that write."""
+    milliseconds = int(TIMEOUT * 1000)
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"PRAGMA busy_timeout={milliseconds}")
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                cursor.execute(f"SET LOCAL statement_timeout={milliseconds}")
+            heartbeats.beat("database")
 
 
 def broker() -> str:

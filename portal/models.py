@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    """When a background part was last seen to do its work: `worker` (the canary), `sweep`, `region <slug>`."""
+    """When a background part was last seen to do its work: `worker` (the canary), `sweep`, `database`, or a region."""
 
     name = models.CharField(max_length=48, unique=True)
     at = models.DateTimeField()

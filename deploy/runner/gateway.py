@@ -28,6 +28,7 @@ from deploy.runner.transfers import Gate
 SIGN_OF_LIFE = 10.0  # seconds between two
 STARTING = 0.2  # seconds between two looks while not all is open yet
 PROBE = 64 * 1024  # bytes for which there must be room before a comparison is worth a try
+RESERVED = 64  # descriptors for all but transfers: the note of a sign of life, the question to the gate, comparisons
 MARGIN = timedelta(minutes=15)  # an upload that stood still when the end came was last written to no longer before
 
 
@@ -127,7 +128,7 @@ class Gateway:
 
     The edge comes to `socket`, where a relay passes on to rclone, and asks `gate` about transfers that are under way.
     `finish` is how many seconds uploads under way get at a stop, `rest` how many pass after a failed check, so that
-    trying again costs little.
+    trying again costs little. `most` is how many transfers may be open.
     """
 
     marker: Marker
@@ -138,6 +139,7 @@ class Gateway:
     serve: Sequence[str]
     finish: float
     rest: float
+    most: int
 
     def run(self) -> int:
         """Serve until told to stop; the exit status, 0 only for a clean stop. Nothing is stored before a comparison
@@ -169,7 +171,7 @@ class Gateway:
         return self._finish(child, relay)
 
     def _relay(self) -> Relay:
-        relay = Relay(self.socket, self.inner, Gate.at(self.gate).ask)
+        relay = Relay(self.socket, self.inner, Gate.at(self.gate).ask, self.most)
         relay.start()
         return relay
 
@@ -214,11 +216,12 @@ def _log(text: str) -> None:
 
 
 def main(description: str) -> int:
-    """Run the gateway that the JSON object describes, with the fields of Gateway."""
+    """Run the gateway that the JSON object describes, with the fields of Gateway but `most`, which is for us to say."""
     given = json.loads(description)
     end_with_parent(signal.SIGTERM, os.getppid())
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two for each transfer
+    _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+    given["most"] = max(1, (descriptors - RESERVED) // 2)
     given |= {name: Path(given[name]) for name in ("socket", "inner", "gate")}
     given["marker"] = Marker(Path(given["marker"]))
     return Gateway(**given).run()

@@ -12,60 +12,31 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from selectors import EVENT_READ, EVENT_WRITE
 from threading import Thread
 
-from deploy.runner.transfers import Asked, Head, unreadable
+from deploy.runner.transfers import Asked, Head, Transfer, Way, unreadable
 
 BUFFER = 256 * 1024  # bytes; one for all transfers
 ASK_EVERY = 0.5  # seconds
 UNTOLD = 30.0  # seconds without any answer after which nothing goes on
-STALLED = 60.0  # seconds for which an upload may stand still
+OF_ONE_MACHINE = 64  # transfers open at once; restic has 5, and some thirty where somebody has asked for many
 REASONS = {403: "Forbidden", 408: "Request Timeout", 503: "Service Unavailable", 507: "Insufficient Storage"}
 Ask = Callable[[list[Asked]], list[int] | None]
-
-
-@dataclass(eq=False)
-class Way:
-    """One direction of a transfer: what could not be sent yet waits here, and nothing more is read meanwhile."""
-
-    source: socket.socket
-    target: socket.socket
-    waiting: bytes = b""
-
-
-@dataclass(eq=False)
-class Transfer:
-    """One request and its answer."""
-
-    edge: socket.socket
-    head: bytes = b""
-    request: Head | None = None
-    rclone: socket.socket | None = None
-    up: Way | None = None
-    down: Way | None = None
-    left: int = 0  # bytes of the upload that have not come yet
-    answered: bool = False
-    moved: float = field(default_factory=time.monotonic)
-
-    def stands_still(self, now: float) -> bool:
-        """Whether the client has sent nothing for too long, though rclone would take it."""
-        if now - self.moved <= STALLED or (self.up is not None and self.up.waiting):
-            return False
-        return self.left > 0 or self.request is None
 
 
 class Relay:
     """Listens on `path` for the edge and passes on to rclone's socket `target`; `ask` asks the gate.
 
-    Until `writable` is set, everything but reading is told to ask again.
+    Until `writable` is set, everything but reading is told to ask again. So is a machine that has OF_ONE_MACHINE
+    transfers open. While `most` are open altogether, whoever comes waits to be accepted.
     """
 
-    def __init__(self, path: Path, target: Path, ask: Ask) -> None:
+    def __init__(self, path: Path, target: Path, ask: Ask, most: int) -> None:
         self.writable = False
+        self._most = most
         self._target = str(target)
         self._ask = ask
         self._transfers: set[Transfer] = set()
@@ -73,9 +44,9 @@ class Relay:
         self._selector = selectors.DefaultSelector()
         self._listener = _listening(path)
         self._woken, self._waker = socket.socketpair()  # so that what the gate says is acted on at once
-        for one in (self._listener, self._woken):
-            self._selector.register(one, EVENT_READ)
+        self._selector.register(self._woken, EVENT_READ)
         self._accepting = True
+        self._listen()
         self._questions: SimpleQueue[list[tuple[Transfer, Asked]]] = SimpleQueue()
         self._verdicts: SimpleQueue[list[tuple[Transfer, int]] | None] = SimpleQueue()
         self._asking = False
@@ -112,13 +83,25 @@ class Relay:
                 self._look(time.monotonic())
                 look = time.monotonic() + ASK_EVERY
 
+    def _listen(self) -> None:
+        """Have whoever comes accepted, if there is room."""
+        if len(self._transfers) < self._most and self._listener not in self._selector.get_map():
+            self._selector.register(self._listener, EVENT_READ)
+
     def _accept(self) -> None:
-        with suppress(OSError):
+        try:
             edge, _ = self._listener.accept()
-            edge.setblocking(False)
-            transfer = Transfer(edge)
-            self._transfers.add(transfer)
-            self._selector.register(edge, EVENT_READ, transfer)
+        except BlockingIOError:
+            return
+        except OSError:  # out of descriptors, most likely: who waits would be reported again and again
+            self._selector.unregister(self._listener)
+            return
+        edge.setblocking(False)
+        transfer = Transfer(edge)
+        self._transfers.add(transfer)
+        self._selector.register(edge, EVENT_READ, transfer)
+        if len(self._transfers) >= self._most:
+            self._selector.unregister(self._listener)
 
     def _serve(self, transfer: Transfer, at_edge: bool, events: int) -> None:
         try:
@@ -144,15 +127,20 @@ class Relay:
         request = transfer.request = Head.of(transfer.head)
         if request is None:
             return
-        if self.writable or request.reads:
+        if (self.writable or request.reads) and self._has_room(request):
             self._connect(transfer, request)
         else:
             self._refuse(transfer, 503)
 
+    def _has_room(self, request: Head) -> bool:
+        """Whether the machine has few enough others open."""
+        folder = request.folder
+        return folder is None or sum(one.folder == folder for one in self._transfers) <= OF_ONE_MACHINE
+
     def _connect(self, transfer: Transfer, request: Head) -> None:
-        rclone = transfer.rclone = socket.socket(socket.AF_UNIX)
-        rclone.setblocking(False)
         try:
+            rclone = transfer.rclone = socket.socket(socket.AF_UNIX)
+            rclone.setblocking(False)
             rclone.connect(self._target)
         except OSError:
             self._refuse(transfer, 503)
@@ -210,7 +198,8 @@ class Relay:
     def _refuse(self, transfer: Transfer, status: int) -> None:
         """End it, with an answer where none has begun yet."""
         if not transfer.answered:
-            answer = f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            again = "Retry-After: 1\r\n" if status == 503 else ""
+            answer = f"HTTP/1.1 {status} {REASONS[status]}\r\n{again}Content-Length: 0\r\nConnection: close\r\n\r\n"
             with suppress(OSError):
                 transfer.edge.send(answer.encode())
         self._end(transfer)
@@ -219,15 +208,19 @@ class Relay:
         self._transfers.discard(transfer)
         for end in (transfer.edge, transfer.rclone):
             if end is not None:
-                if end in self._selector.get_map():
-                    self._selector.unregister(end)
-                end.close()
+                self._forget(end)
+
+    def _forget(self, end: socket.socket) -> None:
+        if end in self._selector.get_map():
+            self._selector.unregister(end)
+        end.close()
 
     def _look(self, now: float) -> None:
-        """End what stands still, and hand over the next question."""
-        if not self._accepting and self._listener.fileno() >= 0:
-            self._selector.unregister(self._listener)
-            self._listener.close()
+        """End what stands still, accept again where that had to pause, and hand over the next question."""
+        if self._accepting:
+            self._listen()
+        elif self._listener.fileno() >= 0:
+            self._forget(self._listener)
         for transfer in [one for one in self._transfers if one.stands_still(now)]:
             self._refuse(transfer, 408)
         asked = [(one, one.request.asked) for one in self._transfers if one.request and one.request.asked]

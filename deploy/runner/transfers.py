@@ -1,9 +1,11 @@
-"""What the relay reads of a request, and how it asks the gate about those that are under way."""
+"""What the relay knows of a request and its answer, and how it asks the gate about those that are under way."""
 
 import json
 import os
 import re
-from dataclasses import dataclass
+import socket
+import time
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from deploy.runner.readiness import Unix
 LONGEST_HEAD = 64 * 1024  # bytes; the edge takes 32 KiB from clients
 READING = ("GET", "HEAD")
 PATIENCE = 5.0  # seconds for an answer of the gate
+STALLED = 60.0  # seconds for which an upload may stand still
 _NAMES = (b"x-forwarded-method", b"x-forwarded-uri", b"x-client-serial", b"x-client-fingerprint")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 
@@ -36,6 +39,11 @@ class Head:
         """Whether it changes nothing in the region. Health, which asks by OPTIONS, wants to hear of storing, too."""
         return self.method in READING
 
+    @property
+    def folder(self) -> str | None:
+        """`/region/vault/machine`, as the edge has asked about it: whoever may go in there is that machine."""
+        return None if self.asked is None else "/".join(self.asked[1].split("/")[:4])
+
     @classmethod
     def of(cls, received: bytes) -> "Head | None":
         """From the first bytes of a connection; None while the head is not complete."""
@@ -57,6 +65,41 @@ class Head:
 def unreadable(received: bytes) -> bool:
     """Whether this is no beginning of a request that the edge would send."""
     return len(received) > LONGEST_HEAD and b"\r\n\r\n" not in received
+
+
+@dataclass(eq=False)
+class Way:
+    """One direction of a transfer: what could not be sent yet waits here, and nothing more is read meanwhile."""
+
+    source: socket.socket
+    target: socket.socket
+    waiting: bytes = b""
+
+
+@dataclass(eq=False)
+class Transfer:
+    """One request and its answer."""
+
+    edge: socket.socket
+    head: bytes = b""
+    request: Head | None = None
+    rclone: socket.socket | None = None
+    up: Way | None = None
+    down: Way | None = None
+    left: int = 0  # bytes of the upload that have not come yet
+    answered: bool = False
+    moved: float = field(default_factory=time.monotonic)
+
+    @property
+    def folder(self) -> str | None:
+        """The machine's, see Head."""
+        return self.request.folder if self.request else None
+
+    def stands_still(self, now: float) -> bool:
+        """Whether the client has sent nothing for too long, though rclone would take it."""
+        if now - self.moved <= STALLED or (self.up is not None and self.up.waiting):
+            return False
+        return self.left > 0 or self.request is None
 
 
 AT_ONCE = 1000  # questions in one request: far below what Django takes as a body

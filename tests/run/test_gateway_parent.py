@@ -2,17 +2,21 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from deploy.runner.gateway import MARGIN, Marker
+from bench import measure
+from deploy.runner.gateway import MARGIN, RESERVED, Marker
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +33,18 @@ while True:
         if head := line.recv(65536):
             line.sendall(b'HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n' + head.split()[0])
 """
+# The same, but that it notes each request and answers none.
+HOLD = """
+import socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[2])
+listener.listen(200)
+lines = []
+while True:
+    lines.append(listener.accept()[0])
+    if lines[-1].recv(65536):
+        open(sys.argv[1], 'a').write('holds\\n')
+"""
 CHECK = "import sys; open(sys.argv[1], 'a').write('checks ' + sys.argv[3] + '\\n'); sys.exit({status})"
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -39,7 +55,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
     events = str(tmp_path / "events")
 
-    def begin(status: int = 0, serve: str = SERVE, finish: float = 20, rest: float = 0) -> "subprocess.Popen[str]":
+    def begin(
+        status: int = 0, serve: str = SERVE, finish: float = 20, rest: float = 0, descriptors: int | None = None
+    ) -> "subprocess.Popen[str]":
         description = {
             "marker": str(tmp_path / "local-a.alive"),
             "socket": str(tmp_path / "socket"),
@@ -51,6 +69,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "rest": rest,
         }
         command = [sys.executable, "-S", "-m", "deploy.runner.gateway", json.dumps(description)]
+        if descriptors is not None:
+            command = ["prlimit", f"--nofile={descriptors}", *command]
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process
@@ -79,6 +99,17 @@ def asked(folder: Path, method: str) -> str:
         return ""
     body = answer.rpartition("\r\n")[2]
     return f"{answer.split()[1]} {body}".strip()
+
+
+def reading(folder: Path, machine: str) -> socket.socket:
+    """A connection with the question of that machine for an object."""
+    names = {"Serial": "1", "Fingerprint": "f"}
+    lines = [f"GET /v/{machine}/data/x HTTP/1.1", "Host: x", "X-Forwarded-Method: GET"]
+    lines += [f"X-Forwarded-Uri: /local-a/v/{machine}/data/x", *(f"X-Client-{name}: {names[name]}" for name in names)]
+    line = socket.socket(socket.AF_UNIX)
+    line.connect(str(folder / "socket"))
+    line.sendall("\r\n".join([*lines, "", ""]).encode())
+    return line
 
 
 def stores(folder: Path) -> bool:
@@ -169,6 +200,39 @@ def test_an_upload_that_does_not_end_leaves_the_marker(start: Start, tmp_path: P
     assert (tmp_path / "local-a.alive").exists()
 
 
+def test_without_descriptors_it_waits_for_one(start: Start, tmp_path: Path) -> None:
+    """Rather than trying without a pause, which would take a core from those that have one."""
+    process = start()
+    wait_for("it to store", lambda: stores(tmp_path))
+    soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (_lowest_free(process.pid), hard))
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(asked, tmp_path, "GET")
+        before = measure.cpu_seconds([process.pid])
+        assert wait([answer], timeout=2).done == set()
+        used = measure.cpu_seconds([process.pid]) - before
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        assert answer.result() == "200 GET"
+    assert used < 0.5, used
+
+
+def test_some_descriptors_are_never_taken_by_transfers(start: Start, tmp_path: Path) -> None:
+    """Else nobody could be asked about those that are open, nor a sign of life be noted."""
+    with socket.socket(socket.AF_UNIX) as gate, ExitStack() as lines:
+        gate.bind(str(tmp_path / "gate"))
+        gate.listen()
+        gate.settimeout(20)
+        process = start(serve=HOLD, descriptors=100)
+        wait_for("it to listen", lambda: (tmp_path / "socket").exists())
+        for number in range(100):
+            lines.enter_context(reading(tmp_path, f"m{number}"))
+        wait_for("them to be passed on", lambda: len(events(tmp_path)) == (100 - RESERVED) // 2)
+        taken = os.listdir(f"/proc/{process.pid}/fd")
+        gate.accept()[0].close()
+        gate.accept()[0].close()
+    assert len(taken) < 100 - RESERVED + 20
+
+
 def test_a_marker_that_cannot_be_read_means_everything(tmp_path: Path) -> None:
     """Half a file, after a crash of the machine: compare all there is."""
     marker = Marker(tmp_path / "marker")
@@ -188,6 +252,12 @@ def test_a_sign_of_life_is_now(tmp_path: Path) -> None:
     assert timedelta() <= datetime.now(UTC) - last < timedelta(seconds=30)
     marker.clear()
     assert marker.last() is None
+
+
+def _lowest_free(pid: int) -> int:
+    """The descriptor that the process would get next: with this as its limit it gets none."""
+    taken = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    return min(set(range(len(taken) + 1)) - taken)
 
 
 def _lives(pid: int) -> bool:

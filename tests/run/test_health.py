@@ -2,8 +2,9 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from portal import health, health_checks, heartbeats
 from portal.accounts.models import User
 from portal.health import Part, Rounds
 from portal.health_checks import Unwell
+from portal.models import Heartbeat
 
 NAMES = ["database", "broker", "worker", "beat", "storage", "edge"]
 
@@ -128,9 +130,49 @@ def test_signs_of_life_grow_old(
 
 
 @pytest.mark.django_db
-def test_the_database_answers() -> None:
-    """Whichever it is."""
-    assert health_checks.database() in {"SQLite", "PostgreSQL"}
+def test_the_database_takes_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it is; it is asked for one now and then, however often somebody wants to know."""
+    now = timezone.now()
+    for seconds, written in ((0, 0), (5, 0), (6, 6), (7, 6), (-60, -60)):
+        monkeypatch.setattr(timezone, "now", lambda at=now + timedelta(seconds=seconds): at)
+        assert health_checks.database() in {"SQLite", "PostgreSQL"}
+        assert Heartbeat.objects.get().at == now + timedelta(seconds=written)
+
+
+@pytest.fixture
+def read_only() -> Iterator[None]:
+    """A database that only answers questions, as a standby does."""
+    on, off = ("PRAGMA query_only=ON", "PRAGMA query_only=OFF")
+    if connection.vendor == "postgresql":
+        on, off = ("SET default_transaction_read_only=on", "SET default_transaction_read_only=off")
+    with connection.cursor() as cursor:
+        cursor.execute(on)
+        yield
+        cursor.execute(off)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_read_only_is_not_well(read_only: None) -> None:
+    with pytest.raises(Unwell, match="answers, but takes no changes"):
+        health_checks.database()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_others_write_to_is_well_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nobody waits until they are done."""
+    health_checks.database()
+    other = connection.copy()
+    with other.cursor() as cursor, closing(other):
+        cursor.execute("BEGIN IMMEDIATE" if connection.vendor == "sqlite" else "BEGIN")
+        cursor.execute("UPDATE portal_heartbeat SET trouble = ''")
+        began = time.monotonic()
+        now = timezone.now()
+        monkeypatch.setattr(timezone, "now", lambda: now + timedelta(seconds=10))
+        assert health_checks.database() in {"SQLite", "PostgreSQL"}
+        monkeypatch.setattr(timezone, "now", lambda: now + timedelta(seconds=16))
+        with pytest.raises(Unwell, match="answers, but takes no changes"):
+            health_checks.database()
+        assert 2 * health_checks.TIMEOUT <= time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("check", [health_checks.broker, health_checks.storage, health_checks.edge])

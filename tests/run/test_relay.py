@@ -4,13 +4,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from deploy.runner import relay as module
+from deploy.runner import transfers
 from deploy.runner.relay import Relay
 from deploy.runner.transfers import Asked
 from tests.waiting import wait_for
@@ -28,6 +29,7 @@ class Behind:
     asked: list[list[Asked]] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)  # by rclone, of each request
     answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+    most: int = 1000
 
     def ask(self, asked: list[Asked]) -> list[int] | None:
         """What the gate says."""
@@ -54,16 +56,16 @@ class Behind:
                     line.sendall(self.answer)
                     return
 
-    def line(self, method: str = "POST", length: int = 0) -> socket.socket:
+    def line(self, method: str = "POST", length: int = 0, machine: str = "m") -> socket.socket:
         """A connection of the edge, with the head of a request on it."""
         line = socket.socket(socket.AF_UNIX)
         line.settimeout(20)
         line.connect(str(self.folder / "relay"))
-        line.sendall(head(method, length))
+        line.sendall(head(method, length, machine))
         return line
 
 
-def head(method: str, length: int) -> bytes:
+def head(method: str, length: int, machine: str = "m") -> bytes:
     """As the edge writes it."""
     names = {
         "Host": "localhost",
@@ -71,7 +73,7 @@ def head(method: str, length: int) -> bytes:
         "X-Client-Fingerprint": "f",
         "X-Client-Serial": "5",
         "X-Forwarded-Method": method,
-        "X-Forwarded-Uri": URI,
+        "X-Forwarded-Uri": URI.replace("/m/", f"/{machine}/"),
         "Connection": "close",
     }
     lines = "".join(f"{name}: {value}\r\n" for name, value in names.items())
@@ -94,13 +96,13 @@ def quiet(behind: Behind) -> bool:
 
 
 @pytest.fixture
-def behind(tmp_path: Path) -> Iterator[Behind]:
-    made = Behind(tmp_path)
+def behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Behind]:
+    made = Behind(tmp_path, most=getattr(request, "param", 1000))
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "rclone"))
         listener.listen(100)
         threading.Thread(target=made.rclone, args=(listener,), daemon=True).start()
-        relay = Relay(tmp_path / "relay", tmp_path / "rclone", made.ask)
+        relay = Relay(tmp_path / "relay", tmp_path / "rclone", made.ask, made.most)
         relay.writable = True
         relay.start()
         yield made
@@ -186,7 +188,7 @@ def test_when_nobody_can_tell_it_goes_on_for_a_while(behind: Behind, monkeypatch
 
 def test_an_upload_that_stands_still_ends(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
     """A download that waits for its reader does not, nor does one whose answer takes rclone a while."""
-    monkeypatch.setattr(module, "STALLED", 0.5)
+    monkeypatch.setattr(transfers, "STALLED", 0.5)
     with behind.line(length=100) as line:
         line.sendall(b"a" * 50)
         assert rest(line).startswith(b"HTTP/1.1 408 ")
@@ -208,6 +210,36 @@ def test_a_client_that_leaves_takes_its_upload_along(behind: Behind, end: Callab
     with behind.line(length=1):
         wait_for("the gate to be asked", lambda: behind.asked)
         assert len(behind.asked[-1]) == 1
+
+
+def test_one_machine_has_so_many_open_and_no_more(behind: Behind) -> None:
+    """Whatever it does in its folder, and whichever certificate it shows; nobody else notices."""
+    with ExitStack() as lines:
+        opened = [lines.enter_context(behind.line(length=1)) for _ in range(module.OF_ONE_MACHINE)]
+        wait_for("rclone to have them all", lambda: len(behind.received) == module.OF_ONE_MACHINE)
+        for method in ("POST", "GET"):
+            with behind.line(method) as line:
+                assert rest(line).startswith(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n")
+        with behind.line(machine="n") as line:
+            assert rest(line) == behind.answer
+        opened[0].sendall(b"a")
+        assert rest(opened[0]) == behind.answer
+        with behind.line("GET") as line:
+            assert rest(line) == behind.answer
+    assert len(behind.received) == module.OF_ONE_MACHINE + 2
+
+
+@pytest.mark.parametrize("behind", [3], indirect=True)
+def test_when_all_places_are_taken_whoever_comes_waits(behind: Behind) -> None:
+    """Until one is free; none of those that have one notices."""
+    with ExitStack() as lines:
+        opened = [lines.enter_context(behind.line(length=1, machine=str(number))) for number in range(5)]
+        wait_for("rclone to have as many", lambda: len(behind.received) == 3)
+        wait_for("the gate to be asked about them", lambda: behind.asked and len(behind.asked[-1]) == 3)
+        for line in opened:
+            line.sendall(b"a")
+            assert rest(line) == behind.answer
+    assert len(behind.received) == 5
 
 
 def test_without_rclone_the_edge_asks_again(behind: Behind) -> None:
