@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, Model, OuterRef, Prefetch, Q, QuerySet, Value
+from django.db.models import Count, Exists, F, Model, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
@@ -20,7 +20,7 @@ from portal.errors import Invalid, NotFound
 from portal.templatetags.amounts import plural
 from vaults.models import Credential, Decision, Operation, Region, Vault, VaultRequest
 from vaults.rules import require_member
-from vaults.states import RequestState, VaultState
+from vaults.states import OperationState, RequestState, VaultState
 
 Row = TypeVar("Row", bound=Model)
 MANY = 1000
@@ -54,16 +54,18 @@ def seen_in_order(user: User, gathered: QuerySet[Row], *, one_subscription: bool
     return gathered.model._default_manager.filter(Exists(theirs))
 
 
-def failed_own(user: User, vaults: Iterable[Vault]) -> set[UUID]:
-    """Which of the vaults, all of them seen by the person, have failed and are the person's to try again.
+def failed_own(user: User, vaults: Iterable[Vault]) -> dict[UUID, Operation]:
+    """The latest work on those of the vaults, all seen by the person, that failed and are the person's to try again.
 
-    No query, but one where something failed for somebody who sees more than their own.
+    No query, but one where something failed.
     """
-    failed = {vault.pk for vault in vaults if vault.state == VaultState.FAILED}
-    if not failed or not user.sees_all:
-        return failed
+    failed = [vault.pk for vault in vaults if vault.state == VaultState.FAILED]
+    if not failed:
+        return {}
+    latest = Operation.objects.filter(vault=OuterRef("pk")).order_by("-started_at", "-id").values("pk")[:1]
     own = Vault.objects.filter(pk__in=failed, subscription__memberships__user=user)
-    return set(own.values_list("pk", flat=True))
+    work = Operation.objects.filter(pk__in=own.annotate(latest=Subquery(latest)).values("latest"))
+    return {one.vault_id: one for one in work if one.state == OperationState.FAILED}
 
 
 def visible_requests(user: User) -> QuerySet[VaultRequest]:

@@ -3,7 +3,7 @@
 Fifty rows of some thirty nodes each took more time than all the rest of the page.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from uuid import UUID
 
@@ -13,8 +13,9 @@ from django.utils.safestring import SafeString
 
 from portal.templatetags.amounts import ago
 from portal.templatetags.elements import icon, status
+from vaults import lifecycle
 from vaults.listing import is_late
-from vaults.models import Redundancy, Vault
+from vaults.models import Operation, Redundancy, Vault
 from vaults.states import VaultState
 
 ANY = UUID(int=0)
@@ -23,6 +24,7 @@ NOTHING = SafeString("")
 REASON = '<span class="sub reason" title="{0}">{0}</span>'
 RETRY = (
     ' <button class="button small" id="retry-{key}" form="retry" formaction="{url}"'
+    ' name="expected" value="{expected}"'
     ' aria-describedby="open-{key}">Retry</button>'
 )
 ROW = """
@@ -39,22 +41,23 @@ ROW = """
 </tr>"""
 
 
-def table_rows(vaults: Iterable[Vault], retry: Container[UUID]) -> SafeString:
+def table_rows(vaults: Iterable[Vault], retry: Mapping[UUID, Operation]) -> SafeString:
     """A `<tr>` for each vault of a VaultFilter, with the names of region and subscription that it adds.
 
-    Those in `retry` have a button, which sends the page's form of that name.
+    Those in `retry`, which has the work that failed, have a button. It sends the page's form of that name, with what
+    the row was made for.
     """
     lock, cloud = _lock(), icon("cloud")
     return format_html_join("", _row(), (_cells(vault, lock, cloud, retry) for vault in vaults))
 
 
-def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Container[UUID]) -> dict[str, object]:
+def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Mapping[UUID, Operation]) -> dict[str, object]:
     return {
         "key": vault.pk,
         "open": _home(vault),
         "name": vault.name,
         "status": status(vault),
-        "retry": _retry(vault.pk) if vault.pk in retry else NOTHING,
+        "retry": _retry(vault, retry[vault.pk]) if vault.pk in retry else NOTHING,
         "reason": format_html(REASON, vault.state_reason) if vault.state_reason else NOTHING,
         "region": vault.region_name,  # type: ignore[attr-defined]  # added by VaultFilter
         "subscription": vault.subscription_name,  # type: ignore[attr-defined]  # added by VaultFilter
@@ -67,8 +70,9 @@ def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Container[U
     }
 
 
-def _retry(key: UUID) -> SafeString:
-    return format_html(RETRY, key=key, url=reverse("vaults:retry", args=[key]))
+def _retry(vault: Vault, work: Operation) -> SafeString:
+    url = reverse("vaults:retry", args=[vault.pk])
+    return format_html(RETRY, key=vault.pk, url=url, expected=lifecycle.shown(vault, work))
 
 
 def _lock() -> SafeString:
