@@ -23,6 +23,10 @@ HERE = Path(__file__).resolve().parent
 PYTHONS = (11, 12, 13, 14)
 # Wheels for this glibc or an older one run on every Linux distribution that is still maintained.
 _NEWEST_GLIBC, _OLDEST_GLIBC = 28, 17
+_SHEBANG = "/usr/bin/env python3"
+# Of the calling shell's environment only what the agent's README names reaches Python and pex: modules could be planted
+# with PYTHONPATH, and other programs be run with PEX_MODULE. The shell reads no further than these lines.
+_KEPT = ("PATH", "HOME", "STRONGROOM_AGENT_HOME", "RESTIC")
 
 
 def build(output: Path, pex: str | None = None) -> dict[str, object]:
@@ -35,6 +39,7 @@ def build(output: Path, pex: str | None = None) -> dict[str, object]:
         _same_modes(sources)
         draft = Path(scratch) / "strongroom-agent"
         subprocess.run(_command(pex or _pex(), sources, draft, machine), check=True, stdout=sys.stderr)
+        draft.write_bytes(_isolated(draft.read_bytes()))
         draft.chmod(0o755)
         shutil.move(draft, output)
     content = output.read_bytes()
@@ -95,12 +100,22 @@ def _command(pex: str, sources: Path, draft: Path, machine: str) -> list[str]:
         str(draft),
     ]
     # What it says of itself, such as that ldd is missing, is no matter of whoever makes a backup.
-    command += ["--no-emit-warnings", "--python-shebang", "/usr/bin/env python3"]
+    command += ["--no-emit-warnings", "--python-shebang", _SHEBANG]
     for minor in PYTHONS:
         described = draft.with_name(f"cp3{minor}.json")
         described.write_text(json.dumps(target(minor, machine)), encoding="utf-8")
         command += ["--complete-platform", str(described)]
     return command
+
+
+def _isolated(package: bytes) -> bytes:
+    """The package with a start of our own instead of pex's: a zip file may have anything before it."""
+    kept = " ".join(f'${{{name}+"{name}=${name}"}}' for name in _KEPT)
+    start = f'#!/bin/sh\nexec /usr/bin/env -i {kept} PEX_DISABLE_VARIABLES=1 python3 -I -W ignore -X utf8 "$0" "$@"\n'
+    line, end, archive = package.partition(b"\n")
+    if line + end != f"#!{_SHEBANG}\n".encode():
+        raise ValueError("pex has begun the package in a way that we do not know")
+    return start.encode() + archive
 
 
 def _pex() -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -37,8 +38,54 @@ def test_the_same_sources_give_the_same_file(tmp_path: Path) -> None:
     built = [build(tmp_path / name) for name in ("first", "second")]
     assert built[0]["sha256"] == built[1]["sha256"]
     assert built[0]["sha256"] == hashlib.sha256((tmp_path / "first").read_bytes()).hexdigest()
-    done = subprocess.run([sys.executable, tmp_path / "first", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run([tmp_path / "first", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"strongroom-agent {__version__}\n"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The agent in one file."""
+    path = tmp_path_factory.mktemp("package") / "strongroom-agent"
+    build(path)
+    return path
+
+
+FOREIGN = {
+    "PYTHONPATH": "{planted}", "PYTHONHOME": "/nowhere", "PYTHONSTARTUP": "{planted}/json.py", "PYTHONINSPECT": "1",
+    "PYTHONVERBOSE": "1", "PEX_MODULE": "json", "PEX_INTERPRETER": "1", "PEX_EXTRA_SYS_PATH": "{planted}",
+    "PEX_PYTHON": "/bin/false", "PEX_PATH": "/nowhere", "PEX_ROOT": "{planted}/root", "PEX_VERBOSE": "9",
+    "PEX_INHERIT_PATH": "prefer", "__PEX_EXE__": "/bin/false", "LC_ALL": "xx_YY.koi8-r", "PEX_DISABLE_VARIABLES": "0",
+}  # fmt: skip
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("name", [*FOREIGN, "all of them"])
+def test_nothing_of_the_calling_environment_reaches_the_package(package: Path, tmp_path: Path, name: str) -> None:
+    """Nor do pex's own settings in the home folder, and modules that lie where the person stands."""
+    planted = tmp_path / "planted"
+    planted.mkdir()
+    for module in ("json", "httpx", "re", "strongroom_agent"):
+        (planted / f"{module}.py").write_text("raise SystemExit('planted')")
+    (tmp_path / ".pexrc").write_text("PEX_MODULE=json\nPEX_VERBOSE=9\n")
+    given = {key: value.format(planted=planted) for key, value in FOREIGN.items() if name in (key, "all of them")}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **given}
+    ran = subprocess.run([package, "--version"], env=environment, cwd=planted, capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"strongroom-agent {__version__}\n".encode(), b"")
+    assert not (planted / "root").exists()
+
+
+@pytest.mark.system
+def test_what_the_readme_names_reaches_the_package(package: Path, tmp_path: Path) -> None:
+    """Also with a PATH on which there is nothing but Python: the package has nothing to say of that."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(sys.executable)
+    environment = {"PATH": f"{tmp_path}/bin", "HOME": str(tmp_path), "STRONGROOM_AGENT_HOME": f"{tmp_path}/a b"}
+    ran = subprocess.run([package, "status", "--json"], env=environment, capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, b"")
+    assert f"nothing about it in {tmp_path}/a b." in json.loads(ran.stdout)["message"]
+    del environment["STRONGROOM_AGENT_HOME"]
+    ran = subprocess.run([package, "status", "--json"], env=environment, capture_output=True, check=False)
+    assert f"nothing about it in {tmp_path}/.config/strongroom-agent." in json.loads(ran.stdout)["message"]
 
 
 def build(output: Path) -> dict[str, object]:
