@@ -66,7 +66,27 @@ def worst(concerns: Iterable[Concern | None]) -> str:
 
 def of_reports(machine: Machine) -> str:
     """The worst that its newest runs are a reason for; a query for each kind that is judged."""
-    return worst(of_run(run) for kind in JUDGED if (run := newest_of(machine, kind)))
+    return worst(concern for concern, _ in _standing(machine))
+
+
+def settles(check: Run, backup: Run | None) -> bool:
+    """Whether a backup told of damage that is over: the check misses nothing and began after it."""
+    return (
+        backup is not None
+        and of_run(backup) == Concern.DAMAGED
+        and not check.failed
+        and check.started_at >= backup.finished_at
+    )
+
+
+def _standing(machine: Machine) -> list[tuple[Concern, Run]]:
+    """What its newest runs are a reason for, the worst first."""
+    newest = {kind: run for kind in JUDGED if (run := newest_of(machine, kind))}
+    check, backup = newest.get(Run.Kind.CHECK), newest.get(Run.Kind.BACKUP)
+    if check is not None and settles(check, backup):
+        del newest[Run.Kind.BACKUP]
+    found = [(concern, run) for run in newest.values() if (concern := of_run(run))]
+    return sorted(found, key=lambda pair: _WORST_FIRST.index(pair[0]))
 
 
 def with_damage(machines: QuerySet[Machine]) -> QuerySet[Machine]:
@@ -83,9 +103,7 @@ def worries_of(machine: Machine) -> list[Worry]:
     """Each reason, the worst first, with what to do, for a machine `with_damage()`; a query for each kind judged."""
     if machine.attention is None:
         return []
-    runs = [run for kind in JUDGED if (run := newest_of(machine, kind))]
-    found = [(concern, run) for run in runs if (concern := of_run(run))]
-    found.sort(key=lambda pair: _WORST_FIRST.index(pair[0]))
+    found = _standing(machine)
     worries = [Worry(CONCERNS[concern], run.told, _REMEDIES[concern], run) for concern, run in found]
     damaged: bool = machine.damaged  # type: ignore[attr-defined]  # added by with_damage()
     if damaged and all(concern != Concern.DAMAGED for concern, _ in found):

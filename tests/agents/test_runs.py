@@ -335,6 +335,25 @@ def test_the_worst_is_shown_and_a_late_report_changes_nothing(
     assert row().concern == "check-failed"
 
 
+def test_damage_that_a_backup_told_of_ends_with_a_check_that_began_later_and_misses_nothing(
+    machine: peer.Machine, row: Callable[[], Machine]
+) -> None:
+    now = timezone.now()
+    key = f"machine-backup:{machine.id}"
+    report(machine, run_of(code="done_on_damaged", ended=now - timedelta(minutes=10)))
+    for kind, minutes, outcome in (
+        ("check", 9.5, "succeeded"),
+        ("check", 7, "failed"),
+        ("restore_check", 6, "succeeded"),
+    ):
+        report(machine, run_of(kind, ended=now - timedelta(minutes=minutes), outcome=outcome))
+        assert (row().concern, Notification.objects.filter(key=key).count()) == ("damaged", 1)
+    report(machine, run_of("check", ended=now - timedelta(minutes=4)))
+    assert (row().concern, Notification.objects.filter(key=key).count()) == ("", 0)
+    report(machine, run_of(code="done_on_damaged", ended=now))
+    assert row().concern == "damaged"
+
+
 def test_people_are_told_once_for_each_change(machine: peer.Machine) -> None:
     key, told = f"machine-backup:{machine.id}", []
     codes = ["done_with_losses", "done_with_losses", "done_on_damaged", "done_on_damaged", "done", "done_with_losses"]

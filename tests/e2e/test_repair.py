@@ -1,0 +1,116 @@
+"""The documented ways out of damage, walked on the real portal: what comes back by itself, and what a machine stores
+again."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.api_person import ApiPerson
+from tests.e2e.machine import Machine, contents, make_machine, restored
+from tests.e2e.ready import active_vault, credentials, machine_id
+from tests.portal_process import Portal
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.system
+
+
+@dataclass
+class Patient:
+    """A machine of a geo-redundant vault with a backup in both regions."""
+
+    portal: Portal
+    staff: ApiPerson
+    machine: Machine
+    vault: str
+    id: str
+
+    def copies(self, pack: str) -> list[Path]:
+        """Where a pack is or was, the first region first."""
+        storage = self.portal.data / "storage"
+        return [storage / region / self.vault / self.id / "data" / pack[:2] / pack for region in ("local-a", "local-b")]
+
+    @property
+    def largest_pack(self) -> str:
+        """The pack with the contents of files."""
+        place = self.portal.data / "storage" / "local-a" / self.vault / self.id / "data"
+        return max((path for path in place.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size).name
+
+    @property
+    def attention(self) -> str:
+        """Why somebody must look at the machine; empty when nobody need."""
+        found: str = self.staff.get(f"machines/{self.id}")["attention"]
+        return found
+
+    @property
+    def page(self) -> str:
+        """The machine's page as its people see it."""
+        return self.staff.client.get(f"/machines/{self.id}/").raise_for_status().text
+
+    def comes_back(self, target: Path) -> None:
+        """A restore has everything."""
+        answer = self.machine.agent("restore", "--target", target)
+        assert answer["code"] == "done"
+        assert contents(restored(target, self.machine.files)) == contents(self.machine.files)
+
+
+@pytest.fixture
+def patient(portal: Portal, tmp_path: Path) -> Iterator[Patient]:
+    with closing(ApiPerson(portal.portal_url, "staff", portal.accounts["staff"])) as staff:
+        vault = active_vault(portal, staff, f"Patient-{uuid4().hex[:6]}")
+        machine = make_machine(tmp_path, "patient", files=3, megabytes=1)
+        machine.setup(credentials(staff, vault, tmp_path))
+        portal.wait_for_copy(vault)
+        yield Patient(portal, staff, machine, vault, machine_id(staff, vault, "patient"))
+
+
+def test_a_pack_gone_from_both_regions_is_found_told_stored_again_and_over(patient: Patient, tmp_path: Path) -> None:
+    """The path of docs/storage-integrity.md: check, backup, check; the page says why and what to do meanwhile."""
+    machine = patient.machine
+    assert patient.attention == ""
+    for path in patient.copies(patient.largest_pack):
+        path.unlink()
+    found = machine.agent("check", status=1)
+    assert found["code"] == "repository_damaged"
+    assert "strongroom-agent repair" in found["remedy"]
+    assert patient.attention == "Check failed"
+    assert "Run strongroom-agent repair on the machine, then strongroom-agent check." in patient.page
+
+    saved = machine.agent("backup")
+    assert saved["code"] == "done_on_damaged"
+    assert saved["bytes_added"] > 1_000_000
+    assert patient.attention == "Damaged"
+    assert "These backups are known to be damaged" in patient.page
+    assert "This ends when strongroom-agent check finds nothing missing." in patient.page
+
+    assert machine.agent("check")["code"] == "done"
+    assert patient.attention == ""
+    assert "needs attention" not in patient.page
+    patient.comes_back(tmp_path / "back")
+    assert machine.agent("backup")["code"] == "done"
+
+
+def test_repair_alone_does_it_too(patient: Patient, tmp_path: Path) -> None:
+    for path in patient.copies(patient.largest_pack):
+        path.unlink()
+    repaired = patient.machine.agent("repair")
+    assert (repaired["code"], repaired["newest_whole"]) == ("done", True)
+    assert patient.attention == ""
+    assert patient.machine.agent("backup")["code"] == "done"
+    patient.comes_back(tmp_path / "back")
+
+
+def test_a_pack_gone_from_the_first_region_comes_back_by_itself(patient: Patient, tmp_path: Path) -> None:
+    first, second = patient.copies(patient.largest_pack)
+    whole = second.read_bytes()
+    first.unlink()
+    (patient.machine.files / "new").write_text("new")
+    assert patient.machine.agent("backup")["code"] == "done"  # its report makes the next round due
+    wait_for("the pack to come back", lambda: first.exists() and first.read_bytes() == whole, seconds=90)
+    assert patient.machine.agent("backup")["code"] == "done"
+    assert patient.machine.agent("check")["code"] == "done"
+    assert patient.attention == ""
+    patient.comes_back(tmp_path / "back")
