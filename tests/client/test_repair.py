@@ -31,6 +31,14 @@ def largest_pack(world: World, storage: Storage) -> Path:
     return max((folder(world, storage) / "data").glob("*/*"), key=lambda path: path.stat().st_size)
 
 
+def spoil(pack: Path) -> None:
+    """Some bytes in the middle become others."""
+    pack.chmod(0o600)
+    with pack.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"X" * 64)
+
+
 def restored(world: World, out: Path, *more: str) -> bytes:
     """The ledger as a restore brings it back."""
     ran = world.run("restore", "--target", str(out), *more)
@@ -89,13 +97,29 @@ def test_what_is_lost_for_good_is_named_and_the_newest_snapshot_is_whole(
     assert [(run["outcome"], run["code"]) for run in repaired] == [("failed", "repair_incomplete")]
 
 
+def test_a_pack_that_a_check_finds_damaged_is_replaced_by_the_next_backup(
+    big: World, storage: Storage, tmp_path: Path
+) -> None:
+    """Only the check reads packs; the backup learns from it which, and what it cannot save it stores again."""
+    pack = largest_pack(big, storage)
+    spoil(pack)
+    ran = big.run("check")
+    assert (ran.status, ran.answer["code"]) == (1, "repository_damaged"), ran
+    assert f"data/{pack.name} is damaged" in ran.answer["damaged_objects"]
+    ran = big.run("backup")
+    assert (ran.status, ran.answer["code"]) == (0, "done_on_damaged"), ran
+    assert "has been stored again; the structure is sound again." in ran.answer["message"]
+    again = big.run("backup").answer
+    assert (again["code"], again["bytes_added"] < 100_000) == ("done_on_damaged", True)
+    assert big.run("check").answer["code"] == "done"
+    assert big.run("backup").answer["code"] == "done"
+    assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
+
+
 def test_a_damaged_pack_that_cannot_be_deleted_is_replaced(big: World, storage: Storage, tmp_path: Path) -> None:
     """A disk has flipped bytes in the middle, and the portal has not noticed yet: packs are not for us to delete."""
     pack = largest_pack(big, storage)
-    pack.chmod(0o600)
-    with pack.open("r+b") as file:
-        file.seek(1_000_000)
-        file.write(b"X" * 64)
+    spoil(pack)
     damaged = pack.read_bytes()
     ran = big.run("repair")
     assert (ran.status, ran.answer["code"]) == (0, "done"), ran

@@ -13,7 +13,6 @@ from .storage import Storage
 
 _DOUBTFUL = frozenset({"passphrase_wrong", "repository_damaged", "engine_failed", "network", "unavailable"})
 _ON_THE_WAY = frozenset({"network", "unavailable"})
-_SHOWN = 20
 _ASKED = 50
 _NAMED_BY_CONTENT = ("data", "index", "keys", "snapshots")
 
@@ -28,10 +27,16 @@ def judged(storage: Storage, repository: Repository, error: AgentError) -> Agent
         return error  # the storage itself does not answer: then the first error says so
     if found:
         named = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-        better = damaged(f"In region {repository.region}: {named}.", damaged_objects=found[:_SHOWN])
+        better = damaged(f"In region {repository.region}: {named}.", damaged_objects=found)
         better.complaints = error.complaints
         return better
     return error
+
+
+def objects(error: AgentError) -> list[str]:
+    """The objects that an error of `judged` names, each with what is wrong with it."""
+    found = error.details.get("damaged_objects")
+    return [str(each) for each in found] if isinstance(found, list) else []
 
 
 def _damaged_objects(storage: Storage, repository: Repository, error: AgentError) -> list[str]:

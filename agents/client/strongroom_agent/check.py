@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from . import blame, damage, restorecheck
+from . import damage, restorecheck
 from .errors import AgentError
 from .output import Done, progress
 from .recorded import record
@@ -54,16 +54,10 @@ def run(session: Session) -> Done:
 
 
 def _structure(session: Session) -> _Sound:
-    try:
-        session.open_primary()
-        stored = sum(session.storage.sizes(session.primary, "data").values())
-        with restorecheck.fresh(session) as restic:
-            return _read(restic, stored)
-    except AgentError as error:
-        found = blame.judged(session.storage, session.primary, error)
-        if found.code == "repository_damaged":
-            damage.mark(session, found.problem)
-        raise found from error
+    session.open_primary()
+    stored = sum(session.storage.sizes(session.primary, "data").values())
+    with restorecheck.fresh(session) as restic:
+        return _read(restic, stored)
 
 
 def _read(restic: Restic, stored: int) -> _Sound:

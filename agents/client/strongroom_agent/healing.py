@@ -24,6 +24,7 @@ class Healing:
     session: Session
     reason: str = ""
     force: bool = False
+    packs: frozenset[str] = frozenset()  # damaged ones from which was saved what is whole
     trouble: str = ""
 
     @property
@@ -49,6 +50,7 @@ class Healing:
         except AgentError:
             return ""  # the backup is made; the next one looks again
         self.session.home.write_object(_FILE, {"findings": left.digest})
+        damage.settle(self.session, self.packs)
         return "; some older snapshots are not whole" if left.errors else "; the structure is sound again"
 
 
@@ -65,21 +67,33 @@ def begin(session: Session, restic: Restic) -> Healing:
     if not recent(session):
         return Healing(session, reason, trouble="repairing needs restic 0.18 or newer.")
     try:
-        return Healing(session, reason, force=_rebuilt(session, restic))
+        packs = _unsound(session, known.packs)
+        return Healing(session, reason, force=_rebuilt(session, restic, packs), packs=packs)
     except AgentError as error:
         trouble = _NO_DELETION if error.code == "not_allowed" else error.problem
         progress(f"note: {trouble}")
         return Healing(session, reason, trouble=trouble)
 
 
-def _rebuilt(session: Session, restic: Restic) -> bool:
-    """Rebuild the index if a check finds what was not dealt with yet; whether it was."""
+def _unsound(session: Session, packs: frozenset[str]) -> frozenset[str]:
+    """Those of the packs that are there and damaged. Others were brought back by the portal, or are gone."""
+    there = packs and packs.intersection(session.storage.names(session.primary, "data"))
+    return frozenset(each for each in there if not session.storage.is_sound(session.primary, "data", each))
+
+
+def _rebuilt(session: Session, restic: Restic, packs: frozenset[str]) -> bool:
+    """Rebuild the index if something is lost that was not dealt with yet; whether it was."""
     progress("damage is known: looking at what is lost")
     found = soundness.look(restic)
-    if not found.errors or found.digest == _dealt_with(session):
+    lost = bool(found.errors) and found.digest != _dealt_with(session)
+    if not lost and not packs:
         return False
-    progress("rebuilding the index, then storing again what is lost and still here")
-    restic.run("repair", "index")
+    if lost:
+        progress("rebuilding the index, then storing again what is lost and still here")
+        restic.run("repair", "index")
+    if packs:
+        progress(f"saving what is whole in {len(packs)} damaged packs, then storing again the rest that is still here")
+        soundness.salvage(restic, packs)
     return True
 
 

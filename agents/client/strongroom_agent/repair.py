@@ -14,7 +14,6 @@ from .recorded import record
 from .restic import Restic
 from .session import Session
 
-_ANY = tuple(range(-256, 256))  # restic cannot delete damaged packs here, and ends badly after all else is done
 _SHOWN = 20
 
 
@@ -103,4 +102,4 @@ def _mend(restic: Restic, found: soundness.Findings) -> None:
         restic.run("repair", "index")
     if found.broken:
         progress(f"saving what is whole in {len(found.broken)} damaged packs")
-        restic.run("repair", "packs", *found.broken, accept=_ANY)
+        soundness.salvage(restic, found.broken)

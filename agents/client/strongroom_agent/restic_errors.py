@@ -44,6 +44,8 @@ _STACK = re.compile(
 # A blob is named like an object but is a part of one: the pack that it was read from follows.
 _PACK = re.compile(r"blob <\w+/[0-9a-f]+> from ([0-9a-f]{8,64}) failed")
 _OBJECT = re.compile(r"(?<!blob )<(data|index|snapshot|key|lock|config)/([0-9a-f]*)>")
+# Packs that a check has found damaged, at the end of what it says.
+_BROKEN = re.compile(r"^restic repair packs ((?:[0-9a-f]{64} ?)+)$")
 _FULL = "no space left on device"
 _STATUS = re.compile(r"unexpected HTTP response \((\d{3})\)|server response unexpected: (\d{3})")
 
@@ -102,6 +104,7 @@ def objects_in(complaints: list[str]) -> list[tuple[str, str]]:
     """The objects that restic complained about: kind (a folder of the repository) and the beginning of the name."""
     found = [(kind, name) for line in complaints for kind, name in _OBJECT.findall(plain(line))]
     found += [("data", name) for line in complaints for name in _PACK.findall(plain(line))]
+    found += [("data", name) for line in complaints for names in _BROKEN.findall(plain(line)) for name in names.split()]
     folders = {"snapshot": "snapshots", "key": "keys", "lock": "locks"}
     return list(dict.fromkeys((folders.get(kind, kind), name) for kind, name in found))
 

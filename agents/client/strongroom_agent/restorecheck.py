@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from . import backup, blame, comparing, damage, restoring, selection, snapshots, trees
+from . import backup, comparing, damage, restoring, selection, snapshots, trees
 from .check_result import CheckResult
 from .comparing import Tally
-from .errors import AgentError
 from .output import progress
 from .overlooked import overlooked
 from .paths import of_machine, pattern
@@ -34,14 +33,8 @@ def restore_check(session: Session, wanted: str) -> CheckResult:
 def _check(session: Session, wanted: str) -> CheckResult:
     cache = Path(session.settings.cache_dir)
     clear_scratch(cache)
-    try:
-        with fresh(session) as restic:
-            result = _Check(session, restic, snapshots.contents(restic, wanted), session.engine.recent).run(cache)
-    except AgentError as error:
-        found = blame.judged(session.storage, session.primary, error)
-        if found.code == "repository_damaged":
-            damage.mark(session, found.problem)
-        raise found from error
+    with fresh(session) as restic:
+        result = _Check(session, restic, snapshots.contents(restic, wanted), session.engine.recent).run(cache)
     if result.unproven:
         damage.mark(session, f"{result.unproven[0]} cannot be restored as it was backed up.")
     return result

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .restic import Restic
+from .restic import ANY, Restic
 from .restic_errors import explain
 
 _ERRORS_FOUND = "repository contains errors"
@@ -39,6 +40,11 @@ def look(restic: Restic, *, read_data: bool = False) -> Findings:
     packs = [each["broken_packs"] for each in messages if isinstance(each.get("broken_packs"), list)]
     told = [each for each in errors if not _is_advice(each)]
     return Findings(told or (errors if ended.status else []), [str(name) for names in packs for name in names])
+
+
+def salvage(restic: Restic, packs: Iterable[str]) -> None:
+    """Move what is whole in damaged packs to new ones. What is not whole is lost to the index from then on."""
+    restic.run("repair", "packs", *sorted(packs), accept=ANY)  # it ends badly since it cannot delete packs here
 
 
 def lost(restic: Restic) -> dict[str, list[str]]:

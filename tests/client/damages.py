@@ -1,0 +1,140 @@
+"""Every object type, damaged in every way, in every place, before every command: no run says more than is true.
+
+The full count runs in `make test-long`; a seeded share of it in `make test`. One machine serves all cases of a module:
+it is put back as it was before each.
+"""
+
+import itertools
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .authority import Authority
+from .cheap_key import make_cheap
+from .conftest import Storage, serving
+from .stored import HOWS, copy_to_pair, damage, objects, repository, truth
+from .world import PASSPHRASE, World
+
+PLACES = ("first", "pair", "both", "cache")
+COMMANDS = ("backup", "check", "restore", "snapshots", "repair")
+CACHED = {"snapshots": "snapshots", "index": "index", "tree": "data"}
+# What the machine cannot store again: the way in, and the list of what an old snapshot was.
+FOR_GOOD = ("config", "keys", "snapshots")
+SHARE = 6  # of each kind, in `make test`
+
+Case = tuple[str, str, str, str]
+
+
+def cases(*kinds: str) -> pytest.MarkDecorator:
+    """All cases of the kinds, most of them marked long."""
+    found = list[object]()
+    for kind in kinds:
+        places = [place for place in PLACES if place != "cache" or kind in CACHED]
+        of_kind = list(itertools.product([kind], HOWS, places, COMMANDS))
+        share = set(random.Random(kind).sample(of_kind, SHARE))  # noqa: S311 - the same ones each time
+        for case in of_kind:
+            found.append(pytest.param(*case, id="-".join(case), marks=() if case in share else pytest.mark.long))
+    return pytest.mark.parametrize(("kind", "how", "place", "command"), found)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A machine that is backed up and copied to the pair, and what it was like then."""
+
+    world: World
+    storage: Storage
+    saved: Path
+
+    def reset(self) -> World:
+        """Put everything back as it was."""
+        for name in ("home", "cache", "source"):
+            _replace(self.world.root / name, self.saved / name)
+        for region in ("local-a", "local-b"):
+            _replace(repository(self.storage, self.world, region), self.saved / region)
+        for name in ("out", "whole"):
+            shutil.rmtree(self.world.root / name, ignore_errors=True)
+        self.world.peer.runs.clear()
+        return self.world
+
+
+@contextmanager
+def prepared(authority: Authority, folder: Path, storage: Storage) -> Iterator[Prepared]:
+    """A machine for many cases."""
+    root, saved = folder / "machine", folder / "saved"
+    root.mkdir()
+    with serving(authority, root, storage.rclone) as peer:
+        peer.regions = storage.folder
+        world = World(root, peer)
+        world.source.mkdir()
+        (world.source / "ledger.db").write_bytes(os.urandom(300_000))
+        (world.source / "small").write_bytes(b"small")
+        assert world.setup().status == 0
+        make_cheap(repository(storage, world), PASSPHRASE)
+        copy_to_pair(storage, world)
+        for name in ("home", "cache", "source"):
+            shutil.copytree(root / name, saved / name, symlinks=True)
+        for region in ("local-a", "local-b"):
+            shutil.copytree(repository(storage, world, region), saved / region)
+        yield Prepared(world, storage, saved)
+
+
+def _replace(place: Path, saved: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(saved, place, symlinks=True)
+
+
+def harm(prepared: Prepared, kind: str, how: str, place: str) -> None:
+    """Damage the objects of a kind in a place."""
+    world, storage = prepared.world, prepared.storage
+    if place == "cache":
+        cached = list((world.root / "cache" / "restic").glob(f"*/{CACHED[kind]}/*/*"))
+        assert cached
+        for path in cached:
+            damage(path, how)
+    for region, places in (("local-a", ("first", "both")), ("local-b", ("pair", "both"))):
+        if place in places:
+            damage(objects(repository(storage, world, region), kind)[0], how)
+
+
+def no_run_says_more_than_is_true(prepared: Prepared, kind: str, how: str, place: str, command: str) -> None:
+    """One case: harm, run, judge the end, then repair what can be repaired."""
+    machine = prepared.reset()
+    known = {path.name for path in (prepared.saved / "local-a" / "snapshots").iterdir()}
+    harm(prepared, kind, how, place)
+    arguments = ["--target", str(machine.root / "out")] if command == "restore" else []
+    ran = machine.run(command, *arguments)
+    if command == "restore":
+        _restored_truly(machine, ran.status)
+    elif command == "snapshots":
+        assert ran.status or {each["id"] for each in ran.answer["snapshots"]} == known, ran
+    elif command == "check":
+        assert ran.status == (1 if place in ("first", "both") else 0), ran
+    if place in ("pair", "cache"):
+        assert ran.status == 0, ran
+    if place == "first" and command in ("restore", "snapshots"):
+        assert ran.status == 0, ran
+    outcomes = [outcome for _, outcome in machine.told]
+    assert ("failed" in outcomes) is (ran.status != 0 and command != "snapshots"), (ran, machine.told)
+    if kind not in FOR_GOOD or place in ("pair", "cache"):
+        _repairable(machine)
+
+
+def _restored_truly(machine: World, status: int) -> None:
+    """What is under its name is true, and all is there when the run says so."""
+    restored = truth(Path(f"{machine.root}/out{machine.source}"))
+    assert restored.items() <= truth(machine.source).items()
+    assert status or restored == truth(machine.source)
+
+
+def _repairable(machine: World) -> None:
+    """The machine still has everything: a repair makes the backups whole, a check and a restore prove it."""
+    for arguments in (["repair"], ["backup"], ["check"], ["restore", "--target", str(machine.root / "whole")]):
+        ran = machine.run(*arguments)
+        assert (ran.status, ran.answer["code"]) == (0, "done"), (arguments, ran)
+    assert truth(Path(f"{machine.root}/whole{machine.source}")) == truth(machine.source)
