@@ -26,8 +26,8 @@ LIFE = timedelta(days=2)
 
 
 def table(request: HttpRequest) -> HttpResponse:
-    """Session, person, one query, fifty rows of seven columns, a template of nothing but the table."""
-    rows = Vault.objects.select_related("region", "subscription").order_by("name", "id")[:50]
+    """Session, person, one query in the order of an index, fifty rows of seven columns, a template of the table."""
+    rows = Vault.objects.select_related("region", "subscription").order_by("name_key", "id")[:50]
     return render(request, "bench/table.html", {"rows": rows})
 
 
