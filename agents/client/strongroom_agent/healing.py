@@ -10,6 +10,7 @@ from .errors import AgentError
 from .output import progress
 from .restic import Restic
 from .session import Session
+from .sizes import counted
 
 RECENT = (0, 18)  # the first restic whose `check` and `repair` say what they find in JSON
 _FILE = "healed.json"
@@ -92,7 +93,9 @@ def _rebuilt(session: Session, restic: Restic, packs: frozenset[str]) -> bool:
         progress("rebuilding the index, then storing again what is lost and still here")
         restic.run("repair", "index")
     if packs:
-        progress(f"saving what is whole in {len(packs)} damaged packs, then storing again the rest that is still here")
+        progress(
+            f"saving what is whole in {counted(len(packs), 'damaged pack')}, then storing again what is still here"
+        )
         soundness.salvage(restic, packs)
     return True
 

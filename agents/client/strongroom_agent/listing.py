@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from . import catalogue
+from . import catalogue, runs
 from .moments import people
 from .output import Done
 from .restic_errors import damaged
@@ -10,7 +10,8 @@ from .session import Session
 
 
 def run(session: Session, region: str | None) -> Done:
-    """List the snapshots of this machine. AgentError when the storage has one that no region can read."""
+    """List the snapshots of this machine. AgentError when the storage has one that no region can read, or
+    none although there were some."""
     session.prepare()
     found = catalogue.of(session, region)
     first = session.identity.repositories[0] if region is None else next(iter(found.regions.values()), None)
@@ -31,4 +32,6 @@ def run(session: Session, region: str | None) -> Done:
         named = ", ".join(each[:8] for each in found.unreadable)
         problem = f"{len(found.unreadable)} snapshots cannot be read in any region: {named}."
         raise damaged("\n".join([problem, *lines]), **details)
+    if not found.snapshots and region is None and runs.backed_up(session.home):
+        raise damaged("There is no snapshot any more in any region, though this machine has made some.", **details)
     return Done("\n".join(filter(None, [*lines, note])) or "There is no snapshot yet.", details=details)

@@ -7,12 +7,13 @@ machine still has is stored again, and a check says whether that was enough.
 
 from dataclasses import dataclass, field
 
-from . import backup, check, healing, soundness
+from . import backup, check, damage, healing, soundness
 from .errors import AgentError
 from .output import Done, progress
 from .recorded import record
 from .restic import Restic
 from .session import Session
+from .sizes import counted
 
 _SHOWN = 20
 
@@ -48,10 +49,11 @@ class RepairResult:
             return None
         snapshot, paths = next(iter(self.lost.items()))
         whole = "The newest snapshot is whole" if self.newest_whole else "The newest snapshot is not whole either"
+        what = "all folders" if "/" in paths else ", ".join(paths[:3])
         return AgentError(
             "repair_incomplete",
-            f"{len(self.lost)} snapshots lack files that no region and not this machine has any more, beginning with "
-            f"{snapshot}: {', '.join(paths[:3])}. {whole}: {self.snapshot[:8]}.",
+            f"{counted(len(self.lost), 'snapshot')} cannot be restored in full: what is lacking is in no region and "
+            f"not on this machine any more. The first is {snapshot}, which lacks {what}. {whole}: {self.snapshot[:8]}.",
             "Restore what those snapshots still have with --include; everything that is on this machine now is in the "
             "newest one."
             if self.newest_whole
@@ -90,7 +92,9 @@ def _repair(session: Session) -> RepairResult:
     _mend(restic, found)
     saved = backup.back_up(session, options=("--force",))
     if soundness.look(restic).errors:
-        return RepairResult(saved.snapshot, len(found.errors), soundness.lost(restic) or {"unknown": ["unknown"]})
+        lost = soundness.lost(restic) or {"unknown": ["unknown"]}
+        damage.mark(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.")
+        return RepairResult(saved.snapshot, len(found.errors), lost)
     check.run(session)
     return RepairResult(saved.snapshot, len(found.errors))
 
@@ -101,5 +105,5 @@ def _mend(restic: Restic, found: soundness.Findings) -> None:
         progress("rebuilding the index")
         restic.run("repair", "index")
     if found.broken:
-        progress(f"saving what is whole in {len(found.broken)} damaged packs")
+        progress(f"saving what is whole in {counted(len(found.broken), 'damaged pack')}")
         soundness.salvage(restic, found.broken)

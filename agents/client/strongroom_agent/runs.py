@@ -122,6 +122,13 @@ def last(home: Home) -> dict[str, object]:
         return {}
 
 
+def backed_up(home: Home) -> bool:
+    """Whether this machine is known to have made a backup that somebody could read since."""
+    known = last(home)
+    ended = [known.get(kind) for kind in ("backup", "check", "restore_check", "restore")]
+    return any(isinstance(each, dict) and each.get("outcome") == "succeeded" for each in ended)
+
+
 def waiting(home: Home) -> int:
     """How many reports wait to be sent."""
     return len(_waiting(home))

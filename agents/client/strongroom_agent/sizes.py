@@ -25,3 +25,8 @@ def duration(length: timedelta) -> str:
         if amount:
             parts.append(f"{amount} {name}{'s' if amount > 1 else ''}")
     return " ".join(parts[:2]) or "0 seconds"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .restic import ANY, Restic
@@ -44,7 +45,13 @@ def look(restic: Restic, *, read_data: bool = False) -> Findings:
 
 def salvage(restic: Restic, packs: Iterable[str]) -> None:
     """Move what is whole in damaged packs to new ones. What is not whole is lost to the index from then on."""
-    restic.run("repair", "packs", *sorted(packs), accept=ANY)  # it ends badly since it cannot delete packs here
+    names = sorted(packs)
+    copies = [Path(restic.connection.temp_dir, f"pack-{name}") for name in names]
+    try:
+        restic.run("repair", "packs", *names, accept=ANY)  # it ends badly since it cannot delete packs here
+    finally:
+        for copy in copies:  # restic's own, of no use to us; it would not save the same pack a second time beside one
+            copy.unlink(missing_ok=True)
 
 
 def lost(restic: Restic) -> dict[str, list[str]]:
