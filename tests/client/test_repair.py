@@ -90,10 +90,8 @@ def test_what_is_lost_for_good_is_named_and_the_newest_snapshot_is_whole(
     ran = big.run("repair")
     assert (ran.status, ran.answer["code"], ran.answer["newest_whole"]) == (1, "repair_incomplete", True), ran
     assert ran.answer["lost_from"] == {first[:8]: [f"{big.source}/ledger.db"]}
-    assert (
-        f"1 snapshot cannot be restored in full: what is lacking is in no region and not on this machine any more. The first is {first[:8]}, which lacks {big.source}/ledger.db. The newest snapshot is whole"
-        in ran.answer["message"]
-    )
+    assert "1 snapshot cannot be restored in full" in ran.answer["message"]
+    assert f"is {first[:8]}, which lacks {big.source}/ledger.db. The newest snapshot is whole" in ran.answer["message"]
     assert big.run("backup").answer["code"] == "done_on_damaged"
     assert big.run("check").status == 1
     assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
