@@ -1,7 +1,6 @@
 """Recovery Services: the vaults that somebody sees."""
 
 from django.http import HttpResponse, QueryDict
-from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
 from portal.accounts.models import User
@@ -11,7 +10,7 @@ from portal.paging import counted, page_of
 from portal.sorting import sorting
 from vaults.listing import CHIPS, ORDERS, VaultFilter
 from vaults.models import Region, Vault, VaultRequest
-from vaults.queries import failed_own, open_requests, own_subscriptions
+from vaults.queries import failed_own, open_requests
 from vaults.views.rows import table_rows
 
 WAITING_SHOWN = 4
@@ -40,7 +39,6 @@ def vault_list(request: PersonRequest) -> HttpResponse:
             "chosen": chosen,
             "chips": [(word, label) for word, (label, _) in CHIPS.items()],
             "regions": Region.objects.only("name"),
-            "may_ask": SimpleLazyObject(own_subscriptions(request.user).exists),  # asked when the template asks
             "seconds": 1 if busy else 30,
         },
     )
