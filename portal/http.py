@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, QueryDict
+from django.utils.crypto import salted_hmac
 from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.actors import Actor
@@ -50,4 +51,10 @@ def actor_of(request: HttpRequest, via: str = "page") -> Actor:
     user = request.user
     if not isinstance(user, User):
         raise TypeError("Nobody is signed in.")
-    return Actor(label=user.username, via=via, user=user, address=client_address(request))
+    return Actor(label=user.username, via=via, user=user, address=client_address(request), session=_session_of(request))
+
+
+def _session_of(request: HttpRequest) -> str:
+    """A name of the session that nobody can use as its key."""
+    key = request.session.session_key if hasattr(request, "session") else None
+    return salted_hmac("portal.http.session", key).hexdigest()[:24] if key else ""

@@ -111,8 +111,8 @@ def unsealed(text: str) -> Kept | None:
 
 
 def give_back(request: HttpRequest, kept: Kept, user: User) -> bool:
-    """Keep it in the session of the person, for the page that shows it; False when it was made for somebody else."""
-    if kept.made_for and kept.made_for != mark_of(user.pk):
+    """Keep it in the session of the person, for the page that shows it; False when it was not made for them."""
+    if kept.made_for != mark_of(user.pk):
         return False
     request.session[SESSION_KEY] = asdict(kept)
     return True

@@ -14,7 +14,8 @@ class Actor:
     """A person, a machine or the system itself, with the way and the address it came by.
 
     `via` is one of `page`, `api`, `token`, `agent`, `admin`, `command`, `worker`. `user` is set for people only.
-    `read_only` holds for people who came with a token of scope `read`.
+    `read_only` holds for people who came with a token of scope `read`. `session` names the session of the sign-in, and
+    is no key to it; empty for whoever came without.
     """
 
     label: str
@@ -22,6 +23,7 @@ class Actor:
     user: User | None = None
     address: str = ""
     read_only: bool = False
+    session: str = ""
 
     @property
     def person(self) -> User:

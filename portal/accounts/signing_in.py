@@ -1,6 +1,7 @@
 """Password authentication, throttled by name and address (`throttle`), and what the audit log says about it.
 
-Signing in and confirming on a page share the tries, so a session that was stolen is no place to guess at leisure.
+Confirming on a page has tries of its session, so that nobody else's guesses keep a person from it; they are few, and
+count at the sign-in too, so a session that was stolen is no place to guess at leisure.
 """
 
 import math
@@ -61,12 +62,12 @@ def confirm(password: str, *, actor: Actor, field: str) -> None:
     """
     person = actor.person
     with admission():
-        _take_a_try(person.username, actor=actor, action=CONFIRM)
+        _take_a_try(person.username, actor=actor, action=CONFIRM, session=actor.session)
         right = person.check_password(password)
     if not right:
         refusal(CONFIRM, actor=actor, detail={"code": "wrong"})
         raise Invalid({field: ["This is not your password."]})
-    forget_tries(person.username, address=actor.address)
+    forget_tries(person.username, address=actor.address, session=actor.session)
 
 
 def signed_in(*, actor: Actor) -> None:
@@ -79,8 +80,8 @@ def signed_out(*, actor: Actor) -> None:
     record("session:sign-out", actor=actor)
 
 
-def _take_a_try(key: str, *, actor: Actor, action: str, browser: str = "") -> None:
-    if seconds := take_a_try(key, address=actor.address, browser=browser):
+def _take_a_try(key: str, *, actor: Actor, action: str, browser: str = "", session: str = "") -> None:
+    if seconds := take_a_try(key, address=actor.address, browser=browser, session=session):
         refusal(action, actor=actor, detail={"code": "throttled"})
         raise Throttled(f"Too many tries. Wait {_time(seconds)}, then try again.", retry_after=seconds)
 

@@ -10,6 +10,8 @@ is turned away for being one too many is taken out again: rejected attempts do n
   alike, so waiting tells nobody which names there are.
 - A *known browser* (`portal.accounts.browsers`) has TRIES_FOR_NAME for its person, whatever others do to the name or
   at the address.
+- A *session* has TRIES_FOR_NAME to confirm who is in it, whatever others do to the name. All sessions of a person have
+  TRIES_IN_SESSIONS, so that stealing several is no way to guess faster.
 """
 
 import math
@@ -24,25 +26,30 @@ from portal.accounts.models import SignInFailure
 WINDOW = timedelta(minutes=15)
 MINUTE = timedelta(minutes=1)
 TRIES_FOR_NAME = 8
+TRIES_IN_SESSIONS = 24
 TRIES_FROM_ADDRESS = 40
 TRIES_WHEN_CROWDED = 3
 A_MINUTE_WHEN_CROWDED = 60
+IN_SESSION = "session "
 
 
-def take_a_try(name: str, *, address: str, browser: str = "") -> int:
+def take_a_try(name: str, *, address: str, browser: str = "", session: str = "") -> int:
     """Note a try of `name`; zero, or the seconds to wait, and then nothing is noted."""
     now = timezone.now()
     SignInFailure.objects.filter(at__lt=now - WINDOW).delete()
-    attempt = SignInFailure.objects.create(username=name, address=_source(address, browser), at=now)
-    seconds = _wait_of_browser(attempt) if browser else _wait_of_stranger(attempt)
+    attempt = SignInFailure.objects.create(username=name, address=_source(address, browser, session), at=now)
+    if session:
+        seconds = _wait_of_session(attempt)
+    else:
+        seconds = _wait_of_browser(attempt) if browser else _wait_of_stranger(attempt)
     if seconds:
         attempt.delete()
     return seconds
 
 
-def forget_tries(name: str, *, address: str, browser: str = "") -> None:
+def forget_tries(name: str, *, address: str, browser: str = "", session: str = "") -> None:
     """The password was right: tries of this name from there count no more."""
-    SignInFailure.objects.filter(username=name, address=_source(address, browser)).delete()
+    SignInFailure.objects.filter(username=name, address=_source(address, browser, session)).delete()
 
 
 def network_of(address: str) -> str:
@@ -56,13 +63,20 @@ def network_of(address: str) -> str:
     return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
 
 
-def _source(address: str, browser: str) -> str:
+def _source(address: str, browser: str, session: str) -> str:
+    if session:
+        return f"{IN_SESSION}{session}"
     return f"browser {browser}" if browser else network_of(address)
 
 
 def _wait_of_browser(attempt: SignInFailure) -> int:
     own = _before(attempt).filter(username=attempt.username, address=attempt.address)
     return _wait(own, TRIES_FOR_NAME, attempt.at)
+
+
+def _wait_of_session(attempt: SignInFailure) -> int:
+    in_sessions = _before(attempt).filter(username=attempt.username, address__startswith=IN_SESSION)
+    return max(_wait_of_browser(attempt), _wait(in_sessions, TRIES_IN_SESSIONS, attempt.at))
 
 
 def _wait_of_stranger(attempt: SignInFailure) -> int:

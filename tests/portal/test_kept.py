@@ -146,7 +146,7 @@ def test_another_site_cannot_fill_in_a_form(
     headers: dict[str, str], signed_in: bool, staff: User, typed: dict[str, Any]
 ) -> None:
     client = browser(staff if signed_in else None)
-    page = client.post(NEW, typed, headers=headers)
+    page = client.post(NEW, {**typed, "made_for": kept.mark_of(staff.pk)}, headers=headers)
     assert page.status_code == 403
     assert field(page, "kept") == ""
     if not signed_in:
@@ -156,7 +156,7 @@ def test_another_site_cannot_fill_in_a_form(
 
 def test_a_sign_in_from_another_site_signs_nobody_in_and_fills_in_nothing(staff: User, typed: dict[str, Any]) -> None:
     """Not with a form that the attacker had sealed in a browser of their own."""
-    theirs = browser().post(NEW, typed, headers=OURS)
+    theirs = browser().post(NEW, {**typed, "made_for": kept.mark_of(staff.pk)}, headers=OURS)
     victim = browser()
     form = {"username": "staff", "password": PASSWORD, "kept": field(theirs, "kept"), "next": NEW}
     for headers in ({"Origin": "https://elsewhere.example"}, {}):
@@ -177,8 +177,8 @@ def test_what_was_not_sealed_here_is_nothing(text: str, staff: User) -> None:
 
 
 def test_it_is_kept_for_half_an_hour(staff: User, typed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    client, token, _ = signed_out_while_typing(staff)
-    page = client.post(NEW, {**typed, "csrfmiddlewaretoken": token}, headers=OURS)
+    client, token, made_for = signed_out_while_typing(staff)
+    page = client.post(NEW, {**typed, "csrfmiddlewaretoken": token, "made_for": made_for}, headers=OURS)
     assert has_it_back(sign_in(client, page, staff))
     later = time.time() + kept.GOOD_FOR + 1
     monkeypatch.setattr("portal.kept.time.time", lambda: later)
@@ -187,9 +187,13 @@ def test_it_is_kept_for_half_an_hour(staff: User, typed: dict[str, Any], monkeyp
 
 
 def test_it_comes_back_on_the_page_of_the_form_and_on_no_other(staff: User, typed: dict[str, Any]) -> None:
-    client, token, _ = signed_out_while_typing(staff)
+    client, token, made_for = signed_out_while_typing(staff)
     sign_in(client, client.get(LOGIN), staff)
-    client.post(NEW, {**typed, "csrfmiddlewaretoken": token}, headers={**OURS, "Referer": f"{HOST}/accounts/"})
+    client.post(
+        NEW,
+        {**typed, "csrfmiddlewaretoken": token, "made_for": made_for},
+        headers={**OURS, "Referer": f"{HOST}/accounts/"},
+    )
     assert not has_it_back(client.get(NEW))
     assert NOT_SENT in client.get("/accounts/").content.decode()
 
@@ -197,7 +201,7 @@ def test_it_comes_back_on_the_page_of_the_form_and_on_no_other(staff: User, type
 @pytest.mark.parametrize("referer", ["//elsewhere.example/", "/\\elsewhere.example/", ""])
 def test_the_page_is_one_of_ours(referer: str, staff: User, typed: dict[str, Any]) -> None:
     headers = {"Origin": HOST, "Referer": f"{HOST}{referer}" if referer else ""}
-    answer = browser(staff).post(NEW, typed, headers=headers)
+    answer = browser(staff).post(NEW, {**typed, "made_for": kept.mark_of(staff.pk)}, headers=headers)
     assert (answer.status_code, answer["Location"]) == (302, NEW)
 
 
@@ -205,6 +209,7 @@ def test_passwords_are_not_kept(staff: User) -> None:
     client = browser(staff)
     where = {"Origin": HOST, "Referer": f"{HOST}/accounts/tokens/"}
     form = {"name": "nightly report", "scope": "read", "days": "7", "password": PASSWORD}
+    form["made_for"] = kept.mark_of(staff.pk)
     page: Any = client.post("/accounts/tokens/", form, headers=where, follow=True)
     assert 'value="nightly report"' in page.content.decode()
     assert "without passwords" in text(page)
@@ -214,6 +219,14 @@ def test_passwords_are_not_kept(staff: User) -> None:
     passwords = {"old": PASSWORD, "new": "another long one", "again": "another long one"}
     assert client.post("/accounts/password/", passwords, headers=where).status_code == 403
     assert client.session[kept.SESSION_KEY] == stored
+
+
+def test_what_was_made_for_nobody_goes_to_nobody(staff: User, typed: dict[str, Any]) -> None:
+    """Whoever signs in next at a shared computer may be another than who typed it."""
+    client, token, _ = signed_out_while_typing(staff)
+    page = client.post(NEW, {**typed, "csrfmiddlewaretoken": token, "made_for": ""}, headers=OURS)
+    assert not has_it_back(sign_in(client, page, staff))
+    assert not has_it_back(client.get(NEW))
 
 
 def test_every_password_field_is_known_as_one() -> None:
@@ -231,7 +244,7 @@ def test_every_password_field_is_known_as_one() -> None:
 
 
 def test_too_much_is_not_kept(staff: User, typed: dict[str, Any]) -> None:
-    form = {**typed, "reason": "x" * kept.LARGEST}
+    form = {**typed, "reason": "x" * kept.LARGEST, "made_for": kept.mark_of(staff.pk)}
     assert browser(staff).post(NEW, form, headers=OURS).status_code == 403
 
 
@@ -246,8 +259,8 @@ def test_an_old_sign_in_page_leads_on_when_one_is_signed_in_by_now(staff: User) 
 
 
 def test_an_old_sign_in_page_is_made_anew_with_what_it_carried(staff: User, typed: dict[str, Any]) -> None:
-    client, token, _ = signed_out_while_typing(staff)
-    page = client.post(NEW, {**typed, "csrfmiddlewaretoken": token}, headers=OURS)
+    client, token, made_for = signed_out_while_typing(staff)
+    page = client.post(NEW, {**typed, "csrfmiddlewaretoken": token, "made_for": made_for}, headers=OURS)
     client.cookies.clear()
     anew = sign_in(client, page, staff)
     assert anew.status_code == 401

@@ -15,7 +15,7 @@ from portal.accounts.admission import Admission, Busy
 from portal.accounts.models import SignInFailure, User
 from portal.errors import Throttled
 from tests.conftest import PASSWORD, person
-from tests.portal.pages import sign_in, text
+from tests.portal.pages import sign_in, text, window
 
 pytestmark = pytest.mark.django_db
 CROWD = throttle.TRIES_FROM_ADDRESS
@@ -101,6 +101,29 @@ def test_a_known_browser_is_no_place_to_guess(staff: User) -> None:
     client.post("/accounts/logout/")
     answers = [sign_in(client, "staff", "guess").status_code for _ in range(throttle.TRIES_FOR_NAME + 1)]
     assert answers == [200] * throttle.TRIES_FOR_NAME + [429]
+
+
+def change_password(client: Client, old: str) -> int:
+    """Try to; the status of the answer."""
+    new = "a new and better one"
+    return client.post("/accounts/password/", {"old": old, "new": new, "again": new}).status_code
+
+
+def test_guesses_from_elsewhere_keep_nobody_from_confirming_in_their_session(staff: User) -> None:
+    client = window(staff)
+    guesses(50, username="staff", address="198.51.100.1", seconds=1)
+    guesses(CROWD + throttle.A_MINUTE_WHEN_CROWDED, seconds=1)
+    assert sign_in(Client(), "staff").status_code == 429
+    assert change_password(client, PASSWORD) == 302
+
+
+def test_several_stolen_sessions_are_no_way_to_guess_faster(staff: User) -> None:
+    sessions = [window(staff) for _ in range(4)]
+    each = throttle.TRIES_FOR_NAME
+    assert each * 3 == throttle.TRIES_IN_SESSIONS
+    answers = [change_password(client, "guess") for client in sessions for _ in range(each)]
+    assert answers == [422] * throttle.TRIES_IN_SESSIONS + [429] * each
+    assert change_password(sessions[3], PASSWORD) == 429
 
 
 def test_a_browser_is_known_to_its_own_person_alone(staff: User) -> None:
