@@ -7,10 +7,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from strongroom_agent import engine
+
+from bench import measure
 from bench.portal import Portal
 from bench.programs import Broken
 from bench.stage import Stage
@@ -18,6 +22,7 @@ from bench.table import Figure, Limit, Row
 
 LIMIT = Limit(0.9, least=True)
 FOLDERS = 100
+PARTS = {"edge": "caddy", "relay": "deploy.runner.gateway", "gateway": "serve restic", "gate and web": "runner.web"}
 
 
 @dataclass(frozen=True)
@@ -60,23 +65,49 @@ class Ours:
 
 @dataclass(frozen=True)
 class Theirs:
-    """restic on a folder."""
+    """restic on a folder: the same program that the agent runs."""
 
     folder: Path
     tree: Path
 
     def __call__(self, *arguments: str | Path) -> None:
         """Run a command of restic; raises Broken when it fails."""
-        repository = ["--repo", str(self.folder / "repository"), "--cache-dir", str(self.folder / "cache")]
-        _run(["restic", *repository, *map(str, arguments)], {**os.environ, "RESTIC_PASSWORD": "correct horse battery"})
+        repository = ["--repo", str(self.folder / "repository")]
+        repository += ["--cache-dir", str(self.folder / "cache")]
+        env = {**os.environ, "RESTIC_PASSWORD": "correct horse battery"}
+        _run([engine.find().program, *repository, *map(str, arguments)], env)
 
     def backup(self) -> None:
         """The same files."""
         self("backup", self.tree)
 
     def restore(self, target: Path) -> None:
-        """The newest snapshot."""
-        self("restore", "latest", "--target", target)
+        """The newest snapshot, with the proof of its content that the agent owes."""
+        self("restore", "latest", "--verify", "--target", target)
+
+
+class Spent:
+    """CPU seconds that each part of the portal uses within the `with` blocks. Those with restic alone add next to
+    nothing."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._before: dict[int, float] = {}
+        self._by_part: defaultdict[str, float] = defaultdict(float)
+
+    def __enter__(self) -> None:
+        self._before = {pid: measure.cpu_seconds([pid]) for pid in self._portal.pids()}
+
+    def __exit__(self, *exc_info: object) -> None:
+        for pid, before in self._before.items():
+            name = measure.name(pid)
+            part = next((word for word, sign in PARTS.items() if sign in name), "others")
+            self._by_part[part] += measure.cpu_seconds([pid]) - before
+
+    def each(self, rounds: int) -> str:
+        """For one of the rounds, the most expensive part first."""
+        most_first = sorted(self._by_part.items(), key=lambda item: -item[1])
+        return ", ".join(f"{part} {seconds / rounds:.2f} s" for part, seconds in most_first)
 
 
 def rows(stage: Stage) -> Iterator[Row]:
@@ -86,19 +117,23 @@ def rows(stage: Stage) -> Iterator[Row]:
     tree = Tree(folder / "files", sizes.backup_files, sizes.backup_bytes)
     ours, theirs = _machine(stage.portal, folder, tree), _folder(folder, tree)
     seconds: dict[str, list[float]] = {"backup ours": [], "backup theirs": [], "restore ours": [], "restore theirs": []}
+    spent = {"backup": Spent(stage.portal), "restore": Spent(stage.portal)}
     for number in range(sizes.backup_rounds):
         tree.renew()
         sides: list[tuple[str, Ours | Theirs]] = [("ours", ours), ("theirs", theirs)]
         for name, side in sides if number % 2 == 0 else sides[::-1]:
-            seconds[f"backup {name}"].append(_timed(side.backup))
+            with spent["backup"]:
+                seconds[f"backup {name}"].append(_timed(side.backup))
         for name, side in sides if number % 2 == 0 else sides[::-1]:
-            seconds[f"restore {name}"].append(_restored(side, folder / "target", tree))
+            with spent["restore"]:
+                seconds[f"restore {name}"].append(_restored(side, folder / "target", tree))
     unchanged = {name: _timed(side.backup) for name, side in (("ours", ours), ("theirs", theirs))}
     told = f"{sizes.backup_bytes / 1e6:,.0f} MB, {sizes.backup_files:,} files, median of {sizes.backup_rounds}"
     for what in ("backup", "restore"):
         rates = [sizes.backup_bytes / statistics.median(seconds[f"{what} {side}"]) for side in ("ours", "theirs")]
         of = Figure(rates[1], "B/s", "restic, local folder")
         notes = [f"{side}: {_listed(seconds[f'{what} {side}'])}" for side in ("ours", "theirs")]
+        notes.append(f"CPU of the portal's parts for each of ours: {spent[what].each(sizes.backup_rounds)}")
         if what == "backup":
             notes.append(f"with nothing new: ours {unchanged['ours']:.2f} s, theirs {unchanged['theirs']:.2f} s")
         yield Row(f"{what} through the edge", Figure(rates[0], "B/s"), of, LIMIT, told, tuple(notes))
