@@ -22,6 +22,7 @@ _NETWORK = (
 _DAMAGE = (
     "invalid data returned",
     "ciphertext verification failed",
+    "nonce is invalid",
     "is damaged",
     "not found in repository",
     "> does not exist",
