@@ -6,6 +6,7 @@ from django import forms
 from django.urls import reverse_lazy
 
 from portal.accounts.models import Subscription, User
+from portal.choices import ExplainedRadios
 from portal.errors import Unavailable
 from vaults.models import Decision, Redundancy, Region
 from vaults.queries import own_subscriptions
@@ -21,6 +22,15 @@ NAME_CHECK = {
     "hx-sync": "this:replace",
 }
 """Asks while somebody types whether the name is free; without scripts the answer comes when the form is sent."""
+REDUNDANCY_CHECK = {
+    "hx-get": reverse_lazy("vaults:new-redundancy"),
+    "hx-include": "[name='redundancy']",
+    "hx-trigger": "load, change",
+    "hx-target": "#redundancy",
+    "hx-swap": "innerHTML",
+    "hx-sync": "this:replace",
+}
+"""Asks what can be had in the chosen region, where that depends on it."""
 
 
 class VaultRequestForm(forms.Form):
@@ -43,8 +53,8 @@ class VaultRequestForm(forms.Form):
         label="Storage redundancy",
         choices=Redundancy.choices,
         initial=Redundancy.GEO,
-        widget=forms.RadioSelect,
-        help_text="With a copy in the paired region, or without. Can be changed until the first machine registers.",
+        widget=ExplainedRadios,
+        help_text="Can be changed until the first machine registers.",
     )
     reason = forms.CharField(
         max_length=LONGEST_TEXT,
@@ -57,8 +67,21 @@ class VaultRequestForm(forms.Form):
         cast("forms.ModelChoiceField[Subscription]", self.fields["subscription"]).queryset = own_subscriptions(user)
         cast("forms.ModelChoiceField[Region]", self.fields["region"]).queryset = Region.objects.filter(enabled=True)
         regions = list(Region.objects.filter(enabled=True))
-        if regions and not any(map(_may_be_copied, regions)):
+        copied = [_may_be_copied(region) for region in regions]
+        explain(self.fields["redundancy"], "the region", "its paired region")
+        if regions and not any(copied):
             self._offer_local_only([region.name for region in regions])
+        elif not all(copied):
+            # Asked by script alone: without one, a choice that is closed for the first region could not be opened.
+            self.fields["region"].widget.attrs |= REDUNDANCY_CHECK
+
+    def offer_for(self, region: Region) -> None:
+        """Say what the redundancies mean in this region, and close the one that is not to be had there."""
+        if _may_be_copied(region):
+            explain(self.fields["redundancy"], region.name, "its paired region")
+        else:
+            explain(self.fields["redundancy"], region.name, "")
+            self.initial["redundancy"] = Redundancy.LOCAL
 
     def _offer_local_only(self, regions: list[str]) -> None:
         """No region that is offered has an open paired one: say so now, not when the form has been sent."""
@@ -86,7 +109,18 @@ class DecisionForm(forms.Form):
 class RedundancyForm(forms.Form):
     """How many regions shall hold what machines store."""
 
-    redundancy = forms.ChoiceField(label="Storage redundancy", choices=Redundancy.choices, widget=forms.RadioSelect)
+    redundancy = forms.ChoiceField(label="Storage redundancy", choices=Redundancy.choices, widget=ExplainedRadios)
+
+
+def explain(redundancy: forms.Field, region: str, pair: str) -> None:
+    """Have the choices of the field say what they mean in the region; `pair` is empty where it has no open one."""
+    radios = cast("ExplainedRadios", redundancy.widget)
+    copied = f"What machines store is copied to {pair}, and can be restored from there."
+    radios.about = {
+        Redundancy.GEO: copied if pair else f"Not to be had: {region} has no open paired region.",
+        Redundancy.LOCAL: f"Kept in {region} alone.",
+    }
+    radios.closed = frozenset() if pair else frozenset({Redundancy.GEO})
 
 
 def _may_be_copied(region: Region) -> bool:

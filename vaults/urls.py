@@ -3,7 +3,7 @@
 from django.urls import path
 
 from vaults.views.listing import vault_list
-from vaults.views.new import new, new_name
+from vaults.views.new import new, new_name, new_redundancy
 from vaults.views.requests import request_list, vault_request
 from vaults.views.search import search_page
 from vaults.views.vault import activity, configure, dashboard, retry
@@ -13,6 +13,7 @@ urlpatterns = [
     path("vaults/", vault_list, name="list"),
     path("vaults/new/", new, name="new"),
     path("vaults/new/name/", new_name, name="new-name"),
+    path("vaults/new/redundancy/", new_redundancy, name="new-redundancy"),
     path("vaults/<uuid:vault_id>/", dashboard, name="vault"),
     path("vaults/<uuid:vault_id>/retry/", retry, name="retry"),
     path("vaults/<uuid:vault_id>/configure/", configure, name="configure"),

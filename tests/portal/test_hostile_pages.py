@@ -47,6 +47,7 @@ QUESTIONS = {
     "vaults/": ("show", "region", "subscription", "q", "sort"),
     "vaults/new/": ("subscription",),
     "vaults/new/name/": ("subscription", "name"),
+    "vaults/new/redundancy/": ("region", "redundancy"),
     "vaults/<uuid:vault_id>/machines/": ("show",),
     "vaults/<uuid:vault_id>/quick-start/": ("seen",),
 }

@@ -172,3 +172,48 @@ def test_geo_redundancy_is_not_offered_where_no_paired_region_is_open(
     assert re.findall(r'name="redundancy" value="(\w+)"[^>]* checked', page.content.decode()) == ["local"]
     refused: Any = client.post("/vaults/new/", typed)
     assert (refused.status_code, list(refused.context["form"].errors)) == (422, ["redundancy"])
+
+
+@pytest.fixture
+def lonely(regions: tuple[Region, Region]) -> Region:
+    """A third region, which has no pair, beside two that are each other's."""
+    return Region.objects.create(slug="local-c", name="Local C")
+
+
+def radios(page: Any) -> list[tuple[str, bool, bool]]:
+    """Each choice of redundancy: its value, whether it is chosen, whether it is closed."""
+    found = re.findall(r'<input type="radio" name="redundancy" value="(\w+)"([^>]*)>', page.content.decode())
+    return [(value, " checked" in rest, " disabled" in rest) for value, rest in found]
+
+
+def test_each_choice_says_what_it_means(staff: User, regions: tuple[Region, Region]) -> None:
+    html = window(staff).get("/vaults/new/").content.decode()
+    for number, says in enumerate(["What machines store is copied to its paired region", "Kept in the region alone."]):
+        assert f'aria-describedby="id_redundancy_{number}_about"' in html
+        assert re.search(rf'id="id_redundancy_{number}_about">{says}', html)
+    assert "/vaults/new/redundancy/" not in html
+
+
+def test_what_can_be_had_in_a_region_is_asked_where_it_depends_on_it(staff: User, lonely: Region) -> None:
+    client, where = window(staff), "/vaults/new/redundancy/"
+    page = client.get("/vaults/new/")
+    assert f'hx-get="{where}"' in page.content.decode()
+    assert radios(page) == [("geo", True, False), ("local", False, False)]  # without scripts all can be chosen
+    alone = client.get(where, {"region": str(lonely.pk), "redundancy": "geo"})
+    assert radios(alone) == [("geo", False, True), ("local", True, False)]
+    assert "Not to be had: Local C has no open paired region." in text_of(alone)
+    paired = Region.objects.get(slug="local-a")
+    for chosen, other in (("geo", "local"), ("local", "geo")):
+        answer = client.get(where, {"region": str(paired.pk), "redundancy": chosen})
+        assert sorted(radios(answer)) == sorted([(chosen, True, False), (other, False, False)])
+        assert "Kept in Local A alone." in text_of(answer)
+
+
+@pytest.mark.parametrize("region", ["", "x", "0", "99999999", "²"])
+def test_what_can_be_had_in_no_region_is_not_told(staff: User, lonely: Region, region: str) -> None:
+    assert window(staff).get("/vaults/new/redundancy/", {"region": region}).status_code == 404
+
+
+def test_who_belongs_to_no_subscription_is_told_of_no_region(outsider: User, lonely: Region) -> None:
+    Membership.objects.filter(user=outsider).delete()
+    assert window(outsider).get("/vaults/new/redundancy/", {"region": str(lonely.pk)}).status_code == 404

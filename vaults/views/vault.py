@@ -22,7 +22,7 @@ from portal.live import live
 from portal.paging import page_of
 from vaults import lifecycle, redundancy
 from vaults.charts import HEIGHT, WIDTH, curve
-from vaults.forms import RedundancyForm
+from vaults.forms import RedundancyForm, explain
 from vaults.history import stored_days
 from vaults.models import Operation, Redundancy, Region, Vault
 from vaults.provisioning import step_labels
@@ -107,12 +107,13 @@ def configure(request: PersonRequest, vault_id: UUID) -> HttpResponse:
             form = RedundancyForm(initial={"redundancy": vault.redundancy})
         except Invalid as error:
             form.add_error("redundancy", error.errors["redundancy"])
+    pair = _pair(vault)
+    explain(form.fields["redundancy"], vault.region.name, pair.name if pair else "")
     context = {
         "vault": vault,
         "tab": "configure",
         "form": form,
         "refusal": refusal,
-        "pair": _pair(vault),
         "expected": redundancy.shown(vault),
         "latest": operations_of(vault).first(),
         "member": is_member(actor, vault.subscription_id),
