@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +14,8 @@ from deploy.runner.refused import Refused
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOCKET_PATH_LIMIT = 103  # bytes; Linux has 107, macOS 103
-LONGEST_SOCKET = "run/gateway-local-a.sock"
+LONGEST_SOCKET = "run/gateway-{slug}.sock"
+SLUG = "local-a"  # of a first start
 PLAIN_PATH = re.compile(r"[\w/.,@+=~-]+", re.ASCII)
 
 
@@ -21,10 +23,7 @@ def usable(folder: Path) -> Path:
     """The folder, made if need be (mode 0700 then); raises Refused when it cannot serve."""
     if not PLAIN_PATH.fullmatch(str(folder)):
         raise Refused(f"the data folder {folder} needs a path of plain letters, digits and . , @ + = ~ - only.")
-    if len(os.fsencode(folder / LONGEST_SOCKET)) > SOCKET_PATH_LIMIT:
-        raise Refused(
-            f"the path of the data folder {folder} is too long for sockets; set STRONGROOM_DATA to a shorter one."
-        )
+    check_sockets(folder, [SLUG])
     if folder.exists() and not folder.is_dir():
         raise Refused(f"the data folder {folder} is a file; set STRONGROOM_DATA to a folder.")
     try:
@@ -38,6 +37,18 @@ def usable(folder: Path) -> Path:
         (folder / name).mkdir(mode=0o700, exist_ok=True)
     (folder / "run").chmod(0o700)  # its sockets have no other protection
     return folder
+
+
+def check_sockets(folder: Path, slugs: Sequence[str]) -> None:
+    """Refuse a folder whose path is too long for the sockets below it, of which the regions' have the longest names."""
+    longest = max(
+        (folder / LONGEST_SOCKET.format(slug=slug) for slug in slugs), key=lambda path: len(os.fsencode(path))
+    )
+    if (over := len(os.fsencode(longest)) - SOCKET_PATH_LIMIT) > 0:
+        raise Refused(
+            f"the path of the data folder {folder} is too long for sockets; set STRONGROOM_DATA to a shorter one. "
+            f"{longest} is {over} bytes too long."
+        )
 
 
 def lock(folder: Path) -> IO[str]:

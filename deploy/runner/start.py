@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from deploy.runner import edge, ports, processes, programs, readiness, reloading, supervision
-from deploy.runner.folder import ROOT
+from deploy.runner.folder import ROOT, check_sockets
 from deploy.runner.guard import PR_SET_CHILD_SUBREAPER, prctl
 from deploy.runner.parts import Part, parts
 from deploy.runner.programs import Programs
@@ -66,8 +66,9 @@ def _prepare() -> None:
 
 def _write_configuration(found: Programs) -> Sequence[Part]:
     slugs = [place.slug for place in regions_file.read(settings.REGIONS_FILE)]
-    all_parts = parts(found, slugs)
     data, run_folder = settings.DATA, settings.RUN
+    check_sockets(data, slugs)
+    all_parts = parts(found, slugs)
     write_private(data / "broker" / "broker.conf", fill("broker.conf.in", data=data, run=run_folder))
     write_private(data / "edge" / "Caddyfile", edge.caddyfile(slugs))
     write_private(run_folder / "supervisord.conf", supervision.configuration(all_parts, getpass.getuser()))

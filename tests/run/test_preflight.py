@@ -45,6 +45,13 @@ def test_a_folder_with_a_long_path_is_refused(tmp_path: Path) -> None:
         folder.usable(tmp_path / ("a" * 100))
 
 
+def test_the_longest_name_of_a_region_counts() -> None:
+    folder.check_sockets(Path("/" + "a" * 77), ["local-a"])
+    for place, slugs, over in (("/" + "a" * 78, ["local-a"], 1), ("/" + "a" * 77, ["b", "frankfurt-2", "local-a"], 4)):
+        with pytest.raises(Refused, match=rf"\.sock is {over} bytes too long"):
+            folder.check_sockets(Path(place), slugs)
+
+
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """Here because a file is in its place, which stops root too."""
     (tmp_path / "file").touch()

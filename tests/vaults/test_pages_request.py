@@ -36,7 +36,7 @@ def decide(asked: VaultRequest) -> Decide:
 def test_the_review_shows_all_that_is_asked_and_what_approval_creates(asked: VaultRequest, approver: User) -> None:
     text = text_of(window(approver).get(f"/requests/{asked.pk}/"))
     for fact in (
-        "Vault “Finance-Q4” Waiting for approval",
+        'Vault "Finance-Q4" Waiting for approval',
         "Requested by staff",
         "Subscription Default",
         "Region Local A, copies to Local B",
@@ -74,7 +74,7 @@ def test_approving_makes_the_vault(asked: VaultRequest, approver: User, decide: 
     assert asked.state == "approved"
     text = text_of(window(approver).get(f"/requests/{asked.pk}/"))
     assert "approver approved" in text
-    assert "“Agreed with finance.”" in text
+    assert '"Agreed with finance."' in text
     assert Vault.objects.get().name == "Finance-Q4"
 
 
