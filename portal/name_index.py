@@ -106,7 +106,8 @@ def stands(index: NameIndex) -> bool:
 def missing(index: NameIndex) -> list[str]:
     """What the index needs and the database does not have."""
     wanted = [index.name, *(index.triggers if connection.vendor == "sqlite" else ())]
-    return [name for name in wanted if name not in _there(index)]
+    there = _there(index)
+    return [name for name in wanted if name not in there]
 
 
 def make(index: NameIndex) -> bool:

@@ -13,6 +13,9 @@ from portal.texts import without_hidden
 MOST = 20
 """Hits of each kind."""
 LONGEST = 80
+FEWEST_LETTERS = 2
+SUGGESTED = 8
+"""Suggestions in all; they begin with two letters."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,20 @@ Provider = Callable[[User, str, int], Sequence[Hits]]
 """Given who asks, the text and the most hits of each kind: what that person may see, in a fixed number of queries."""
 
 
-def search(user: User, text: str) -> list[Hits]:
+def search(user: User, text: str, most: int = MOST) -> list[Hits]:
     """What the person may see and whose name has `text` in it, kind by kind; nothing for an empty text."""
     text = without_hidden(text)[:LONGEST]
     if not text:
         return []
     providers: list[Provider] = [import_string(path) for path in settings.SEARCH_PROVIDERS]
-    return [found for provider in providers for found in provider(user, text, MOST) if found.hits]
+    return [found for provider in providers for found in provider(user, text, most) if found.hits]
+
+
+def suggest(user: User, text: str) -> list[Hit]:
+    """The first hits of a search while its text is typed, a few of each kind."""
+    text = without_hidden(text)
+    if len(text) < FEWEST_LETTERS:
+        return []
+    found = search(user, text, SUGGESTED)
+    each = max(2, SUGGESTED // len(found)) if found else 0
+    return [hit for kind in found for hit in kind.hits[:each]][:SUGGESTED]

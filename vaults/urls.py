@@ -5,7 +5,7 @@ from django.urls import path
 from vaults.views.listing import vault_list
 from vaults.views.new import new, new_name, new_redundancy
 from vaults.views.requests import request_list, vault_request
-from vaults.views.search import search_page
+from vaults.views.search import search_page, suggestions
 from vaults.views.vault import activity, configure, dashboard, retry
 
 app_name = "vaults"
@@ -21,4 +21,5 @@ urlpatterns = [
     path("requests/", request_list, name="requests"),
     path("requests/<uuid:request_id>/", vault_request, name="request"),
     path("search/", search_page, name="search"),
+    path("search/suggestions/", suggestions, name="suggestions"),
 ]

@@ -67,6 +67,61 @@ def test_the_way_to_quick_create_by_keyboard(page: Page) -> None:
     expect(page.get_by_label("Search vaults, machines, requests")).to_be_focused()
 
 
+def ask_for_three(boss: User) -> None:
+    """Requests to be found by their names."""
+    region = Region.objects.create(slug="local-a", name="Local A")
+    for name in ("Payback", "Payroll", "Archive"):
+        VaultRequest.objects.create(
+            subscription=Subscription.objects.get(name="Default"),
+            name=name,
+            region=region,
+            redundancy="local",
+            reason="So that there is something to find",
+            requested_by=boss,
+            requested_at=timezone.now(),
+            digest="0" * 64,
+        )
+
+
+def test_search_suggests_while_typing_and_goes_there_by_keyboard(page: Page, boss: User) -> None:
+    ask_for_three(boss)
+    field, options = page.get_by_role("combobox", name="Search vaults"), page.get_by_role("option")
+    field.press_sequentially("pay")
+    expect(options).to_have_count(2)
+    expect(field).to_have_attribute("aria-expanded", "true")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.response["violations"] == [], found.generate_report()
+    field.press("ArrowUp")
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    field.press("ArrowDown")
+    expect(options.nth(0)).to_have_attribute("aria-selected", "true")
+    expect(field).to_have_attribute("aria-activedescendant", "suggestion-1")
+    expect(field).to_be_focused()
+    field.press("Escape")
+    expect(field).to_have_attribute("aria-expanded", "false")
+    expect(options.first).to_be_hidden()
+    expect(field).to_have_value("pay")
+    field.press("ArrowDown")
+    title = options.first.locator(".name").inner_text()
+    field.press("Enter")
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+
+
+def test_search_without_a_choice_goes_to_what_was_found(page: Page, boss: User) -> None:
+    ask_for_three(boss)
+    field = page.get_by_role("combobox", name="Search vaults")
+    field.press_sequentially("arch")
+    expect(page.get_by_role("option")).to_have_count(1)
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="Search")).to_be_visible()
+    expect(page.get_by_role("link", name="Archive")).to_be_visible()
+    page.get_by_role("combobox", name="Search vaults").press_sequentially("arch")
+    page.get_by_role("option").click()
+    expect(page.get_by_role("heading", name="Archive")).to_be_visible()
+
+
 def test_an_operation_is_followed_to_its_end_and_read_out(page: Page, boss: User) -> None:
     line = page.get_by_role("region", name="Notifications")
     run(State.RUNNING, boss, step="step 1 of 5", progress=20)

@@ -44,6 +44,7 @@ QUESTIONS = {
     "notifications/": ("show",),
     "requests/": ("state", "sort"),
     "search/": ("q",),
+    "search/suggestions/": ("q",),
     "vaults/": ("show", "region", "subscription", "q", "sort"),
     "vaults/new/": ("subscription",),
     "vaults/new/name/": ("subscription", "name"),
