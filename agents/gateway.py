@@ -21,7 +21,6 @@ from agents.states import ALLOWED_IN
 from agents.storage_paths import StorageRequest
 from portal.accounts.actors import Actor
 from portal.errors import Throttled
-from vaults import removals
 from vaults.models import PairedCopy, Redundancy, Region, Vault
 from vaults.states import VaultState
 from vaults.storage.base import ObjectMissing, StorageError
@@ -115,6 +114,8 @@ def remove(question: Question, *, address: str, at: datetime) -> Answer:
     answer, asked = decide(question, at=at), storage_paths.parse(question.method, question.uri)
     if answer != Answer.YES or asked is None or not asked.removes_index:
         return answer if answer != Answer.YES else Answer.NO
+    from vaults import removals  # the gate, which never does this, need not load Celery and httpx for it
+
     machine = Machine.objects.select_related("vault__region").get(pk=asked.machine)
     actor = Actor(label=f"machine {machine}", via="agent", address=address)
     try:

@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.signals import celeryd_init, worker_ready
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import checks
@@ -23,3 +23,11 @@ def refuse_unsafe(**kwargs: object) -> None:
         checks.refuse_unsafe()
     except ImproperlyConfigured as refusal:
         raise SystemExit(f"The worker does not start: {refusal}") from refusal
+
+
+@worker_ready.connect
+def start_the_clock(**kwargs: object) -> None:
+    """A worker that takes messages also sends what is due; whoever only hands work over does not load the clock."""
+    from portal.clock import Clock
+
+    Clock(app).start()

@@ -1,4 +1,4 @@
-"""How Celery works here, and what beat sends when: what the workers' application and beat's have in common."""
+"""How Celery works here, and what its clock sends when."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -53,6 +53,5 @@ CONFIGURATION: dict[str, Any] = {
             "options": {"expires": 3600},
         },
     },
-    "beat_scheduler": "celery.beat:Scheduler",
     "timezone": "UTC",
 }

@@ -134,7 +134,7 @@ def demo_people(
 
 
 def refuse_unsafe() -> None:
-    """Raise ImproperlyConfigured with the first finding, when this is production. For web, worker and beat."""
+    """Raise ImproperlyConfigured with the first finding, when this is production. For web, gate and worker."""
     if settings.PRODUCTION and (found := addresses() + numbers() + connections() + production()):
         raise ImproperlyConfigured(str(found[0].msg))
 

@@ -41,7 +41,6 @@ def parts(programs: Programs, slugs: Sequence[str]) -> list[Part]:
         _web(),
         _gate(),
         _worker(),
-        _beat(),
         _edge(programs),
     ]
 
@@ -49,11 +48,6 @@ def parts(programs: Programs, slugs: Sequence[str]) -> list[Part]:
 def _edge(programs: Programs) -> Part:
     serve = [programs.caddy, "run", "--adapter", "caddyfile", "--config", _edge_file()]
     return Part("edge", FRONT, ["TERM", *serve], without=SITE_SECRETS)
-
-
-def _beat() -> Part:
-    command = ["TERM", *_celery("portal.clock", "beat"), "--loglevel", "WARNING"]
-    return Part("beat", FRONT, command, without=_found_in_the_folder())
 
 
 def _found_in_the_folder() -> Sequence[str]:
@@ -65,10 +59,6 @@ def _found_in_the_folder() -> Sequence[str]:
 
 def _edge_file() -> str:
     return str(settings.DATA / "edge" / "Caddyfile")
-
-
-def _celery(application: str, what: str) -> list[str]:
-    return [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", application, what]
 
 
 def _broker(programs: Programs) -> Part:
@@ -120,6 +110,7 @@ def _gate() -> Part:
 
 
 def _worker() -> Part:
+    celery = [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "portal.celery", "worker"]
     options = ["--pool", "threads", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    command = ["TERM", *_celery("portal.celery", "worker"), *options, "--loglevel", "INFO"]
+    command = ["TERM", *celery, *options, "--loglevel", "INFO"]
     return Part("worker", FRONT, command, patience=15, without=_found_in_the_folder())

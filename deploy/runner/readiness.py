@@ -46,7 +46,7 @@ def ask(web_socket: Path) -> Health:
         connection.close()
 
 
-LOGS = {"broker": ["valkey"], "database": ["web"], "storage": ["storage", "gate"]}
+LOGS = {"broker": ["valkey"], "database": ["web"], "beat": ["worker"], "storage": ["storage", "gate"]}
 
 
 def tail(logs: Path, part: str) -> list[str]:

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 
-from supervisor.xmlrpc import SupervisorTransport
-
 from deploy.runner.terminal import say
 
 READ_BY_EDGE = ("client-ca.pem", "edge.key", "edge.pem")
@@ -47,6 +45,8 @@ class Reloading:
 
 def signal_edge(control: Path) -> None:
     """Have supervisord, which knows its own children best, send the edge SIGUSR1; raises what is in the way."""
+    from supervisor.xmlrpc import SupervisorTransport  # not needed before, and the runner waits most of its life
+
     transport = SupervisorTransport(serverurl=f"unix://{control}")
     with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as supervisord:
         supervisord.supervisor.signalProcess("front:edge", "USR1")

@@ -23,7 +23,7 @@ from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
 ROUNDS = 100 if os.environ.get("STRONGROOM_LONG") else 10
-PARTS = ("worker", "valkey", "web", "gate", "gateway-local-a", "edge", "storage", "beat")
+PARTS = ("worker", "valkey", "web", "gate", "gateway-local-a", "edge", "storage")
 SEED = 20261122
 PATIENCE = 120  # seconds until a vault must have come to rest, all restarts and back-offs included
 

@@ -11,7 +11,7 @@ from tests.portal_process import Portal, free_port, start
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
-PARTS = ("valkey", "storage", "gateway-local-a", "gateway-local-b", "web", "gate", "worker", "beat", "edge")
+PARTS = ("valkey", "storage", "gateway-local-a", "gateway-local-b", "web", "gate", "worker", "edge")
 
 
 def test_every_part_is_there_and_well(portal: Portal) -> None:
