@@ -24,7 +24,7 @@ NAME_CHECK = {
 """Asks while somebody types whether the name is free; without scripts the answer comes when the form is sent."""
 REDUNDANCY_CHECK = {
     "hx-get": reverse_lazy("vaults:new-redundancy"),
-    "hx-include": "[name='redundancy']",
+    "hx-include": "[name='redundancy'], [name='wished']",
     "hx-trigger": "load, change",
     "hx-target": "#redundancy",
     "hx-swap": "innerHTML",
@@ -62,6 +62,9 @@ class VaultRequestForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
+    wished = ""
+    """What was chosen and is not to be had in the region at hand; chosen again where it is."""
+
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cast("forms.ModelChoiceField[Subscription]", self.fields["subscription"]).queryset = own_subscriptions(user)
@@ -81,6 +84,7 @@ class VaultRequestForm(forms.Form):
             explain(self.fields["redundancy"], region.name, "its paired region")
         else:
             explain(self.fields["redundancy"], region.name, "")
+            self.wished = str(self.initial["redundancy"])
             self.initial["redundancy"] = Redundancy.LOCAL
 
     def _offer_local_only(self, regions: list[str]) -> None:

@@ -203,6 +203,10 @@ def test_what_can_be_had_in_a_region_is_asked_where_it_depends_on_it(staff: User
     assert radios(alone) == [("geo", False, True), ("local", True, False)]
     assert "Not to be had: Local C has no open paired region." in text_of(alone)
     paired = Region.objects.get(slug="local-a")
+    assert '<input type="hidden" name="wished" value="geo">' in alone.content.decode()
+    back = client.get(where, {"region": str(paired.pk), "redundancy": "local", "wished": "geo"})
+    assert radios(back) == [("geo", True, False), ("local", False, False)]  # what the person chose is not forgotten
+    assert "wished" not in back.content.decode()
     for chosen, other in (("geo", "local"), ("local", "geo")):
         answer = client.get(where, {"region": str(paired.pk), "redundancy": chosen})
         assert sorted(radios(answer)) == sorted([(chosen, True, False), (other, False, False)])

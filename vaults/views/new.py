@@ -63,7 +63,7 @@ def new_redundancy(request: PersonRequest) -> HttpResponse:
     if not own_subscriptions(request.user).exists():
         raise NotFound
     region = get_object_or_404(Region, enabled=True, pk=_key(request.GET.get("region", "")))
-    chosen = request.GET.get("redundancy", "")
+    chosen = request.GET.get("wished") or request.GET.get("redundancy", "")
     form = VaultRequestForm(request.user, initial={"redundancy": chosen if chosen in Redundancy else Redundancy.GEO})
     form.offer_for(region)
     return render(request, "vaults/new.html#redundancy", {"form": form})
