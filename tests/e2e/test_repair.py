@@ -26,6 +26,7 @@ class Patient:
     staff: ApiPerson
     machine: Machine
     vault: str
+    vault_name: str
     id: str
 
     def copies(self, pack: str) -> list[Path]:
@@ -50,6 +51,11 @@ class Patient:
         """The machine's page as its people see it."""
         return self.staff.client.get(f"/machines/{self.id}/").raise_for_status().text
 
+    @property
+    def notice(self) -> str:
+        """How the notification area begins what it says of the machine; it is one of many in this portal."""
+        return f"Machine &quot;patient&quot; of vault &quot;{self.vault_name}&quot; needs attention"
+
     def comes_back(self, target: Path) -> None:
         """A restore has everything."""
         answer = self.machine.agent("restore", "--target", target)
@@ -60,11 +66,11 @@ class Patient:
 @pytest.fixture
 def patient(portal: Portal, tmp_path: Path) -> Iterator[Patient]:
     with closing(ApiPerson(portal.portal_url, "staff", portal.accounts["staff"])) as staff:
-        vault = active_vault(portal, staff, f"Patient-{uuid4().hex[:6]}")
+        vault = active_vault(portal, staff, name := f"Patient-{uuid4().hex[:6]}")
         machine = make_machine(tmp_path, "patient", files=3, megabytes=1)
         machine.setup(credentials(staff, vault, tmp_path))
         portal.wait_for_copy(vault)
-        yield Patient(portal, staff, machine, vault, machine_id(staff, vault, "patient"))
+        yield Patient(portal, staff, machine, vault, name, machine_id(staff, vault, "patient"))
 
 
 def test_a_pack_gone_from_both_regions_is_found_told_stored_again_and_over(patient: Patient, tmp_path: Path) -> None:
@@ -84,11 +90,12 @@ def test_a_pack_gone_from_both_regions_is_found_told_stored_again_and_over(patie
     assert saved["bytes_added"] > 1_000_000
     assert patient.attention == "Damaged"
     assert "These backups are known to be damaged" in patient.page
+    assert patient.notice in patient.page
     assert "This ends when strongroom-agent check finds nothing missing." in patient.page
 
     assert machine.agent("check")["code"] == "done"
     assert patient.attention == ""
-    assert "needs attention" not in patient.page
+    assert patient.notice not in patient.page
     patient.comes_back(tmp_path / "back")
     assert machine.agent("backup")["code"] == "done"
 
