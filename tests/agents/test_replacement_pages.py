@@ -1,6 +1,8 @@
 """The page Replace of a machine: who sees and does what, in each state of a request."""
 
+import html
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -249,7 +251,8 @@ class TestPage:
         """Polled, it is silent while nothing changes; when another form is due, it is another page."""
         client = window(staff)
         whole = client.get(url).content.decode()
-        address = whole.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+        asked_for = [html.unescape(each) for each in re.findall(r'hx-get="([^"]*)"', whole)]
+        (address,) = [each for each in asked_for if each.startswith(url)]
         tag = client.get(address, headers=PART).headers["ETag"]
         assert client.get(address, headers={**PART, "If-None-Match": tag}).status_code == 304
         agree(approver, asked)
