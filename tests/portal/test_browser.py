@@ -85,6 +85,7 @@ def ask_for_three(boss: User) -> None:
 
 def test_search_suggests_while_typing_and_goes_there_by_keyboard(page: Page, boss: User) -> None:
     ask_for_three(boss)
+    page.wait_for_load_state("load")  # what is typed before the scripts are there suggests nothing
     field, options = page.get_by_role("combobox", name="Search vaults"), page.get_by_role("option")
     field.press_sequentially("pay")
     expect(options).to_have_count(2)
@@ -111,6 +112,7 @@ def test_search_suggests_while_typing_and_goes_there_by_keyboard(page: Page, bos
 
 def test_search_without_a_choice_goes_to_what_was_found(page: Page, boss: User) -> None:
     ask_for_three(boss)
+    page.wait_for_load_state("load")  # what is typed before the scripts are there suggests nothing
     field = page.get_by_role("combobox", name="Search vaults")
     field.press_sequentially("arch")
     expect(page.get_by_role("option")).to_have_count(1)
