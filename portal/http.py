@@ -54,6 +54,11 @@ def actor_of(request: HttpRequest, via: str = "page") -> Actor:
     return Actor(label=user.username, via=via, user=user, address=client_address(request), session=_session_of(request))
 
 
+def key_in(text: str) -> int | None:
+    """A row's key as an address gives it; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def _session_of(request: HttpRequest) -> str:
     """A name of the session that nobody can use as its key."""
     key = request.session.session_key if hasattr(request, "session") else None

@@ -10,7 +10,7 @@ from portal.choices import ExplainedRadios
 from portal.errors import Unavailable
 from vaults.models import Decision, Redundancy, Region
 from vaults.queries import own_subscriptions
-from vaults.regions import open_pair_of
+from vaults.regions import with_open_pair
 
 LONGEST_TEXT = 2000
 NAME_CHECK = {
@@ -70,17 +70,17 @@ class VaultRequestForm(forms.Form):
         cast("forms.ModelChoiceField[Subscription]", self.fields["subscription"]).queryset = own_subscriptions(user)
         cast("forms.ModelChoiceField[Region]", self.fields["region"]).queryset = Region.objects.filter(enabled=True)
         regions = list(Region.objects.filter(enabled=True))
-        copied = [_may_be_copied(region) for region in regions]
+        self.copied = _copied_among(regions)
         explain(self.fields["redundancy"], "the region", "its paired region")
-        if regions and not any(copied):
+        if regions and not self.copied:
             self._offer_local_only([region.name for region in regions])
-        elif not all(copied):
+        elif len(self.copied) < len(regions):
             # Asked by script alone: without one, a choice that is closed for the first region could not be opened.
             self.fields["region"].widget.attrs |= REDUNDANCY_CHECK
 
     def offer_for(self, region: Region) -> None:
         """Say what the redundancies mean in this region, and close the one that is not to be had there."""
-        if _may_be_copied(region):
+        if region.slug in self.copied:
             explain(self.fields["redundancy"], region.name, "its paired region")
         else:
             explain(self.fields["redundancy"], region.name, "")
@@ -127,9 +127,10 @@ def explain(redundancy: forms.Field, region: str, pair: str) -> None:
     radios.closed = frozenset() if pair else frozenset({Redundancy.GEO})
 
 
-def _may_be_copied(region: Region) -> bool:
-    """Whether the region has an open paired one; also when nobody can tell now: the form, once sent, is told why."""
+def _copied_among(regions: list[Region]) -> set[str]:
+    """The slugs of the enabled regions that have an open paired one; of all of them when nobody can tell now: the form,
+    once sent, is told why."""
     try:
-        return open_pair_of(region) is not None
+        return with_open_pair(regions)
     except Unavailable:
-        return True
+        return {region.slug for region in regions}

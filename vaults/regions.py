@@ -1,5 +1,6 @@
 """Regions: what the file says, brought into the database, and what administrators may change."""
 
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def open_pair_of(region: Region) -> Region | None:
     """The same, as long as it takes new copies: what is kept there already goes on also when it is closed."""
     pair = pair_of(region)
     return pair if pair and pair.enabled else None
+
+
+def with_open_pair(regions: Collection[Region]) -> set[str]:
+    """The slugs of those among all `regions` that are enabled whose paired region is among them. No query."""
+    enabled, known = {region.slug for region in regions}, places()
+    return {slug for slug in enabled if (place := known.get(slug)) and place.pair in enabled}
 
 
 def sync(actor: Actor) -> list[Region]:

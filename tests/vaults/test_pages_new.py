@@ -1,14 +1,18 @@
 """Quick Create."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from portal.accounts.models import Membership, Subscription, User
 from tests.vaults.conftest import Ask
 from tests.vaults.pages import text_of, window
 from vaults.models import Region, VaultRequest
+from vaults.regions import places
 
 LABELS = ["Subscription", "Name", "Region", "Storage redundancy", "Reason"]
 
@@ -221,3 +225,22 @@ def test_what_can_be_had_in_no_region_is_not_told(staff: User, lonely: Region, r
 def test_who_belongs_to_no_subscription_is_told_of_no_region(outsider: User, lonely: Region) -> None:
     Membership.objects.filter(user=outsider).delete()
     assert window(outsider).get("/vaults/new/redundancy/", {"region": str(lonely.pk)}).status_code == 404
+
+
+def test_more_regions_cost_no_more_queries(
+    staff: User, regions: tuple[Region, Region], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = window(staff)
+
+    def queries(address: str) -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(address).status_code == 200
+        return len(asked)
+
+    addresses = ("/vaults/new/", f"/vaults/new/redundancy/?region={regions[0].pk}")
+    before = [queries(address) for address in addresses]
+    more = [Region(slug=f"more-{number}", name=f"More {number}") for number in range(9)]
+    Region.objects.bulk_create(more)
+    known = {**places(), **{one.slug: replace(places()["local-a"], slug=one.slug) for one in more}}
+    monkeypatch.setattr("vaults.regions.places", lambda: known)
+    assert [queries(address) for address in addresses] == before

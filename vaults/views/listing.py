@@ -4,7 +4,7 @@ from django.http import HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
 from portal.accounts.models import User
-from portal.http import PersonRequest
+from portal.http import PersonRequest, key_in
 from portal.live import live
 from portal.paging import counted, page_of
 from portal.sorting import sorting
@@ -49,14 +49,10 @@ def _chosen(query: QueryDict) -> VaultFilter:
     show = query.get("show", "")
     return VaultFilter(
         show=show if show in CHIPS else "",
-        region=_key(query.get("region", "")),
-        subscription=_key(query.get("subscription", "")),
+        region=key_in(query.get("region", "")),
+        subscription=key_in(query.get("subscription", "")),
         text=query.get("q", "").replace("\0", "").strip()[:LONGEST_TEXT],
     )
-
-
-def _key(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _waiting(user: User, chosen: VaultFilter) -> tuple[list[VaultRequest], str]:

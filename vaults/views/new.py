@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.errors import Invalid, NameTaken, NotFound, TooManyOpen
-from portal.http import PersonRequest, actor_of, sent
+from portal.http import PersonRequest, actor_of, key_in, sent
 from portal.kept import refilled
 from vaults.approvals import submit
 from vaults.forms import VaultRequestForm
@@ -62,7 +62,7 @@ def new_redundancy(request: PersonRequest) -> HttpResponse:
     """The choices of redundancy for a region while the form is filled in; 404 where it takes no new vaults."""
     if not own_subscriptions(request.user).exists():
         raise NotFound
-    region = get_object_or_404(Region, enabled=True, pk=_key(request.GET.get("region", "")))
+    region = get_object_or_404(Region, enabled=True, pk=key_in(request.GET.get("region", "")))
     chosen = request.GET.get("wished") or request.GET.get("redundancy", "")
     form = VaultRequestForm(request.user, initial={"redundancy": chosen if chosen in Redundancy else Redundancy.GEO})
     form.offer_for(region)
@@ -72,11 +72,7 @@ def new_redundancy(request: PersonRequest) -> HttpResponse:
 @require_safe
 def new_name(request: PersonRequest) -> HttpResponse:
     """What is wrong with a name while it is typed, for members of the subscription; 404 for others."""
-    subscription = get_object_or_404(own_subscriptions(request.user), pk=_key(request.GET.get("subscription", "")))
+    subscription = get_object_or_404(own_subscriptions(request.user), pk=key_in(request.GET.get("subscription", "")))
     name = request.GET.get("name", "").strip()[:LONGEST_NAME]
     problem = name_problem(subscription, name) if name else ""
     return render(request, "vaults/new.html#name-check", {"name": name, "problem": problem})
-
-
-def _key(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

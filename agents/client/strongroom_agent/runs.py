@@ -123,7 +123,7 @@ def last(home: Home) -> dict[str, object]:
 
 
 def backed_up(home: Home) -> bool:
-    """Whether this machine is known to have made a backup that somebody could read since."""
+    """Whether this machine is known to have made a backup: its last run of some kind that needs one went well."""
     known = last(home)
     ended = [known.get(kind) for kind in ("backup", "check", "restore_check", "restore")]
     return any(isinstance(each, dict) and each.get("outcome") == "succeeded" for each in ended)
