@@ -14,8 +14,11 @@ JUDGED: dict[str, Concern] = {
     Run.Kind.BACKUP: Concern.BACKUP_FAILED,
     Run.Kind.CHECK: Concern.CHECK_FAILED,
     Run.Kind.RESTORE_CHECK: Concern.RESTORE_CHECK_FAILED,
+    Run.Kind.REPAIR: Concern.DAMAGED,
 }
 """The kinds of runs of which the newest counts, and what its failure is."""
+INCOMPLETE = "repair_incomplete"
+"""The one failure of a repair that tells of the repository; others, such as a network that is away, only of the run."""
 _CODES = {"done_with_losses": Concern.LOSSES, "done_on_damaged": Concern.DAMAGED}
 _WORST_FIRST = list(Concern)
 _REMEDIES: dict[str, str] = {
@@ -44,7 +47,7 @@ class Worry:
 
 def of_run(run: Run) -> Concern | None:
     """What the run is a reason for, as long as it is the newest of its kind."""
-    if run.kind not in JUDGED:
+    if run.kind not in JUDGED or (run.kind == Run.Kind.REPAIR and run.code != INCOMPLETE):
         return None
     if run.kind == Run.Kind.BACKUP and run.code in _CODES:
         return _CODES[run.code]
@@ -54,6 +57,8 @@ def of_run(run: Run) -> Concern | None:
 def newest_of(machine: Machine, kind: str) -> Run | None:
     """The newest run of that kind on the computer that is the machine now; one indexed query."""
     runs = machine.runs.filter(kind=kind)
+    if kind == Run.Kind.REPAIR:
+        runs = runs.filter(Q(outcome=Run.Outcome.SUCCEEDED) | Q(code=INCOMPLETE))
     if machine.replaced_at:
         runs = runs.filter(finished_at__gte=machine.replaced_at)
     return runs.order_by("-finished_at", "-id").first()
@@ -69,23 +74,22 @@ def of_reports(machine: Machine) -> str:
     return worst(concern for concern, _ in _standing(machine))
 
 
-def settles(check: Run, backup: Run | None) -> bool:
-    """Whether a backup told of damage that is over: the check misses nothing and began after it."""
-    return (
-        backup is not None
-        and of_run(backup) == Concern.DAMAGED
-        and not check.failed
-        and check.started_at >= backup.finished_at
-    )
+def settled_by(check: Run, machine: Machine) -> list[str]:
+    """The kinds of which the newest run told of damage that is over: the check misses nothing and began after it."""
+    newest = {kind: newest_of(machine, kind) for kind in (Run.Kind.BACKUP, Run.Kind.REPAIR)}
+    return [kind for kind, run in newest.items() if run and _settles(check, run)]
+
+
+def _settles(check: Run, run: Run) -> bool:
+    return of_run(run) == Concern.DAMAGED and not check.failed and check.started_at >= run.finished_at
 
 
 def _standing(machine: Machine) -> list[tuple[Concern, Run]]:
     """What its newest runs are a reason for, the worst first."""
     newest = {kind: run for kind in JUDGED if (run := newest_of(machine, kind))}
-    check, backup = newest.get(Run.Kind.CHECK), newest.get(Run.Kind.BACKUP)
-    if check is not None and settles(check, backup):
-        del newest[Run.Kind.BACKUP]
-    found = [(concern, run) for run in newest.values() if (concern := of_run(run))]
+    check = newest.get(Run.Kind.CHECK)
+    standing = [run for run in newest.values() if check is None or not _settles(check, run)]
+    found = [(concern, run) for run in standing if (concern := of_run(run))]
     return sorted(found, key=lambda pair: _WORST_FIRST.index(pair[0]))
 
 

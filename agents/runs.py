@@ -149,9 +149,8 @@ def _tell(machine: Machine, vault: Vault, run: Run, before: Run | None) -> None:
     key, concern = f"machine-{run.kind}:{machine.pk}", concerns.of_run(run)
     if not run.failed and concern is None:
         withdraw(key)
-        backup = concerns.newest_of(machine, Run.Kind.BACKUP) if run.kind == Run.Kind.CHECK else None
-        if concerns.settles(run, backup):
-            withdraw(f"machine-{Run.Kind.BACKUP}:{machine.pk}")
+        for kind in concerns.settled_by(run, machine) if run.kind == Run.Kind.CHECK else ():
+            withdraw(f"machine-{kind}:{machine.pk}")
         return
     if concern and before and (concerns.of_run(before), before.code) == (concern, run.code):
         return

@@ -230,6 +230,7 @@ class TestAttention:
             ("backup", {"code": "done_on_damaged"}, "Damaged", "stores again what is still on the machine"),
             ("backup", {"outcome": "failed"}, "Backup failed", "run strongroom-agent backup on the machine"),
             ("check", {"outcome": "failed"}, "Check failed", "Run strongroom-agent repair"),
+            ("repair", {"outcome": "failed", "code": "repair_incomplete"}, "Damaged", "This ends when"),
             ("restore_check", {"outcome": "failed"}, "Restore check failed", "Run strongroom-agent check"),
         ],
     )
@@ -253,6 +254,17 @@ class TestAttention:
         shown = client.get(f"/machines/{machine.pk}/").content.decode()
         assert "Objects of its repository are set aside or missing in every region." in shown
         assert client.get(f"/api/v1/machines/{machine.pk}").json()["attention"] == "Damaged"
+
+    def test_a_repair_that_was_incomplete_counts_until_a_later_check_passes(self, machine: Machine) -> None:
+        """A repair that came to nothing says nothing, neither of damage nor of its end."""
+        ended = Run.Outcome
+        run_of(machine, Run.Kind.REPAIR, outcome=ended.FAILED, code="network", ago=timedelta(hours=5))
+        assert of_reports(machine) == ""
+        run_of(machine, Run.Kind.REPAIR, outcome=ended.FAILED, code="repair_incomplete", ago=timedelta(hours=4))
+        run_of(machine, Run.Kind.REPAIR, outcome=ended.FAILED, code="network", ago=timedelta(hours=3))
+        assert of_reports(machine) == "damaged"
+        well_run(machine, Run.Kind.CHECK)
+        assert of_reports(machine) == ""
 
     def test_a_machine_that_was_replaced_begins_anew(self, client: Client, machine: Machine) -> None:
         run_of(machine, outcome=Run.Outcome.FAILED, message="Of the computer before.", ago=timedelta(hours=2))
