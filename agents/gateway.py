@@ -20,6 +20,7 @@ from agents.rules import quota_reached
 from agents.states import ALLOWED_IN
 from agents.storage_paths import StorageRequest
 from portal.accounts.actors import Actor
+from portal.admission import Busy
 from portal.errors import Throttled
 from vaults.models import PairedCopy, Redundancy, Region, Vault
 from vaults.states import VaultState
@@ -122,7 +123,7 @@ def remove(question: Question, *, address: str, at: datetime) -> Answer:
         removals.remove_index(machine.vault, machine.pk, asked.removes_index, actor=actor)
     except ObjectMissing:
         return Answer.MISSING
-    except (StorageError, Throttled) as error:
+    except (StorageError, Throttled, Busy) as error:
         log.warning("Machine %s cannot remove an index object just now: %s", machine.pk, error)
         return Answer.LATER
     return Answer.DONE

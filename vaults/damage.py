@@ -50,6 +50,17 @@ def tell_of_return(vault: Vault, other: Region, machine: UUID, count: int) -> No
     )
 
 
+def tell_of_trashed_snapshot(vault: Vault, machine: UUID, snapshot: str, reason: str) -> None:
+    """An administrator has moved a snapshot to the trash."""
+    _publish(
+        vault,
+        f"trash:{machine}:{snapshot}",
+        f'A snapshot of vault "{vault.name}" was moved to the trash.',
+        f"Snapshot {snapshot[:8]} of machine {machine} is no longer listed or restored. The reason given: {reason}",
+        Notification.State.INFO,
+    )
+
+
 def tell_of_difference(vault: Vault, region: Region, other: Region, item: Stored) -> None:
     """The two regions have different objects, and nobody but the machine can tell which one is right."""
     machine = _machine(item)

@@ -2,21 +2,23 @@
 
 Only index objects, which `restic repair index` replaces: they can be derived again from packs. The gateway stays
 append-only; the edge sends such a request to the web. The row is noted first and says so to everybody who brings lost
-objects back from the other region (vaults/mending.py); the copy in the pair follows with the next round.
+objects back from the other region (vaults/mending.py); the copy in the pair follows with the next round. Snapshots go
+the same way when an administrator sends them (vaults/snapshots.py).
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import F, Max, Min
 from django.utils import timezone
 
 from portal.accounts.actors import SYSTEM, Actor
+from portal.admission import Admission
 from portal.audit.record import record
 from portal.errors import Throttled
 from vaults import copies
-from vaults.models import RemovedObject, Vault
+from vaults.models import RemovalCount, RemovedObject, Vault
 from vaults.storage.base import ObjectMissing, RegionStorage
 from vaults.storage.rclone import region_storage
 
@@ -24,8 +26,9 @@ AREA = "trash"
 ENTRY_EVERY = timedelta(hours=1)
 """A machine's removals within so long of the first are counted in one audit entry."""
 MOST_IN_A_DAY = 20_000
-"""Of one machine; a repository of 100 TB has about so many index objects."""
-DAY = timedelta(days=1)
+"""Of one machine, from midnight to midnight (UTC); a repository of 100 TB has about so many index objects."""
+turns = Admission(2, "Too many objects are being removed just now.")
+"""Each takes a thread of the web until the storage has answered; some are left for everybody else."""
 UNSETTLED = timedelta(minutes=10)
 """Longer than a move takes: what was to be removed before that has been, or never will be."""
 
@@ -37,8 +40,13 @@ def remove_index(vault: Vault, machine_id: UUID, name: str, *, actor: Actor) -> 
     2. Move the object. Whoever is killed here, or finds the storage away, leaves it where it was, or moved and noted.
     3. Note that it has moved.
 
-    The caller has checked that the machine may. Raises ObjectMissing, Throttled, and any other StorageError.
+    The caller has checked that the machine may. Raises ObjectMissing, Throttled, Busy, and any other StorageError.
     """
+    with turns():
+        _remove_index(vault, machine_id, name, actor)
+
+
+def _remove_index(vault: Vault, machine_id: UUID, name: str, actor: Actor) -> None:
     storage = region_storage(vault.region)
     path = f"{vault.pk}/{machine_id}/index/{name}"
     if storage.entry(path) is None:
@@ -71,7 +79,7 @@ def to_trash(storage: RegionStorage, path: str) -> None:
 
 def size(storage: RegionStorage, machine: str) -> int:
     """How many bytes the machine, given by the path of its folder, has in the region's trash. Raises StorageError."""
-    return sum(entry.size for entry in storage.entries(f"{AREA}/{machine}/index") if not entry.is_folder)
+    return sum(entry.size for entry in storage.tree(f"{AREA}/{machine}"))
 
 
 def of_machine(vault: Vault, machine_id: str) -> dict[str, RemovedObject]:
@@ -126,11 +134,8 @@ def _write_count(vault_id: UUID, machine_id: UUID) -> None:
 def _intend(vault: Vault, machine_id: UUID, path: str, actor: Actor) -> None:
     now = timezone.now()
     with transaction.atomic():
-        of_late = RemovedObject.objects.filter(machine_id=machine_id)
-        if of_late.filter(removed_at__gt=now - DAY).count() >= MOST_IN_A_DAY:
-            raise Throttled(
-                f"This machine has removed {MOST_IN_A_DAY} objects within a day. Go on tomorrow.", retry_after=3600
-            )
+        _count(machine_id, now.date())
+        of_late = RemovedObject.objects.filter(machine_id=machine_id, path__contains="/index/")
         counted = of_late.filter(removed_at__gt=now - ENTRY_EVERY, audited=True).exists()
         # Removed again and again, it keeps its mark: else the entry of the hour would be forgotten, and written anew.
         audited = not counted or of_late.filter(path=path, audited=True).exists()
@@ -149,6 +154,15 @@ def _intend(vault: Vault, machine_id: UUID, path: str, actor: Actor) -> None:
             record("object:remove", actor=actor, target=vault, detail=detail)
 
 
+def _count(machine_id: UUID, day: date) -> None:
+    """One more of today; raises Throttled when there have been MOST_IN_A_DAY."""
+    counts = RemovalCount.objects.filter(machine_id=machine_id)
+    RemovalCount.objects.get_or_create(machine_id=machine_id, defaults={"day": day, "count": 0})
+    counts.filter(day__lt=day).update(day=day, count=0)
+    if not counts.filter(count__lt=MOST_IN_A_DAY).update(count=F("count") + 1):
+        raise Throttled(f"This machine has removed {MOST_IN_A_DAY} objects today. Go on tomorrow.", retry_after=3600)
+
+
 def _moved(path: str) -> bool:
     """Note that the object has moved; whether there is such a removal."""
     rows = RemovedObject.objects.filter(path=path)
@@ -157,7 +171,10 @@ def _moved(path: str) -> bool:
 
 def _settle(vault: Vault, row: RemovedObject) -> None:
     """A removal that was cut off: the trash says whether it has happened."""
-    if region_storage(vault.region).entry(f"{AREA}/{row.path}") is None:
+    folder, _, name = row.path.rpartition("/")
+    trashed = region_storage(vault.region).entries(f"{AREA}/{folder}")
+    # Beside its own name it may have got one with a date: see `to_trash`.
+    if not any(entry.name.partition(".")[0] == name for entry in trashed):
         RemovedObject.objects.filter(pk=row.pk, moved_at__isnull=True).delete()
         row.pk = None
         return

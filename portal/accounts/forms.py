@@ -7,9 +7,9 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
 from portal.accounts import browsers, signing_in
-from portal.accounts.admission import Busy
 from portal.accounts.models import ApiToken, User
 from portal.accounts.passwords import HELP
+from portal.admission import Busy
 from portal.errors import DomainError, Invalid, Throttled
 from portal.http import SiteRequest, client_address
 

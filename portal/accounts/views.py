@@ -15,8 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from portal import kept
 from portal.accounts import browsers, people, signing_in, tokens
-from portal.accounts.admission import Busy
 from portal.accounts.forms import PasswordForm, ProvenForm, SignInForm, TokenForm
+from portal.admission import Busy
 from portal.context import THEMES
 from portal.errors import DomainError, Invalid, Throttled
 from portal.http import PersonRequest, SiteRequest, actor_of, sent

@@ -67,6 +67,8 @@ SENTENCES = {
     "object:remove": "moved an index object of vault {target} to the trash[: {more_objects:many object} more]",
     "object:repair": "repaired an object of vault {target} in {region} with the copy from {from}",
     "object:differs": "found that the copies of an object of vault {target} in {region} and {other} differ",
+    "snapshot:trash": "moved snapshot {snapshot} of a machine of vault {target} to the trash[: {reason}]",
+    "snapshot:put-back": "put snapshot {snapshot} of a machine of vault {target} back from the trash[: {reason}]",
     "region:add": "added region {target}",
     "region:rename": "renamed region {from} to {to}",
     "region:enable": "opened region {target} for new vaults",

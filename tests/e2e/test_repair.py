@@ -1,6 +1,8 @@
 """The documented ways out of damage, walked on the real portal: what comes back by itself, and what a machine stores
 again."""
 
+import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -55,6 +57,17 @@ class Patient:
     def notice(self) -> str:
         """How the notification area begins what it says of the machine; it is one of many in this portal."""
         return f"Machine &quot;patient&quot; of vault &quot;{self.vault_name}&quot; needs attention"
+
+    def put_snapshot(self, data: bytes) -> str:
+        """Store an object among the machine's snapshots; gives its name."""
+        name = hashlib.sha256(data).hexdigest()
+        place = self.portal.data / "storage" / "local-a" / self.vault / self.id / "snapshots" / name
+        place.write_bytes(data)
+        return name
+
+    def manage(self, *arguments: str) -> str:
+        """What a command of the portal's says."""
+        return self.portal.manage(*arguments)
 
     def comes_back(self, target: Path) -> None:
         """A restore has everything."""
@@ -119,5 +132,42 @@ def test_a_pack_gone_from_the_first_region_comes_back_by_itself(patient: Patient
     wait_for("the pack to come back", lambda: first.exists() and first.read_bytes() == whole, seconds=90)
     assert patient.machine.agent("backup")["code"] == "done"
     assert patient.machine.agent("check")["code"] == "done"
+    assert patient.attention == ""
+    patient.comes_back(tmp_path / "back")
+
+
+def test_a_junk_snapshot_goes_to_the_trash(patient: Patient, tmp_path: Path) -> None:
+    """As whoever has the machine's key but not its passphrase could store it."""
+    junk = patient.put_snapshot(b"junk " * 50)
+    found = patient.machine.agent("restore", "--target", tmp_path / "first", status=1)
+    assert found["code"] == "repository_damaged"
+    assert f"manage.py snapshots trash {patient.id}" in found["remedy"]
+    said = patient.manage("snapshots", "trash", patient.id, junk[:8], "--reason", "Junk")
+    assert f"Snapshot {junk[:16]} of patient is in the trash." in said
+    patient.comes_back(tmp_path / "back")
+    assert patient.machine.agent("check")["code"] == "done"
+
+
+def test_a_snapshot_that_is_lost_for_good_goes_to_the_trash(patient: Patient, tmp_path: Path) -> None:
+    """What it alone had is in no region and not on the machine any more: without this no check would ever pass."""
+    machine = patient.machine
+    (only := machine.files / "only").write_bytes(os.urandom(2_000_000))
+    assert machine.agent("backup")["code"] == "done"
+    patient.portal.wait_for_copy(patient.vault)
+    lost, pack = machine.agent("snapshots")["snapshots"][-1]["id"], patient.largest_pack
+    only.unlink()
+    assert machine.agent("backup")["code"] == "done"
+    patient.portal.wait_for_copy(patient.vault)
+    for path in patient.copies(pack):
+        path.unlink()
+    found = machine.agent("repair", status=1)
+    assert found["code"] == "repair_incomplete"
+    assert list(found["lost_from"]) == [lost[:8]]
+    assert f"manage.py snapshots trash {patient.id} {lost[:8]}" in found["remedy"]
+    assert patient.attention == "Damaged"
+
+    patient.manage("snapshots", "trash", patient.id, lost[:8], "--reason", "Lost for good")
+    assert machine.agent("check")["code"] == "done"
+    assert machine.agent("backup")["code"] == "done"
     assert patient.attention == ""
     patient.comes_back(tmp_path / "back")

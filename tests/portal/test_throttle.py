@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.accounts import signing_in, throttle
-from portal.accounts.admission import Admission, Busy
 from portal.accounts.models import SignInFailure, User
+from portal.admission import Admission, Busy
 from portal.errors import Throttled
 from tests.conftest import PASSWORD, person
 from tests.portal.pages import sign_in, text, window
@@ -158,7 +158,7 @@ def test_of_many_at_once_few_passwords_are_looked_at(staff: User, monkeypatch: p
         return encode(self, password, salt)
 
     monkeypatch.setattr(MD5PasswordHasher, "encode", slow)
-    monkeypatch.setattr(signing_in, "admission", Admission(2))
+    monkeypatch.setattr(signing_in, "admission", Admission(2, "Busy."))
     answers: list[str] = []
 
     def come() -> None:
@@ -188,7 +188,7 @@ def test_of_many_at_once_few_passwords_are_looked_at(staff: User, monkeypatch: p
 
 
 def test_who_finds_it_busy_keeps_the_form(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = Admission(1)
+    taken = Admission(1, "Busy.")
     monkeypatch.setattr(signing_in, "admission", taken)
     with taken():
         taken._places.acquire()

@@ -13,6 +13,7 @@ from django.utils import timezone
 from agents.machines import revoke
 from portal.accounts.actors import Actor
 from portal.accounts.models import User
+from portal.admission import Admission, Busy
 from portal.audit.models import AuditEvent
 from portal.crypto import certificates
 from portal.errors import Throttled
@@ -23,7 +24,7 @@ from tests.at_once import at_once
 from tests.conftest import as_actor
 from tests.vaults.stored import MachineFolder, digest, files
 from vaults import removals
-from vaults.models import RemovedObject, Vault
+from vaults.models import RemovalCount, RemovedObject, Vault
 from vaults.storage.base import ObjectMissing, StorageUnavailable
 from vaults.storage.rclone import RcloneRegion
 
@@ -102,9 +103,21 @@ class TestRemoving:
     @pytest.mark.django_db(transaction=True)
     def test_many_at_once_move_it_once(self, folder: MachineFolder, vault: Vault) -> None:
         folder.put("index", INDEX)
-        assert at_once([lambda: remove(folder, vault)] * 6) == [None] * 6
+        assert at_once([lambda: remove(folder, vault)] * 4) == [None] * 4
         assert trash(folder) == {f"index/{NAME}": INDEX}
         assert RemovedObject.objects.get().moved_at is not None
+
+    def test_a_crowd_is_told_to_come_again(
+        self, folder: MachineFolder, vault: Vault, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Slow storage must not take all threads of the web."""
+        folder.put("index", INDEX)
+        monkeypatch.setattr(removals, "turns", taken := Admission(1, "Busy."))
+        monkeypatch.setattr("portal.admission.PATIENCE", 0.0)
+        with taken(), pytest.raises(Busy):
+            remove(folder, vault)
+        assert (trash(folder), RemovedObject.objects.count()) == ({}, 0)
+        remove(folder, vault)
 
 
 class TestEntries:
@@ -151,6 +164,21 @@ class TestEntries:
         with pytest.raises(Throttled):
             remove(three, vault, Path(last).name)
         assert (three.region / last).exists()
+        RemovalCount.objects.update(day=timezone.now().date() - timedelta(days=1))
+        remove(three, vault, Path(last).name)
+        assert RemovalCount.objects.get().count == 1
+
+    def test_the_same_object_counts_each_time(
+        self, folder: MachineFolder, vault: Vault, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(removals, "MOST_IN_A_DAY", 3)
+        for _ in range(3):
+            folder.put("index", INDEX)
+            remove(folder, vault)
+        folder.put("index", INDEX)
+        with pytest.raises(Throttled):
+            remove(folder, vault)
+        assert RemovalCount.objects.get().count == 3
 
 
 class TestCutOff:
@@ -180,6 +208,12 @@ class TestCutOff:
         place.write_bytes(INDEX)
         assert self.of(folder, vault) == {noted}
         assert RemovedObject.objects.get().moved_at is not None
+
+    def test_under_a_name_with_a_date_counts_too(self, folder: MachineFolder, vault: Vault, noted: str) -> None:
+        place = folder.region / "trash" / f"{noted}.20261126T000000000000"
+        place.parent.mkdir(parents=True)
+        place.write_bytes(INDEX)
+        assert self.of(folder, vault) == {noted}
 
     def test_one_under_way_counts(self, folder: MachineFolder, vault: Vault, noted: str) -> None:
         RemovedObject.objects.update(removed_at=timezone.now())

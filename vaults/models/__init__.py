@@ -14,7 +14,7 @@ from vaults.models.core import (
     Vault,
     VaultRequest,
 )
-from vaults.models.stored import LostObject, RemovedObject, StoredDay
+from vaults.models.stored import LostObject, RemovalCount, RemovedObject, StoredDay
 
 __all__ = [
     "Credential",
@@ -26,6 +26,7 @@ __all__ = [
     "PairedCopy",
     "Redundancy",
     "Region",
+    "RemovalCount",
     "RemovedObject",
     "Scrub",
     "StoredDay",

@@ -6,7 +6,9 @@ from vaults.models.core import Region, Vault
 
 
 class RemovedObject(models.Model):
-    """An object that its machine deleted with leave: it lies in the region's trash, and must not be brought back.
+    """An object that went to the region's trash, and must not be brought back.
+
+    Its machine deleted it with leave (an index object), or an administrator moved it there (a snapshot).
 
     A row without `moved_at` is an intent: whoever moves the object notes it first, so that a process that dies in
     between leaves a trace. Once the machine has stored the object again the row has no meaning, and goes.
@@ -27,6 +29,17 @@ class RemovedObject(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class RemovalCount(models.Model):
+    """How many objects a machine has removed on one day (UTC), the same one each time that it does."""
+
+    machine_id = models.UUIDField(primary_key=True)
+    day = models.DateField()
+    count = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.count}"
 
 
 class LostObject(models.Model):

@@ -3,6 +3,7 @@
 restic leaves out of its list what it cannot read, so its list alone would let backups vanish without a word.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import snapshots
@@ -22,6 +23,7 @@ class Catalogue:
     regions: dict[str, Repository] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     failures: list[AgentError] = field(default_factory=list)
+    machine: str = ""  # its ID
 
     def newest(self) -> Snapshot:
         """The newest snapshot. AgentError when there is none, or when one that cannot be read may be newer."""
@@ -29,21 +31,22 @@ class Catalogue:
             return self.snapshots[-1]
         if not self.unreadable:
             raise unknown_snapshot()
-        newest = self.snapshots[-1].id[:8] if self.snapshots else ""
         lost = ", ".join(each[:8] for each in self.unreadable)
-        error = damaged(
-            f"Which snapshot is the newest cannot be told: {lost} cannot be read in any region.",
-            unreadable_snapshots=self.unreadable,
+        advice = f"Give --snapshot {self.snapshots[-1].id[:8]}, the newest that can be read." if self.snapshots else ""
+        raise self.trouble(
+            f"Which snapshot is the newest cannot be told: {lost} cannot be read in any region.", {}, advice
         )
-        if newest:
-            better = f"Give --snapshot {newest}, the newest that can be read."
-            raise AgentError(error.code, error.problem, better, **error.details)
-        raise error
+
+    def trouble(self, problem: str, details: Mapping[str, object], advice: str = "") -> AgentError:
+        """What is said of snapshots that cannot be read; `advice` takes the place of the usual one."""
+        error = damaged(problem, **{**details, "unreadable_snapshots": self.unreadable})
+        remedy = f"{advice or error.remedy} {snapshots.to_trash(self.machine, self.unreadable[0])}"
+        return AgentError(error.code, error.problem, remedy, **error.details)
 
 
 def of(session: Session, region: str | None) -> Catalogue:
     """The catalogue of all regions, or of one. AgentError when no region can be asked."""
-    made, names = Catalogue(), set[str]()
+    made, names = Catalogue(machine=session.identity.machine_id), set[str]()
     for repository in candidates(session, region):
         try:
             here = set(session.storage.names(repository, "snapshots"))

@@ -31,7 +31,7 @@ def run(session: Session, region: str | None) -> Done:
     if found.unreadable:
         named = ", ".join(each[:8] for each in found.unreadable)
         problem = f"{len(found.unreadable)} snapshots cannot be read in any region: {named}."
-        raise damaged("\n".join([problem, *lines]), **details)
+        raise found.trouble("\n".join([problem, *lines]), details)
     if not found.snapshots and region is None and runs.backed_up(session.home):
         raise damaged("There is no snapshot any more in any region, though this machine has made some.", **details)
     return Done("\n".join(filter(None, [*lines, note])) or "There is no snapshot yet.", details=details)

@@ -7,7 +7,7 @@ machine still has is stored again, and a check says whether that was enough.
 
 from dataclasses import dataclass, field
 
-from . import backup, check, damage, healing, soundness
+from . import backup, check, damage, healing, snapshots, soundness
 from .errors import AgentError
 from .output import Done, progress
 from .recorded import record
@@ -22,6 +22,7 @@ _SHOWN = 20
 class RepairResult:
     """What a repair has left: for each snapshot that is not whole, what it lacks."""
 
+    machine: str
     snapshot: str
     found: int
     lost: dict[str, list[str]] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class RepairResult:
             f"{counted(len(self.lost), 'snapshot')} cannot be restored in full: what is lacking is in no region and "
             f"not on this machine any more. The first is {snapshot}, which lacks {what}. {whole}: {self.snapshot[:8]}.",
             "Restore what those snapshots still have with --include; everything that is on this machine now is in the "
-            "newest one."
+            f"newest one. {snapshots.to_trash(self.machine, snapshot)}"
             if self.newest_whole
             else "Run strongroom-agent repair again.",
             **self.details,
@@ -94,9 +95,9 @@ def _repair(session: Session) -> RepairResult:
     if soundness.look(restic).errors:
         lost = soundness.lost(restic) or {"unknown": ["unknown"]}
         damage.mark(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.")
-        return RepairResult(saved.snapshot, len(found.errors), lost)
+        return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), lost)
     check.run(session)
-    return RepairResult(saved.snapshot, len(found.errors))
+    return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors))
 
 
 def _mend(restic: Restic, found: soundness.Findings) -> None:

@@ -127,3 +127,11 @@ def _snapshot(value: dict[str, object]) -> Snapshot:
         paths=[str(each) for each in paths] if isinstance(paths, list) else [],
         hostname=str(value.get("hostname", "")),
     )
+
+
+def to_trash(machine: str, snapshot: str) -> str:
+    """How a snapshot leaves the list for good: machines cannot delete any. `machine` and `snapshot` are IDs."""
+    return (
+        "What nobody needs any more the people who run the portal can move to the trash: "
+        f"manage.py snapshots trash {machine} {snapshot[:8]} --reason TEXT."
+    )

@@ -1,0 +1,199 @@
+"""Snapshots that an administrator moves to the trash, and back: in both regions, through copy rounds, cut off."""
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from portal.accounts.actors import Actor
+from portal.audit.models import AuditEvent
+from portal.errors import NotFound
+from portal.notifications.models import Notification
+from tests.vaults.stored import MachineFolder, files
+from tests.vaults.test_replication import backup
+from vaults import copies, losses, removals, replication, snapshots
+from vaults.models import LostObject, PairedCopy, Region, RemovedObject, Vault
+from vaults.storage import layout
+from vaults.storage.base import StorageUnavailable
+from vaults.storage.rclone import RcloneRegion, region_storage
+
+ACTOR = Actor(label="snapshots", via="command")
+JUNK = b"no snapshot of restic's"
+
+
+@pytest.fixture
+def copy(storage: Path, make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> PairedCopy:
+    vault = make_vault()
+    copies.begin(vault)
+    copies.due(vault.pk)
+    return PairedCopy.objects.get()
+
+
+@pytest.fixture
+def ours(storage: Path, copy: PairedCopy) -> MachineFolder:
+    """A machine with a sound backup and a junk snapshot in both regions."""
+    machine = MachineFolder(storage / "local-a", copy.vault_id, uuid4())
+    backup(machine, b"one ")
+    machine.put("snapshots", JUNK)
+    replication.run(copy.pk)
+    return machine
+
+
+@pytest.fixture
+def junk(ours: MachineFolder, copy: PairedCopy) -> str:
+    """The name of the junk snapshot."""
+    return next(path.name for path in (ours.region / ours.path / "snapshots").iterdir() if path.read_bytes() == JUNK)
+
+
+def places(machine: MachineFolder, name: str) -> list[str]:
+    """Where an object of that name lies: each region's, and each region's trash."""
+    root = machine.region.parent
+    return sorted(str(file.relative_to(root)).replace(machine.path, "M") for file in root.rglob(f"{name}*"))
+
+
+def number(machine: MachineFolder) -> UUID:
+    return UUID(machine.path.partition("/")[2])
+
+
+def move(step: Callable[..., str], machine: MachineFolder, copy: PairedCopy, snapshot: str) -> str:
+    return step(copy.vault, number(machine), snapshot, "Junk of a stolen key", actor=ACTOR)
+
+
+def next_round(copy: PairedCopy) -> None:
+    copies.due(copy.vault_id)
+    replication.run(copy.pk)
+    copy.refresh_from_db()
+    assert copy.trouble == ""
+
+
+def stored(name: str) -> list[str]:
+    return [f"local-a/M/snapshots/{name}", f"local-b/M/snapshots/{name}"]
+
+
+def trashed(name: str) -> list[str]:
+    return [f"local-a/trash/M/snapshots/{name}", f"local-b/trash/M/snapshots/{name}"]
+
+
+def test_it_goes_to_the_trash_of_both_regions_and_stays_there(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    rest = {path for path in files(ours.region / ours.path) if junk not in path}
+    assert move(snapshots.trash, ours, copy, junk[:8]) == junk
+    assert places(ours, junk) == trashed(junk)
+    next_round(copy)
+    next_round(copy)
+    assert places(ours, junk) == trashed(junk)
+    for region in ("local-a", "local-b"):
+        assert set(files(ours.region.with_name(region) / ours.path)) == rest
+    row = RemovedObject.objects.get()
+    assert (row.moved_at is None, row.audited) == (False, True)
+
+
+def test_the_log_and_the_vaults_people_are_told_why(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    move(snapshots.trash, ours, copy, junk)
+    event = AuditEvent.objects.get(action="snapshot:trash")
+    told = {"machine": str(number(ours)), "snapshot": junk, "reason": "Junk of a stolen key"}
+    assert (event.actor_label, event.vault_id, event.detail) == ("snapshots", copy.vault_id, told)
+    notice = Notification.objects.get(key=f"trash:{number(ours)}:{junk}")
+    assert notice.subscription_id == copy.vault.subscription_id
+    assert junk[:8] in notice.step
+    assert "Junk of a stolen key" in notice.step
+    removals.write_counts()
+    assert not AuditEvent.objects.filter(action="object:remove").exists()
+
+
+def test_put_back_undoes_it(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    move(snapshots.trash, ours, copy, junk)
+    next_round(copy)
+    assert move(snapshots.put_back, ours, copy, junk[:10]) == junk
+    next_round(copy)
+    assert places(ours, junk) == stored(junk)
+    assert RemovedObject.objects.count() == 0
+    assert AuditEvent.objects.get(action="snapshot:put-back").detail["snapshot"] == junk
+
+
+def test_one_that_only_the_pair_has(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    (ours.region / ours.path / "snapshots" / junk).unlink()
+    move(snapshots.trash, ours, copy, junk)
+    next_round(copy)
+    assert places(ours, junk) == trashed(junk)[1:]
+    move(snapshots.put_back, ours, copy, junk)
+    next_round(copy)
+    assert places(ours, junk) == stored(junk)
+
+
+def test_a_pair_that_is_away_for_the_moment_follows_later(
+    ours: MachineFolder, copy: PairedCopy, junk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = RcloneRegion.move
+
+    def away(self: RcloneRegion, path: str, to: str) -> None:
+        if self.slug == "local-b":
+            raise StorageUnavailable("Local B does not answer just now.")
+        real(self, path, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RcloneRegion, "move", away)
+        with pytest.raises(StorageUnavailable):
+            move(snapshots.trash, ours, copy, junk)
+    assert places(ours, junk) == sorted([trashed(junk)[0], stored(junk)[1]])
+    next_round(copy)
+    assert places(ours, junk) == trashed(junk)
+
+
+def test_a_loss_of_the_snapshot_itself_is_over(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    path = f"{ours.path}/snapshots/{junk}"
+    losses.note(copy.vault, copy.vault.region, layout.Stored(path, len(JUNK), timezone.now()))
+    move(snapshots.trash, ours, copy, junk)
+    assert LostObject.objects.count() == 0
+
+
+def test_it_still_counts_as_stored(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    move(snapshots.trash, ours, copy, junk)
+    assert removals.size(region_storage(copy.vault.region), ours.path) == len(JUNK)
+
+
+def test_the_list_says_where_each_lies(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    other = move(snapshots.trash, ours, copy, junk)
+    found = [(each.name == other, each.trashed, each.region.slug) for each in of_machine(ours, copy)]
+    assert sorted(found) == [
+        (False, False, "local-a"),
+        (False, False, "local-b"),
+        (True, True, "local-a"),
+        (True, True, "local-b"),
+    ]
+
+
+def of_machine(machine: MachineFolder, copy: PairedCopy) -> list[snapshots.Kept]:
+    return snapshots.of_machine(copy.vault, number(machine))
+
+
+@pytest.mark.parametrize("text", ["", "abc", "../../../x", "latest", "ABCDEF01", "0" * 65, "%"])
+def test_only_an_id_names_a_snapshot(ours: MachineFolder, copy: PairedCopy, text: str) -> None:
+    with pytest.raises(NotFound, match="8 to 64 digits"):
+        move(snapshots.trash, ours, copy, text)
+
+
+def test_what_is_not_there_changes_nothing(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    before = files(ours.region.parent)
+    for step, name in ((snapshots.trash, "0" * 8), (snapshots.put_back, junk)):
+        with pytest.raises(NotFound, match="begins with"):
+            move(step, ours, copy, name)
+    assert files(ours.region.parent) == before
+    assert RemovedObject.objects.count() == 0
+    assert not AuditEvent.objects.filter(action__startswith="snapshot:").exists()
+
+
+def test_two_that_begin_alike_are_named(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    twin = junk[:12] + ("0" * 52 if junk[12] != "0" else "1" * 52)
+    ours.put("snapshots", b"other", name=twin)
+    with pytest.raises(snapshots.Ambiguous, match="Give more digits"):
+        move(snapshots.trash, ours, copy, junk[:12])
+    assert move(snapshots.trash, ours, copy, twin) == twin
+
+
+def test_another_machines_snapshots_are_out_of_reach(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    other = MachineFolder(ours.region, copy.vault_id, uuid4())
+    backup(other, b"two ")
+    with pytest.raises(NotFound):
+        move(snapshots.trash, other, copy, junk)

@@ -1,0 +1,77 @@
+"""`manage.py snapshots`: what an administrator types, right and wrong."""
+
+from io import StringIO
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from agents.models import Machine
+from portal.audit.models import AuditEvent
+from tests.agents import peer
+from tests.agents.conftest import issue as issue  # fixtures
+from tests.agents.conftest import machine as machine
+from tests.vaults.stored import MachineFolder, digest
+
+JUNK = b"no snapshot of restic's"
+NAME = digest(JUNK)
+
+
+@pytest.fixture
+def folder(storage: Path, machine: peer.Machine) -> MachineFolder:
+    """The folder of the registered machine, with a junk snapshot."""
+    row = Machine.objects.get()
+    folder = MachineFolder(storage / "local-a", row.vault_id, row.pk)
+    folder.put("snapshots", JUNK)
+    return folder
+
+
+def say(*arguments: str) -> str:
+    out = StringIO()
+    call_command("snapshots", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_listed_trashed_put_back(folder: MachineFolder) -> None:
+    machine = Machine.objects.get()
+    assert NAME[:16] in say("list", machine.name)
+    assert "in the trash" not in say("list", machine.name)
+    assert "strongroom-agent check" in say("trash", machine.name.upper(), NAME[:8], "--reason", "A stolen key")
+    assert "in the trash" in say("list", str(machine.pk))
+    assert "is stored again" in say("put-back", machine.name, NAME[:8], "--reason", "A mistake")
+    assert "in the trash" not in say("list", machine.name)
+    reasons = AuditEvent.objects.filter(action__startswith="snapshot:").order_by("pk").values_list("detail__reason")
+    assert list(reasons) == [("A stolen key",), ("A mistake",)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["trash", "nobody", NAME, "--reason", "x"], 'There is no machine "nobody".'),
+        (["trash", str(UUID(int=5)), NAME, "--reason", "x"], "There is no machine"),
+        (["trash", "{name}", "0" * 8, "--reason", "x"], "begins with 00000000"),
+        (["trash", "{name}", NAME, "--reason", "  "], "--reason: This field is required."),
+        (["trash", "{name}", NAME, "--reason", "a\x1bb"], "cannot be seen"),
+        (["trash", "{name}", NAME, "--reason", "a" * 501], "more than 500"),
+        (["put-back", "{name}", NAME, "--reason", "x"], "in the trash"),
+        (["trash", "{name}", NAME], "--reason"),
+        (["away", "{name}"], "invalid choice"),
+    ],
+)
+def test_wrong_input_is_named_and_changes_nothing(folder: MachineFolder, arguments: list[str], problem: str) -> None:
+    name = Machine.objects.get().name
+    with pytest.raises(CommandError, match=problem.replace(".", r"\.")):
+        say(*(argument.format(name=name) for argument in arguments))
+    assert not AuditEvent.objects.filter(action__startswith="snapshot:").exists()
+
+
+def test_several_of_one_name_are_told_apart_by_their_ids(folder: MachineFolder) -> None:
+    machine = Machine.objects.get()
+    twin = Machine.objects.get()
+    twin.pk, twin.state = uuid4(), "Unregistered"
+    twin.save(force_insert=True)
+    with pytest.raises(CommandError, match="2 machines are called") as refused:
+        say("list", machine.name)
+    assert {str(machine.pk), str(twin.pk)} <= set(str(refused.value).split())
+    assert "no snapshot" in say("list", str(twin.pk))

@@ -1,0 +1,126 @@
+"""Snapshots that stand in a machine's way: an administrator moves them to the trash, and back.
+
+Machines cannot delete snapshots. Two kinds are of no use to anybody and stay for good without this: junk that somebody
+stored with a stolen key, which makes `latest` undecidable, and snapshots of which something is lost in every region,
+with which no check can pass. In the trash they keep their bytes; `put_back` undoes it.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from portal.accounts.actors import Actor
+from portal.audit.record import record
+from portal.errors import DomainError, NotFound
+from vaults import copies, damage, losses, removals
+from vaults.mending import other_region
+from vaults.models import Region, RemovedObject, Vault
+from vaults.storage import layout
+from vaults.storage.rclone import region_storage
+
+ID = re.compile(r"[0-9a-f]{8,64}")
+"""How restic shows a snapshot: the beginning of its digest, at least eight digits of it."""
+
+
+class Ambiguous(DomainError):
+    """More than one snapshot begins like this."""
+
+    code = "ambiguous"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A snapshot's object: `size` in bytes, where it lies, and whether it is in the trash there."""
+
+    name: str
+    size: int
+    modified: datetime
+    region: Region
+    trashed: bool
+
+
+def of_machine(vault: Vault, machine_id: UUID) -> list[Kept]:
+    """The objects of the machine's snapshots in all regions of the vault, oldest first. Raises StorageError."""
+    found = []
+    for region in _regions(vault):
+        storage, machine = region_storage(region), f"{vault.pk}/{machine_id}"
+        for trashed, folder in ((False, machine), (True, f"{removals.AREA}/{machine}")):
+            listed = layout.flat(storage, folder, "snapshots")
+            found += [Kept(each.name, each.size, each.modified, region, trashed) for each in listed]
+    return sorted(found, key=lambda each: (each.modified, each.name, each.trashed))
+
+
+def trash(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, actor: Actor) -> str:
+    """Move the snapshot to the trash of each region that has it; gives its whole name.
+
+    Safe to repeat when it was cut off. Audited, and the vault's members are told. Data that only this snapshot refers
+    to stays stored. Raises NotFound, Ambiguous, StorageError.
+    """
+    name = _named(snapshot, [each for each in of_machine(vault, machine_id) if not each.trashed])
+    path = _path(vault, machine_id, name)
+    with transaction.atomic():
+        values = {
+            "vault": vault,
+            "machine_id": machine_id,
+            "removed_at": timezone.now(),
+            "moved_at": None,
+            "audited": True,
+        }
+        RemovedObject.objects.update_or_create(path=path, defaults=values)
+        record("snapshot:trash", actor=actor, target=vault, detail=_detail(machine_id, name, reason))
+        damage.tell_of_trashed_snapshot(vault, machine_id, name, reason)
+    for region in _regions(vault):
+        storage = region_storage(region)
+        if storage.entry(path) is not None:
+            removals.to_trash(storage, path)
+    RemovedObject.objects.filter(path=path, moved_at=None).update(moved_at=timezone.now())
+    losses.found_again([path])
+    copies.due(vault.pk)
+    return name
+
+
+def put_back(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, actor: Actor) -> str:
+    """Undo `trash`: move the snapshot back from the trash of each region that has it whole; gives its whole name.
+
+    Safe to repeat when it was cut off. Audited. Raises NotFound, Ambiguous, StorageError.
+    """
+    name = _named(snapshot, [each for each in of_machine(vault, machine_id) if each.trashed], "in the trash")
+    path = _path(vault, machine_id, name)
+    with transaction.atomic():
+        RemovedObject.objects.filter(path=path).delete()
+        record("snapshot:put-back", actor=actor, target=vault, detail=_detail(machine_id, name, reason))
+    for region in _regions(vault):
+        storage, place = region_storage(region), f"{removals.AREA}/{path}"
+        if storage.entry(path) is None and storage.entry(place) is not None:
+            storage.move(place, path)
+    copies.due(vault.pk)
+    return name
+
+
+def _regions(vault: Vault) -> list[Region]:
+    other = other_region(vault, vault.region)
+    return [vault.region, *([other] if other else [])]
+
+
+def _path(vault: Vault, machine_id: UUID, name: str) -> str:
+    return f"{vault.pk}/{machine_id}/snapshots/{name}"
+
+
+def _named(snapshot: str, among: list[Kept], where: str = "stored") -> str:
+    """The whole name of the one snapshot that begins like this."""
+    if not ID.fullmatch(snapshot):
+        raise NotFound("A snapshot is named by the first 8 to 64 digits (0-9, a-f) of its ID.")
+    names = sorted({each.name for each in among if each.name.startswith(snapshot)})
+    if not names:
+        raise NotFound(f"No snapshot of this machine that is {where} has an ID that begins with {snapshot}.")
+    if len(names) > 1:
+        raise Ambiguous(f"{len(names)} snapshots begin with {snapshot}. Give more digits: {', '.join(names)}.")
+    return names[0]
+
+
+def _detail(machine_id: UUID, name: str, reason: str) -> dict[str, str]:
+    return {"machine": str(machine_id), "snapshot": name, "reason": reason}
