@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 
 from .authority import Authority
-from .cheap_key import make_cheap
 from .conftest import Storage, serving
 from .stored import HOWS, copy_to_pair, damage, objects, repository, truth
-from .world import PASSPHRASE, World
+from .world import World
 
 PLACES = ("first", "pair", "both", "cache")
 COMMANDS = ("backup", "check", "restore", "snapshots", "repair")
@@ -76,7 +75,6 @@ def prepared(authority: Authority, folder: Path, storage: Storage) -> Iterator[P
         (world.source / "ledger.db").write_bytes(os.urandom(300_000))
         (world.source / "small").write_bytes(b"small")
         assert world.setup().status == 0
-        make_cheap(repository(storage, world), PASSPHRASE)
         copy_to_pair(storage, world)
         for name in ("home", "cache"):
             shutil.copytree(root / name, saved / name, symlinks=True)

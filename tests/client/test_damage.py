@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .world import PASSPHRASE, World
+from .cheap_key import PASSPHRASE
+from .world import World
 
 pytestmark = pytest.mark.system
 NO_TEXT = b"\xff\xfe\x00"

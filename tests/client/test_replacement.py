@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from .authority import Authority
+from .cheap_key import PASSPHRASE
 from .conftest import Storage, serving
-from .world import PASSPHRASE, World
+from .world import World
 
 pytestmark = pytest.mark.system
 RESTIC = shutil.which("restic") or "restic"

@@ -11,9 +11,8 @@ from unittest import mock
 
 from strongroom_agent import cli, portal
 
+from .cheap_key import PASSPHRASE
 from .peer import Peer
-
-PASSPHRASE = "correct horse battery staple"
 
 
 @dataclass(frozen=True)
