@@ -17,6 +17,8 @@ from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.queries import subscriptions_seen_by
 from portal.audit.models import AuditEvent
 from portal.errors import Invalid, NotFound
+from portal.navigation import MOST
+from portal.prepared import prepared
 from portal.templatetags.amounts import plural
 from vaults.models import Credential, Decision, Operation, Region, Vault, VaultRequest
 from vaults.rules import require_member
@@ -27,6 +29,7 @@ MANY = 1000
 """Where counting ends: more than this is "many"."""
 FEW = 2_000
 """So many rows are gathered and sorted faster than found on a walk through all of them in the order of the list."""
+OPERATIONS_SHOWN = 5
 REQUEST_ORDERS = {"when": ("requested_at", "-id"), "name": ("name_key", "id")}
 """What lists of requests are sorted by: word in the address, columns, each of them with an index for each state."""
 
@@ -88,11 +91,21 @@ def with_decisions(requests: QuerySet[VaultRequest]) -> QuerySet[VaultRequest]:
 
 def vault_seen_by(actor: Actor, vault_id: UUID) -> Vault:
     """The vault, with its region, subscription and copy; raises NotFound for outsiders."""
-    vaults = visible_vaults(actor.person).select_related("region", "subscription", "copy__region")
-    vault = vaults.filter(pk=vault_id).first()
-    if vault is None:
+    found = _any_vault.first(vault_id) if actor.person.sees_all else _own_vault.first(vault_id, actor.person.pk)
+    if found is None:
         raise NotFound
-    return vault
+    return found
+
+
+@prepared
+def _any_vault(vault_id: UUID) -> QuerySet[Vault]:
+    return Vault.objects.select_related("region", "subscription", "copy__region").filter(pk=vault_id)
+
+
+@prepared
+def _own_vault(vault_id: UUID, user_id: int) -> QuerySet[Vault]:
+    vaults = Vault.objects.select_related("region", "subscription", "copy__region")
+    return vaults.filter(subscription__memberships__user=user_id, pk=vault_id)
 
 
 def vault_worked_on_by(actor: Actor, vault_id: UUID) -> Vault:
@@ -136,11 +149,16 @@ def open_requests(user: User, subscription_id: int | None = None) -> QuerySet[Va
 
 
 def count_to_decide(user: User, limit: int) -> int:
-    """How many requests wait for a decision that the person may take, counted up to `limit`."""
+    """How many requests wait for a decision that the person may take, counted up to `limit` and MOST + 1."""
     if not user.is_approver:
         return 0
-    waiting = VaultRequest.objects.filter(state=RequestState.PENDING).exclude(requested_by=user)
-    return len(waiting.values_list("pk", flat=True)[:limit])
+    return len(_to_decide(user.pk)[:limit])
+
+
+@prepared
+def _to_decide(user_id: int) -> QuerySet[VaultRequest, UUID]:
+    waiting = VaultRequest.objects.filter(state=RequestState.PENDING).exclude(requested_by=user_id)
+    return waiting.values_list("pk", flat=True)[: MOST + 1]
 
 
 def requests_in_state(user: User, state: str) -> QuerySet[VaultRequest]:
@@ -175,10 +193,21 @@ def operations_of(vault: Vault) -> QuerySet[Operation]:
     return Operation.objects.filter(vault=vault).order_by("-started_at", "-id")
 
 
+@prepared
+def last_operations(vault_id: UUID) -> QuerySet[Operation]:
+    """The latest work on a vault, as the Dashboard shows it."""
+    return Operation.objects.filter(vault=vault_id).order_by("-started_at", "-id")[:OPERATIONS_SHOWN]
+
+
 def approval_of(vault: Vault) -> Decision | None:
     """The decision that the vault came of; None when no person took it."""
-    approvals = Decision.objects.filter(request__vault=vault, verdict=Decision.Verdict.APPROVE)
-    return approvals.select_related("by").last()
+    return _approvals.first(vault.pk)
+
+
+@prepared
+def _approvals(vault_id: UUID) -> QuerySet[Decision]:
+    approvals = Decision.objects.filter(request__vault=vault_id, verdict=Decision.Verdict.APPROVE)
+    return approvals.select_related("by").order_by("-pk")[:1]
 
 
 def activity_of(vault: Vault) -> QuerySet[AuditEvent]:

@@ -1,0 +1,74 @@
+"""Questions that pages ask again and again: put into SQL once in the life of a process, asked with other values.
+
+Of the 0.4 ms of CPU that a question takes in Django, three quarters go into making its SQL, the same each time.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from datetime import date, datetime
+from functools import cached_property, update_wrapper
+from inspect import signature
+from typing import Any, Generic, ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import DateField, DateTimeField, Expression, Field, IntegerField, QuerySet, UUIDField
+from django.db.models.sql.compiler import SQLCompiler
+
+Values = ParamSpec("Values")
+Row = TypeVar("Row")
+_FIELDS: dict[type, "Field[Any, Any]"] = {
+    UUID: UUIDField(),
+    datetime: DateTimeField(),
+    date: DateField(),
+    int: IntegerField(),
+}
+
+
+class Place(Expression):
+    """Where a value will stand; the first that `prepared` gives to a function is number 0."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list["Place"]]:  # type: ignore[override]
+        """A parameter; Place itself is found among the parameters later."""
+        return "%s", [self]
+
+
+class prepared(Generic[Values, Row]):
+    """Makes a function that returns a query set one that returns its rows, in one query.
+
+    The function runs once, so it must use nothing but its arguments, and use those as values in conditions alone. They
+    are given by position, each a UUID, a moment, a day or a number, never None.
+    """
+
+    def __init__(self, build: Callable[Values, "QuerySet[Any, Row]"]) -> None:
+        update_wrapper(self, build)
+        self._build: Callable[..., QuerySet[Any, Row]] = build
+
+    def __call__(self, *values: Values.args, **none: Values.kwargs) -> list[Row]:
+        """The rows; raises what a query set does, and KeyError for a value of another type."""
+        question, compiled, sql, params = self._compiled
+        connection = connections[question.db]
+        given: list[Any] = [_FIELDS[type(value)].get_db_prep_value(value, connection) for value in values]
+        filled = tuple(given[one.number] if isinstance(one, Place) else one for one in params)
+        compiler = copy(compiled)  # it knows what each column becomes
+        compiler.connection = connection  # this thread's
+        compiler.as_sql = lambda *args, **kwargs: (sql, filled)  # type: ignore[method-assign]
+        rows = question.all()
+        rows.query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
+        return list(rows)
+
+    def first(self, *values: Values.args, **none: Values.kwargs) -> Row | None:
+        """The first of the rows, or None; all of them are read, so the query set should be cut."""
+        return next(iter(self(*values, **none)), None)
+
+    @cached_property
+    def _compiled(self) -> tuple["QuerySet[Any, Row]", SQLCompiler, str, tuple[Any, ...]]:
+        question = self._build(*map(Place, range(len(signature(self._build).parameters))))
+        compiler = question.query.get_compiler(question.db)
+        sql, params = compiler.as_sql()
+        return question, compiler, sql, tuple(params)
