@@ -6,8 +6,7 @@ Of the 0.4 ms of CPU that a question takes in Django, three quarters go into mak
 from collections.abc import Callable
 from copy import copy
 from datetime import date, datetime
-from functools import cached_property, update_wrapper
-from inspect import signature
+from functools import cache, update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 Values = ParamSpec("Values")
 Row = TypeVar("Row")
+_Compiled = tuple["QuerySet[Any, Row]", SQLCompiler, str, tuple[Any, ...]]
 _FIELDS: dict[type, "Field[Any, Any]"] = {
     UUID: UUIDField(),
     datetime: DateTimeField(),
@@ -41,17 +41,19 @@ class Place(Expression):
 class prepared(Generic[Values, Row]):
     """Makes a function that returns a query set one that returns its rows, in one query.
 
-    The function runs once, so it must use nothing but its arguments, and use those as values in conditions alone. They
-    are given by position, each a UUID, a moment, a day or a number, never None.
+    The function runs once, so it must use nothing but its arguments. Those given by position are values, used in
+    conditions alone: each a UUID, a moment, a day or a number, never None. Those that only keywords give belong to the
+    SQL itself, which is kept for each choice of them: there should be few.
     """
 
     def __init__(self, build: Callable[Values, "QuerySet[Any, Row]"]) -> None:
         update_wrapper(self, build)
         self._build: Callable[..., QuerySet[Any, Row]] = build
+        self._compiled: Callable[..., _Compiled[Row]] = cache(self._compile)
 
-    def __call__(self, *values: Values.args, **none: Values.kwargs) -> list[Row]:
+    def __call__(self, *values: Values.args, **chosen: Values.kwargs) -> list[Row]:
         """The rows; raises what a query set does, and KeyError for a value of another type."""
-        question, compiled, sql, params = self._compiled
+        question, compiled, sql, params = self._compiled(len(values), **chosen)
         connection = connections[question.db]
         given: list[Any] = [_FIELDS[type(value)].get_db_prep_value(value, connection) for value in values]
         filled = tuple(given[one.number] if isinstance(one, Place) else one for one in params)
@@ -62,13 +64,12 @@ class prepared(Generic[Values, Row]):
         rows.query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
         return list(rows)
 
-    def first(self, *values: Values.args, **none: Values.kwargs) -> Row | None:
+    def first(self, *values: Values.args, **chosen: Values.kwargs) -> Row | None:
         """The first of the rows, or None; all of them are read, so the query set should be cut."""
-        return next(iter(self(*values, **none)), None)
+        return next(iter(self(*values, **chosen)), None)
 
-    @cached_property
-    def _compiled(self) -> tuple["QuerySet[Any, Row]", SQLCompiler, str, tuple[Any, ...]]:
-        question = self._build(*map(Place, range(len(signature(self._build).parameters))))
+    def _compile(self, places: int, **chosen: object) -> "_Compiled[Row]":
+        question = self._build(*map(Place, range(places)), **chosen)
         compiler = question.query.get_compiler(question.db)
         sql, params = compiler.as_sql()
         return question, compiler, sql, tuple(params)

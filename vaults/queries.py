@@ -5,7 +5,7 @@ An outsider gets NotFound, so that nobody learns what exists; a member without t
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Count, Exists, F, Model, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
@@ -49,12 +49,29 @@ def seen_in_order(user: User, gathered: QuerySet[Row], *, one_subscription: bool
 
     A database without statistics would always go from the person's subscriptions to their rows and sort them. For
     somebody with many, it is faster to walk in the order of the list and to ask of each row whether it is theirs. One
-    more query for those who do not see all, to count their rows, no further than FEW.
+    more query for those who do not see all: whether they have FEW.
     """
-    if user.sees_all or (not one_subscription and gathered[:FEW].count() < FEW):
+    if user.sees_all or (not one_subscription and not _AS_MANY_AS[gathered.model](user.pk, number=FEW)):
         return gathered
     theirs = Membership.objects.filter(user=user, subscription=OuterRef("subscription_id"))
     return gathered.model._default_manager.filter(Exists(theirs))
+
+
+@prepared
+def _as_many_vaults(user_id: int, *, number: int) -> QuerySet[Vault, int]:
+    """A row if the person sees so many."""
+    theirs = Vault.objects.filter(subscription__memberships__user=user_id)
+    return theirs.values_list("subscription_id", flat=True)[number - 1 : number]
+
+
+@prepared
+def _as_many_requests(user_id: int, *, number: int) -> QuerySet[VaultRequest, int]:
+    """The same of requests."""
+    theirs = VaultRequest.objects.filter(subscription__memberships__user=user_id)
+    return theirs.values_list("subscription_id", flat=True)[number - 1 : number]
+
+
+_AS_MANY_AS: dict[type[Model], prepared[Any, int]] = {Vault: _as_many_vaults, VaultRequest: _as_many_requests}
 
 
 def failed_own(user: User, vaults: Iterable[Vault]) -> dict[UUID, Operation]:
@@ -146,6 +163,25 @@ def open_requests(user: User, subscription_id: int | None = None) -> QuerySet[Va
     if subscription_id is not None:
         requests = requests.filter(subscription_id=subscription_id)
     return requests
+
+
+@prepared
+def first_open_requests(
+    user_id: int, subscription_id: int, *, everybody: bool, of_one: bool, most: int
+) -> QuerySet[VaultRequest]:
+    """Those that have waited longest; `everybody` ignores the first of the keys, and all but `of_one` the second."""
+    requests = with_names(VaultRequest.objects.filter(state=RequestState.PENDING))
+    if not everybody:
+        requests = requests.filter(subscription__memberships__user=user_id)
+    if of_one:
+        requests = requests.filter(subscription=subscription_id)
+    return requests.order_by("requested_at", "-id")[:most]
+
+
+@prepared
+def region_names() -> QuerySet[Region]:
+    """All regions, by name; no more of them than the name."""
+    return Region.objects.only("name")
 
 
 def count_to_decide(user: User, limit: int) -> int:

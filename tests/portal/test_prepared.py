@@ -134,3 +134,17 @@ def test_values_stand_as_in_a_query_set(db: None, field: str, value: UUID | date
 def test_values_of_other_types_are_refused(db: None) -> None:
     with pytest.raises(KeyError):
         members(None)  # type: ignore[arg-type]  # it would have to be IS NULL
+
+
+def test_what_keywords_give_is_part_of_the_sql(subscriptions: list[Subscription]) -> None:
+    @prepared
+    def some(subscription_id: int, *, most: int, everybody: bool) -> QuerySet[User]:
+        people = User.objects.order_by("username")
+        return (people if everybody else people.filter(memberships__subscription=subscription_id))[:most]
+
+    one, two = subscriptions
+    for _ in range(2):
+        assert [user.username for user in some(two.pk, most=5, everybody=False)] == ["ann", "ben"]
+        assert [user.username for user in some(two.pk, most=1, everybody=False)] == ["ann"]
+        assert [user.username for user in some(one.pk, most=5, everybody=True)] == ["ann", "ben"]
+        assert [user.username for user in some(one.pk, most=5, everybody=False)] == ["ann"]
