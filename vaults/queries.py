@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, F, Model, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from portal.accounts.actors import Actor
@@ -81,11 +82,16 @@ def failed_own(user: User, vaults: Iterable[Vault]) -> dict[UUID, Operation]:
     failed = [vault.pk for vault in vaults if vault.state == VaultState.FAILED]
     if not failed:
         return {}
+    return {one.vault_id: one for one in _failed_last(user.pk, *failed, everybody=user.sees_all)}
+
+
+@prepared
+def _failed_last(user_id: int, *vault_ids: UUID, everybody: bool) -> QuerySet[Operation]:
     latest = Operation.objects.filter(vault=OuterRef("vault")).order_by("-started_at", "-id").values("pk")[:1]
-    work = Operation.objects.filter(vault__in=failed, pk=Subquery(latest), state=OperationState.FAILED)
-    if user.sees_all:  # others see only what is theirs
-        work = work.filter(vault__subscription__memberships__user=user)
-    return {one.vault_id: one for one in work.only("vault_id").order_by()}
+    work = Operation.objects.filter(In(F("vault_id"), vault_ids), pk=Subquery(latest), state=OperationState.FAILED)
+    if everybody:  # others see only what is theirs
+        work = work.filter(vault__subscription__memberships__user=user_id)
+    return work.only("vault_id").order_by()
 
 
 def visible_requests(user: User) -> QuerySet[VaultRequest]:

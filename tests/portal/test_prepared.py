@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.lookups import In
 from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts.models import Membership, Subscription, User
@@ -148,3 +149,16 @@ def test_what_keywords_give_is_part_of_the_sql(subscriptions: list[Subscription]
         assert [user.username for user in some(two.pk, most=1, everybody=False)] == ["ann"]
         assert [user.username for user in some(one.pk, most=5, everybody=True)] == ["ann", "ben"]
         assert [user.username for user in some(one.pk, most=5, everybody=False)] == ["ann"]
+
+
+def test_as_many_values_as_are_given(subscriptions: list[Subscription]) -> None:
+    @prepared
+    def members_of(*keys: int) -> QuerySet[Membership]:
+        return Membership.objects.filter(In(F("subscription_id"), keys)).order_by("pk")
+
+    one, two = subscriptions
+    everybody = list(Membership.objects.order_by("pk"))
+    assert len(everybody) == 3
+    assert members_of(two.pk, one.pk) == everybody
+    assert members_of(two.pk) == everybody[1:]
+    assert members_of(two.pk, two.pk) == everybody[1:]
