@@ -116,14 +116,7 @@ class Relay:
         except BlockingIOError:
             return
         except OSError:
-            self._hand_over_answer(transfer)
             self._end(transfer)
-
-    def _hand_over_answer(self, transfer: Transfer) -> None:
-        """Pass on what rclone said before it hung up: it refuses an upload without reading all of it."""
-        if transfer.rclone is not None and transfer.down is not None and not transfer.down.waiting:
-            with suppress(OSError):
-                transfer.edge.send(self._buffer[: transfer.rclone.recv_into(self._buffer)])
 
     def _read_head(self, transfer: Transfer) -> None:
         size = transfer.edge.recv_into(self._buffer)

@@ -45,6 +45,7 @@ _STACK = re.compile(
 # A blob is named like an object but is a part of one: the pack that it was read from follows.
 _PACK = re.compile(r"blob <\w+/[0-9a-f]+> from ([0-9a-f]{8,64}) failed")
 _OBJECT = re.compile(r"(?<!blob )<(data|index|snapshot|key|lock|config)/([0-9a-f]*)>")
+_STORING = re.compile(r"\bSave\(<")
 # Packs that a check has found damaged, at the end of what it says.
 _BROKEN = re.compile(r"^restic repair packs ((?:[0-9a-f]{64} ?)+)$")
 _FULL = "no space left on device"
@@ -102,7 +103,11 @@ def damaged(problem: str, **details: object) -> AgentError:
 
 
 def objects_in(complaints: list[str]) -> list[tuple[str, str]]:
-    """The objects that restic complained about: kind (a folder of the repository) and the beginning of the name."""
+    """The objects that restic complained about: kind (a folder of the repository) and the beginning of the name.
+
+    Those that it could not store are none: they were on their way, and nothing refers to them.
+    """
+    complaints = [line for line in complaints if not _STORING.search(plain(line))]
     found = [(kind, name) for line in complaints for kind, name in _OBJECT.findall(plain(line))]
     found += [("data", name) for line in complaints for name in _PACK.findall(plain(line))]
     found += [("data", name) for line in complaints for names in _BROKEN.findall(plain(line)) for name in names.split()]
