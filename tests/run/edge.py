@@ -24,6 +24,7 @@ from deploy.runner import edge as configuration
 from portal import edge_files, pki, settings
 from portal.crypto import issuing, keys
 from portal.crypto.certificates import Kind, Profile
+from tests.lines import received, send
 from tests.portal_process import free_port
 from tests.waiting import wait_for
 
@@ -161,11 +162,8 @@ class Edge:
 
 def _exchange(connection: socket.socket, lines: tuple[str, ...]) -> bytes:
     request = "\r\n".join([lines[0] + " HTTP/1.1", "Host: localhost", "Connection: close", *lines[1:]])
-    connection.sendall(request.encode() + (b"" if "\r\n\r\n" in request else b"\r\n\r\n"))
-    answer = b""
-    while part := connection.recv(65536):
-        answer += part
-    return answer
+    send(connection, request.encode() + (b"" if "\r\n\r\n" in request else b"\r\n\r\n"))
+    return received(connection)
 
 
 @contextmanager
