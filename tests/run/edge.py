@@ -140,9 +140,10 @@ class Edge:
             return _exchange(connection, lines)
 
     @contextmanager
-    def machines_line(self, certificate: bool = False) -> Iterator[ssl.SSLSocket]:
+    def machines_line(self, certificate: bool = False, protocol: str = "http/1.1") -> Iterator[ssl.SSLSocket]:
         """A connection to the machines' port."""
         context = ssl.create_default_context(cafile=str(self.folder / "pki" / "root.pem"))
+        context.set_alpn_protocols([protocol])
         if certificate:
             context.load_cert_chain(self.folder / "machine.pem", self.folder / "machine.key")
         with (

@@ -3,9 +3,11 @@
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import h2.connection
 import pytest
 
 from tests.lines import received, send
@@ -18,6 +20,7 @@ STALLED = 250
 ANNOUNCED, SENT = 2_097_052, 2_092_152  # bytes, as in the flood that was once let in
 MAY_GROW = 150 * 2**20  # bytes of memory
 BODY_LIMIT = 30  # seconds
+MESSAGE_LIMIT = 20  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,73 @@ def test_stalled_messages_of_machines_cost_little(edge: Edge) -> None:
         grown = resident(edge) - before
         assert grown < MAY_GROW, f"{grown / 2**20:.0f} MiB"
     assert edge.web.asked == []
+
+
+AGENT = "POST /api/v1/agent/register"
+OBJECT = f"POST {REPOSITORY}/data/{'0' * 64}"
+
+
+def trickled(edge: Edge, line: str, framing: str, piece: bytes) -> tuple[int, float]:
+    """Status and seconds until the edge hangs up on a machine that sends a piece of the body every half second."""
+    with edge.machines_line(certificate=True) as connection:
+        began = time.monotonic()
+        send(connection, f"{line} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode())
+        connection.settimeout(0.5)
+        answer = b""
+        while time.monotonic() - began < MESSAGE_LIMIT + 15:
+            try:
+                if not (part := connection.recv(65536)):
+                    return status(answer), time.monotonic() - began
+                answer += part
+            except TimeoutError:
+                send(connection, piece)
+            except ConnectionError:  # it has hung up, and got one piece more
+                return status(answer), time.monotonic() - began
+    return 0, time.monotonic() - began
+
+
+def test_messages_that_do_not_come_to_an_end_are_ended(edge: Edge) -> None:
+    """All of the machines' port but objects that are let in, whether anybody reads the body or not."""
+    length, chunks = "Content-Length: 1000", "Transfer-Encoding: chunked"
+    cases = {
+        ("silent", AGENT, length, b""): 408,
+        ("slow", AGENT, length, b"a"): 408,
+        ("at the very end", AGENT, "Content-Length: 43", b"a"): 408,
+        ("waiting for leave", AGENT, f"{length}\r\nExpect: 100-continue", b""): 100,
+        ("silent chunks", AGENT, chunks, b""): 408,
+        ("chunks without end", AGENT, chunks, b"1\r\na\r\n"): 408,
+        ("an extension without end", AGENT, chunks, b"1;a"): 408,
+        ("trailers without end", AGENT, chunks, b"0\r\nX: "): 408,
+        ("a body that nobody reads", "POST /elsewhere", length, b"a"): 404,
+        ("a body of a question", "GET /health/live", length, b"a"): 200,
+    }
+    with ThreadPoolExecutor(len(cases)) as pool:
+        ends = dict(zip(cases, pool.map(lambda case: trickled(edge, *case[1:]), cases), strict=True))
+    assert {case: code for case, (code, _) in ends.items()} == cases
+    assert {case: seconds for case, (_, seconds) in ends.items() if not seconds < MESSAGE_LIMIT + 3} == {}
+
+
+def test_an_object_may_take_longer(edge: Edge) -> None:
+    """Half a minute and more, as on slow lines."""
+    code, seconds = trickled(edge, OBJECT, "Connection: close\r\nContent-Length: 50", b"a")
+    assert code == 200
+    assert seconds > MESSAGE_LIMIT + 3
+    assert [asked.body for asked in edge.gateway.asked] == [b"a" * 50]
+
+
+def test_a_message_by_http_2_is_ended(edge: Edge) -> None:
+    """With its connection, that would have room for 250 of them."""
+    state = h2.connection.H2Connection()
+    state.initiate_connection()
+    path = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", AGENT.split()[1])]
+    state.send_headers(state.get_next_available_stream_id(), [*path, ("content-length", "1000")])
+    with edge.machines_line(protocol="h2") as line:
+        began = time.monotonic()
+        line.settimeout(MESSAGE_LIMIT + 15)
+        send(line, state.data_to_send())
+        assert len(received(line)) > 0
+        assert time.monotonic() - began < MESSAGE_LIMIT + 3
+    assert [asked for asked in edge.web.asked if len(asked.body) == 1000] == []
 
 
 def test_a_slow_form_comes_through(edge: Edge) -> None:
