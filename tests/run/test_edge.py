@@ -1,10 +1,12 @@
 """The edge lets through what it should, as it came, and takes away what clients must not say."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.lines import received, send
 from tests.run.edge import HANG_UP, SECRET, Edge, running_edge
 
 pytestmark = pytest.mark.system
@@ -183,6 +185,45 @@ def test_upgrades_are_refused(edge: Edge) -> None:
     assert status(edge.machine(f"GET {REPOSITORY}/config", *upgrade, certificate=True)) == 400
     assert status(edge.people("GET /vaults/", *upgrade)) == 400
     assert edge.web.asked == edge.gate.asked == edge.gateway.asked == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET *",
+        "GET http://localhost/vaults/",
+        "GET http://elsewhere.example/vaults/",
+        "GET ftp://localhost/vaults/",
+        "GET http:///vaults/",
+        "GET localhost/vaults/",
+        f"GET https://localhost{REPOSITORY}/config",
+        "POST https://localhost/api/v1/agent/register",
+        "POST https://elsewhere.example/api/v1/agent/register",
+        "GET http://localhost/static/plain.css",
+    ],
+)
+def test_this_is_no_proxy(edge: Edge, line: str) -> None:
+    """Addresses as one asks a proxy for them are refused at both ports, and no line is written about them."""
+    before = (edge.folder / "caddy.log").read_text()
+    assert status(edge.people(line, "Content-Length: 0")) == 400
+    assert status(edge.machine(line, "Content-Length: 0", certificate=True)) == 400
+    assert edge.web.asked == edge.gate.asked == edge.gateway.asked == []
+    assert (edge.folder / "caddy.log").read_text() == before
+
+
+@pytest.mark.parametrize("host", ["localhost", "elsewhere.example"])
+def test_a_question_about_the_edge_itself_says_nothing(edge: Edge, host: str) -> None:
+    """Go answers `OPTIONS *` before any rule of ours: one empty answer, without a name in it, and nobody is asked."""
+    before = (edge.folder / "caddy.log").read_text()
+    question = f"OPTIONS * HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=10) as people, edge.machines_line(True) as machine:
+        for line in (people, machine):
+            send(line, question)
+            head, _, body = received(line).partition(b"\r\n\r\n")
+            names = {one.split(b":")[0] for one in head.split(b"\r\n")[1:]}
+            assert (status(head), names, body) == (200, {b"Content-Length", b"Date", b"Connection"}, b"")
+    assert edge.web.asked == edge.gate.asked == edge.gateway.asked == []
+    assert (edge.folder / "caddy.log").read_text() == before
 
 
 # Machines: signed requests
