@@ -1,5 +1,6 @@
 """What a stranger can have the edge hold: little, and not for long; and what it tells them of what is behind it."""
 
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
 STALLED = 250
+IDLE = 1000
+IDLE_MAY_GROW = 100 * 2**20  # bytes of memory; 40 MiB were seen
 ANNOUNCED, SENT = 2_097_052, 2_092_152  # bytes, as in the flood that was once let in
 MAY_GROW = 150 * 2**20  # bytes of memory
 BODY_LIMIT = 30  # seconds
@@ -80,6 +83,21 @@ def test_stalled_bodies_cost_little_and_end(edge: Edge) -> None:
         assert status(edge.people("GET /vaults/")) == 204
         wait_for("the edge to end them all", lambda: all(map(ended, opened)), seconds=BODY_LIMIT + 10)
     assert [asked.path for asked in edge.web.asked] == ["/vaults/"]
+
+
+def test_a_thousand_idle_connections_cost_little(edge: Edge) -> None:
+    """From one address, at each port: the edge has no bound on their number, so each has to be cheap."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    before = resident(edge)
+    with ExitStack() as lines:
+        for _ in range(IDLE):
+            lines.enter_context(socket.create_connection(("127.0.0.1", edge.port), timeout=30))
+            lines.enter_context(edge.machines_line())
+        grown = resident(edge) - before
+        assert grown < IDLE_MAY_GROW, f"{grown / 2**20:.0f} MiB"
+        assert status(edge.people("GET /vaults/")) == 204
+        assert status(edge.machine(f"GET {REPOSITORY}/config", certificate=True)) == 200
 
 
 def test_stalled_messages_of_machines_cost_little(edge: Edge) -> None:
