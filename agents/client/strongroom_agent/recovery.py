@@ -15,6 +15,7 @@ from .output import progress
 from .parts import Part
 from .paths import is_below, pattern
 from .restic import Restic
+from .restic_errors import is_full
 from .restoring import Attempt
 from .selection import groups
 from .session import Session
@@ -68,6 +69,11 @@ class Recovery:
         """The files that are there, with the content that the snapshot recorded."""
         return [each for each in self.files if each.path not in self.failed]
 
+    @property
+    def unproven(self) -> list[Listed]:
+        """The files that are not."""
+        return [each for each in self.files if each.path in self.failed]
+
     def run(self, repositories: list[Repository]) -> None:
         """Restore, from the first of the repositories and what that lacks from the others.
 
@@ -97,7 +103,7 @@ class Recovery:
             self._pass(repository, None if self.error else sorted(self.failed))
 
     def _may_go_on(self) -> bool:
-        full = any("no space left" in reason for reason in self.failed.values())
+        full = any(is_full(reason) for reason in self.failed.values())
         return not full and (self.error is None or may_be_elsewhere(self.error))
 
     def _pass(self, repository: Repository, only: list[str] | None) -> None:

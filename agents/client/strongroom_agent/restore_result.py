@@ -5,11 +5,11 @@ from functools import cached_property
 
 from .errors import AgentError
 from .recovery import NOT_THERE, Recovery
-from .room import no_room
+from .restic_errors import is_full
+from .room import became_full
 from .sizes import readable
 
 _SHOWN = 20
-_FULL = "no space left on device"
 _DAMAGE = (
     "ciphertext",
     "> does not exist",
@@ -78,8 +78,8 @@ class RestoreResult:
             "renamed_first": recovery.renamed[:_SHOWN],
             **self.details,
         }
-        if self._said(_FULL):
-            full = no_room(recovery.target, sum(each.size for each in recovery.files))
+        if ends := [path for path in self.lacking if is_full(recovery.failed[path])]:
+            full = became_full(recovery.target, ends[0], recovery.failed[ends[0]], recovery.unproven)
             return AgentError(
                 full.code, f"{full.problem} {self._left}".strip(), full.remedy, **{**more, **full.details}
             )
