@@ -15,7 +15,7 @@ from .output import progress
 from .parts import Part
 from .paths import is_below, pattern
 from .restic import Restic
-from .restic_errors import is_full
+from .restic_errors import is_full, is_of_the_place
 from .restoring import Attempt
 from .selection import groups
 from .session import Session
@@ -99,8 +99,11 @@ class Recovery:
         for repository in others:
             if not self.failed or not self._may_go_on():
                 break
-            progress(f"note: {len(self.failed)} items are tried again from region {repository.region}.")
-            self._pass(repository, None if self.error else sorted(self.failed))
+            again = sorted(path for path, said in self.failed.items() if not is_of_the_place(said))
+            if not again:
+                break
+            progress(f"note: {len(again)} items are tried again from region {repository.region}.")
+            self._pass(repository, None if self.error else again)
 
     def _may_go_on(self) -> bool:
         full = any(is_full(reason) for reason in self.failed.values())
@@ -135,13 +138,15 @@ class Recovery:
         if done.error is not None:
             raise done.error
         self.error = None
-        self.attributes |= done.attributes
         there = self._survey()
         self._settle_alike(there)
         self.alone = there.wrongly_linked(self.files)
         lacking = {*there.missing(self.files, self.others), *self.alone}
         mine = {each.path for each in self.items}
         asked = mine if only is None else mine & set(only)
+        of_asked = [each for each in self.items if each.path in asked]
+        kept = {path: said for path, said in self.attributes.items() if path not in asked}
+        self.attributes = {**kept, **there.owned_otherwise(of_asked), **done.attributes}
         for path in asked | (mine & done.failed.keys()):
             said = done.about(path)
             if said is not None or path in lacking:

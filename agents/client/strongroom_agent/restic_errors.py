@@ -47,6 +47,19 @@ _PACK = re.compile(r"blob <\w+/[0-9a-f]+> from ([0-9a-f]{8,64}) failed")
 _OBJECT = re.compile(r"(?<!blob )<(data|index|snapshot|key|lock|config)/([0-9a-f]*)>")
 # Packs that a check has found damaged, at the end of what it says.
 _BROKEN = re.compile(r"^restic repair packs ((?:[0-9a-f]{64} ?)+)$")
+# What the system says about the place that something is restored to: no other copy of it would do better there.
+_OF_THE_PLACE = (
+    "permission denied",
+    "operation not permitted",
+    "read-only file system",
+    "file name too long",
+    "is a directory",
+    "directory not empty",
+    "text file busy",
+    "device or resource busy",
+    "file too large",
+    "operation not supported",
+)
 _FULL = ("no space left on device", "disk quota exceeded")
 _STATUS = re.compile(r"unexpected HTTP response \((\d{3})\)|server response unexpected: (\d{3})")
 
@@ -94,6 +107,11 @@ def _explained(command: str, status: int, complaints: list[str]) -> AgentError:
 def is_full(said: str) -> bool:
     """Whether what restic said about one item means that a disk takes no more; the item's name may say anything."""
     return said.endswith(_FULL)
+
+
+def is_of_the_place(said: str) -> bool:
+    """Whether what restic said about one item is about the target, and not about what is stored."""
+    return said.endswith((*_OF_THE_PLACE, *_FULL))
 
 
 def damaged(problem: str, **details: object) -> AgentError:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from .errors import AgentError
 from .recovery import NOT_THERE, Recovery
-from .restic_errors import is_full
+from .restic_errors import is_full, is_of_the_place
 from .room import became_full
 from .sizes import readable
 
@@ -83,9 +83,7 @@ class RestoreResult:
             return AgentError(
                 full.code, f"{full.problem} {self._left}".strip(), full.remedy, **{**more, **full.details}
             )
-        reason = next((said for said in recovery.failed.values() if said != NOT_THERE), "")
-        if recovery.error is not None:
-            reason = recovery.error.problem.rstrip(".")
+        reason = self._reason
         because = f" ({reason})" if reason else ""
         problem = (
             f"{len(self.lacking)} of {total} items were not restored as the snapshot has them, beginning with "
@@ -142,12 +140,21 @@ class RestoreResult:
             f"{len(self.recovery.renamed)} files that are not proven were renamed, such as {self.recovery.renamed[0]}."
         )
 
+    @property
+    def _reason(self) -> str:
+        """Why: what was said about the first item that lacks, or about any, and why a region could not be read."""
+        failed, error = self.recovery.failed, self.recovery.error
+        said = [failed[path] for path in self.lacking if failed[path] != NOT_THERE][:1]
+        return "; ".join([*said, *([error.problem.rstrip(".")] if error else [])])
+
     def _said(self, sign: str) -> bool:
         return any(sign in said for said in self.recovery.failed.values())
 
     def _remedy(self, reason: str) -> str:
         if self._said(_LONG):
             return "Restore to a folder with a shorter path: that of some files becomes too long below this one."
+        if all(is_of_the_place(self.recovery.failed[path]) for path in self.lacking):
+            return "Check owner and permissions of what is in the target, or restore to a new folder."
         if any(self._said(sign) or sign in reason for sign in _DAMAGE) or self.recovery.error is not None:
             return (
                 "Run strongroom-agent repair: it brings back what the other region or this machine still has. "
