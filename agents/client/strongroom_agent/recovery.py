@@ -24,6 +24,7 @@ from .sources import attempt, may_be_elsewhere
 from .trees import empty
 
 NOT_THERE = "it is not there in full"
+WRONGLY_LINKED = "it became one with another file, whose content differs"
 T = TypeVar("T")
 
 
@@ -94,7 +95,7 @@ class Recovery:
             self._unmake(alone)
             for path in alone:
                 self._pass(first, [path])
-        elif self.failed and self.overwrite and not self.error and self._free_the_place():
+        if self.failed and self.overwrite and not self.error and self._free_the_place():
             self._pass(first, sorted(self.failed))
         for repository in others:
             if not self.failed or not self._may_go_on():
@@ -141,7 +142,8 @@ class Recovery:
         there = self._survey()
         self._settle_alike(there)
         self.alone = there.wrongly_linked(self.files)
-        lacking = {*there.missing(self.files, self.others), *self.alone}
+        lacking = dict.fromkeys(there.missing(self.files, self.others), NOT_THERE)
+        lacking |= dict.fromkeys(self.alone, WRONGLY_LINKED)
         mine = {each.path for each in self.items}
         asked = mine if only is None else mine & set(only)
         of_asked = [each for each in self.items if each.path in asked]
@@ -150,11 +152,16 @@ class Recovery:
         for path in asked | (mine & done.failed.keys()):
             said = done.about(path)
             if said is not None or path in lacking:
-                self.failed[path] = said or self.failed.get(path, NOT_THERE)
+                self.failed[path] = said or self._known(path) or lacking.get(path, NOT_THERE)
             else:
                 self.failed.pop(path, None)
         proven = asked - self.failed.keys()
         self.regions[repository.region] += sum(each.path in proven for each in self.files)
+
+    def _known(self, path: str) -> str:
+        """What was said about a file before, if that says more than that it lacks."""
+        said = self.failed.get(path, "")
+        return "" if said in (NOT_THERE, WRONGLY_LINKED) else said
 
     def _settle_alike(self, there: Arrived) -> None:
         """Of several whose names a listing cannot tell apart one was asked for: those that came are what is meant."""
