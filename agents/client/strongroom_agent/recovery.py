@@ -52,6 +52,7 @@ class Recovery:
     regions: Counter[str] = field(default_factory=Counter)
     error: AgentError | None = None  # why the last region could not go on
     renamed: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)  # not proven, and still under their names
     alone: set[str] = field(default_factory=set)  # files that restic wrongly made one: restored one by one
 
     @property
@@ -212,7 +213,10 @@ class Recovery:
         for path in self.failed:
             for each in there.real.get(path, []):
                 if each.kind == "file" and (not self.overwrite or each.ctime_ns >= self.began_ns):
-                    self.renamed.append(rename(each.real, UNPROVEN))
+                    try:
+                        self.renamed.append(rename(each.real, UNPROVEN))
+                    except OSError:
+                        self.stuck.append(each.real)
         self.renamed += self.aside.settle(proven=not self.failed)
 
 

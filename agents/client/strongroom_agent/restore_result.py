@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from . import protected
 from .errors import AgentError
+from .paths import is_below, machine_form
 from .recovery import NOT_THERE, Recovery
 from .restic_errors import is_full, is_of_the_place
 from .room import became_full
@@ -74,6 +76,7 @@ class RestoreResult:
         more = {
             "missing_first": self.lacking[:_SHOWN],
             "not_proven": len(self.lacking),
+            "unproven_in_place_first": recovery.stuck[:_SHOWN],
             "renamed": len(recovery.renamed),
             "renamed_first": recovery.renamed[:_SHOWN],
             **self.details,
@@ -100,7 +103,12 @@ class RestoreResult:
         if not recovery.files and bare:
             text += ", and the links and empty folders asked for"
         proof = " Their content was proven against the snapshot." if recovery.proven else ""
-        return " ".join(filter(None, [f"{text}, to {recovery.target}.{proof}", self.remark, self.remark_on_regions]))
+        return " ".join(
+            filter(
+                None,
+                [f"{text}, to {recovery.target}.{proof}", self.remark, self.remark_on_regions, self._remark_on_target],
+            )
+        )
 
     @property
     def remark(self) -> str:
@@ -125,6 +133,16 @@ class RestoreResult:
         return " ".join(filter(None, [self.note, split]))
 
     @property
+    def _remark_on_target(self) -> str:
+        """A restore into what is protected is stored once more; one to its own place is what people want."""
+        target = machine_form(self.recovery.target)
+        for name in self.recovery.session.settings.protect:
+            path = protected.resolve(name).path
+            if path is not None and target != "/" and is_below(target, machine_form(path)):
+                return f"The target lies in {path}, which is protected: the next backup stores what was restored there."
+        return ""
+
+    @property
     def _first(self) -> str:
         return self.recovery.session.identity.repositories[0].region
 
@@ -134,11 +152,11 @@ class RestoreResult:
     @property
     def _left(self) -> str:
         """What is in the target now that is not proven."""
-        if not self.recovery.renamed:
-            return ""
-        return (
-            f"{len(self.recovery.renamed)} files that are not proven were renamed, such as {self.recovery.renamed[0]}."
-        )
+        renamed, stuck = self.recovery.renamed, self.recovery.stuck
+        said = [f"{len(renamed)} files that are not proven were renamed, such as {renamed[0]}."] if renamed else []
+        if stuck:
+            said.append(f"{len(stuck)} files that are not proven could not be renamed: do not use {stuck[0]}.")
+        return " ".join(said)
 
     @property
     def _reason(self) -> str:
