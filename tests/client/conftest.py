@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from .authority import Authority
+from .cheap_key import make_cheap
 from .peer import Faults, Peer
-from .world import World
+from .world import PASSPHRASE, World
 
 
 @pytest.fixture(scope="session")
@@ -99,3 +100,28 @@ def ready(_ready: World) -> Iterator[World]:
     _ready.peer.requests.clear()
     yield _ready
     _ready.peer.faults = Faults()
+
+
+@pytest.fixture(scope="module")
+def _cheap(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("cheap")
+    with serving(authority, folder, storage.rclone) as peer:
+        peer.regions = storage.folder
+        machine = World(folder, peer)
+        machine.fill(1)
+        assert machine.setup().status == 0
+        (identity,) = peer.machines
+        make_cheap(storage.folder / "local-a" / peer.vault["id"] / identity, PASSPHRASE)
+        yield machine
+
+
+@pytest.fixture
+def cheap(_cheap: World) -> Iterator[World]:
+    """A machine with nothing to protect yet and a key that costs nothing to try, for tests that make many backups."""
+    for name in ("source", "out"):
+        shutil.rmtree(_cheap.root / name, ignore_errors=True)
+    _cheap.source.mkdir()
+    (_cheap.home / "protected.json").unlink(missing_ok=True)
+    _cheap.peer.runs.clear()
+    yield _cheap
+    _cheap.peer.faults = Faults()
