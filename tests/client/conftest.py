@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from .authority import Authority
-from .cheap_key import make_cheap
 from .peer import Faults, Peer
-from .world import PASSPHRASE, World
+from .world import World
 
 
 @pytest.fixture(scope="session")
@@ -103,25 +102,23 @@ def ready(_ready: World) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def _cheap(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("cheap")
+def _blank(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("blank")
     with serving(authority, folder, storage.rclone) as peer:
         peer.regions = storage.folder
         machine = World(folder, peer)
         machine.fill(1)
         assert machine.setup().status == 0
-        (identity,) = peer.machines
-        make_cheap(storage.folder / "local-a" / peer.vault["id"] / identity, PASSPHRASE)
         yield machine
 
 
 @pytest.fixture
-def cheap(_cheap: World) -> Iterator[World]:
-    """A machine with nothing to protect yet and a key that costs nothing to try, for tests that make many backups."""
+def blank(_blank: World) -> Iterator[World]:
+    """A machine with nothing to protect yet, for tests that make many backups."""
     for name in ("source", "out"):
-        shutil.rmtree(_cheap.root / name, ignore_errors=True)
-    _cheap.source.mkdir()
-    (_cheap.home / "protected.json").unlink(missing_ok=True)
-    _cheap.peer.runs.clear()
-    yield _cheap
-    _cheap.peer.faults = Faults()
+        shutil.rmtree(_blank.root / name, ignore_errors=True)
+    _blank.source.mkdir()
+    (_blank.home / "protected.json").unlink(missing_ok=True)
+    _blank.peer.runs.clear()
+    yield _blank
+    _blank.peer.faults = Faults()

@@ -37,15 +37,15 @@ def wordy(size: int) -> bytes:
 
 
 @pytest.fixture
-def large(cheap: World) -> World:
+def large(blank: World) -> World:
     """A machine with a file that is larger than anybody can know, and two that fit."""
-    (cheap.source / "sub").mkdir()
-    (cheap.source / "sub" / "large").write_bytes(wordy(20_000_000))
-    (cheap.source / "fits").write_bytes(os.urandom(2_000_000))
-    (cheap.source / "small").write_bytes(b"small")
-    assert cheap.run("backup").status == 0
-    cheap.peer.runs.clear()
-    return cheap
+    (blank.source / "sub").mkdir()
+    (blank.source / "sub" / "large").write_bytes(wordy(20_000_000))
+    (blank.source / "fits").write_bytes(os.urandom(2_000_000))
+    (blank.source / "small").write_bytes(b"small")
+    assert blank.run("backup").status == 0
+    blank.peer.runs.clear()
+    return blank
 
 
 def test_a_disk_that_fills_meanwhile_is_named_with_what_is_lacking(large: World) -> None:
@@ -102,15 +102,15 @@ NAMES = (
 
 
 @pytest.fixture
-def odd(cheap: World) -> World:
+def odd(blank: World) -> World:
     """A machine with files whose names mean something to shells and in patterns, and those that they would match."""
     for name in NAMES:
-        (cheap.source / name).write_bytes(name.encode())
+        (blank.source / name).write_bytes(name.encode())
     for folder in ("d[1]*", "d1x"):
-        (cheap.source / folder).mkdir()
-        (cheap.source / folder / "file").write_bytes(folder.encode())
-    assert cheap.run("backup").status == 0
-    return cheap
+        (blank.source / folder).mkdir()
+        (blank.source / folder / "file").write_bytes(folder.encode())
+    assert blank.run("backup").status == 0
+    return blank
 
 
 def test_exactly_the_file_that_was_named_is_restored(odd: World) -> None:
@@ -130,48 +130,48 @@ def test_all_names_can_be_restored_in_groups(odd: World, monkeypatch: pytest.Mon
     assert ran.answer["compared"] == ran.answer["total"] == len(NAMES) + 2
 
 
-def test_pipes_and_devices_are_restored_and_replaced_as_what_they_are(cheap: World) -> None:
-    os.mkfifo(cheap.source / "pipe")
-    os.mknod(cheap.source / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
-    (cheap.source / "file").write_bytes(b"file")
-    (cheap.source / "other").write_bytes(b"other")
-    assert cheap.run("backup").status == 0
-    place = Path(f"{cheap.root}/out{cheap.source}")
+def test_pipes_and_devices_are_restored_and_replaced_as_what_they_are(blank: World) -> None:
+    os.mkfifo(blank.source / "pipe")
+    os.mknod(blank.source / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    (blank.source / "file").write_bytes(b"file")
+    (blank.source / "other").write_bytes(b"other")
+    assert blank.run("backup").status == 0
+    place = Path(f"{blank.root}/out{blank.source}")
     place.mkdir(parents=True)
     os.mkfifo(place / "file")
     os.mknod(place / "other", 0o600 | stat.S_IFCHR, os.makedev(1, 5))
     (place / "pipe").write_bytes(b"a file")
     os.mknod(place / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 5))
-    ran = restore(cheap, "--overwrite")
+    ran = restore(blank, "--overwrite")
     assert (ran.status, ran.answer["proven"]) == (0, 2), ran
-    assert restored(cheap) == {"file": b"file", "other": b"other"}
+    assert restored(blank) == {"file": b"file", "other": b"other"}
     assert stat.S_ISFIFO((place / "pipe").lstat().st_mode)
     assert (place / "null").lstat().st_rdev == os.makedev(1, 3)
     assert sorted(os.listdir(place)) == ["file", "null", "other", "pipe"]
 
 
-def test_a_socket_in_the_way_is_replaced(cheap: World) -> None:
-    (cheap.source / "file").write_bytes(b"file")
-    assert cheap.run("backup").status == 0
-    place = Path(f"{cheap.root}/out{cheap.source}")
+def test_a_socket_in_the_way_is_replaced(blank: World) -> None:
+    (blank.source / "file").write_bytes(b"file")
+    assert blank.run("backup").status == 0
+    place = Path(f"{blank.root}/out{blank.source}")
     place.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as bound:
         bound.bind(f"{short}/socket")
         shutil.move(f"{short}/socket", place / "file")
-        ran = restore(cheap, "--overwrite")
-    assert (ran.status, restored(cheap), os.listdir(place)) == (0, {"file": b"file"}, ["file"]), ran
+        ran = restore(blank, "--overwrite")
+    assert (ran.status, restored(blank), os.listdir(place)) == (0, {"file": b"file"}, ["file"]), ran
 
 
-def test_a_target_inside_what_is_protected_is_told(cheap: World) -> None:
-    (cheap.source / "file").write_bytes(b"file")
-    assert cheap.run("backup").status == 0
-    ran = cheap.run("restore", "--target", str(cheap.source / "back"))
+def test_a_target_inside_what_is_protected_is_told(blank: World) -> None:
+    (blank.source / "file").write_bytes(b"file")
+    assert blank.run("backup").status == 0
+    ran = blank.run("restore", "--target", str(blank.source / "back"))
     assert (ran.status, ran.answer["code"]) == (0, "done"), ran
     assert (
-        f"The target lies in {cheap.source}, which is protected: the next backup stores what was"
+        f"The target lies in {blank.source}, which is protected: the next backup stores what was"
         in ran.answer["message"]
     )
-    assert "is protected" not in restore(cheap).answer["message"]
+    assert "is protected" not in restore(blank).answer["message"]
 
 
 def deep(folder: Path, length: int) -> str:
@@ -189,31 +189,31 @@ def deep(folder: Path, length: int) -> str:
     return f"{path}/file"
 
 
-def test_paths_that_become_too_long_below_the_target_fail_by_name(cheap: World) -> None:
-    path = deep(cheap.source, 3900)
-    (cheap.source / "top").write_bytes(b"top")
-    assert cheap.run("backup").answer["code"] == "done"
-    target = str(cheap.root / "out" / ("t" * 200))
-    ran = cheap.run("restore", "--target", target)
+def test_paths_that_become_too_long_below_the_target_fail_by_name(blank: World) -> None:
+    path = deep(blank.source, 3900)
+    (blank.source / "top").write_bytes(b"top")
+    assert blank.run("backup").answer["code"] == "done"
+    target = str(blank.root / "out" / ("t" * 200))
+    ran = blank.run("restore", "--target", target)
     assert (ran.status, ran.answer["code"], ran.answer["proven"]) == (1, "restore_incomplete", 1), ran
     assert ran.answer["missing_first"][0] == path
     assert "file name too long" in ran.answer["message"]
     assert "folder with a shorter path" in ran.answer["remedy"]
-    assert restored(cheap, f"out/{'t' * 200}") == {"top": b"top"}
+    assert restored(blank, f"out/{'t' * 200}") == {"top": b"top"}
 
 
 def test_what_is_not_proven_is_renamed_also_where_its_path_is_as_long_as_it_may_be(
-    cheap: World, monkeypatch: pytest.MonkeyPatch
+    blank: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = deep(cheap.source, 4090 - len(f"{cheap.root}/out"))
-    (cheap.source / "top").write_bytes(b"top")
-    assert cheap.run("backup").answer["code"] == "done"
+    path = deep(blank.source, 4090 - len(f"{blank.root}/out"))
+    (blank.source / "top").write_bytes(b"top")
+    assert blank.run("backup").answer["code"] == "done"
     monkeypatch.setattr(restoring.Attempt, "about", lambda self, path: "ciphertext verification failed")
-    ran = restore(cheap)
+    ran = restore(blank)
     assert (ran.status, ran.answer["code"], ran.answer["proven"]) == (1, "restore_incomplete", 0), ran
-    place = f"{cheap.root}/out"
+    place = f"{blank.root}/out"
     assert set(ran.answer["renamed_first"]) == {
-        f"{place}{name}.strongroom-unproven" for name in (path, cheap.source / "top")
+        f"{place}{name}.strongroom-unproven" for name in (path, blank.source / "top")
     }
     assert not os.path.lexists(place + path)
     assert os.listdir(os.path.dirname(place + path)) == ["file.strongroom-unproven"]

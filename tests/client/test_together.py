@@ -17,25 +17,25 @@ PARTS = ("one", "two", "three", "zoo")
 
 
 @pytest.fixture
-def packs(cheap: World, storage: Storage) -> Iterator[dict[str, tuple[Path, Path]]]:
+def packs(blank: World, storage: Storage) -> Iterator[dict[str, tuple[Path, Path]]]:
     """For each folder of the newest snapshot, the packs with its list of files and with their content."""
     found = {}
     for name in PARTS:
-        before = set((repository(storage, cheap) / "data").glob("*/*"))
-        (cheap.source / name).mkdir()
-        (cheap.source / name / "file").write_bytes(os.urandom(100_000))
-        assert cheap.run("backup").status == 0
-        new = set((repository(storage, cheap) / "data").glob("*/*")) - before
+        before = set((repository(storage, blank) / "data").glob("*/*"))
+        (blank.source / name).mkdir()
+        (blank.source / name / "file").write_bytes(os.urandom(100_000))
+        assert blank.run("backup").status == 0
+        new = set((repository(storage, blank) / "data").glob("*/*")) - before
         lists, content = sorted(new, key=lambda path: path.stat().st_size)
         found[name] = lists, content
-    copy_to_pair(storage, cheap)
-    cheap.peer.runs.clear()
-    shutil.rmtree(cheap.root / "cache" / "restic")
-    shutil.copytree(repository(storage, cheap), cheap.root / "saved")
+    copy_to_pair(storage, blank)
+    blank.peer.runs.clear()
+    shutil.rmtree(blank.root / "cache" / "restic")
+    shutil.copytree(repository(storage, blank), blank.root / "saved")
     yield found
-    shutil.rmtree(repository(storage, cheap))
-    (cheap.root / "saved").rename(repository(storage, cheap))
-    (cheap.home / "damage.json").unlink(missing_ok=True)
+    shutil.rmtree(repository(storage, blank))
+    (blank.root / "saved").rename(repository(storage, blank))
+    (blank.home / "damage.json").unlink(missing_ok=True)
 
 
 def spoil(storage: Storage, world: World, region: str, pack: Path, how: str) -> None:
@@ -44,39 +44,39 @@ def spoil(storage: Storage, world: World, region: str, pack: Path, how: str) -> 
 
 @pytest.mark.parametrize("how", ["gone", "zeros"])
 def test_lists_of_files_are_put_together(
-    cheap: World, storage: Storage, packs: dict[str, tuple[Path, Path]], how: str
+    blank: World, storage: Storage, packs: dict[str, tuple[Path, Path]], how: str
 ) -> None:
     for region, names in (("local-a", ("one", "three")), ("local-b", ("two",))):
         for name in names:
-            spoil(storage, cheap, region, packs[name][0], how)
-    ran = restore(cheap)
+            spoil(storage, blank, region, packs[name][0], how)
+    ran = restore(blank)
     assert (ran.status, ran.answer["code"], ran.answer.get("proven")) == (0, "done", 4), ran
-    assert restored(cheap) == truth(cheap.source)
+    assert restored(blank) == truth(blank.source)
     assert "was put together from what each region still has" in ran.answer["message"]
     assert sum(ran.answer["regions"].values()) == 4
-    assert cheap.told == [("restore", "succeeded")]
+    assert blank.told == [("restore", "succeeded")]
 
 
 def test_lists_and_content_are_put_together(
-    cheap: World, storage: Storage, packs: dict[str, tuple[Path, Path]]
+    blank: World, storage: Storage, packs: dict[str, tuple[Path, Path]]
 ) -> None:
-    spoil(storage, cheap, "local-a", packs["one"][0], "gone")
-    spoil(storage, cheap, "local-a", packs["two"][1], "flipped")
-    spoil(storage, cheap, "local-b", packs["three"][0], "gone")
-    spoil(storage, cheap, "local-b", packs["one"][1], "gone")
-    ran = restore(cheap)
+    spoil(storage, blank, "local-a", packs["one"][0], "gone")
+    spoil(storage, blank, "local-a", packs["two"][1], "flipped")
+    spoil(storage, blank, "local-b", packs["three"][0], "gone")
+    spoil(storage, blank, "local-b", packs["one"][1], "gone")
+    ran = restore(blank)
     assert (ran.status, ran.answer["code"], ran.answer.get("proven")) == (0, "done", 4), ran
-    assert restored(cheap) == truth(cheap.source)
+    assert restored(blank) == truth(blank.source)
     assert set(ran.answer["regions"]) == {"Local A", "Local B"}
     assert ran.answer["regions"]["Local B"] >= 1
     assert "files from region Local B" in ran.answer["message"]
 
 
-def test_what_neither_has_is_still_damage(cheap: World, storage: Storage, packs: dict[str, tuple[Path, Path]]) -> None:
+def test_what_neither_has_is_still_damage(blank: World, storage: Storage, packs: dict[str, tuple[Path, Path]]) -> None:
     for region, names in (("local-a", ("one", "two")), ("local-b", ("two", "three"))):
         for name in names:
-            spoil(storage, cheap, region, packs[name][0], "gone")
-    ran = restore(cheap)
+            spoil(storage, blank, region, packs[name][0], "gone")
+    ran = restore(blank)
     assert (ran.status, ran.answer["code"]) == (1, "repository_damaged"), ran
-    assert restored(cheap) == {}
-    assert cheap.told == [("restore", "failed")]
+    assert restored(blank) == {}
+    assert blank.told == [("restore", "failed")]
