@@ -232,6 +232,7 @@ class TestAttention:
             ("check", {"outcome": "failed"}, "Check failed", "Run strongroom-agent repair"),
             ("repair", {"outcome": "failed", "code": "repair_incomplete"}, "Damaged", "This ends when"),
             ("restore_check", {"outcome": "failed"}, "Restore check failed", "Run strongroom-agent check"),
+            ("check", {"outcome": "failed", "code": "passphrase_wrong"}, "Check failed", "says nothing about what is"),
         ],
     )
     def test_its_page_says_why_and_what_to_do(
@@ -265,6 +266,16 @@ class TestAttention:
         assert of_reports(machine) == "damaged"
         well_run(machine, Run.Kind.CHECK)
         assert of_reports(machine) == ""
+
+    @pytest.mark.parametrize(("code", "over"), [("state_damaged", ""), ("repository_damaged", "check-failed")])
+    def test_a_check_that_could_not_look_is_over_with_the_next_run_that_can(
+        self, machine: Machine, code: str, over: str
+    ) -> None:
+        """As when the passphrase was not where it belongs, and a backup shows that it is again."""
+        run_of(machine, Run.Kind.CHECK, outcome=Run.Outcome.FAILED, code=code, ago=timedelta(hours=2))
+        assert of_reports(machine) == "check-failed"
+        well_run(machine, Run.Kind.BACKUP)
+        assert of_reports(machine) == over
 
     def test_a_machine_that_was_replaced_begins_anew(self, client: Client, machine: Machine) -> None:
         run_of(machine, outcome=Run.Outcome.FAILED, message="Of the computer before.", ago=timedelta(hours=2))
