@@ -98,7 +98,7 @@ def test_search_suggests_while_typing_and_goes_there_by_keyboard(page: Page, bos
     expect(options.nth(1)).to_have_attribute("aria-selected", "true")
     field.press("ArrowDown")
     expect(options.nth(0)).to_have_attribute("aria-selected", "true")
-    expect(field).to_have_attribute("aria-activedescendant", "suggestion-1")
+    expect(field).to_have_attribute("aria-activedescendant", "suggestions-1")
     expect(field).to_be_focused()
     field.press("Escape")
     expect(field).to_have_attribute("aria-expanded", "false")
@@ -122,6 +122,26 @@ def test_search_without_a_choice_goes_to_what_was_found(page: Page, boss: User) 
     page.get_by_role("combobox", name="Search vaults").press_sequentially("arch")
     page.get_by_role("option").click()
     expect(page.get_by_role("heading", name="Archive")).to_be_visible()
+
+
+def test_the_search_page_suggests_on_a_narrow_window(page: Page, boss: User) -> None:
+    ask_for_three(boss)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("link", name="Search").click()
+    page.wait_for_load_state("load")
+    field, options = page.get_by_role("combobox", name="Name of a vault"), page.get_by_role("option")
+    expect(page.get_by_role("combobox")).to_have_count(1)  # the one of the top is hidden
+    expect(field).to_be_focused()
+    field.press_sequentially("pay")
+    expect(options).to_have_count(2)
+    found = Axe().run(page)
+    assert found.response["violations"] == [], found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    field.press("ArrowDown")
+    expect(field).to_have_attribute("aria-activedescendant", "find-suggestions-1")
+    title = options.first.locator(".name").inner_text()
+    field.press("Enter")
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
 
 
 def test_an_operation_is_followed_to_its_end_and_read_out(page: Page, boss: User) -> None:
