@@ -21,6 +21,7 @@ from agents.agreements import (
     open_replacement,
     overdue,
     replacement_seen_by,
+    replacements_of,
     why_not_decide,
     with_people,
 )
@@ -46,11 +47,17 @@ from vaults.rules import require_full, require_member, text_problem
 from vaults.states import VaultState
 
 
-def ask(machine_id: UUID, *, actor: Actor, reason: str) -> ReplacementRequest:
+def shown_to_ask(machine: Machine) -> str:
+    """The tag of what a page shows when it offers to ask for a replacement."""
+    return expected_state.tag_of(**_before_asking(machine, _latest_ended(machine)))
+
+
+def ask(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -> ReplacementRequest:
     """Ask that another computer may take the place of the machine. The same again from the same person is the same.
 
-    Raises NotFound, NotAllowed, Invalid, VaultNotActive, MachineExists when another machine has its name by now,
-    TooManyOpen, and StaleState when somebody else has asked already.
+    `expected` is what `shown_to_ask()` gave for the page. Raises NotFound, NotAllowed, Invalid, VaultNotActive,
+    MachineExists when another machine has its name by now, ContentChanged, TooManyOpen, and StaleState when somebody
+    else has asked already.
     """
     machine = machine_worked_on_by(actor, machine_id)
     if problem := text_problem(reason, required=True):
@@ -61,7 +68,7 @@ def ask(machine_id: UUID, *, actor: Actor, reason: str) -> ReplacementRequest:
         raise refusals.name_taken_since(machine, machine.vault)
     try:
         with transaction.atomic():
-            return _open(machine, actor, reason.strip())
+            return _open(machine, actor, reason.strip(), expected)
     except IntegrityError as error:
         standing = open_replacement(machine)
         if standing is None:
@@ -169,7 +176,27 @@ def expire(limit: int) -> int:
     return ended
 
 
-def _open(machine: Machine, actor: Actor, reason: str) -> ReplacementRequest:
+def _latest_ended(machine: Machine) -> ReplacementRequest | None:
+    return replacements_of(machine).exclude(ended_at=None).order_by("-ended_at", "id").first()
+
+
+def _before_asking(machine: Machine, latest: ReplacementRequest | None) -> dict[str, object]:
+    """What somebody should know who asks: how the machine is, and which request for it was the latest to end."""
+    return {"machine": machine.pk, "state": machine.state, "latest": latest.pk if latest else ""}
+
+
+def _require_as_shown(machine: Machine, expected: str) -> None:
+    Vault.objects.select_for_update(no_key=True).get(pk=machine.vault_id)
+    machine, latest = Machine.objects.get(pk=machine.pk), _latest_ended(machine)
+    now = f"{machine.name} is {machine.state}."
+    if latest:
+        now += f" The last request to replace it was made by {latest.requested_by.display_name}: {_label(latest)}."
+    expected_state.require(expected, now, **_before_asking(machine, latest))
+
+
+def _open(machine: Machine, actor: Actor, reason: str, expected: str) -> ReplacementRequest:
+    if expected:
+        _require_as_shown(machine, expected)
     waiting = ReplacementRequest.objects.filter(state=ReplacementState.PENDING).exclude(machine=machine)
     require_few_open(actor.person, waiting)
     asked = ReplacementRequest.objects.create(

@@ -146,6 +146,50 @@ class TestPage:
         assert "This field is required." in shown.content.decode()
         assert client.post(url, {"reason": "Fire"}).headers["Location"] == url
 
+    def test_asking_on_a_page_that_is_out_of_date_is_refused(
+        self, url: str, staff: User, colleague: User, approver: User
+    ) -> None:
+        client = window(staff)
+
+        def form(page: Any, reason: str) -> dict[str, str]:
+            found = re.search(r'name="expected" value="([0-9a-f]{16})"', page.content.decode())
+            assert found
+            return {"reason": reason, "expected": found[1]}
+
+        before = form(client.get(url), "Fire")
+        theirs = ask(colleague, Machine.objects.get().pk)
+        replacement.reject(theirs.pk, actor=as_actor(approver), comment="No.", digest=digest_of(theirs))
+        late: Any = client.post(url, before)
+        assert late.status_code == 409
+        told = html.unescape(late.content.decode())
+        assert "hr-db-02 is Registered. The last request to replace it was made by colleague: rejected." in told
+        assert ">Fire</textarea>" in told.replace("\n", "")  # what was typed stays
+        assert not ReplacementRequest.objects.filter(requested_by=staff).exists()
+        again = form(late, "Fire")
+        assert client.post(url, again).status_code == 302
+        assert client.post(url, again).status_code == 302  # pressed twice: the same request
+        assert ReplacementRequest.objects.filter(requested_by=staff).count() == 1
+
+    def test_asking_after_the_machine_was_revoked_is_refused(
+        self, url: str, staff: User, colleague: User, machine: peer.Machine
+    ) -> None:
+        client = window(staff)
+        tag = re.search(r'name="expected" value="([0-9a-f]{16})"', client.get(url).content.decode())
+        assert tag
+        revoke(Machine.objects.get().pk, actor=as_actor(colleague), reason="Stolen.")
+        late = client.post(url, {"reason": "Fire", "expected": tag[1]})
+        assert late.status_code == 409
+        assert "hr-db-02 is Revoked. That is not what your page showed" in late.content.decode()
+        assert not ReplacementRequest.objects.exists()
+
+    def test_asking_after_somebody_else_shows_their_request(self, url: str, staff: User, colleague: User) -> None:
+        client = window(staff)
+        ask(colleague, Machine.objects.get().pk)
+        late = client.post(url, {"reason": "Fire"})
+        assert late.status_code == 409
+        assert "colleague has asked for this already." in late.content.decode()
+        assert ">Agree<" in late.content.decode()
+
     def test_onlookers_have_no_form(self, url: str, auditor: User) -> None:
         shown = window(auditor).get(url).content.decode()
         assert ASK not in shown
