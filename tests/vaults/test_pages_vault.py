@@ -173,6 +173,12 @@ def test_the_redundancy_is_changed_and_confirmed(vault: Vault, staff: User) -> N
     assert Operation.objects.get().kind == "end-copy"
 
 
+def test_configure_has_its_heading_once(vault: Vault, staff: User) -> None:
+    page = window(staff).get(f"/vaults/{vault.pk}/configure/").content.decode()
+    assert page.count("Storage redundancy") == 2  # the heading, and the legend for those who hear the page
+    assert '<legend class="visually-hidden">Storage redundancy</legend>' in page
+
+
 def test_a_locked_redundancy_says_why_since_when_and_by_which_machine(vault: Vault, staff: User) -> None:
     at = timezone.now() - timedelta(days=40)
     Vault.objects.update(redundancy_locked_at=at, redundancy_locked_by="hr-db-02")
