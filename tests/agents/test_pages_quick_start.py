@@ -319,14 +319,16 @@ class TestSteps:
         well_run(machine, Run.Kind.BACKUP, figures={"files": 21840, "bytes": 5 << 30})
         well_run(machine, Run.Kind.RESTORE_CHECK, figures=figures)
         shown = page(vault)
-        assert "hr-db-02 just now : 21840 files, 5.00 GiB." in shown
-        told = "1180 of 21840 files compared with their source byte for byte (2.00 GiB). 3 changed since the snapshot"
-        assert told in shown
+        assert "hr-db-02 just now : 21,840 files, 5.00 GiB." in shown
+        assert "1,180 of 21,840 files compared with their source byte for byte (2.00 GiB)." in shown
+        assert "3 files changed since the snapshot" in shown
         Machine.objects.update(state=MachineState.REGISTERED, last_restore_check_at=None)
         figures = {"compared": 0, "proven": 1, "total": 1, "changed": 1, "mismatched": 0}
         well_run(machine, Run.Kind.RESTORE_CHECK, figures=figures)
         shown = page(vault)
-        assert "1 file proven against what the snapshot recorded (it changes all the time). 1 changed since" in shown
+        assert (
+            "1 file proven against what the snapshot recorded (it changes all the time). 1 file changed since" in shown
+        )
         assert "Ready: backed up and restored on" in shown
 
     def test_proofs_are_of_one_machine_that_is_still_here(
