@@ -32,7 +32,7 @@ from portal.decisions import named
 from portal.errors import ContentChanged, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, expected, sent
 from portal.kept import refilled
-from portal.live import live
+from portal.live import SLOW, live, pause
 from vaults.credential_file import Replaced, file_name
 from vaults.rules import is_member
 from vaults.states import VaultState
@@ -116,6 +116,7 @@ def _context(actor: Actor, machine: Machine, asked: ReplacementRequest | None) -
         "taken": name_taken_by_another(machine),
         "member": is_member(actor, machine.vault.subscription_id),
         "standing": _standing(machine, asked),
+        "seconds": pause(5, asked.decided_at or asked.requested_at) if asked else SLOW,
         "earlier": list(replacements_of(machine).exclude(ended_at=None).order_by("-requested_at", "id")[:EARLIER]),
         "asked": asked,
         "expected": replacement.shown(asked) if asked else replacement.shown_to_ask(machine),

@@ -170,6 +170,18 @@ class TestPage:
         assert client.post(url, again).status_code == 302  # pressed twice: the same request
         assert ReplacementRequest.objects.filter(requested_by=staff).count() == 1
 
+    def test_it_polls_quickly_only_while_something_has_just_happened(
+        self, url: str, asked: ReplacementRequest, staff: User
+    ) -> None:
+        def pauses() -> list[str]:
+            return re.findall(r'hx-trigger="every (\d+)s', window(staff).get(url).content.decode().split("<main")[1])
+
+        first = pauses()[0]
+        ReplacementRequest.objects.update(requested_at=timezone.now() - timedelta(minutes=11))
+        later = pauses()[0]
+        ReplacementRequest.objects.update(state="cancelled", ended_at=timezone.now())
+        assert (first, later, pauses()[0]) == ("5", "15", "15")
+
     def test_asking_after_the_machine_was_revoked_is_refused(
         self, url: str, staff: User, colleague: User, machine: peer.Machine
     ) -> None:

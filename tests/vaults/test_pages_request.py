@@ -1,10 +1,13 @@
 """The queue, and the page on which a request is decided."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
+from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import User
@@ -142,6 +145,23 @@ def test_the_live_part_follows_the_decision_and_then_the_vault(
     done = poll(client, path, "request-state")
     assert done.status_code == 286
     assert "Active" in text_of(done)
+
+
+def test_a_request_that_waits_for_long_is_asked_about_seldom(asked: VaultRequest, staff: User, decide: Decide) -> None:
+    client, path = window(staff), f"/requests/{asked.pk}/"
+
+    def pauses() -> list[str]:
+        return re.findall(r'id="request-state"[^>]* hx-trigger="every (\d+)s', client.get(path).content.decode())
+
+    assert pauses() == ["2"]
+    VaultRequest.objects.update(requested_at=timezone.now() - timedelta(minutes=11))
+    assert pauses() == ["15"]
+    decide(person("decider", is_approver=True), "approve")
+    assert pauses() == ["1"]  # the vault is being created
+    VaultRequest.objects.update(decided_at=timezone.now() - timedelta(minutes=11))
+    assert pauses() == ["15"]  # its region does not answer, or a worker is away
+    Vault.objects.update(state="Active")
+    assert pauses() == []
 
 
 def test_a_page_that_will_not_change_any_more_does_not_poll(asked: VaultRequest, staff: User, decide: Decide) -> None:
