@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.core.management import call_command
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
@@ -122,6 +124,37 @@ def test_search_without_a_choice_goes_to_what_was_found(page: Page, boss: User) 
     page.get_by_role("combobox", name="Search vaults").press_sequentially("arch")
     page.get_by_role("option").click()
     expect(page.get_by_role("heading", name="Archive")).to_be_visible()
+
+
+def test_geo_redundancy_is_closed_at_once_in_a_region_without_a_pair(page: Page) -> None:
+    call_command("sync_regions", stdout=StringIO())
+    Region.objects.create(slug="local-c", name="Local C")
+    page.goto("/vaults/new/")
+    geo, local = page.get_by_role("radio", name="Geo-redundant"), page.get_by_role("radio", name="Locally redundant")
+    says = page.get_by_text("What machines store is copied to its paired region, and can be restored from there.")
+    expect(says).to_be_visible()
+    expect(geo).to_be_checked()
+    page.get_by_label("Region").select_option(label="Local C")
+    expect(geo).to_be_disabled()
+    expect(local).to_be_checked()
+    expect(page.get_by_text("Local C has no open paired region.")).to_be_visible()
+    expect(page.get_by_text("Kept in Local C alone.")).to_be_visible()
+    card = page.locator(".choice", has=geo)
+    card.click(force=True)  # nowhere on the card
+    expect(geo).not_to_be_checked()
+    expect(local).to_be_checked()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.response["violations"] == [], found.generate_report()
+    page.get_by_label("Region").select_option(label="Local A")
+    expect(geo).to_be_enabled()
+    expect(geo).to_be_checked()  # what was chosen before is not forgotten
+    page.locator(".choice", has=local).click(position={"x": 5, "y": 5})
+    expect(local).to_be_checked()  # the whole card is the label
+    page.get_by_label("Region").select_option(label="Local B")
+    expect(page.get_by_text("Kept in Local B alone.")).to_be_visible()
+    expect(local).to_be_checked()
 
 
 def test_the_search_page_suggests_on_a_narrow_window(page: Page, boss: User) -> None:
