@@ -22,8 +22,9 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the
     withdraw = forms.BooleanField(
         required=False,
         label="Withdraw it",
-        help_text="It leaves the Agents page and cannot be downloaded any more. Machines that have it go on with it."
-        " It stays withdrawn, also when the portal starts again, until manage.py publish_agent --again publishes it.",
+        help_text="It is removed from the Agents page and can no longer be downloaded. Machines that have it keep"
+        " working. It stays withdrawn, even after a restart of the portal, until manage.py publish_agent --again"
+        " publishes it.",
     )
 
     class Meta:

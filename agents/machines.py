@@ -99,7 +99,7 @@ def unregister(body: bytes, *, address: str) -> None:
             f"machine-unregister:{machine.pk}",
             state=Notification.State.INFO,
             title=f'Machine "{machine.name}" has left vault "{machine.vault.name}".',
-            step=f"Unregistered by itself, from {address}. Its backups are kept.",
+            step=f"It unregistered itself, from {address}. Its backups are kept.",
             url=f"/machines/{machine.pk}/",
             subscription=machine.vault.subscription,
         )

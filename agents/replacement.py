@@ -76,8 +76,8 @@ def ask(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -> R
         if (standing.requested_by_id, standing.reason) == (actor.person.pk, reason.strip()):
             return standing
         raise StaleState(
-            f"{standing.requested_by.display_name} has asked for this already.",
-            remedy="Look at the machine's page Replace; a request can be cancelled there.",
+            f"{standing.requested_by.display_name} has already requested this.",
+            remedy="See the machine's Replace page; the request can be cancelled there.",
         ) from error
 
 
@@ -87,7 +87,7 @@ def for_decision(request_id: UUID, *, actor: Actor) -> ReplacementRequest:
     require_full(actor)
     if why_not := why_not_decide(actor, asked):
         own = asked.requested_by_id == actor.person.pk
-        error = OwnRequest(why_not, remedy="Somebody else has to decide on it.") if own else NotAllowed(why_not)
+        error = OwnRequest(why_not, remedy="Somebody else has to can decide on it.") if own else NotAllowed(why_not)
         refusal("replacement:decide", actor=actor, target=asked, detail={"code": error.code})
         raise error
     return asked
@@ -120,7 +120,7 @@ def cancel(request_id: UUID, *, actor: Actor, expected: str = "") -> Replacement
     asked = replacement_seen_by(actor, request_id)
     require_member(actor, asked.machine.vault.subscription)
     if asked.state == ReplacementState.PENDING and asked.requested_by_id != actor.person.pk:
-        raise NotAllowed("Only the person who asked for it can cancel a request.", remedy="You can reject it.")
+        raise NotAllowed("Only the requester can cancel a request.", remedy="You can reject it.")
     with transaction.atomic():
         asked = _locked(asked)
         if asked.state not in OPEN:
@@ -142,7 +142,7 @@ def issue(request_id: UUID, *, actor: Actor, claim: Claim | None = None) -> Issu
     asked = replacement_seen_by(actor, request_id)
     require_member(actor, asked.machine.vault.subscription)
     if asked.requested_by_id != actor.person.pk:
-        raise NotAllowed("Only the person who asked for the replacement downloads its credentials.")
+        raise NotAllowed("Only the requester can download the credentials of a replacement.")
     if claim is None:
         return credentials.with_key(partial(_issue_to, asked, actor, Credential.KeyOrigin.SERVER))
     to_key = partial(_issue_to, asked, actor, Credential.KeyOrigin.BROWSER)
@@ -212,7 +212,7 @@ def _decide(request_id: UUID, verdict: ReplacementState, actor: Actor, comment: 
     if problem := text_problem(comment):
         raise Invalid({"comment": [problem]})
     if verdict == ReplacementState.REJECTED and is_blank(comment):
-        raise Invalid({"comment": ["Say why, so that whoever asked can act on it."]})
+        raise Invalid({"comment": ["Give a reason, so that the requester can act on it."]})
     with transaction.atomic():
         asked, now = _locked(asked), timezone.now()
         _require_decidable(asked, digest, now)
@@ -235,11 +235,13 @@ def _require_decidable(asked: ReplacementRequest, digest: str, now: datetime) ->
     if asked.state != ReplacementState.PENDING:
         raise _decided(asked)
     if now >= (until := decide_until(asked)):  # the sweep has not come by yet
-        raise StaleState(f"It could be decided until {for_people(until)}.", remedy="Somebody has to ask for it again.")
+        raise StaleState(
+            f"The time to decide ended at {for_people(until)}.", remedy="Request it again if it is still needed."
+        )
     if not digests.same(digest, digest_of(asked)):
         raise ContentChanged(
-            f"What is asked for is no longer what you looked at: {asked.machine.name} is {asked.machine.state}.",
-            remedy="Read the request again, then decide.",
+            f"The request has changed since you opened it: {asked.machine.name} is {asked.machine.state}.",
+            remedy="Review the request again, then decide.",
         )
 
 

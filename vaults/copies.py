@@ -36,7 +36,7 @@ def begin(vault: Vault) -> PairedCopy:
     region = open_pair_of(vault.region)
     if region is None:
         raise StaleState(
-            f"{vault.region.name} has no open paired region, so there can be no copy.",
+            f"{vault.region.name} has no open paired region, so no copy can be made.",
             remedy=f"An administrator can open one; a vault that is {Redundancy.LOCAL.label.lower()} needs none.",
         )
     return PairedCopy.objects.get_or_create(vault=vault, defaults={"region": region})[0]

@@ -47,7 +47,7 @@ class Admission:
 
 
 def _busy() -> Busy:
-    return Busy("Too many people are signing in just now.", remedy="Try again in a few seconds.")
+    return Busy("Too many people are signing in at the moment.", remedy="Try again in a few seconds.")
 
 
 admission = Admission(settings.PASSWORDS_AT_ONCE)

@@ -228,7 +228,7 @@ class TestAttention:
     @pytest.mark.parametrize(
         ("kind", "columns", "badge", "remedy"),
         [
-            ("backup", {"code": "done_with_losses"}, "Files missing", "a mount may be gone"),
+            ("backup", {"code": "done_with_losses"}, "Files missing", "a mount may be missing"),
             ("backup", {"code": "done_on_damaged"}, "Damaged", "stores again what is still on the machine"),
             ("backup", {"outcome": "failed"}, "Backup failed", "run strongroom-agent backup on the machine"),
             ("check", {"outcome": "failed"}, "Check failed", "Run strongroom-agent repair"),
@@ -302,7 +302,7 @@ class TestRevoke:
             ({"confirm": "hr-db-01", "reason": "lost"}, "This machine is called hr-db-02."),
             ({"confirm": "HR-DB-02", "reason": "lost"}, "This machine is called hr-db-02."),
             ({"reason": "lost"}, "Type the name of the machine."),
-            ({"confirm": "hr-db-02", "reason": " "}, "Say why: it goes into the audit log."),
+            ({"confirm": "hr-db-02", "reason": " "}, "Enter a reason; it is recorded in the audit log."),
         ],
     )
     def test_without_name_and_reason_nothing_happens(
@@ -378,7 +378,7 @@ def test_the_address_is_said_to_be_where_it_was_last_heard_of(client: Client, ma
     Machine.objects.update(address="192.0.2.77")
     client.force_login(staff)
     page = client.get(f"/machines/{machine.pk}/").content.decode()
-    assert "<dt>Last heard of from</dt><dd>192.0.2.77</dd>" in page
+    assert "<dt>Last seen from</dt><dd>192.0.2.77</dd>" in page
     assert "192.0.2.77" not in client.get(f"/vaults/{machine.vault_id}/quick-start/").content.decode()
 
 

@@ -26,7 +26,7 @@ from tests.vaults.test_challenges import raw, spki, text
 from vaults.models import Credential, Vault
 
 PART = {"HX-Request": "true", "HX-Target": "replacement"}
-ASK = "Ask for a replacement"
+ASK = "Request a replacement"
 DOWNLOAD = "Download replacement credentials"
 
 
@@ -191,7 +191,7 @@ class TestPage:
         revoke(Machine.objects.get().pk, actor=as_actor(colleague), reason="Stolen.")
         late = client.post(url, {"reason": "Fire", "expected": tag[1]})
         assert late.status_code == 409
-        assert "hr-db-02 is Revoked. That is not what your page showed" in late.content.decode()
+        assert "hr-db-02 is Revoked. Your page was out of date" in late.content.decode()
         assert not ReplacementRequest.objects.exists()
 
     def test_asking_after_somebody_else_shows_their_request(self, url: str, staff: User, colleague: User) -> None:
@@ -199,17 +199,17 @@ class TestPage:
         ask(colleague, Machine.objects.get().pk)
         late = client.post(url, {"reason": "Fire"})
         assert late.status_code == 409
-        assert "colleague has asked for this already." in late.content.decode()
+        assert "colleague has already requested this." in late.content.decode()
         assert ">Agree<" in late.content.decode()
 
     def test_onlookers_have_no_form(self, url: str, auditor: User) -> None:
         shown = window(auditor).get(url).content.decode()
         assert ASK not in shown
-        assert "Only members of the subscription ask" in shown
+        assert "Only members of the subscription can request" in shown
 
     def test_who_asked_waits(self, url: str, asked: ReplacementRequest, staff: User, approver: User) -> None:
         shown = window(staff).get(url).content.decode()
-        assert "You asked for this" in shown
+        assert "You requested this" in shown
         assert "approver can decide, until" in shown
         assert (">Agree<" in shown, ASK in shown, ">Cancel<" in shown) == (False, False, True)
 
@@ -225,7 +225,7 @@ class TestPage:
         assert digest_of(asked) in shown
         refused = client.post(f"/replacements/{asked.pk}/decide/", decision(asked, "reject"))
         assert refused.status_code == 422
-        assert "Say why, so that whoever asked can act on it." in refused.content.decode()
+        assert "Give a reason, so that the requester can act on it." in refused.content.decode()
         assert client.post(f"/replacements/{asked.pk}/decide/", decision(asked, "approve")).status_code == 302
         assert "staff can download them until" in client.get(url).content.decode()
 
@@ -345,7 +345,10 @@ class TestElsewhere:
             False,
         ]
         asked = ask(staff, machine.id)
-        for words in ("Somebody asks to replace this machine.", "It was agreed to replace this machine."):
+        for words in (
+            "A replacement of this machine has been requested.",
+            "The replacement of this machine has been agreed.",
+        ):
             for client in pages:
                 shown = client.get(f"/machines/{machine.id}/").content.decode()
                 assert words in shown
@@ -355,7 +358,7 @@ class TestElsewhere:
 
     def test_the_revoke_dialog_tells_the_way_back(self, machine: peer.Machine, staff: User) -> None:
         shown = window(staff).get(f"/machines/{machine.id}/").content.decode()
-        assert "It comes back by a new replacement only" in shown
+        assert "Only a new replacement" in shown
         assert "cannot be undone" not in shown
 
     def test_the_list_shows_what_waits(self, vault: Vault, asked: ReplacementRequest, colleague: User) -> None:

@@ -135,7 +135,7 @@ def test_a_subscription_is_made_and_renamed(administrator: User) -> None:
     ("change", "words"),
     [
         ({"password": "short"}, "too short"),
-        ({"password": ""}, "A new person needs a password."),
+        ({"password": ""}, "A new account needs a password."),
         ({"username": "ADMIN"}, "There is somebody of this user name already."),
         ({"username": "a b"}, "Enter a valid username"),
     ],

@@ -67,7 +67,7 @@ def test_the_requester_learns_who_can_decide_and_until_when(asked: VaultRequest,
 
 
 def test_the_requester_is_told_when_nobody_can_decide(asked: VaultRequest, staff: User) -> None:
-    assert "There is nobody who can decide" in text_of(window(staff).get(f"/requests/{asked.pk}/"))
+    assert "Nobody can decide on this request" in text_of(window(staff).get(f"/requests/{asked.pk}/"))
 
 
 def test_approving_makes_the_vault(asked: VaultRequest, approver: User, decide: Decide) -> None:

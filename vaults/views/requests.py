@@ -42,8 +42,8 @@ DECIDE = {
 
 DONE = {
     Decision.Verdict.APPROVE.value: "Approved. The vault is being created.",
-    Decision.Verdict.REJECT.value: "Rejected. The requester reads your comment.",
-    Decision.Verdict.CANCEL.value: "Cancelled. The name is free again.",
+    Decision.Verdict.REJECT.value: "Rejected. The requester can see your comment.",
+    Decision.Verdict.CANCEL.value: "Cancelled. The name is available again.",
 }
 
 
