@@ -87,7 +87,7 @@ def for_decision(request_id: UUID, *, actor: Actor) -> ReplacementRequest:
     require_full(actor)
     if why_not := why_not_decide(actor, asked):
         own = asked.requested_by_id == actor.person.pk
-        error = OwnRequest(why_not, remedy="Somebody else has to can decide on it.") if own else NotAllowed(why_not)
+        error = OwnRequest(why_not, remedy="A second person has to decide on it.") if own else NotAllowed(why_not)
         refusal("replacement:decide", actor=actor, target=asked, detail={"code": error.code})
         raise error
     return asked

@@ -1,4 +1,4 @@
-"""What people are told about a replacement: those who can decide while it waits, then how it ended."""
+"""Notifications about replacements: to those who can decide while it waits, then how it ended."""
 
 from django.urls import reverse
 

@@ -1,4 +1,4 @@
-"""What people are told about a request: approvers while they can act, the subscription's people how it ended."""
+"""Notifications about requests for vaults: to approvers while they can act, to members how each ended."""
 
 from django.urls import reverse
 
