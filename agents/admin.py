@@ -37,6 +37,10 @@ class PackageAdmin(AuditedAdmin):
     """Packages are published with `manage.py publish_agent`, never made up here."""
 
     form = PackageForm
+    about = (
+        "Packages are published with manage.py publish_agent, which the portal also runs when it starts;"
+        " docs/operations/agent-packages.md describes it. Here packages are withdrawn."
+    )
     list_display = ("file_name", "platform", "architecture", "version", "bytes", "published", "withdrawn")
     list_filter = ("platform", "version")
     ordering = ("-published_at",)
