@@ -31,8 +31,8 @@ class RegionAdmin(AuditedAdmin):
     form = RegionForm
     about = (
         "Regions are listed in the regions file (REGIONS_FILE). To add one, put it there and run"
-        " manage.py sync_regions; docs/regions.md describes both. Here regions are renamed, opened and closed for new vaults, and limited by"
-        " quotas."
+        " manage.py sync_regions; docs/regions.md describes both. Here regions are renamed, opened and closed for new"
+        " vaults, and limited by quotas."
     )
     list_display = ("name", "slug", "new_vaults", "vault_quota", "machine_quota")
     fields = ("slug", "name", "enabled", "vault_quota_bytes", "machine_quota_bytes")
