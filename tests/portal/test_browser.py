@@ -306,7 +306,7 @@ def test_a_form_sent_after_the_session_has_ended_comes_back_filled_in(page: Page
     page.get_by_label("User name").fill("boss")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("so it was not sent.")).to_be_visible()
+    expect(page.get_by_text("so this form was not sent.")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Typed-long-ago")
     expect(page.get_by_label("Reason")).to_have_value("Ten minutes")
     assert VaultRequest.objects.count() == 0
