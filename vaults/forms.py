@@ -71,7 +71,7 @@ class VaultRequestForm(forms.Form):
         cast("forms.ModelChoiceField[Region]", self.fields["region"]).queryset = Region.objects.filter(enabled=True)
         regions = list(Region.objects.filter(enabled=True))
         self.copied = _copied_among(regions)
-        explain(self.fields["redundancy"], "the region", "its paired region")
+        explain(self.fields["redundancy"], "the region", "the paired region")
         if regions and not self.copied:
             self._offer_local_only([region.name for region in regions])
         elif len(self.copied) < len(regions):
@@ -81,7 +81,7 @@ class VaultRequestForm(forms.Form):
     def offer_for(self, region: Region) -> None:
         """Say what the redundancies mean in this region, and close the one that is not to be had there."""
         if region.slug in self.copied:
-            explain(self.fields["redundancy"], region.name, "its paired region")
+            explain(self.fields["redundancy"], region.name, "the paired region")
         else:
             explain(self.fields["redundancy"], region.name, "")
             self.wished = str(self.initial["redundancy"])
@@ -122,7 +122,7 @@ def explain(redundancy: forms.Field, region: str, pair: str) -> None:
     copied = f"Data is copied to {pair} and can be restored from there."
     radios.about = {
         Redundancy.GEO: copied if pair else f"Not available: {region} has no open paired region.",
-        Redundancy.LOCAL: f"Kept in {region} alone.",
+        Redundancy.LOCAL: f"Kept in {region} only.",
     }
     radios.closed = frozenset() if pair else frozenset({Redundancy.GEO})
 

@@ -192,7 +192,7 @@ def radios(page: Any) -> list[tuple[str, bool, bool]]:
 
 def test_each_choice_says_what_it_means(staff: User, regions: tuple[Region, Region]) -> None:
     html = window(staff).get("/vaults/new/").content.decode()
-    for number, says in enumerate(["Data is copied to its paired region", "Kept in the region alone."]):
+    for number, says in enumerate(["Data is copied to the paired region", "Kept in the region only."]):
         assert f'aria-describedby="id_redundancy_{number}_about"' in html
         assert re.search(rf'id="id_redundancy_{number}_about">{says}', html)
     assert "/vaults/new/redundancy/" not in html
@@ -214,7 +214,7 @@ def test_what_can_be_had_in_a_region_is_asked_where_it_depends_on_it(staff: User
     for chosen, other in (("geo", "local"), ("local", "geo")):
         answer = client.get(where, {"region": str(paired.pk), "redundancy": chosen})
         assert sorted(radios(answer)) == sorted([(chosen, True, False), (other, False, False)])
-        assert "Kept in Local A alone." in text_of(answer)
+        assert "Kept in Local A only." in text_of(answer)
 
 
 @pytest.mark.parametrize("region", ["", "x", "0", "99999999", "²"])
