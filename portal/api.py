@@ -36,7 +36,7 @@ class Token(HttpBearer):
         if actor is None:
             raise AuthenticationError
         if actor.read_only and request.method not in SAFE:
-            raise NotAllowed("This token is read-only.", remedy="Create one that may do all that you may do.")
+            raise NotAllowed("This token is read-only.", remedy="Create one with full access.")
         return actor
 
 

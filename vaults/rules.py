@@ -22,7 +22,7 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,49}")
 def require_full(actor: Actor) -> None:
     """Raise NotAllowed for a token that may only read."""
     if actor.read_only:
-        raise NotAllowed("This token is read-only.", remedy="Create one that may do all that you may do.")
+        raise NotAllowed("This token is read-only.", remedy="Create one with full access.")
 
 
 def is_member(actor: Actor, subscription_id: int) -> bool:

@@ -112,7 +112,10 @@ class TokenForm(ProvenForm):
         label="Name", max_length=80, help_text="What will use it, for example: nightly report.", strip=True
     )
     scope = forms.ChoiceField(
-        label="May", choices=ApiToken.Scope.choices, initial=ApiToken.Scope.READ, widget=forms.RadioSelect
+        label="Scope",
+        choices=[(ApiToken.Scope.READ, "Read only"), (ApiToken.Scope.FULL, "Full access")],
+        initial=ApiToken.Scope.READ,
+        widget=forms.RadioSelect,
     )
     days = forms.TypedChoiceField(
         label="Expires after",
