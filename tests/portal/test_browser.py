@@ -314,6 +314,24 @@ def test_a_form_sent_after_the_session_has_ended_comes_back_filled_in(page: Page
     expect(page.get_by_role("heading", name="Typed-long-ago")).to_be_visible()
 
 
+def test_without_scripts_nothing_offers_to_copy(browser: Browser, live_server: LiveServer, page: Page) -> None:
+    page.goto("/accounts/tokens/")
+    page.get_by_label("Name", exact=True).fill("nightly")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Create token").click()
+    expect(page.get_by_role("button", name="Copy")).to_be_visible()
+    state = page.context.storage_state()
+    plain = browser.new_context(base_url=live_server.url, java_script_enabled=False, storage_state=state).new_page()
+    plain.goto("/accounts/tokens/")
+    plain.get_by_label("Name", exact=True).fill("weekly")
+    plain.get_by_label("Your password").fill(PASSWORD)
+    plain.get_by_role("button", name="Create token").click()
+    expect(plain.get_by_text("Copy the token now.")).to_be_visible()
+    expect(plain.locator("[data-copy]")).to_have_count(1)
+    expect(plain.locator("[data-copy]")).to_be_hidden()
+    plain.context.close()
+
+
 def test_the_theme_changes_at_once_and_stays(page: Page) -> None:
     page.get_by_role("button", name="Account").click()
     with page.expect_response("**/accounts/theme/"):

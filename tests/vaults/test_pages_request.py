@@ -147,6 +147,14 @@ def test_the_live_part_follows_the_decision_and_then_the_vault(
     assert "Active" in text_of(done)
 
 
+def test_who_was_first_is_said_and_that_it_was_oneself(asked: VaultRequest, approver: User, decide: Decide) -> None:
+    decide(approver, "approve")
+    again, other = decide(approver, "approve"), decide(person("second", is_approver=True), "reject", "No.")
+    assert (again.status_code, other.status_code) == (409, 409)
+    assert "This request is already approved by you." in text_of(again)
+    assert "This request is already approved by approver." in text_of(other)
+
+
 def test_a_request_that_waits_for_long_is_asked_about_seldom(asked: VaultRequest, staff: User, decide: Decide) -> None:
     client, path = window(staff), f"/requests/{asked.pk}/"
 
