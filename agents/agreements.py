@@ -114,7 +114,7 @@ def why_not_decide(actor: Actor, asked: ReplacementRequest) -> str:
     are somebody else than the one who asked, and backups are encrypted with a passphrase that neither decision gives.
     """
     if asked.requested_by_id == actor.person.pk:
-        return "You asked for it yourself."
+        return "You requested it yourself."
     if actor.person.is_approver or is_member(actor, asked.machine.vault.subscription_id):
         return ""
     return f"Only approvers and members of {asked.machine.vault.subscription.name} decide on it."

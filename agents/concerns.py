@@ -31,11 +31,11 @@ _CODES = {"done_with_losses": Concern.LOSSES, "done_on_damaged": Concern.DAMAGED
 _WORST_FIRST = list(Concern)
 _REMEDIES: dict[str, str] = {
     Concern.DAMAGED: "The next strongroom-agent backup stores again what is still on the machine; strongroom-agent"
-    " repair does so at once. This ends when strongroom-agent check finds nothing missing.",
-    Concern.LOSSES: "Look whether these folders are as they should be: a mount may be gone. What they had is in the"
-    " snapshots from before, and strongroom-agent restore brings it back. This ends with the next backup that finds"
-    " nothing lost.",
-    Concern.BACKUP_FAILED: "Mend what the message says and run strongroom-agent backup on the machine.",
+    " repair does so at once. The warning ends when strongroom-agent check finds nothing missing.",
+    Concern.LOSSES: "Check these folders: a mount may be missing. Their files are in earlier snapshots and can be "
+    "restored with strongroom-agent restore. The warning ends with the next backup that finds "
+    "nothing lost.",
+    Concern.BACKUP_FAILED: "Fix what the message says and run strongroom-agent backup on the machine.",
     Concern.CHECK_FAILED: "Run strongroom-agent repair on the machine, then strongroom-agent check.",
     Concern.RESTORE_CHECK_FAILED: "Run strongroom-agent check on the machine. If it fails again, run strongroom-agent"
     " repair.",

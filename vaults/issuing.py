@@ -95,7 +95,7 @@ def _lock_active(vault_id: uuid.UUID) -> None:
     vault = Vault.objects.select_for_update(no_key=True).get(pk=vault_id)
     if vault.state != VaultState.ACTIVE:
         raise VaultNotActive(
-            f"{vault.name} is {vault.state}; credentials are for Active vaults.",
+            f"{vault.name} is {vault.state}; credentials are issued only for Active vaults.",
             remedy="Wait until the vault is Active.",
         )
 

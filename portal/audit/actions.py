@@ -33,7 +33,7 @@ SENTENCES = {
     "credential:end": "ended {target}",
     "machine:register": "registered[ in vault {vault:vault}]"
     "[ with credential {credential:serial}][, issued by {issued_by:person}]",
-    "machine:replace": "took the place of the computer before it[, with credential {credential:serial}]"
+    "machine:replace": "replaced the previous computer[, with credential {credential:serial}]"
     "[, issued by {issued_by:person}]",
     "machine:ready": "became Ready: backed up, and a restore was compared",
     "machine:registered": "is Registered again",
@@ -55,8 +55,8 @@ SENTENCES = {
     "machine:check/failed": "reported a failed check[: {code:code}]",
     "machine:repair/succeeded": "repaired its repository",
     "machine:repair/failed": "reported a failed repair[: {code:code}]",
-    "replacement:ask": "asked for the {target}[: {reason}]",
-    "replacement:pending": "asked for the {target}",
+    "replacement:ask": "requested the {target}[: {reason}]",
+    "replacement:pending": "requested the {target}",
     "replacement:approved": "approved the {target}",
     "replacement:rejected": "rejected the {target}[: {comment}]",
     "replacement:cancelled": "cancelled the {target}",
@@ -86,7 +86,7 @@ SENTENCES = {
     "user:activate": "enabled the account {target}",
     "user:deactivate": "disabled the account {target}[ and revoked {tokens_revoked:many token}]",
     "user:set-password": "set another password for {target}[ and revoked {tokens_revoked:many token}]",
-    "user:change-password": "changed the own password[ and revoked {tokens_revoked:many token}]",
+    "user:change-password": "changed their password[ and revoked {tokens_revoked:many token}]",
     "subscription:create": "created subscription {target}",
     "subscription:rename": "renamed subscription {from} to {to}",
     "membership:add": "added {person:person} to subscription {target}",
