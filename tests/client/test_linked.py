@@ -1,6 +1,7 @@
 """Files that restic wrongly made one, beside others that it could not replace: each gets its second chance."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -8,6 +9,7 @@ from unittest import mock
 
 import pytest
 from strongroom_agent import recovery, restoring
+from strongroom_agent.aside import Aside
 from strongroom_agent.recovery import WRONGLY_LINKED, Recovery
 from strongroom_agent.restoring import Attempt
 from strongroom_agent.session import Session
@@ -75,3 +77,14 @@ def test_files_that_are_made_one_each_time_say_so(tmp_path: Path, monkeypatch: p
         "b.strongroom-unproven",
         "old",
     ]
+
+
+def test_one_that_cannot_be_put_back_does_not_keep_the_others(tmp_path: Path) -> None:
+    aside = Aside()
+    for name in ("gone/a", "here/b"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(name)
+        aside.put(str(tmp_path / name))
+    shutil.rmtree(tmp_path / "gone")
+    assert aside.settle(proven=False) == [f"{tmp_path}/gone/a.strongroom-replaced"]
+    assert (tmp_path / "here" / "b").read_text() == "here/b"

@@ -29,13 +29,16 @@ class Aside:
         left = []
         for real, now in self.moved.items():
             folder, name = os.path.split(now)
-            with _in_folder(folder) as at:
-                if not os.path.lexists(real):
-                    at.rename(name, os.path.basename(real))
-                elif proven:
-                    at.unlink(name)
-                else:
-                    left.append(now)
+            try:
+                with _in_folder(folder) as at:
+                    if not os.path.lexists(real):
+                        at.rename(name, os.path.basename(real))
+                    elif proven:
+                        at.unlink(name)
+                    else:
+                        left.append(now)
+            except OSError:  # one that cannot be moved must not keep the others, and the answer, from being settled
+                left.append(now)
         self.moved.clear()
         return left
 

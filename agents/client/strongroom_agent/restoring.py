@@ -67,7 +67,7 @@ def _second_look(
     seen: Counter[tuple[str, str]] = Counter()
 
     def take(line: str) -> None:
-        value = json.loads(line)
+        value = json.loads(line) if line.startswith("{") else {}
         if value.get("message_type") == "verbose_status":
             seen[str(value["action"]), str(value["item"])] += 1
 
