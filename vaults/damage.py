@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
+from portal.templatetags.amounts import plural
 from vaults import losses
 from vaults.models import Region, Vault
 from vaults.storage.layout import CONFIG, Stored
@@ -44,7 +45,7 @@ def tell_of_return(vault: Vault, other: Region, machine: UUID, count: int) -> No
         vault,
         f"return:{machine}",
         f'Lost objects of vault "{vault.name}" were brought back.',
-        f"{count} {'object' if count == 1 else 'objects'} of machine {machine} were missing in {vault.region};"
+        f"{plural(count, 'object')} of machine {machine} {'was' if count == 1 else 'were'} missing in {vault.region};"
         f" {other} had intact copies.",
         Notification.State.INFO,
     )

@@ -232,7 +232,7 @@ class TestAttention:
             ("backup", {"code": "done_on_damaged"}, "Damaged", "stores again what is still on the machine"),
             ("backup", {"outcome": "failed"}, "Backup failed", "run strongroom-agent backup on the machine"),
             ("check", {"outcome": "failed"}, "Check failed", "Run strongroom-agent repair"),
-            ("repair", {"outcome": "failed", "code": "repair_incomplete"}, "Damaged", "This ends when"),
+            ("repair", {"outcome": "failed", "code": "repair_incomplete"}, "Damaged", "The warning ends when"),
             ("restore_check", {"outcome": "failed"}, "Restore check failed", "Run strongroom-agent check"),
             ("check", {"outcome": "failed", "code": "passphrase_wrong"}, "Check failed", "says nothing about what is"),
         ],

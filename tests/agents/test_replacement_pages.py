@@ -278,7 +278,7 @@ class TestPage:
         agree(approver, asked)
         shown = client.get(url).content.decode()
         assert f"--credentials &#x27;Payroll_hr-db-02_{timezone.now():%a %b %d %Y}.VaultCredentials&#x27;" in shown
-        assert "--passphrase-file strongroom-passphrase.txt" in shown
+        assert "--passphrase-file /root/strongroom-passphrase" in shown
         assert "--generate-passphrase" not in shown
 
     def test_a_download_that_came_too_late(

@@ -188,7 +188,7 @@ def test_of_many_at_once_few_passwords_are_looked_at(staff: User, monkeypatch: p
 
 
 def test_who_finds_it_busy_keeps_the_form(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = Admission(1, "Busy.")
+    taken = Admission(1, "Too many people are signing in at the moment.")
     monkeypatch.setattr(signing_in, "admission", taken)
     with taken():
         taken._places.acquire()
