@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 PYTEST = ["-m", "pytest", "-q"]
 MEASURED = ["-m", "coverage", "run", *PYTEST]
 SIDE_BY_SIDE = ["-n", "2"]
-DEBIAN = {"chromium": "chromium", "restic": "restic"}  # package: program
+DEBIAN = {"chromium": "chromium", "restic": "restic", "nftables": "nft", "iproute2": "ip"}  # package: program
 
 LINT = (
     [str(BIN / "ruff"), "check"],
@@ -88,7 +88,8 @@ def main(names: Sequence[str]) -> int:
 
 
 def _missing() -> list[str]:
-    missing = [package for package, program in DEBIAN.items() if shutil.which(program) is None]
+    search = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    missing = [package for package, program in DEBIAN.items() if shutil.which(program, path=search) is None]
     try:
         postgres.programs()
     except postgres.NoPostgres:
