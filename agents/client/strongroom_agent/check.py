@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from . import damage, restorecheck
+from . import damage, lastmade, restorecheck
 from .errors import AgentError
 from .output import Done, progress
 from .recorded import record
@@ -55,6 +55,7 @@ def run(session: Session) -> Done:
 
 def _structure(session: Session) -> _Sound:
     session.open_primary()
+    lastmade.require(session)
     stored = sum(session.storage.sizes(session.primary, "data").values())
     with restorecheck.fresh(session) as restic:
         return _read(restic, stored)

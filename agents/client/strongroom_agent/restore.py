@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass, field
 
-from . import catalogue, room, snapshots, sources, targets
+from . import catalogue, lastmade, room, snapshots, sources, targets
 from .errors import AgentError
 from .identity import Repository
 from .output import Done, progress
@@ -58,7 +58,8 @@ def _restore(session: Session, wish: Wish, target: str) -> RestoreResult:
         recovery.run(order)
     except AgentError as error:
         raise _with_what_is_left(error, recovery) from error
-    return RestoreResult(recovery, read.note, [each.region for each in order])
+    older = lastmade.older(session.home, found.snapshot) if wish.snapshot == "latest" else ""
+    return RestoreResult(recovery, read.note, [each.region for each in order], older)
 
 
 def _contents(session: Session, wish: Wish) -> Read[Contents]:
@@ -92,7 +93,8 @@ def _newest_elsewhere(session: Session, region: str | None) -> str | None:
             if not sources.may_be_elsewhere(error):
                 raise
             return None
-    if all(each <= names[0] for each in names):
+    made = lastmade.known(session.home)
+    if all(each <= names[0] for each in names) and (made is None or made.id in names[0]):
         return None
     return catalogue.of(session, region).newest().id
 

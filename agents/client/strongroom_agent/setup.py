@@ -17,6 +17,7 @@ from . import (
     engine,
     identity,
     install,
+    lastmade,
     moments,
     registration,
     repository,
@@ -137,6 +138,7 @@ def _save(home: Home, chosen: Settings, before: Settings | None, wish: Wish) -> 
 
 def _register(home: Home, given: credential.Credential, name: str, chosen: Settings, saved_to: Path | None) -> Identity:
     """Register; a passphrase made for a registration that is refused opens nothing, and goes."""
+    lastmade.forget(home)
     progress(f"registering {name} with vault {given.vault['name']}")
     try:
         return registration.register(home, given, name, settings.proxy_url(home, chosen))

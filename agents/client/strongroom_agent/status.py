@@ -1,6 +1,6 @@
 """The commands `status`, `renew` and `unregister`."""
 
-from . import __version__, identity, losses, passphrase, registration, renewal, runs
+from . import __version__, identity, lastmade, losses, passphrase, registration, renewal, runs
 from .errors import AgentError, Refused
 from .home import Home
 from .moments import for_people, now, render
@@ -112,7 +112,7 @@ def _leave(session: Session) -> None:
 def forget_here(home: Home, owner: str) -> str | None:
     """Delete this machine's keys and reports. Where the passphrase is kept, if there was one."""
     kept = passphrase.set_aside(home, owner)
-    for part in (runs, losses, renewal, registration, identity):
+    for part in (runs, lastmade, losses, renewal, registration, identity):
         part.forget(home)
     return str(kept) if kept else None
 
