@@ -62,11 +62,7 @@ class Session:
     def restic(self, repository: Repository) -> Restic:
         """restic bound to one of this machine's repositories."""
         if passphrase.kept(self.home) is None:
-            raise AgentError(
-                "passphrase_missing",
-                f"The passphrase is no longer in {self.home.path(passphrase.FILE)}.",
-                "Put it back there, in a file that only this user may read.",
-            )
+            raise passphrase.missing(self.home)
         client_pem, ca_pem = identity.write_for_restic(self.home, self.identity)
         return Restic(
             Connection(
