@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass, field
 
-from . import healing, lastmade, losses, missed, moments, protected
+from . import damage, healing, lastmade, losses, missed, moments, protected
 from .backup_result import BackupResult, all_absent
 from .errors import AgentError
 from .output import Done, progress
@@ -110,6 +110,7 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
         left_out=protected.left_out(roots, network=session.settings.include_network),
         damaged=cure.end(restic),
         gone=gone,
+        way_out=damage.way_out(session),
     )
     if result.failure is None:
         losses.remember(session.home, places, lost, accept=accept_losses)

@@ -16,7 +16,7 @@ class BackupResult:
 
     `links` are protected names that are links, and the real paths that they meant; `left_out` are mount points inside
     that are left out for their kind; `damaged` says that the repository is known to be; `gone` that the snapshot made
-    before this one is in no region any more.
+    before this one is in no region any more; `way_out` is what helps after a repair that was incomplete.
     """
 
     snapshot: str
@@ -30,6 +30,7 @@ class BackupResult:
     left_out: dict[str, str] = field(default_factory=dict)
     damaged: str = ""
     gone: str = ""
+    way_out: str = ""
 
     @property
     def figures(self) -> dict[str, object]:
@@ -100,7 +101,11 @@ class BackupResult:
         """What a person can do about the remark."""
         said = []
         if self.damaged:
-            said.append("Run strongroom-agent repair; this ends when a strongroom-agent check passes.")
+            said.append(
+                f"{self.way_out} This ends when a strongroom-agent check passes."
+                if self.way_out
+                else "Run strongroom-agent repair; this ends when a strongroom-agent check passes."
+            )
         elif self.gone:
             said.append(
                 "Everything that is on this machine now is in the new snapshot; run strongroom-agent check. If the "

@@ -41,6 +41,7 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
         error = blame.judged(session.storage, session.identity.repositories[0], first)
         if error.code == "repository_damaged":
             damage.mark(session, error.problem, blame.objects(error))
+            error = damage.with_way_out(session, error)
         _tell(session, run.report("failed", error.message, code=error.code))
         raise error from first
     except BaseException as error:

@@ -102,7 +102,7 @@ def _repair(session: Session) -> RepairResult:
     saved = backup.back_up(session, options=("--force",))
     if soundness.look(restic).errors:
         lost = soundness.lost(restic) or {"unknown": ["unknown"]}
-        damage.mark(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.")
+        damage.mark_lost(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.", lost)
         return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), lost, gone)
     check.run(session)
     return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone)

@@ -77,9 +77,8 @@ def _trouble(session: Session) -> list[str]:
     said, home = [], session.home
     if known := damage.known(session):
         since = f" since {people(known.since)}" if known.since else ""
-        said.append(
-            f"Damage is known{since}: {known.reason} Run strongroom-agent repair, or check to see if it is over."
-        )
+        advice = "A check says what can be done." if known.lost else "Run strongroom-agent repair."
+        said.append(f"Damage is known{since}: {known.reason} {advice} This ends when a strongroom-agent check passes.")
     if found := under_way(home):
         said.append(f"Under way: {_kind(found)}, since {people(str(found['started_at']))}.")
     if found := killed(home):
