@@ -83,6 +83,12 @@ def end(home: Home, report: dict[str, object]) -> None:
         home.remove(_RUNNING)
 
 
+def drop(home: Home, run: Run) -> None:
+    """The run has not begun after all: nobody is told of it."""
+    if (found := running(home)) is not None and found["run"] == run.id:
+        home.remove(_RUNNING)
+
+
 def keep(home: Home, report: dict[str, object]) -> None:
     """Put a report in the queue; the oldest make room when it has grown beyond reason."""
     home.write_object(f"{_FOLDER}/{report['finished_at']}-{report['run']}.json".replace(":", ""), report)

@@ -69,7 +69,9 @@ def run(home: Home, wish: Wish) -> Done:
     before = settings.before_setup(home) if identity.load(home) else None
     if given.replaces and before is None:
         setup_passphrase.require_given(wish.passphrase_file, given.machine["name"])
-    saved_to = setup_passphrase.settle(home, wish.passphrase_file, wish.save_passphrase_to, before)
+    saved_to = setup_passphrase.settle(
+        home, wish.passphrase_file, wish.save_passphrase_to, before, replaces=given.replaces
+    )
     _save(home, chosen, before, wish)
     program = install.install(Path(chosen.install_dir))
     registered = existing or _register(home, given, name, chosen, saved_to)
