@@ -39,6 +39,8 @@ def publish(
         "updated_at": now,
         "finished_at": now if state in ENDED else None,
     }
+    if state in ENDED:  # another end of the same kind is news of its own, and did not take as long as lies between
+        Notification.objects.filter(key=key, state__in=ENDED).update(started_at=now)
     Notification.objects.update_or_create(
         key=key, defaults=values, create_defaults={**values, "key": key, "started_at": now}
     )
