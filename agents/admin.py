@@ -22,8 +22,9 @@ class PackageForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for the
     withdraw = forms.BooleanField(
         required=False,
         label="Withdraw it",
-        help_text="It leaves the Agents page and cannot be downloaded any more. Machines that have it go on with it."
-        " It stays withdrawn, also when the portal starts again, until manage.py publish_agent --again publishes it.",
+        help_text="It is removed from the Agents page and can no longer be downloaded. Machines that have it keep"
+        " working. It stays withdrawn, even after a restart of the portal, until manage.py publish_agent --again"
+        " publishes it.",
     )
 
     class Meta:
@@ -36,6 +37,10 @@ class PackageAdmin(AuditedAdmin):
     """Packages are published with `manage.py publish_agent`, never made up here."""
 
     form = PackageForm
+    about = (
+        "Packages are published with manage.py publish_agent, which the portal also runs when it starts;"
+        " docs/operations/agent-packages.md describes it. Here packages are withdrawn."
+    )
     list_display = ("file_name", "platform", "architecture", "version", "bytes", "published", "withdrawn")
     list_filter = ("platform", "version")
     ordering = ("-published_at",)

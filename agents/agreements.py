@@ -22,12 +22,12 @@ def visible_replacements(user: User) -> QuerySet[ReplacementRequest]:
     """The requests about machines of the vaults that the person may see."""
     if user.sees_all:
         return ReplacementRequest.objects.all()
-    return ReplacementRequest.objects.filter(_of_own_subscription(user))
+    return ReplacementRequest.objects.filter(_of_own_subscription(user.pk))
 
 
-def _of_own_subscription(user: User) -> Exists:
+def _of_own_subscription(user_id: int) -> Exists:
     """Asked of each request: joined instead, SQLite would begin with the person's machines, of which there are more."""
-    return Exists(Membership.objects.filter(user=user, subscription=OuterRef("machine__vault__subscription")))
+    return Exists(Membership.objects.filter(user=user_id, subscription=OuterRef("machine__vault__subscription")))
 
 
 def with_people(requests: QuerySet[ReplacementRequest]) -> QuerySet[ReplacementRequest]:
@@ -114,16 +114,16 @@ def why_not_decide(actor: Actor, asked: ReplacementRequest) -> str:
     are somebody else than the one who asked, and backups are encrypted with a passphrase that neither decision gives.
     """
     if asked.requested_by_id == actor.person.pk:
-        return "You asked for it yourself."
+        return "You requested it yourself."
     if actor.person.is_approver or is_member(actor, asked.machine.vault.subscription_id):
         return ""
     return f"Only approvers and members of {asked.machine.vault.subscription.name} decide on it."
 
 
-def decidable_by(user: User) -> QuerySet[ReplacementRequest]:
+def decidable_by(user_id: int, *, is_approver: bool) -> QuerySet[ReplacementRequest]:
     """The requests that wait for a second person and on which this one may decide, as `why_not_decide` has it."""
-    waiting = ReplacementRequest.objects.filter(state=ReplacementState.PENDING).exclude(requested_by=user)
-    return waiting if user.is_approver else waiting.filter(_of_own_subscription(user))
+    waiting = ReplacementRequest.objects.filter(state=ReplacementState.PENDING).exclude(requested_by=user_id)
+    return waiting if is_approver else waiting.filter(_of_own_subscription(user_id))
 
 
 def deciders(asked: ReplacementRequest) -> QuerySet[User]:

@@ -8,6 +8,8 @@ from agents.packages import signature_name
 PROGRAM = "strongroom-agent"
 INSTALLED = f"/opt/strongroom-agent/{PROGRAM}"
 """Where the command line of the Quick Start page has setup put the program; what it keeps belongs to root then."""
+KEPT = "/root/strongroom-passphrase"
+"""Where the same command line keeps the passphrase: outside of what it protects, which setup insists on."""
 BACKUP = f"sudo {INSTALLED} backup"
 """Makes one backup now."""
 EVERY_NIGHT = (
@@ -39,15 +41,13 @@ def signature_command(package_file: str) -> str:
 def setup_command(credential_file: str, *, downloaded: bool) -> str:
     """Registers a machine, backs it up and restores it; run in the folder with the credential file, and with the
     program when that was `downloaded` instead of being installed."""
-    return _setup(
-        credential_file, "--generate-passphrase --save-passphrase-to strongroom-passphrase.txt", downloaded=downloaded
-    )
+    return _setup(credential_file, f"--generate-passphrase --save-passphrase-to {KEPT}", downloaded=downloaded)
 
 
 def replace_command(credential_file: str, *, downloaded: bool) -> str:
     """The same for the place of a machine that is there: its backups open with the passphrase that they were made
     with."""
-    return _setup(credential_file, "--passphrase-file strongroom-passphrase.txt", downloaded=downloaded)
+    return _setup(credential_file, f"--passphrase-file {KEPT}", downloaded=downloaded)
 
 
 def _setup(credential_file: str, passphrase: str, *, downloaded: bool) -> str:

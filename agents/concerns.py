@@ -17,21 +17,32 @@ JUDGED: dict[str, Concern] = {
     Run.Kind.REPAIR: Concern.DAMAGED,
 }
 """The kinds of runs of which the newest counts, and what its failure is."""
+PREVENTED = frozenset(
+    {
+        *("passphrase_missing", "passphrase_unreadable", "passphrase_wrong", "state_damaged", "clock_skew"),
+        *("network", "unavailable", "not_allowed", "repository_locked"),
+        *("cache_unusable", "home_unusable", "disk_full", "no_room", "engine_missing", "engine_too_old"),
+    }
+)
+"""Failures of a check, by their codes, that say nothing of what is stored: it did not get as far as looking."""
 INCOMPLETE = "repair_incomplete"
 """The one failure of a repair that tells of the repository; others, such as a network that is away, only of the run."""
 _CODES = {"done_with_losses": Concern.LOSSES, "done_on_damaged": Concern.DAMAGED}
 _WORST_FIRST = list(Concern)
 _REMEDIES: dict[str, str] = {
     Concern.DAMAGED: "The next strongroom-agent backup stores again what is still on the machine; strongroom-agent"
-    " repair does so at once. This ends when strongroom-agent check finds nothing missing.",
-    Concern.LOSSES: "Look whether these folders are as they should be: a mount may be gone. What they had is in the"
-    " snapshots from before, and strongroom-agent restore brings it back. This ends with the next backup that finds"
-    " nothing lost.",
-    Concern.BACKUP_FAILED: "Mend what the message says and run strongroom-agent backup on the machine.",
+    " repair does so at once. The warning ends when strongroom-agent check finds nothing missing.",
+    Concern.LOSSES: "Check these folders: a mount may be missing. Their files are in earlier snapshots and can be "
+    "restored with strongroom-agent restore. The warning ends with the next backup that finds "
+    "nothing lost.",
+    Concern.BACKUP_FAILED: "Fix what the message says and run strongroom-agent backup on the machine.",
     Concern.CHECK_FAILED: "Run strongroom-agent repair on the machine, then strongroom-agent check.",
     Concern.RESTORE_CHECK_FAILED: "Run strongroom-agent check on the machine. If it fails again, run strongroom-agent"
     " repair.",
 }
+PREVENTED_REMEDY = (
+    "This says nothing about what is stored. Do what the message says, then run strongroom-agent check on the machine."
+)
 KNOWN_DAMAGE = "Objects of its repository are set aside or missing in every region."
 
 
@@ -74,21 +85,34 @@ def of_reports(machine: Machine) -> str:
     return worst(concern for concern, _ in _standing(machine))
 
 
-def settled_by(check: Run, machine: Machine) -> list[str]:
-    """The kinds of which the newest run told of damage that is over: the check misses nothing and began after it."""
-    newest = {kind: newest_of(machine, kind) for kind in (Run.Kind.BACKUP, Run.Kind.REPAIR)}
-    return [kind for kind, run in newest.items() if run and _settles(check, run)]
+def settled_by(run: Run, machine: Machine) -> list[str]:
+    """The kinds of which the newest run was a reason that is over with this run; a query for each kind judged."""
+    newest = {kind: newest_of(machine, kind) for kind in JUDGED if kind != run.kind}
+    return [kind for kind, earlier in newest.items() if earlier and _settles(run, earlier)]
 
 
-def _settles(check: Run, run: Run) -> bool:
-    return of_run(run) == Concern.DAMAGED and not check.failed and check.started_at >= run.finished_at
+def _settles(run: Run, earlier: Run) -> bool:
+    """Whether `earlier` told of something that is over, since this run went well and began after it.
+
+    A check that misses nothing ends damage. Any run ends what a check could not say, as without passphrase or network.
+    """
+    if run.failed or run.started_at < earlier.finished_at:
+        return False
+    if run.kind == Run.Kind.CHECK and of_run(earlier) == Concern.DAMAGED:
+        return True
+    return not _says_something(earlier)
+
+
+def _says_something(run: Run) -> bool:
+    """Whether the run looked at what is stored. A check that could not has a reason that lies with the machine."""
+    looks = run.kind in (Run.Kind.CHECK, Run.Kind.RESTORE_CHECK)
+    return not (looks and run.failed and run.code in PREVENTED)
 
 
 def _standing(machine: Machine) -> list[tuple[Concern, Run]]:
     """What its newest runs are a reason for, the worst first."""
-    newest = {kind: run for kind in JUDGED if (run := newest_of(machine, kind))}
-    check = newest.get(Run.Kind.CHECK)
-    standing = [run for run in newest.values() if check is None or not _settles(check, run)]
+    newest = [run for kind in JUDGED if (run := newest_of(machine, kind))]
+    standing = [run for run in newest if not any(_settles(other, run) for other in newest)]
     found = [(concern, run) for run in standing if (concern := of_run(run))]
     return sorted(found, key=lambda pair: _WORST_FIRST.index(pair[0]))
 
@@ -108,11 +132,15 @@ def worries_of(machine: Machine) -> list[Worry]:
     if machine.attention is None:
         return []
     found = _standing(machine)
-    worries = [Worry(CONCERNS[concern], run.told, _REMEDIES[concern], run) for concern, run in found]
+    worries = [Worry(CONCERNS[concern], run.told, _remedy(concern, run), run) for concern, run in found]
     damaged: bool = machine.damaged  # type: ignore[attr-defined]  # added by with_damage()
     if damaged and all(concern != Concern.DAMAGED for concern, _ in found):
         worries.insert(0, Worry(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, _REMEDIES[Concern.DAMAGED]))
     return worries
+
+
+def _remedy(concern: Concern, run: Run) -> str:
+    return _REMEDIES[concern] if _says_something(run) else PREVENTED_REMEDY
 
 
 def title_of(concern: str, machine: str, vault: str) -> str:

@@ -1,5 +1,8 @@
 """Replacements that wait for a second person, as the page Requests and its number in the navigation have them."""
 
+from uuid import UUID
+
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from agents.agreements import decidable_by, visible_replacements
@@ -7,6 +10,8 @@ from agents.models import ReplacementRequest
 from agents.states import ReplacementState
 from portal.accounts.models import User
 from portal.decisions import Queue, Waiting
+from portal.navigation import MOST
+from portal.prepared import prepared
 
 
 def waiting(user: User, most: int) -> Queue:
@@ -18,8 +23,18 @@ def waiting(user: User, most: int) -> Queue:
 
 
 def count_to_decide(user: User, limit: int) -> int:
-    """How many of them the person may decide on, counted up to `limit`."""
-    return len(decidable_by(user).values_list("pk", flat=True)[:limit])
+    """How many of them the person may decide on, counted up to `limit` and MOST + 1."""
+    return len((_for_approver if user.is_approver else _for_member)(user.pk)[:limit])
+
+
+@prepared
+def _for_approver(user_id: int) -> QuerySet[ReplacementRequest, UUID]:
+    return decidable_by(user_id, is_approver=True).values_list("pk", flat=True)[: MOST + 1]
+
+
+@prepared
+def _for_member(user_id: int) -> QuerySet[ReplacementRequest, UUID]:
+    return decidable_by(user_id, is_approver=False).values_list("pk", flat=True)[: MOST + 1]
 
 
 def _shown(asked: ReplacementRequest) -> Waiting:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 
 from agents.concerns import troubled, with_damage
 from agents.models import Machine, RefusedRegistration, Run
 from agents.states import OUT, MachineState
+from portal.prepared import prepared
 from vaults.models import Vault
 
 SHOWN = 6
@@ -54,19 +55,29 @@ def newest_machines(vault: Vault, known: Mapping[UUID, bool]) -> list[Machine]:
 
     `known`: as troubled_machines() has it.
     """
-    newest = vault.machine_set.only(*_COLUMNS).order_by("-registered_at", "-id")
-    machines: list[Machine] = list(newest.annotate(issued_at=F("credential__issued_at"))[:SHOWN])
+    machines = _newest(vault.pk)
     for machine in machines:
         machine.damaged = known.get(machine.pk, False)  # type: ignore[attr-defined]  # as with_damage() adds it
     return machines
+
+
+@prepared
+def _newest(vault_id: UUID) -> QuerySet[Machine]:
+    newest = Machine.objects.filter(vault=vault_id).only(*_COLUMNS).order_by("-registered_at", "-id")
+    return newest.annotate(issued_at=F("credential__issued_at"))[:SHOWN]
 
 
 def troubled_machines(vault: Vault) -> dict[UUID, bool]:
     """The machines of the vault that somebody must look at, up to MANY, each with whether what it stored is damaged."""
     if not vault.machines:
         return {}
-    machines = with_damage(vault.machine_set.order_by()).filter(troubled())
-    return dict(machines.values_list("pk", "damaged")[:MANY])  # type: ignore[misc]  # the plugin loses the annotation
+    return dict(_troubled(vault.pk))
+
+
+@prepared
+def _troubled(vault_id: UUID) -> QuerySet[Machine, tuple[UUID, bool]]:
+    machines = with_damage(Machine.objects.filter(vault=vault_id).order_by()).filter(troubled())
+    return machines.values_list("pk", "damaged")[:MANY]  # type: ignore[misc]  # the plugin loses the annotation
 
 
 def proof_of(vault: Vault, troubled: Collection[UUID]) -> Proof:
@@ -74,25 +85,51 @@ def proof_of(vault: Vault, troubled: Collection[UUID]) -> Proof:
     the one that was backed up last."""
     if not vault.machines or not (vault.last_backup_at or vault.last_restore_check_at):
         return Proof()
-    machines = vault.machine_set.only(*_COLUMNS)
-    ready = machines.filter(state=MachineState.READY).order_by("-last_restore_check_at")
     machine = (
-        (ready.exclude(pk__in=troubled).first() if troubled else None)
-        or ready.first()
-        or machines.exclude(state__in=OUT).exclude(last_backup_at=None).order_by("-last_backup_at").first()
+        (_restored().filter(vault=vault).exclude(pk__in=troubled).first() if troubled else None)
+        or _restored_last.first(vault.pk)
+        or _backed_up_last.first(vault.pk)
     )
     if machine is None:
         return Proof()
     moments = {kind: getattr(machine, fact) for kind, fact in _FACTS.items()}
     wanted = [moment for moment in moments.values() if moment]
-    runs = machine.runs.filter(finished_at__in=wanted, kind__in=_FACTS, outcome=Run.Outcome.SUCCEEDED)
+    runs = _succeeded(machine.pk, wanted[0], wanted[-1]) if wanted else []
     found = {run.kind: run for run in runs if run.finished_at == moments[run.kind]}
+    for run in found.values():
+        run.machine = machine
     return Proof(machine, found.get(Run.Kind.BACKUP), found.get(Run.Kind.RESTORE_CHECK))
+
+
+def _restored() -> QuerySet[Machine]:
+    return Machine.objects.only(*_COLUMNS).filter(state=MachineState.READY).order_by("-last_restore_check_at")
+
+
+@prepared
+def _restored_last(vault_id: UUID) -> QuerySet[Machine]:
+    return _restored().filter(vault=vault_id)[:1]
+
+
+@prepared
+def _backed_up_last(vault_id: UUID) -> QuerySet[Machine]:
+    backed_up = Machine.objects.only(*_COLUMNS).exclude(state__in=OUT).exclude(last_backup_at=None)
+    return backed_up.filter(vault=vault_id).order_by("-last_backup_at")[:1]
+
+
+@prepared
+def _succeeded(machine_id: UUID, one: datetime, other: datetime) -> QuerySet[Run]:
+    then = Q(finished_at=one) | Q(finished_at=other)
+    return Run.objects.filter(then, machine=machine_id, kind__in=_FACTS, outcome=Run.Outcome.SUCCEEDED)
 
 
 def refusals_of(vault: Vault, now: datetime) -> list[RefusedRegistration]:
     """The latest refusals that are still news."""
-    return list(vault.refused_registrations.filter(at__gt=now - RECENT).order_by("-at")[:SHOWN])
+    return _refusals(vault.pk, now - RECENT)
+
+
+@prepared
+def _refusals(vault_id: UUID, since: datetime) -> QuerySet[RefusedRegistration]:
+    return RefusedRegistration.objects.filter(vault=vault_id, at__gt=since).order_by("-at")[:SHOWN]
 
 
 def failures_of(machines: list[Machine], now: datetime) -> list[Run]:

@@ -28,7 +28,9 @@ class CredentialForm(forms.Form):
 class RevokeForm(forms.Form):
     """Asks for the machine's name, so that nobody locks out the wrong one, and for the reason, for the audit log."""
 
-    reason = forms.CharField(max_length=500, error_messages={"required": "Say why: it goes into the audit log."})
+    reason = forms.CharField(
+        max_length=500, error_messages={"required": "Enter a reason; it is recorded in the audit log."}
+    )
     confirm = forms.CharField(max_length=63, error_messages={"required": "Type the name of the machine."})
 
     def __init__(self, data: QueryDict, *, machine_name: str) -> None:
@@ -48,7 +50,7 @@ class ReplacementForm(forms.Form):
 
     reason = forms.CharField(
         max_length=LONGEST_TEXT,
-        help_text="What happened to the machine. Whoever agrees to it reads this.",
+        help_text="What happened to the machine. Whoever decides can see this.",
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 

@@ -1,4 +1,4 @@
-"""May this certificate do this to storage, now? Asked by the edge for each request of a machine.
+"""Authorises each storage request of a machine, for the edge.
 
 The one thing that the edge does not pass on to the region's gateway, which is append-only, is done here: `remove`.
 

@@ -109,7 +109,7 @@ def require_clock(signed: Signed, at: datetime) -> None:
 
 
 def spend(signed: Signed, *, at: datetime, refuse: Refuse) -> None:
-    """Note that the message has acted, in the transaction that acts; raises `refuse(why)` when it has before."""
+    """Mark the message as used, in the caller's transaction; raises `refuse(why)` when it has been used before."""
     try:
         with transaction.atomic():
             SpentToken.objects.create(jti=signed.jti, at=at)

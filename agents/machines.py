@@ -1,4 +1,4 @@
-"""What people and machines themselves do with a registered machine: lock it out, give a sign of life, leave."""
+"""What people and machines themselves do with a registered machine: revoke, heartbeat, unregister."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -26,7 +26,7 @@ from vaults.rules import text_problem
 
 @dataclass(frozen=True)
 class Pulse:
-    """What a machine is told for its sign of life: its state, whether it is time to renew, and whether its repository
+    """What a machine is told for its heartbeat: its state, whether it is time to renew, and whether its repository
     is known to be damaged."""
 
     state: str
@@ -99,7 +99,7 @@ def unregister(body: bytes, *, address: str) -> None:
             f"machine-unregister:{machine.pk}",
             state=Notification.State.INFO,
             title=f'Machine "{machine.name}" has left vault "{machine.vault.name}".',
-            step=f"Unregistered by itself, from {address}. Its backups are kept.",
+            step=f"It unregistered itself, from {address}. Its backups are kept.",
             url=f"/machines/{machine.pk}/",
             subscription=machine.vault.subscription,
         )

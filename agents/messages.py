@@ -80,7 +80,7 @@ class Renewal(_Message):
 
 
 class Heartbeat(_Message):
-    """A sign of life."""
+    """A heartbeat."""
 
     agent_version: Version
     engine_version: Version

@@ -27,6 +27,6 @@ def note(machine: Machine, *, at: datetime, **facts: object) -> None:
     if not counted:
         since = Machine.objects.values_list("pulses_since", flat=True).get(pk=machine.pk) or at
         raise Throttled(
-            f"This machine has given {MOST_IN_A_MINUTE} signs of life within a minute.",
+            f"This machine has sent {MOST_IN_A_MINUTE} heartbeats within a minute.",
             retry_after=max(1, ceil((since + MINUTE - at).total_seconds())),
         )

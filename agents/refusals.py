@@ -12,7 +12,7 @@ from vaults.models import Credential, Vault
 NEW_FILE = "Download new vault credentials from the vault's Quick Start page and run setup with them."
 NEW_FOR_MORE = "Download new vault credentials, for as many machines as you need, from the vault's Quick Start page."
 NEW_REPLACEMENT = (
-    "Download a new file from the machine's Replace page in the portal, or ask for a new replacement there."
+    "Download a new file from the machine's Replace page in the portal, or request a new replacement there."
 )
 
 
@@ -85,8 +85,8 @@ def used_up(credential: Credential, machines: Sequence[str]) -> CredentialRefuse
 def vault_not_active(vault: Vault) -> VaultNotActive:
     """The vault takes no machines."""
     return VaultNotActive(
-        f"The vault {vault.name} is {vault.state}; machines register with Active vaults.",
-        remedy="Look at the vault's page in the portal.",
+        f"The vault {vault.name} is {vault.state}; machines can register only with Active vaults.",
+        remedy="See the vault's page in the portal.",
     )
 
 
@@ -94,8 +94,10 @@ def machine_exists(name: str, vault: Vault) -> MachineExists:
     """A machine of that name is registered already, whatever its state, as long as it has not left."""
     return MachineExists(
         f"A machine named {name} is already registered in the vault {vault.name}.",
-        remedy=f"If this is another machine, choose another name with --name. If it takes the place of {name},"
-        " ask for a replacement credential on that machine's page in the portal.",
+        remedy=(
+            f"If this is another machine, choose another name with --name. If it replaces {name}, request "
+            "a replacement credential on that machine's page in the portal."
+        ),
     )
 
 
@@ -104,7 +106,7 @@ def other_machine(name: str, replaced: Machine, vault: Vault, *, exists: bool) -
     if exists:
         return machine_exists(name, vault)
     return CredentialRefused(
-        f"Invalid vault credentials provided. They are for the place of {replaced.name} and nothing else.",
+        f"Invalid vault credentials provided. They can only replace {replaced.name}.",
         remedy=f"Run setup with --name {replaced.name}; to register a new machine, download vault credentials from the"
         " vault's Quick Start page.",
     )
@@ -114,7 +116,7 @@ def name_taken_since(machine: Machine, vault: Vault) -> MachineExists:
     """The machine has left, and its name is another's by now, so that it cannot come back."""
     return MachineExists(
         f"Another machine named {machine.name} has registered in the vault {vault.name} since this one left it.",
-        remedy=f"Unregister the other {machine.name} first: two machines of one name cannot be in a vault.",
+        remedy=f"Unregister the other {machine.name} first: machine names are unique in a vault.",
     )
 
 
@@ -139,7 +141,7 @@ def place_taken(replaced_at: datetime, revoked_at: datetime) -> NotAllowed:
     )
 
 
-def not_entitled(why: str, remedy: str = "Look at the machine's page in the portal.") -> NotAllowed:
+def not_entitled(why: str, remedy: str = "See the machine's page in the portal.") -> NotAllowed:
     """The machine's certificate does not entitle it to this (any more)."""
     return NotAllowed(why, remedy=remedy)
 

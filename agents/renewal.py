@@ -38,14 +38,14 @@ def renew(body: bytes, *, address: str) -> dict[str, object]:
     rules.require_renewable(sender.certificate, now)
     key = certification.requested_key(messages.parse(Renewal, sender.signed.fields).csr)
     if keys.digest(key) == sender.certificate.key_digest:
-        raise Invalid({"csr": ["Renewing is for a new key; this is the one that the certificate has already."]})
+        raise Invalid({"csr": ["A renewal needs a new key; this one is in the certificate already."]})
     with transaction.atomic():
         certificate = _renewed(sender, key, now)
     if certificate is None:
         raise refusals.not_entitled(
             f"{sender.machine.name} is suspended: its certificate had been renewed with another key already, so two"
             " holders of its identity exist.",
-            "Ask a member of the vault to look at the machine's page in the portal.",
+            "Ask a member of the vault to check the machine's page in the portal.",
         )
     return identity_of(sender.machine, certificate, sender.machine.vault)
 
@@ -96,8 +96,10 @@ def _suspend(machine: Machine, sender: Sender) -> None:
         f"machine-suspend:{machine.pk}",
         state=Notification.State.ATTENTION,
         title=f'Machine "{machine.name}" of vault "{vault.name}" is suspended.',
-        step=f"Somebody at {sender.actor.address} used an old copy of its identity. Find out which of the two is the"
-        " machine, then replace or revoke it.",
+        step=(
+            f"An old copy of its identity was used from {sender.actor.address}. Find out which computer "
+            "is the right one, then replace or revoke the machine."
+        ),
         url=f"/machines/{machine.pk}/",
         subscription=vault.subscription,
     )

@@ -21,6 +21,7 @@ from agents.agreements import (
     open_replacement,
     overdue,
     replacement_seen_by,
+    replacements_of,
     why_not_decide,
     with_people,
 )
@@ -46,11 +47,17 @@ from vaults.rules import require_full, require_member, text_problem
 from vaults.states import VaultState
 
 
-def ask(machine_id: UUID, *, actor: Actor, reason: str) -> ReplacementRequest:
+def shown_to_ask(machine: Machine) -> str:
+    """The tag of what a page shows when it offers to ask for a replacement."""
+    return expected_state.tag_of(**_before_asking(machine, _latest_ended(machine)))
+
+
+def ask(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -> ReplacementRequest:
     """Ask that another computer may take the place of the machine. The same again from the same person is the same.
 
-    Raises NotFound, NotAllowed, Invalid, VaultNotActive, MachineExists when another machine has its name by now,
-    TooManyOpen, and StaleState when somebody else has asked already.
+    `expected` is what `shown_to_ask()` gave for the page. Raises NotFound, NotAllowed, Invalid, VaultNotActive,
+    MachineExists when another machine has its name by now, ContentChanged, TooManyOpen, and StaleState when somebody
+    else has asked already.
     """
     machine = machine_worked_on_by(actor, machine_id)
     if problem := text_problem(reason, required=True):
@@ -61,7 +68,7 @@ def ask(machine_id: UUID, *, actor: Actor, reason: str) -> ReplacementRequest:
         raise refusals.name_taken_since(machine, machine.vault)
     try:
         with transaction.atomic():
-            return _open(machine, actor, reason.strip())
+            return _open(machine, actor, reason.strip(), expected)
     except IntegrityError as error:
         standing = open_replacement(machine)
         if standing is None:
@@ -69,8 +76,8 @@ def ask(machine_id: UUID, *, actor: Actor, reason: str) -> ReplacementRequest:
         if (standing.requested_by_id, standing.reason) == (actor.person.pk, reason.strip()):
             return standing
         raise StaleState(
-            f"{standing.requested_by.display_name} has asked for this already.",
-            remedy="Look at the machine's page Replace; a request can be cancelled there.",
+            f"{standing.requested_by.display_name} has already requested this.",
+            remedy="See the machine's Replace page; the request can be cancelled there.",
         ) from error
 
 
@@ -80,7 +87,7 @@ def for_decision(request_id: UUID, *, actor: Actor) -> ReplacementRequest:
     require_full(actor)
     if why_not := why_not_decide(actor, asked):
         own = asked.requested_by_id == actor.person.pk
-        error = OwnRequest(why_not, remedy="Somebody else has to decide on it.") if own else NotAllowed(why_not)
+        error = OwnRequest(why_not, remedy="A second person has to decide on it.") if own else NotAllowed(why_not)
         refusal("replacement:decide", actor=actor, target=asked, detail={"code": error.code})
         raise error
     return asked
@@ -113,7 +120,7 @@ def cancel(request_id: UUID, *, actor: Actor, expected: str = "") -> Replacement
     asked = replacement_seen_by(actor, request_id)
     require_member(actor, asked.machine.vault.subscription)
     if asked.state == ReplacementState.PENDING and asked.requested_by_id != actor.person.pk:
-        raise NotAllowed("Only the person who asked for it can cancel a request.", remedy="You can reject it.")
+        raise NotAllowed("Only the requester can cancel a request.", remedy="You can reject it.")
     with transaction.atomic():
         asked = _locked(asked)
         if asked.state not in OPEN:
@@ -135,7 +142,7 @@ def issue(request_id: UUID, *, actor: Actor, claim: Claim | None = None) -> Issu
     asked = replacement_seen_by(actor, request_id)
     require_member(actor, asked.machine.vault.subscription)
     if asked.requested_by_id != actor.person.pk:
-        raise NotAllowed("Only the person who asked for the replacement downloads its credentials.")
+        raise NotAllowed("Only the requester can download the credentials of a replacement.")
     if claim is None:
         return credentials.with_key(partial(_issue_to, asked, actor, Credential.KeyOrigin.SERVER))
     to_key = partial(_issue_to, asked, actor, Credential.KeyOrigin.BROWSER)
@@ -169,7 +176,27 @@ def expire(limit: int) -> int:
     return ended
 
 
-def _open(machine: Machine, actor: Actor, reason: str) -> ReplacementRequest:
+def _latest_ended(machine: Machine) -> ReplacementRequest | None:
+    return replacements_of(machine).exclude(ended_at=None).order_by("-ended_at", "id").first()
+
+
+def _before_asking(machine: Machine, latest: ReplacementRequest | None) -> dict[str, object]:
+    """What somebody should know who asks: how the machine is, and which request for it was the latest to end."""
+    return {"machine": machine.pk, "state": machine.state, "latest": latest.pk if latest else ""}
+
+
+def _require_as_shown(machine: Machine, expected: str) -> None:
+    Vault.objects.select_for_update(no_key=True).get(pk=machine.vault_id)
+    machine, latest = Machine.objects.get(pk=machine.pk), _latest_ended(machine)
+    now = f"{machine.name} is {machine.state}."
+    if latest:
+        now += f" The last request to replace it was made by {latest.requested_by.display_name}: {_label(latest)}."
+    expected_state.require(expected, now, **_before_asking(machine, latest))
+
+
+def _open(machine: Machine, actor: Actor, reason: str, expected: str) -> ReplacementRequest:
+    if expected:
+        _require_as_shown(machine, expected)
     waiting = ReplacementRequest.objects.filter(state=ReplacementState.PENDING).exclude(machine=machine)
     require_few_open(actor.person, waiting)
     asked = ReplacementRequest.objects.create(
@@ -185,7 +212,7 @@ def _decide(request_id: UUID, verdict: ReplacementState, actor: Actor, comment: 
     if problem := text_problem(comment):
         raise Invalid({"comment": [problem]})
     if verdict == ReplacementState.REJECTED and is_blank(comment):
-        raise Invalid({"comment": ["Say why, so that whoever asked can act on it."]})
+        raise Invalid({"comment": ["Give a reason, so that the requester can act on it."]})
     with transaction.atomic():
         asked, now = _locked(asked), timezone.now()
         _require_decidable(asked, digest, now)
@@ -208,11 +235,13 @@ def _require_decidable(asked: ReplacementRequest, digest: str, now: datetime) ->
     if asked.state != ReplacementState.PENDING:
         raise _decided(asked)
     if now >= (until := decide_until(asked)):  # the sweep has not come by yet
-        raise StaleState(f"It could be decided until {for_people(until)}.", remedy="Somebody has to ask for it again.")
+        raise StaleState(
+            f"The time to decide ended at {for_people(until)}.", remedy="Request it again if it is still needed."
+        )
     if not digests.same(digest, digest_of(asked)):
         raise ContentChanged(
-            f"What is asked for is no longer what you looked at: {asked.machine.name} is {asked.machine.state}.",
-            remedy="Read the request again, then decide.",
+            f"The request has changed since you opened it: {asked.machine.name} is {asked.machine.state}.",
+            remedy="Review the request again, then decide.",
         )
 
 

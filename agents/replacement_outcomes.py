@@ -1,4 +1,4 @@
-"""What people are told about a replacement: those who can decide while it waits, then how it ended."""
+"""Notifications about replacements: to those who can decide while it waits, then how it ended."""
 
 from django.urls import reverse
 
@@ -20,8 +20,11 @@ def waiting(asked: ReplacementRequest) -> None:
     publish(
         _open_key(asked),
         state=State.ATTENTION,
-        title=f'{asked.requested_by.display_name} asks to replace machine "{machine.name}" of "{machine.vault.name}".',
-        step=f"Somebody else has to agree to it, within {OPEN_FOR.days} days.",
+        title=(
+            f'{asked.requested_by.display_name} requests the replacement of machine "{machine.name}" of '
+            f'"{machine.vault.name}".'
+        ),
+        step=f"A second person has to agree, within {OPEN_FOR.days} days.",
         url=_url(asked),
         subscription=machine.vault.subscription,
         for_approvers=True,
@@ -49,12 +52,17 @@ def cancelled(asked: ReplacementRequest, actor: Actor) -> None:
 
 def called_off(asked: ReplacementRequest) -> None:
     """Tell the subscription's people that the agreement has ended with the revocation of the machine."""
-    _tell(asked, State.ATTENTION, "was called off", "The machine was revoked after it was agreed to. Ask again.")
+    _tell(
+        asked,
+        State.ATTENTION,
+        "was cancelled",
+        "The machine was revoked after the replacement had been agreed. Request it again if needed.",
+    )
 
 
 def expired(asked: ReplacementRequest) -> None:
     """Tell the subscription's people that it was not decided, or not used, in time."""
-    _tell(asked, State.ATTENTION, "has expired", "It was not decided, or not used, in time. Ask again if need be.")
+    _tell(asked, State.ATTENTION, "has expired", "It was not decided or not used in time. Request it again if needed.")
 
 
 def _tell(asked: ReplacementRequest, state: Notification.State, how: str, step: str) -> None:

@@ -14,7 +14,7 @@ from vaults.models import Vault
 from vaults.states import VaultState
 
 _WHY_NOT = {
-    MachineState.SUSPENDED: "It is suspended: two holders of its identity were seen.",
+    MachineState.SUSPENDED: "It is suspended: two computers have used its identity.",
     MachineState.REVOKED: "A member of the vault revoked it.",
     MachineState.UNREGISTERED: "It has left the vault.",
 }
@@ -35,7 +35,7 @@ def require_machine(machine: Machine, vault: Vault) -> None:
     if machine.state not in ALLOWED_IN:
         raise refusals.not_entitled(f"{machine.name} is {machine.state}. {_WHY_NOT[MachineState(machine.state)]}")
     if vault.state != VaultState.ACTIVE:
-        raise refusals.not_entitled(f"The vault {vault.name} is {vault.state}.", "Look at the vault's page.")
+        raise refusals.not_entitled(f"The vault {vault.name} is {vault.state}.", "See the vault's page.")
 
 
 def require_current(certificate: MachineCertificate, at: datetime) -> None:
@@ -64,7 +64,7 @@ def require_renewable(certificate: MachineCertificate, at: datetime) -> None:
         raise refusals.not_entitled(
             f"This machine's certificate ended at {for_people(certificate.not_after)}, more than"
             f" {renewable().days} days ago.",
-            "Ask for a replacement credential on the machine's page in the portal.",
+            "Request a replacement credential on the machine's page in the portal.",
         )
 
 

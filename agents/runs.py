@@ -149,7 +149,7 @@ def _tell(machine: Machine, vault: Vault, run: Run, before: Run | None) -> None:
     key, concern = f"machine-{run.kind}:{machine.pk}", concerns.of_run(run)
     if not run.failed and concern is None:
         withdraw(key)
-        for kind in concerns.settled_by(run, machine) if run.kind == Run.Kind.CHECK else ():
+        for kind in concerns.settled_by(run, machine):
             withdraw(f"machine-{kind}:{machine.pk}")
         return
     if concern and before and (concerns.of_run(before), before.code) == (concern, run.code):

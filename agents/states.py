@@ -48,9 +48,9 @@ OPEN = frozenset({ReplacementState.PENDING, ReplacementState.APPROVED})
 MACHINE = StateTable(
     noun="machine",
     looks={
-        MachineState.REGISTERED: Look("Registered", "blue", "Known, but not yet backed up and restored."),
+        MachineState.REGISTERED: Look("Registered", "blue", "Registered, but not yet backed up and restored."),
         MachineState.READY: Look("Ready", "green", "Backed up, and a restore was compared."),
-        MachineState.SUSPENDED: Look("Suspended", "amber", "Two holders of one identity were seen."),
+        MachineState.SUSPENDED: Look("Suspended", "amber", "Two computers have used its identity."),
         MachineState.REVOKED: Look("Revoked", "red", "Locked out of storage."),
         MachineState.UNREGISTERED: Look("Unregistered", "grey", "Has left the vault; its backups are kept."),
     },
@@ -66,21 +66,21 @@ MACHINE = StateTable(
 )
 
 CONCERNS: dict[str, Look] = {
-    Concern.DAMAGED: Look("Damaged", "amber", "What is stored of this machine is not whole."),
+    Concern.DAMAGED: Look("Damaged", "amber", "Stored data of this machine is damaged or missing."),
     Concern.LOSSES: Look("Files missing", "amber", "Protected folders have lost files since the last backup."),
-    Concern.BACKUP_FAILED: Look("Backup failed", "amber", "The newest backup failed."),
-    Concern.CHECK_FAILED: Look("Check failed", "amber", "The newest check of what is stored failed."),
-    Concern.RESTORE_CHECK_FAILED: Look("Restore check failed", "amber", "The newest restore check failed."),
+    Concern.BACKUP_FAILED: Look("Backup failed", "amber", "The latest backup failed."),
+    Concern.CHECK_FAILED: Look("Check failed", "amber", "The latest check of what is stored failed."),
+    Concern.RESTORE_CHECK_FAILED: Look("Restore check failed", "amber", "The latest restore check failed."),
 }
 """How each is shown."""
 
 RUN_SUCCEEDED = Look("Succeeded", "green")
 RUN_FAILED = Look("Failed", "red")
-NOTHING_PROVEN = Look("Nothing proven", "amber", "It ran to its end, and no file could be proven.")
+NOTHING_PROVEN = Look("Nothing proven", "amber", "It completed, but no file could be proven.")
 RUN_ENDS: dict[str, Look] = {
-    "done_with_unreadable": Look("Some unreadable", "amber", "Done, but for files that could not be read."),
-    "done_with_losses": Look("Files missing", "amber", "Done, and protected folders have lost files."),
-    "done_on_damaged": Look("On damaged", "amber", "Done, but what is stored is not whole."),
+    "done_with_unreadable": Look("Some unreadable", "amber", "Done, except for files that could not be read."),
+    "done_with_losses": Look("Files missing", "amber", "Done, but protected folders have lost files."),
+    "done_on_damaged": Look("On damaged", "amber", "Done, but stored data is damaged or missing."),
 }
 FAILED_RUN_ENDS: dict[str, Look] = {
     "restore_incomplete": Look("Incomplete", "red", "Not all files came back as they were backed up."),
@@ -90,11 +90,11 @@ FAILED_RUN_ENDS: dict[str, Look] = {
 REPLACEMENT = StateTable(
     noun="replacement",
     looks={
-        ReplacementState.PENDING: Look("Waiting for a second person", "amber", "Somebody else must agree to it."),
+        ReplacementState.PENDING: Look("Waiting for a second person", "amber", "A second person must agree to it."),
         ReplacementState.APPROVED: Look("Agreed", "green", "The credential for the replacement can be downloaded."),
-        ReplacementState.REJECTED: Look("Rejected", "red", "Somebody said no; the comment says why."),
-        ReplacementState.CANCELLED: Look("Cancelled", "grey", "Taken back, or ended when the machine was revoked."),
-        ReplacementState.EXPIRED: Look("Expired", "grey", "Nobody decided, or used it, in time."),
+        ReplacementState.REJECTED: Look("Rejected", "red", "Rejected by a second person; the comment says why."),
+        ReplacementState.CANCELLED: Look("Cancelled", "grey", "Cancelled, or ended when the machine was revoked."),
+        ReplacementState.EXPIRED: Look("Expired", "grey", "Not decided or not used in time."),
         ReplacementState.USED: Look("Done", "green", "Another computer has taken the machine's place."),
     },
     moves={

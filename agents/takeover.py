@@ -49,7 +49,7 @@ def _require_its_name(arrival: Arrival, machine: Machine, vault: Vault) -> None:
 def _require_new_key(arrival: Arrival, machine: Machine) -> None:
     """Whoever holds an old key may be whom the machine is being taken from."""
     if machine.certificates.filter(key_digest=keys.digest(arrival.key)).exists():
-        raise Invalid({"csr": ["The machine had this key before. A replacement makes a new one."]})
+        raise Invalid({"csr": ["The machine has had this key before. A replacement needs a new one."]})
 
 
 def _count(machine: Machine, credential: Credential, vault: Vault, arrival: Arrival) -> None:
@@ -89,5 +89,5 @@ def _tell(machine: Machine, credential: Credential, vault: Vault, arrival: Arriv
         vault,
         key="machine-replace",
         title=f'Another computer has taken the place of machine "{machine.name}" in vault "{vault.name}".',
-        more=" All certificates from before are dead.",
+        more=" All its earlier certificates have been revoked.",
     )

@@ -77,7 +77,7 @@ def _tell(vault: Vault, total: int, most: int) -> None:
         key,
         state=Notification.State.ATTENTION,
         title=f'Vault "{vault.name}" has reached its quota.',
-        step="New backups are refused until an administrator allows more. What is stored can be restored.",
+        step="New backups are refused until an administrator raises the quota. What is stored can be restored.",
         url=reverse("vaults:vault", args=[vault.pk]),
         subscription=vault.subscription,
     )

@@ -78,6 +78,12 @@ class AuditedAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic for the typ
     actions = None
     show_full_result_count = False
     list_per_page = 50
+    about = ""
+    """What stands above the list: what can be done here, and where the rest is done."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Django's, with `about` above the list."""
+        return super().changelist_view(request, {"about": self.about, **(extra_context or {})})
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Questions in the address of a list go to what it shows or filters by: `?password__startswith=` would tell a

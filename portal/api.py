@@ -22,8 +22,8 @@ from portal.problems import NotSignedIn, describe
 log = logging.getLogger(__name__)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 View = Callable[..., HttpResponse]
-_SIGN_IN = ("You are not signed in.", "Sign in again; programs send an API token.")
-_NEW_TOKEN = ("This API token is unknown, has expired, or was revoked.", "Make a new one on the page API tokens.")
+_SIGN_IN = ("You are not signed in.", "Sign in, or send an API token.")
+_NEW_TOKEN = ("This API token is unknown, has expired, or was revoked.", "Create a new one on the API tokens page.")
 
 
 class Token(HttpBearer):
@@ -36,7 +36,7 @@ class Token(HttpBearer):
         if actor is None:
             raise AuthenticationError
         if actor.read_only and request.method not in SAFE:
-            raise NotAllowed("This token may only read.", remedy="Make one that may do all that you may do.")
+            raise NotAllowed("This token is read-only.", remedy="Create one with full access.")
         return actor
 
 
@@ -51,14 +51,14 @@ class Session(SessionAuth):
         """The person who is signed in; raises NotAllowed for one who has to choose a password of their own first."""
         actor = actor_of(request, via="api")
         if actor.person.must_change_password:
-            raise NotAllowed("Your password was set by somebody else.", remedy="Change it on the page Your account.")
+            raise NotAllowed("Your password was set by an administrator.", remedy="Change it on the Your account page.")
         return actor
 
 
 api = NinjaAPI(
     title="Strongroom",
     version="1",
-    description="Backup vaults: ask for one, decide, watch, hand out credentials.",
+    description="Request backup vaults, decide on requests, follow vaults and machines, issue credentials.",
     auth=[Token(), Session()],
     openapi_url=None,  # an operation below, so that tokens open it; the docs are a page of ours
     docs_url=None,
@@ -159,7 +159,7 @@ def _with_problems(view: View) -> View:
         if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
             return response
         methods = ", ".join(sorted(response["Allow"].split(", ")))
-        refusal = problem(405, "method_not_allowed", f"Nothing can be done here with {request.method}, but {methods}.")
+        refusal = problem(405, "method_not_allowed", f"{request.method} is not allowed here. Allowed: {methods}.")
         refusal["Allow"] = methods
         return refusal
 

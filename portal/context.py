@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import Exists
+from django.db.models import Exists, QuerySet, Value
 from django.http import HttpRequest
 
 from portal.accounts.models import Membership, Subscription, User
-from portal.accounts.queries import subscriptions_seen_by
 from portal.kept import Kept, kept_for
 from portal.navigation import waiting_for
 from portal.notifications.queries import Area, area_of
+from portal.prepared import prepared
 
 THEMES = frozenset({"light", "dark"})
 MENU = 30
@@ -31,8 +31,7 @@ class Shell:
 
     @cached_property
     def _offered(self) -> list[Subscription]:
-        belongs = Exists(Membership.objects.filter(user=self._person))  # asked along, which saves a query
-        return list(subscriptions_seen_by(self._person).annotate(may_ask=belongs).only("name")[: MENU + 1])
+        return (_any_offered if self._person.sees_all else _own_offered)(self._person.pk)
 
     @property
     def _person(self) -> User:
@@ -83,6 +82,18 @@ class Shell:
     def area(self) -> Area:
         """The notification area as it stands now."""
         return area_of(self._person)
+
+
+@prepared
+def _any_offered(user_id: int) -> QuerySet[Subscription]:
+    belongs = Exists(Membership.objects.filter(user=user_id))  # asked along, which saves a query
+    return Subscription.objects.annotate(may_ask=belongs).only("name")[: MENU + 1]
+
+
+@prepared
+def _own_offered(user_id: int) -> QuerySet[Subscription]:
+    own = Subscription.objects.filter(memberships__user=user_id)
+    return own.annotate(may_ask=Value(value=True)).only("name")[: MENU + 1]
 
 
 def shell(request: HttpRequest) -> dict[str, object]:

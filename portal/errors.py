@@ -111,7 +111,7 @@ class Throttled(DomainError):
 
 
 class Unavailable(DomainError):
-    """A part that is needed does not answer just now. Try again after the seconds in Retry-After."""
+    """A part that is needed is not responding. Try again after the seconds in Retry-After."""
 
     code = "unavailable"
     status = 503
@@ -124,4 +124,4 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 
 def unavailable() -> Unavailable:
     """What people and programs are told while the database does not answer."""
-    return Unavailable("The portal cannot answer just now.", remedy="Try again in a minute.")
+    return Unavailable("The portal is temporarily unavailable.", remedy="Try again in a minute.")

@@ -19,6 +19,6 @@ def require(expected: str, now: str, **shown: object) -> None:
     """Raise ContentChanged when `expected` is the tag of something else than what is `shown` now, as `now` says."""
     if expected and not digests.same(expected, tag_of(**shown)):
         raise ContentChanged(
-            f"{now} That is not what your page showed, so nothing was changed.",
-            remedy="Look at how it is now, then choose again.",
+            f"{now} Your page was out of date, so nothing was changed.",
+            remedy="Review the current state, then choose again.",
         )

@@ -34,8 +34,8 @@ LABEL = "kept form"
 GOOD_FOR = 1800  # seconds
 LARGEST = 64 * 1024  # characters; the longest texts of people have two thousand
 NOT_KEPT = frozenset({"csrfmiddlewaretoken", FOR, "kept", "next"})
-SIGNED_OUT = "You were signed out by the time that you sent this form, so it was not sent."
-OUTDATED = "This form was older than your sign-in, so it was not sent."
+SIGNED_OUT = "You had been signed out, so this form was not sent."
+OUTDATED = "This form was opened before you signed in, so it was not sent."
 SECRET = frozenset({"old", "new", "again"})
 """Names of fields with passwords, beside those that say so."""
 

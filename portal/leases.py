@@ -13,7 +13,7 @@ from django.db.models.functions import Least, Now
 
 
 class LeaseLost(Exception):
-    """Another worker has the row now, or a person started it anew: stop without a trace."""
+    """Another worker owns the row now, or a person started it again: stop without changing anything."""
 
 
 class Leased(models.Model):

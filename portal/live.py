@@ -2,9 +2,11 @@
 
 import hashlib
 import re
+from datetime import datetime, timedelta
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseStopPolling
 
@@ -12,6 +14,17 @@ from portal.http import SiteRequest
 
 # The token is masked anew in each rendering; it must not make equal fragments look different.
 CSRF_FIELD = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
+
+FRESH = timedelta(minutes=10)
+SLOW = 15
+
+
+def pause(seconds: int, since: datetime) -> int:
+    """How many seconds a part waits from poll to poll: few while something has just happened, `SLOW` afterwards.
+
+    What people and workers do meanwhile comes with the notification area, which renews the page for what is new in it.
+    """
+    return seconds if timezone.now() - since < FRESH else max(seconds, SLOW)
 
 
 def live(

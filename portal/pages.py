@@ -30,14 +30,14 @@ OUTDATED = DomainError(
     remedy="Go back, reload the page, and try again.",
 )
 PASSWORD_FIRST = NotAllowed(
-    "Your password was set by somebody else.", remedy="Change it on the page Your account; then everything else opens."
+    "Your password was set by an administrator.", remedy="Change it on the Your account page to continue."
 )
-SIGN_IN_OUTDATED = DomainError("This page was too old, so you are not signed in yet.", remedy="Sign in again.")
+SIGN_IN_OUTDATED = DomainError("The sign-in page had expired, so you are not signed in yet.", remedy="Sign in again.")
 SOMEBODY_ELSES = DomainError(
-    "This form was opened by somebody else who was signed in here before, so nothing was changed.",
-    remedy="Go to the page as yourself, and fill it in there.",
+    "This form was opened by somebody else in this browser, so nothing was changed.",
+    remedy="Open the page again and fill it in there.",
 )
-SIGNED_OUT = DomainError("You are signed out.", remedy="Sign in again; what you typed stays on this page meanwhile.")
+SIGNED_OUT = DomainError("You are signed out.", remedy="Sign in again; what you typed stays on this page.")
 
 
 def refused(request: HttpRequest, error: DomainError) -> HttpResponse:

@@ -81,9 +81,9 @@ def page_of(
     )
 
 
-def counted(rows: QuerySet[Any] | Sequence[QuerySet[Any]], page: Page[Any]) -> str:
+def counted(rows: QuerySet[Any] | Sequence[QuerySet[Any]], page: Page[Any] | None = None) -> str:
     """How many rows the list has: `286`, or `1,000+`. No query where the page has them all, and none beyond COUNTED."""
-    if page.whole:
+    if page is not None and page.whole:
         return f"{len(page.items):,}"
     branches = [rows] if isinstance(rows, QuerySet) else rows
     number = sum(branch.order_by().values("pk")[: COUNTED + 1].count() for branch in branches)

@@ -1,4 +1,4 @@
-"""`enqueue()`: hands work to the workers, by name, after the commit, without ever failing or holding anybody up.
+"""`enqueue()`: publishes a task after the commit; it never raises and never blocks the caller.
 
 A thread of its own does the sending, since a broker that hangs costs seconds even with short timeouts (kombu connects
 several times), and a name that does not resolve has no timeout at all. When the broker is away nothing is lost: rows

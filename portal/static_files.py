@@ -1,13 +1,27 @@
 """Collecting static files, only when they have changed: hashing and rewriting them costs seconds."""
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 from django.core.management import call_command
 
 STAMP = ".collected"
+
+
+class KnownAddresses(ManifestStaticFilesStorage):
+    """Each address is made once in the life of a process, which no collecting outlives: a page has a dozen of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known = cache(super().url)
+
+    def url(self, name: str | None, force: bool = False) -> str:
+        """The address of a file that was collected."""
+        return self._known(name, force)
 
 
 def collect() -> bool:

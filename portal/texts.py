@@ -36,10 +36,10 @@ def problem(text: str, *, required: bool = False, lines: bool = True, limit: int
     if required and is_blank(text):
         return "This field is required."
     if limit and len(text) > limit:
-        return f"This has more than {limit} characters."
+        return f"Enter at most {limit} characters."
     for letter in text:
         if is_hidden(letter, lines=lines):
-            return f"This has a character that cannot be seen (U+{ord(letter):04X}). Remove it, or type the text anew."
+            return f"This contains an invisible character (U+{ord(letter):04X}). Remove it, or retype the text."
     return ""
 
 

@@ -29,6 +29,11 @@ class RegionAdmin(AuditedAdmin):
     """No adding: the regions file says which regions there are."""
 
     form = RegionForm
+    about = (
+        "Regions are listed in the regions file (REGIONS_FILE). To add one, put it there and run"
+        " manage.py sync_regions; docs/regions.md describes both. Here regions are renamed, opened and closed for new"
+        " vaults, and limited by quotas."
+    )
     list_display = ("name", "slug", "new_vaults", "vault_quota", "machine_quota")
     fields = ("slug", "name", "enabled", "vault_quota_bytes", "machine_quota_bytes")
     readonly_fields = ("slug",)

@@ -92,7 +92,7 @@ def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Vau
     request = _for_decision(request_id, actor, comment, digest)
     if not request.region.enabled:
         raise StaleState(
-            f"{request.region.name} has been closed for new vaults since this was asked for.",
+            f"{request.region.name} has been closed for new vaults since this was requested.",
             remedy="Reject the request, or ask an administrator to open the region.",
         )
     with transaction.atomic():
@@ -105,7 +105,7 @@ def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Vaul
     """Say no, with a comment that says why; the name is free again. Raises as `approve`."""
     request = _for_decision(request_id, actor, comment, digest)
     if is_blank(comment):
-        raise Invalid({"comment": ["Say why, so that the requester can act on it."]})
+        raise Invalid({"comment": ["Give a reason, so that the requester can act on it."]})
     with transaction.atomic():
         _close(request, RequestState.REJECTED, actor)
         _note(request, Decision.Verdict.REJECT, actor, comment)
@@ -121,7 +121,7 @@ def cancel(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> Vaul
     request = request_seen_by(actor, request_id)
     require_full(actor)
     if request.requested_by_id != actor.person.pk:
-        raise NotAllowed("Only the person who asked for it can cancel a request.")
+        raise NotAllowed("Only the requester can cancel a request.")
     _require_decidable(request, actor, comment, digest)
     with transaction.atomic():
         _close(request, RequestState.CANCELLED, actor)
@@ -170,7 +170,7 @@ def _for_decision(request_id: UUID, actor: Actor, comment: str, digest: str) -> 
         require_approver(actor)
         if request.requested_by_id == actor.person.pk:
             raise OwnRequest(
-                "You asked for this vault yourself.", remedy="Another approver has to decide on the request."
+                "You requested this vault yourself.", remedy="Another approver has to decide on the request."
             )
     except NotAllowed as error:
         _record_refusal(request, actor, error)
@@ -191,11 +191,11 @@ def _require_decidable(request: VaultRequest, actor: Actor, comment: str, digest
     if is_overdue(request):  # the sweep has not come by yet
         raise StaleState(
             f"This request could be decided until {for_people(decide_until(request))}; now it expires.",
-            remedy="Whoever needs the vault has to ask for it again.",
+            remedy="Request the vault again if it is still needed.",
         )
     if not digests.same(digest, digest_of(request)):
         raise ContentChanged(
-            "What is asked for has changed since you looked at it.", remedy="Read the request again, then decide."
+            "The request has changed since you opened it.", remedy="Review the request again, then decide."
         )
 
 

@@ -1,4 +1,4 @@
-"""What is asked for in a request for a vault: whether it can be, and what an approver agrees to."""
+"""Validation of requests for vaults, and the digest that approvers agree to."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ def digest_of(request: VaultRequest) -> str:
 
 
 def twin_of(wanted: VaultRequest) -> VaultRequest | None:
-    """The same request by the same person, seconds ago: the button was pressed twice."""
+    """An identical pending request of the same person, seconds old: the form was sent twice."""
     return (
         VaultRequest.objects.select_related("region", "subscription", "requested_by")
         .filter(

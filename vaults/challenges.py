@@ -86,7 +86,7 @@ def with_claim(
     except IntegrityError as error:
         if not Credential.objects.filter(key_digest=keys.digest(key)).exists():
             raise
-        raise Invalid({"public_key": ["This key has a credential already. Make a new key."]}) from error
+        raise Invalid({"public_key": ["A credential has already been issued for this key. Make a new key."]}) from error
 
 
 def forget_old() -> None:
@@ -102,7 +102,7 @@ def _proven_key(vault: Vault, unverified: Claim) -> PublicKey:
     signed = "\n".join((PURPOSE, str(vault.pk), unverified.challenge, unverified.public_key)).encode()
     fits = keys.raw_signature_fits(key, unverified.proof, signed) or keys.signature_fits(key, unverified.proof, signed)
     if not fits:
-        raise Invalid({"proof": ["This proof is not by the key, for this vault and this challenge."]})
+        raise Invalid({"proof": ["The proof does not match the key, the vault and the challenge."]})
     return key
 
 
@@ -110,4 +110,4 @@ def _use(text: str, vault: Vault, actor: Actor) -> None:
     """Delete it, which one of several at once can do."""
     good = CredentialChallenge.objects.filter(text=text, vault=vault, person=actor.person)
     if not good.filter(expires_at__gt=timezone.now()).delete()[0]:
-        raise Invalid({"challenge": ["This challenge is not yours, was used, or is older than ten minutes."]})
+        raise Invalid({"challenge": ["This challenge is not yours, has been used, or is older than ten minutes."]})

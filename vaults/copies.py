@@ -36,7 +36,7 @@ def begin(vault: Vault) -> PairedCopy:
     region = open_pair_of(vault.region)
     if region is None:
         raise StaleState(
-            f"{vault.region.name} has no open paired region, so there can be no copy.",
+            f"{vault.region.name} has no open paired region, so no copy can be made.",
             remedy=f"An administrator can open one; a vault that is {Redundancy.LOCAL.label.lower()} needs none.",
         )
     return PairedCopy.objects.get_or_create(vault=vault, defaults={"region": region})[0]
@@ -126,14 +126,14 @@ def completed(copy: PairedCopy) -> None:
 
 
 def interrupted(copy: PairedCopy) -> None:
-    """The task has used its time: another goes on with the round. Raises LeaseLost."""
+    """The time slice is used up: release the lease, so that another task continues the round. Raises LeaseLost."""
     with transaction.atomic():
         copy.save_held(attempts=0, objects_copied=copy.objects_copied, **NO_LEASE)
         _take_up_next()
 
 
 def troubled(copy: PairedCopy, trouble: str) -> None:
-    """The round has met a trouble: note it, and go on later, for ever. Raises LeaseLost."""
+    """Record the failure and retry later, without limit. Raises LeaseLost."""
     wait = min(timedelta(seconds=5 * 2 ** min(copy.attempts, 10)), LONGEST_WAIT)
     with transaction.atomic():
         copy.save_held(objects_copied=copy.objects_copied, trouble=trouble[:500], due_at=Now() + wait, **NO_LEASE)

@@ -24,6 +24,7 @@ from portal.crypto import keys
 from portal.crypto.keys import PublicKey
 from portal.errors import Invalid, StaleState
 from portal.moments import for_people
+from portal.prepared import prepared
 from vaults import issuing
 from vaults.credential_file import Replaced
 from vaults.issuing import Issued, Terms
@@ -118,7 +119,7 @@ def end(vault_id: UUID, *, actor: Actor, expected: str = "") -> None:
     with transaction.atomic():
         Vault.objects.select_for_update(no_key=True).get(pk=vault.pk)
         now = timezone.now()
-        newest = _issued(vault).first()
+        newest = _issued(vault.pk).first()
         if newest is None or state_of(newest, now) != CredentialState.VALID:
             raise StaleState("There is no credential that could still be used.", remedy="There is nothing to end.")
         known = f"{newest.issued_by.display_name} has downloaded a newer credential at {for_people(newest.issued_at)}."
@@ -129,14 +130,20 @@ def end(vault_id: UUID, *, actor: Actor, expected: str = "") -> None:
 
 def standing(vault: Vault) -> Standing:
     """How the vault stands with credentials, in one query."""
-    here = Membership.objects.filter(user=OuterRef("issued_by"), subscription=vault.subscription_id)
-    credential = _issued(vault).annotate(issuer_here=Exists(here)).first()
+    credential = _newest.first(vault.pk, vault.subscription_id)
     if credential is None:
         return Standing(CredentialState.NONE, None, 0)
     state = state_of(credential, timezone.now())
-    if state == CredentialState.VALID and not (credential.issued_by.is_active and credential.issuer_here):
+    issuer_here: bool = credential.issuer_here  # type: ignore[attr-defined]  # annotated
+    if state == CredentialState.VALID and not (credential.issued_by.is_active and issuer_here):
         state = CredentialState.ISSUER_LEFT
     return Standing(state, credential, machines_left(credential))
+
+
+@prepared
+def _newest(vault_id: UUID, subscription_id: int) -> QuerySet[Credential]:
+    here = Membership.objects.filter(user=OuterRef("issued_by"), subscription=subscription_id)
+    return _issued(vault_id).annotate(issuer_here=Exists(here))[:1]
 
 
 def issuer_left(credential: Credential, vault: Vault) -> bool:
@@ -164,7 +171,7 @@ def _require_number(machines: int) -> None:
         raise Invalid({"machines": [f"Choose a number from 1 to {MOST_MACHINES}."]})
 
 
-def _issued(vault: Vault) -> QuerySet[Credential]:
+def _issued(vault_id: UUID) -> QuerySet[Credential]:
     """Those for new machines, the newest first, with the person who issued each."""
-    issued = vault.credentials.filter(purpose=Credential.Purpose.REGISTER)
+    issued = Credential.objects.filter(vault=vault_id, purpose=Credential.Purpose.REGISTER)
     return issued.select_related("issued_by").order_by("-issued_at")

@@ -6,12 +6,13 @@ from django.urls import reverse
 
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
+from portal.templatetags.amounts import plural
 from vaults import losses
 from vaults.models import Region, Vault
 from vaults.storage.layout import CONFIG, Stored
 
 _DO = "Run `strongroom-agent check` on that machine, then a backup."
-_LOST = "Without it the machine's backups in that region cannot be opened; ask the people who run the portal."
+_LOST = "Without it the machine's backups in that region cannot be opened; tell an administrator."
 
 
 def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
@@ -33,7 +34,7 @@ def tell_of_repair(vault: Vault, region: Region, other: Region, item: Stored) ->
         vault,
         f"repair:{region.slug}:{machine}",
         f'A damaged object of vault "{vault.name}" was replaced.',
-        f"An object of machine {machine} in {region} was not what its name says; {other} had it whole.",
+        f"An object of machine {machine} in {region} was not what its name says; {other} had an intact copy.",
         Notification.State.INFO,
     )
 
@@ -44,8 +45,8 @@ def tell_of_return(vault: Vault, other: Region, machine: UUID, count: int) -> No
         vault,
         f"return:{machine}",
         f'Lost objects of vault "{vault.name}" were brought back.',
-        f"{count} {'object' if count == 1 else 'objects'} of machine {machine} were missing in {vault.region};"
-        f" {other} had them whole.",
+        f"{plural(count, 'object')} of machine {machine} {'was' if count == 1 else 'were'} missing in {vault.region};"
+        f" {other} had intact copies.",
         Notification.State.INFO,
     )
 

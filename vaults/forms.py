@@ -47,7 +47,7 @@ class VaultRequestForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", **NAME_CHECK}),
     )
     region = forms.ModelChoiceField(
-        Region.objects.none(), empty_label=None, help_text="Near the machines that will back up."
+        Region.objects.none(), empty_label=None, help_text="Choose one near the machines to be backed up."
     )
     redundancy = forms.ChoiceField(
         label="Storage redundancy",
@@ -58,7 +58,7 @@ class VaultRequestForm(forms.Form):
     )
     reason = forms.CharField(
         max_length=LONGEST_TEXT,
-        help_text="What the vault is for. The approver reads it.",
+        help_text="What the vault is for. The approver can see it.",
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 
@@ -71,7 +71,7 @@ class VaultRequestForm(forms.Form):
         cast("forms.ModelChoiceField[Region]", self.fields["region"]).queryset = Region.objects.filter(enabled=True)
         regions = list(Region.objects.filter(enabled=True))
         self.copied = _copied_among(regions)
-        explain(self.fields["redundancy"], "the region", "its paired region")
+        explain(self.fields["redundancy"], "the region", "the paired region")
         if regions and not self.copied:
             self._offer_local_only([region.name for region in regions])
         elif len(self.copied) < len(regions):
@@ -81,7 +81,7 @@ class VaultRequestForm(forms.Form):
     def offer_for(self, region: Region) -> None:
         """Say what the redundancies mean in this region, and close the one that is not to be had there."""
         if region.slug in self.copied:
-            explain(self.fields["redundancy"], region.name, "its paired region")
+            explain(self.fields["redundancy"], region.name, "the paired region")
         else:
             explain(self.fields["redundancy"], region.name, "")
             self.wished = str(self.initial["redundancy"])
@@ -93,7 +93,7 @@ class VaultRequestForm(forms.Form):
         field.choices = [(Redundancy.LOCAL.value, Redundancy.LOCAL.label)]
         field.initial = Redundancy.LOCAL
         have = "has" if len(regions) == 1 else "have"
-        why = f"Geo-redundant is not offered: {', '.join(regions)} {have} no open paired region."
+        why = f"Geo-redundant is not available: {', '.join(regions)} {have} no open paired region."
         field.help_text = field.error_messages["invalid_choice"] = why
 
 
@@ -104,7 +104,7 @@ class DecisionForm(forms.Form):
     comment = forms.CharField(
         required=False,
         max_length=LONGEST_TEXT,
-        help_text="Required to reject. The requester reads it.",
+        help_text="Required to reject. The requester can see it.",
         widget=forms.Textarea(attrs={"rows": 3}),
     )
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
@@ -119,10 +119,10 @@ class RedundancyForm(forms.Form):
 def explain(redundancy: forms.Field, region: str, pair: str) -> None:
     """Have the choices of the field say what they mean in the region; `pair` is empty where it has no open one."""
     radios = cast("ExplainedRadios", redundancy.widget)
-    copied = f"What machines store is copied to {pair}, and can be restored from there."
+    copied = f"Data is copied to {pair} and can be restored from there."
     radios.about = {
-        Redundancy.GEO: copied if pair else f"Not to be had: {region} has no open paired region.",
-        Redundancy.LOCAL: f"Kept in {region} alone.",
+        Redundancy.GEO: copied if pair else f"Not available: {region} has no open paired region.",
+        Redundancy.LOCAL: f"Kept in {region} only.",
     }
     radios.closed = frozenset() if pair else frozenset({Redundancy.GEO})
 

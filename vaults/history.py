@@ -1,7 +1,11 @@
 """How much a vault had stored day by day, for the picture on its Dashboard."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
+from django.db.models import QuerySet
+
+from portal.prepared import prepared
 from vaults.models import StoredDay, Vault
 
 KEPT = timedelta(days=400)
@@ -17,4 +21,9 @@ def note_stored(vault: Vault, size: int, at: datetime) -> None:
 def stored_days(vault: Vault, now: datetime, most: int) -> list[StoredDay]:
     """The last `most` days up to `now` as far as they were measured, the oldest first; one query."""
     since = now.astimezone(UTC).date() - timedelta(days=most - 1)
-    return list(StoredDay.objects.filter(vault=vault, day__gte=since).order_by("day"))
+    return _days(vault.pk, since)
+
+
+@prepared
+def _days(vault_id: UUID, since: date) -> QuerySet[StoredDay]:
+    return StoredDay.objects.filter(vault=vault_id, day__gte=since).order_by("day")

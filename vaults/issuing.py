@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from portal import pki
@@ -15,6 +16,7 @@ from portal.crypto.certificates import Kind, Profile
 from portal.crypto.keys import PublicKey
 from portal.errors import DomainError
 from portal.moments import rfc3339
+from portal.prepared import prepared
 from vaults.credential_file import Replaced, document_of, file_name
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
@@ -93,16 +95,22 @@ def _lock_active(vault_id: uuid.UUID) -> None:
     vault = Vault.objects.select_for_update(no_key=True).get(pk=vault_id)
     if vault.state != VaultState.ACTIVE:
         raise VaultNotActive(
-            f"{vault.name} is {vault.state}; credentials are for Active vaults.",
+            f"{vault.name} is {vault.state}; credentials are issued only for Active vaults.",
             remedy="Wait until the vault is Active.",
         )
 
 
 def _next_moment(vault: Vault) -> datetime:
     """Now, or just after the last issue when a clock has gone back."""
-    newest = vault.credentials.order_by("-issued_at").values_list("issued_at", flat=True).first()
+    newest = _last_issued.first(vault.pk)
     now = timezone.now()
     return now if newest is None else max(now, newest + timedelta(microseconds=1))
+
+
+@prepared
+def _last_issued(vault_id: uuid.UUID) -> QuerySet[Credential, datetime]:
+    issued = Credential.objects.filter(vault=vault_id).order_by("-issued_at")
+    return issued.values_list("issued_at", flat=True)[:1]
 
 
 def _certified(public_key: PublicKey, vault: Vault, at: datetime, terms: Terms) -> Credential:

@@ -77,10 +77,10 @@ def retry(vault_id: UUID, *, actor: Actor, expected: str = "") -> Vault:
         operation = operations_of(vault).first()
         if operation is None or not may_be_retried(vault, operation):
             raise StaleState(
-                f"{vault.name} is {vault.state}, and no work on it waits for another try.",
+                f"{vault.name} is {vault.state}, and it has no failed operation to retry.",
                 remedy="Reload the page and review it.",
             )
-        now = f"The latest work on {vault.name} is another by now, and it failed: {operation.reason}"
+        now = f"Another operation on {vault.name} has failed since: {operation.reason}"
         expected_state.require(expected, now, vault=vault.pk, work=operation.pk)
         operation.vault = vault
         if vault.state == VaultState.FAILED:

@@ -37,7 +37,7 @@ TITLES = {
 }
 DONE = {
     Operation.Kind.CREATE: 'Successfully created vault "{name}".',
-    Operation.Kind.MAKE_COPY: 'Vault "{name}" is copied to the paired region from now on.',
+    Operation.Kind.MAKE_COPY: 'Vault "{name}" is now copied to the paired region.',
     Operation.Kind.END_COPY: 'The copy of vault "{name}" in the paired region has ended.',
 }
 FAILED = {
@@ -98,7 +98,7 @@ def supersede(vault: Vault, *, actor: Actor, by: str) -> None:
     """End the running work on the vault's copy, if there is any: a later change has overtaken it."""
     running = Operation.objects.filter(vault=vault, state=OperationState.RUNNING).exclude(kind=Operation.Kind.CREATE)
     for operation in running:
-        reason = f"Overtaken by a later change: {by}."
+        reason = f"Superseded by a later change: {by}."
         advance(operation, OperationState.FAILED, actor=actor, reason=reason, **_ended())
         _note(operation, reason)
         withdraw(key_of(operation))

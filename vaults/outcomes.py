@@ -1,4 +1,4 @@
-"""What people are told about a request: approvers while they can act, the subscription's people how it ended."""
+"""Notifications about requests for vaults: to approvers while they can act, to members how each ended."""
 
 from django.urls import reverse
 
@@ -16,7 +16,7 @@ def waiting(request: VaultRequest) -> None:
     publish(
         _open_key(request),
         state=State.ATTENTION,
-        title=f'{request.requested_by.display_name} asks for vault "{request.name}" in {request.subscription.name}.',
+        title=f'{request.requested_by.display_name} requests vault "{request.name}" in {request.subscription.name}.',
         step=f"Decide within {OPEN_FOR.days} days.",
         url=_url(request),
         for_approvers=True,
@@ -41,7 +41,12 @@ def cancelled(request: VaultRequest, actor: Actor) -> None:
 
 def expired(request: VaultRequest) -> None:
     """Tell the subscription's people that nobody decided in time, and what to do."""
-    _tell(request, State.ATTENTION, "has expired", "Nobody decided in time. Ask again if the vault is still needed.")
+    _tell(
+        request,
+        State.ATTENTION,
+        "has expired",
+        "Nobody decided in time. Request the vault again if it is still needed.",
+    )
 
 
 def _tell(request: VaultRequest, state: Notification.State, how: str, step: str) -> None:

@@ -29,4 +29,4 @@ def _trouble(region: Region) -> str:
     except StorageError as error:
         log.warning("Region %s cannot be written and read: %s", region.slug, error)
         return str(error)
-    return "" if found == content else f"{region} gave back something else than what was stored."
+    return "" if found == content else f"{region} returned other data than was stored."

@@ -18,8 +18,8 @@ from vaults.storage import gateway
 from vaults.storage.base import StorageError, StorageRefused, StorageUnavailable
 from vaults.storage.rclone import region_storage
 
-STOPPED = "The work on it was cut off {attempts} times."
-AGAIN = "Press Retry when the cause is gone, or tell an administrator."
+STOPPED = "The operation was interrupted {attempts} times."
+AGAIN = "Press Retry once the cause is resolved, or tell an administrator."
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _probing(region: Region, probe: str) -> Callable[[], None]:
         with _Probe(region, probe) as wanted:
             found = region_storage(region).read(f"{probe}/config")
             if found != wanted:
-                raise StorageUnavailable(f"{region} gave back something else than what was stored.")
+                raise StorageUnavailable(f"{region} returned other data than was stored.")
 
     return do
 
@@ -102,7 +102,7 @@ def _looking_through(region: Region, probe: str) -> Callable[[], None]:
     def do() -> None:
         with _Probe(region, probe) as wanted:
             if gateway.read_config(region.slug, region.name, probe) != wanted:
-                raise StorageUnavailable(f"The gateway of {region} gave something else than what was stored.")
+                raise StorageUnavailable(f"The gateway of {region} returned other data than was stored.")
 
     return do
 

@@ -5,11 +5,12 @@ An outsider gets NotFound, so that nobody learns what exists; a member without t
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Count, Exists, F, Model, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from portal.accounts.actors import Actor
@@ -17,6 +18,8 @@ from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.queries import subscriptions_seen_by
 from portal.audit.models import AuditEvent
 from portal.errors import Invalid, NotFound
+from portal.navigation import MOST
+from portal.prepared import prepared
 from portal.templatetags.amounts import plural
 from vaults.models import Credential, Decision, Operation, Region, Vault, VaultRequest
 from vaults.rules import require_member
@@ -27,6 +30,7 @@ MANY = 1000
 """Where counting ends: more than this is "many"."""
 FEW = 2_000
 """So many rows are gathered and sorted faster than found on a walk through all of them in the order of the list."""
+OPERATIONS_SHOWN = 5
 REQUEST_ORDERS = {"when": ("requested_at", "-id"), "name": ("name_key", "id")}
 """What lists of requests are sorted by: word in the address, columns, each of them with an index for each state."""
 
@@ -46,12 +50,29 @@ def seen_in_order(user: User, gathered: QuerySet[Row], *, one_subscription: bool
 
     A database without statistics would always go from the person's subscriptions to their rows and sort them. For
     somebody with many, it is faster to walk in the order of the list and to ask of each row whether it is theirs. One
-    more query for those who do not see all, to count their rows, no further than FEW.
+    more query for those who do not see all: whether they have FEW.
     """
-    if user.sees_all or (not one_subscription and gathered[:FEW].count() < FEW):
+    if user.sees_all or (not one_subscription and not _AS_MANY_AS[gathered.model](user.pk, number=FEW)):
         return gathered
     theirs = Membership.objects.filter(user=user, subscription=OuterRef("subscription_id"))
     return gathered.model._default_manager.filter(Exists(theirs))
+
+
+@prepared
+def _as_many_vaults(user_id: int, *, number: int) -> QuerySet[Vault, int]:
+    """A row if the person sees so many."""
+    theirs = Vault.objects.filter(subscription__memberships__user=user_id)
+    return theirs.values_list("subscription_id", flat=True)[number - 1 : number]
+
+
+@prepared
+def _as_many_requests(user_id: int, *, number: int) -> QuerySet[VaultRequest, int]:
+    """The same of requests."""
+    theirs = VaultRequest.objects.filter(subscription__memberships__user=user_id)
+    return theirs.values_list("subscription_id", flat=True)[number - 1 : number]
+
+
+_AS_MANY_AS: dict[type[Model], prepared[Any, int]] = {Vault: _as_many_vaults, VaultRequest: _as_many_requests}
 
 
 def failed_own(user: User, vaults: Iterable[Vault]) -> dict[UUID, Operation]:
@@ -61,11 +82,16 @@ def failed_own(user: User, vaults: Iterable[Vault]) -> dict[UUID, Operation]:
     failed = [vault.pk for vault in vaults if vault.state == VaultState.FAILED]
     if not failed:
         return {}
+    return {one.vault_id: one for one in _failed_last(user.pk, *failed, everybody=user.sees_all)}
+
+
+@prepared
+def _failed_last(user_id: int, *vault_ids: UUID, everybody: bool) -> QuerySet[Operation]:
     latest = Operation.objects.filter(vault=OuterRef("vault")).order_by("-started_at", "-id").values("pk")[:1]
-    work = Operation.objects.filter(vault__in=failed, pk=Subquery(latest), state=OperationState.FAILED)
-    if user.sees_all:  # others see only what is theirs
-        work = work.filter(vault__subscription__memberships__user=user)
-    return {one.vault_id: one for one in work.only("vault_id").order_by()}
+    work = Operation.objects.filter(In(F("vault_id"), vault_ids), pk=Subquery(latest), state=OperationState.FAILED)
+    if everybody:  # others see only what is theirs
+        work = work.filter(vault__subscription__memberships__user=user_id)
+    return work.only("vault_id").order_by()
 
 
 def visible_requests(user: User) -> QuerySet[VaultRequest]:
@@ -88,11 +114,21 @@ def with_decisions(requests: QuerySet[VaultRequest]) -> QuerySet[VaultRequest]:
 
 def vault_seen_by(actor: Actor, vault_id: UUID) -> Vault:
     """The vault, with its region, subscription and copy; raises NotFound for outsiders."""
-    vaults = visible_vaults(actor.person).select_related("region", "subscription", "copy__region")
-    vault = vaults.filter(pk=vault_id).first()
-    if vault is None:
+    found = _any_vault.first(vault_id) if actor.person.sees_all else _own_vault.first(vault_id, actor.person.pk)
+    if found is None:
         raise NotFound
-    return vault
+    return found
+
+
+@prepared
+def _any_vault(vault_id: UUID) -> QuerySet[Vault]:
+    return Vault.objects.select_related("region", "subscription", "copy__region").filter(pk=vault_id)
+
+
+@prepared
+def _own_vault(vault_id: UUID, user_id: int) -> QuerySet[Vault]:
+    vaults = Vault.objects.select_related("region", "subscription", "copy__region")
+    return vaults.filter(subscription__memberships__user=user_id, pk=vault_id)
 
 
 def vault_worked_on_by(actor: Actor, vault_id: UUID) -> Vault:
@@ -135,12 +171,36 @@ def open_requests(user: User, subscription_id: int | None = None) -> QuerySet[Va
     return requests
 
 
+@prepared
+def first_open_requests(
+    user_id: int, subscription_id: int, *, everybody: bool, of_one: bool, most: int
+) -> QuerySet[VaultRequest]:
+    """Those that have waited longest; `everybody` ignores the first of the keys, and all but `of_one` the second."""
+    requests = with_names(VaultRequest.objects.filter(state=RequestState.PENDING))
+    if not everybody:
+        requests = requests.filter(subscription__memberships__user=user_id)
+    if of_one:
+        requests = requests.filter(subscription=subscription_id)
+    return requests.order_by("requested_at", "-id")[:most]
+
+
+@prepared
+def region_names() -> QuerySet[Region]:
+    """All regions, by name; no more of them than the name."""
+    return Region.objects.only("name")
+
+
 def count_to_decide(user: User, limit: int) -> int:
-    """How many requests wait for a decision that the person may take, counted up to `limit`."""
+    """How many requests wait for a decision that the person may take, counted up to `limit` and MOST + 1."""
     if not user.is_approver:
         return 0
-    waiting = VaultRequest.objects.filter(state=RequestState.PENDING).exclude(requested_by=user)
-    return len(waiting.values_list("pk", flat=True)[:limit])
+    return len(_to_decide(user.pk)[:limit])
+
+
+@prepared
+def _to_decide(user_id: int) -> QuerySet[VaultRequest, UUID]:
+    waiting = VaultRequest.objects.filter(state=RequestState.PENDING).exclude(requested_by=user_id)
+    return waiting.values_list("pk", flat=True)[: MOST + 1]
 
 
 def requests_in_state(user: User, state: str) -> QuerySet[VaultRequest]:
@@ -175,10 +235,21 @@ def operations_of(vault: Vault) -> QuerySet[Operation]:
     return Operation.objects.filter(vault=vault).order_by("-started_at", "-id")
 
 
+@prepared
+def last_operations(vault_id: UUID) -> QuerySet[Operation]:
+    """The latest work on a vault, as the Dashboard shows it."""
+    return Operation.objects.filter(vault=vault_id).order_by("-started_at", "-id")[:OPERATIONS_SHOWN]
+
+
 def approval_of(vault: Vault) -> Decision | None:
     """The decision that the vault came of; None when no person took it."""
-    approvals = Decision.objects.filter(request__vault=vault, verdict=Decision.Verdict.APPROVE)
-    return approvals.select_related("by").last()
+    return _approvals.first(vault.pk)
+
+
+@prepared
+def _approvals(vault_id: UUID) -> QuerySet[Decision]:
+    approvals = Decision.objects.filter(request__vault=vault_id, verdict=Decision.Verdict.APPROVE)
+    return approvals.select_related("by").order_by("-pk")[:1]
 
 
 def activity_of(vault: Vault) -> QuerySet[AuditEvent]:

@@ -95,14 +95,14 @@ def _store(vault: Vault, redundancy: str) -> None:
         raise RedundancyLocked(
             f"The redundancy of {vault.name} has been locked since {vault.redundancy_locked_by} registered"
             f" on {for_people(vault.redundancy_locked_at)}.",
-            remedy="For another redundancy, ask for a new vault.",
+            remedy="For another redundancy, request a new vault.",
         )
     raise _not_active(vault)
 
 
 def _not_active(vault: Vault) -> StaleState:
     return StaleState(
-        f"{vault.name} is {vault.state}; redundancy is chosen while a vault is Active.",
+        f"{vault.name} is {vault.state}; redundancy can be changed only while a vault is Active.",
         remedy="Reload the page and review it.",
     )
 

@@ -83,7 +83,7 @@ def rename(region_id: int, *, actor: Actor, name: str) -> Region:
     """Give the region another name; raises Invalid, NotAllowed, NotFound."""
     name = name.strip()
     if not 1 <= len(name) <= 80 or not name.isprintable():
-        raise _wrong("name", "A name has 1 to 80 printable characters.")
+        raise _wrong("name", "A name must have 1 to 80 printable characters.")
     with transaction.atomic():
         region = _for_administrator(region_id, actor)
         old = region.name
@@ -136,7 +136,7 @@ def _wrong(field: str, message: str) -> Invalid:
 
 def _for_administrator(region_id: int, actor: Actor) -> Region:
     if not actor.person.is_administrator or actor.read_only:
-        raise NotAllowed("Only administrators change regions.")
+        raise NotAllowed("Only administrators can change regions.")
     region = Region.objects.select_for_update().filter(pk=region_id).first()
     if region is None:
         raise NotFound

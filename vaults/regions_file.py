@@ -53,8 +53,8 @@ class BadRegionsFile(Unavailable):
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            "The portal cannot tell which regions there are: its regions file is missing or wrong.",
-            remedy="Tell an administrator; `manage.py sync_regions` says what is wrong with it.",
+            "The portal's regions file is missing or invalid.",
+            remedy="Tell an administrator; `manage.py sync_regions` reports what is wrong.",
         )
         self.why = why
 

@@ -27,7 +27,7 @@ ENTRY_EVERY = timedelta(hours=1)
 """A machine's removals within so long of the first are counted in one audit entry."""
 MOST_IN_A_DAY = 20_000
 """Of one machine, from midnight to midnight (UTC); a repository of 100 TB has about so many index objects."""
-turns = Admission(2, "Too many objects are being removed just now.")
+turns = Admission(2, "Too many objects are being removed at the moment.")
 """Each takes a thread of the web until the storage has answered; some are left for everybody else."""
 UNSETTLED = timedelta(minutes=10)
 """Longer than a move takes: what was to be removed before that has been, or never will be."""

@@ -10,6 +10,7 @@ from portal import texts
 from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.errors import NotAllowed
+from portal.prepared import prepared
 from vaults.models import NameReservation, Operation, Vault, VaultRequest
 from vaults.states import OperationState, RequestState, VaultState
 
@@ -22,7 +23,7 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,49}")
 def require_full(actor: Actor) -> None:
     """Raise NotAllowed for a token that may only read."""
     if actor.read_only:
-        raise NotAllowed("This token may only read.", remedy="Make one that may do all that you may do.")
+        raise NotAllowed("This token is read-only.", remedy="Create one with full access.")
 
 
 def is_member(actor: Actor, subscription_id: int) -> bool:
@@ -32,7 +33,12 @@ def is_member(actor: Actor, subscription_id: int) -> bool:
 
 def belongs_to(user: User, subscription_id: int) -> bool:
     """Whether the user is a member of the subscription, whoever asks."""
-    return Membership.objects.filter(user=user, subscription_id=subscription_id).exists()
+    return bool(_memberships(user.pk, subscription_id))
+
+
+@prepared
+def _memberships(user_id: int, subscription_id: int) -> QuerySet[Membership, int]:
+    return Membership.objects.filter(user=user_id, subscription=subscription_id).values_list("pk", flat=True)
 
 
 def require_member(actor: Actor, subscription: Subscription) -> None:
@@ -49,19 +55,19 @@ def require_approver(actor: Actor) -> None:
     """Raise NotAllowed unless the person is an approver and did not come with a read-only token."""
     require_full(actor)
     if not actor.person.is_approver:
-        raise NotAllowed("Only approvers decide on requests.")
+        raise NotAllowed("Only approvers can decide on requests.")
 
 
 def may_decide(actor: Actor, request: VaultRequest) -> str:
     """Why the person may not approve or reject the request now; "" when they may."""
     if request.state != RequestState.PENDING:
-        return "It has been decided already."
+        return "It has already been decided."
     if is_overdue(request):
         return "Nobody decided in time."
     if not actor.person.is_approver:
-        return "Only approvers decide on requests."
+        return "Only approvers can decide on requests."
     if request.requested_by_id == actor.person.pk:
-        return "You asked for it yourself: another approver has to decide."
+        return "You requested it yourself: another approver has to decide."
     return ""
 
 
@@ -106,15 +112,15 @@ def name_problem(subscription: Subscription, name: str) -> str:
 def name_malformed(name: str) -> str:
     """Why no vault anywhere can have the name, in a sentence for people; "" when one can."""
     if not 2 <= len(name) <= 50:
-        return "A name has 2 to 50 characters."
+        return "A name must have 2 to 50 characters."
     if not NAME.fullmatch(name):
-        return "A name begins with a letter, followed by letters, digits or hyphens."
+        return "A name must begin with a letter, followed by letters, digits or hyphens."
     return ""
 
 
 def name_taken(subscription: Subscription, name: str) -> str:
     """What people are told about a name that is in use."""
-    return f"{name} is in use in {subscription.name}, by an open request or by a vault. Choose another name."
+    return f"{name} is in use in {subscription.name} by an open request or a vault. Choose another name."
 
 
 def text_problem(text: str, *, required: bool = False, limit: int = 2000) -> str:

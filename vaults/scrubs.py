@@ -37,7 +37,7 @@ def claim(scrub_id: int) -> Scrub | None:
 
 
 def went_on(scrub: Scrub, *, to: str, objects: int, size: int, set_aside: int) -> None:
-    """The walk is done with all up to the path `to`; holds on. Raises LeaseLost."""
+    """Save the progress up to the path `to`, and keep the lease. Raises LeaseLost."""
     scrub.save_held(
         hold=LEASE,
         done_to=to,
@@ -48,7 +48,7 @@ def went_on(scrub: Scrub, *, to: str, objects: int, size: int, set_aside: int) -
 
 
 def rested(scrub: Scrub, *, seconds: float) -> None:
-    """Enough for now: another task goes on after so many seconds. Raises LeaseLost."""
+    """Throttle: release the lease; another task continues after so many seconds. Raises LeaseLost."""
     scrub.save_held(due_at=Now() + timedelta(seconds=seconds), attempts=0, trouble="", **NO_LEASE)
 
 

@@ -36,10 +36,10 @@ class OperationState(models.TextChoices):
 REQUEST = StateTable(
     noun="vault-request",
     looks={
-        RequestState.PENDING: Look("Waiting for approval", "amber", "An approver must look at it."),
-        RequestState.APPROVED: Look("Approved", "green", "The vault was or is being created."),
-        RequestState.REJECTED: Look("Rejected", "red", "An approver said no; the comment says why."),
-        RequestState.CANCELLED: Look("Cancelled", "grey", "Taken back by the requester."),
+        RequestState.PENDING: Look("Waiting for approval", "amber", "An approver must review it."),
+        RequestState.APPROVED: Look("Approved", "green", "The vault has been or is being created."),
+        RequestState.REJECTED: Look("Rejected", "red", "Rejected by an approver; the comment says why."),
+        RequestState.CANCELLED: Look("Cancelled", "grey", "Cancelled by the requester."),
         RequestState.EXPIRED: Look("Expired", "grey", "Nobody decided in time."),
     },
     moves={
@@ -55,9 +55,9 @@ VAULT = StateTable(
     looks={
         VaultState.CREATING: Look("Creating", "blue", "Storage is being set up."),
         VaultState.ACTIVE: Look("Active", "green", "Machines can register and back up."),
-        VaultState.FAILED: Look("Failed", "red", "Setting up the storage did not work."),
-        VaultState.REMOVING: Look("Removing", "amber", "The vault is on its way out."),
-        VaultState.REMOVED: Look("Removed", "grey", "The vault is gone."),
+        VaultState.FAILED: Look("Failed", "red", "The storage could not be set up."),
+        VaultState.REMOVING: Look("Removing", "amber", "The vault is being removed."),
+        VaultState.REMOVED: Look("Removed", "grey", "The vault has been removed."),
     },
     moves={
         VaultState.CREATING: frozenset({VaultState.ACTIVE, VaultState.FAILED}),

@@ -53,14 +53,14 @@ def report(request: HttpRequest) -> _Answer:
     return {"ok": True, "state": heard.state, "damaged": heard.damaged}
 
 
-@router.post("/heartbeat", response=_Answer, openapi_extra=_SIGNED, summary="Give a sign of life")
+@router.post("/heartbeat", response=_Answer, openapi_extra=_SIGNED, summary="Send a heartbeat")
 def heartbeat(request: HttpRequest) -> _Answer:
     """And hear whether it is time to renew, and whether what is stored is known to be damaged."""
     pulse = _answered(machines.heartbeat, request)
     return {"ok": True, "state": pulse.state, "renew": pulse.renew, "damaged": pulse.damaged}
 
 
-@router.post("/unregister", response=_Answer, openapi_extra=_SIGNED, summary="Leave the vault")
+@router.post("/unregister", response=_Answer, openapi_extra=_SIGNED, summary="Unregister")
 def unregister(request: HttpRequest) -> _Answer:
     """The machine's backups stay."""
     _answered(machines.unregister, request)

@@ -35,7 +35,7 @@ class MachineOut(Schema):
     last_seen_at: datetime | None
     last_backup_at: datetime | None
     last_restore_check_at: datetime | None
-    attention: str = Field(description="Why somebody must look at it, in two or three words; empty for no reason.")
+    attention: str = Field(description="Why it needs attention, in two or three words; empty if it does not.")
 
 
 class Shown(Window):
@@ -43,8 +43,10 @@ class Shown(Window):
 
     show: Literal["registered", "attention", "left"] = Field(
         "registered",
-        description="`registered`: those that the vault has, whatever their state. `attention`: of those the ones that"
-        " somebody must look at. `left`: Unregistered.",
+        description=(
+            "`registered`: all machines that the vault has. `attention`: those of them that need "
+            "attention. `left`: those that have unregistered."
+        ),
     )
 
 
@@ -71,7 +73,7 @@ def one_machine(request: ApiRequest, machine_id: UUID) -> dict[str, object]:
 @router.post(
     "/machines/{uuid:machine_id}/revoke",
     response=MachineOut,
-    summary="Lock a machine out",
+    summary="Revoke a machine",
     openapi_extra=refuses(StaleState),
 )
 def revoke(request: ApiRequest, machine_id: UUID, body: RevokeIn) -> dict[str, object]:

@@ -51,7 +51,7 @@ class ReplacementIn(Body):
 @router.post(
     "/machines/{uuid:machine_id}/replacements",
     response={201: ReplacementOut},
-    summary="Ask to replace a machine",
+    summary="Request the replacement of a machine",
     openapi_extra=refuses(VaultNotActive, MachineExists, StaleState, TooManyOpen),
 )
 def ask_replacement(request: ApiRequest, machine_id: UUID, body: ReplacementIn) -> Status[dict[str, object]]:
@@ -63,7 +63,7 @@ def ask_replacement(request: ApiRequest, machine_id: UUID, body: ReplacementIn) 
 @router.get(
     "/machines/{uuid:machine_id}/replacements",
     response=Listed[ReplacementOut],
-    summary="Requests to replace a machine, the latest first",
+    summary="Requests to replace a machine, newest first",
 )
 def replacements(request: ApiRequest, machine_id: UUID, wanted: Wanted) -> dict[str, object]:
     """All that were made."""
@@ -116,7 +116,7 @@ def cancel_replacement(request: ApiRequest, request_id: UUID) -> dict[str, objec
 @router.post(
     "/replacements/{uuid:request_id}/credentials/challenge",
     response={201: ChallengeOut},
-    summary="Ask for a challenge",
+    summary="Request a challenge",
 )
 def challenge_replacement(request: ApiRequest, response: HttpResponse, request_id: UUID) -> Status[dict[str, object]]:
     """The same as for a vault credential: to prove with that you hold the key that the credential shall be for."""

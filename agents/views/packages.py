@@ -16,7 +16,9 @@ def package_list(request: PersonRequest) -> HttpResponse:
     """What can be downloaded, and for what is not published yet, what to do instead."""
     rows = offers(request.headers.get("User-Agent", ""))
     checks = [_checks(offer.package) for offer in rows if offer.package]
-    return render(request, "agents/packages.html", {"offers": rows, "files": FILES_URL, "checks": checks})
+    sources = any(not offer.package and not offer.withdrawn and offer.platform != "linux" for offer in rows)
+    context = {"offers": rows, "files": FILES_URL, "checks": checks, "sources": sources}
+    return render(request, "agents/packages.html", context)
 
 
 def _checks(package: AgentPackage) -> tuple[str, str]:

@@ -59,7 +59,7 @@ def end(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """`End now`: the credential registers nobody any more."""
     vault_worked_on_by(actor_of(request), vault_id)
     credentials.end(vault_id, actor=actor_of(request), expected=expected(request))
-    messages.success(request, "Ended. The credential registers nobody any more.")
+    messages.success(request, "Ended. The credential can no longer register machines.")
     return redirect("agents:quick-start", vault_id)
 
 

@@ -32,7 +32,7 @@ from portal.decisions import named
 from portal.errors import ContentChanged, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, expected, sent
 from portal.kept import refilled
-from portal.live import live
+from portal.live import SLOW, live, pause
 from vaults.credential_file import Replaced, file_name
 from vaults.rules import is_member
 from vaults.states import VaultState
@@ -43,25 +43,30 @@ DECIDE = {"approve": replacement.approve, "reject": replacement.reject}
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: PersonRequest, machine_id: UUID) -> HttpResponse:
-    """How it stands with replacing the machine; POST asks for it.
+    """How it stands with replacing the machine; POST asks for it; 409 and the page as it is now for what came too late.
 
     The forms are outside of what is fetched again and again, so that they keep what was typed.
     """
     actor = actor_of(request)
     found = machine_worked_on_by(actor, machine_id) if request.method == "POST" else machine_seen_by(actor, machine_id)
-    form = ReplacementForm(sent(request), initial=refilled(request))
+    form, refusal = ReplacementForm(sent(request), initial=refilled(request)), None
     if form.is_valid():
-        replacement.ask(machine_id, actor=actor, reason=form.cleaned_data["reason"])
-        return redirect("agents:replacement", machine_id)
+        try:
+            replacement.ask(machine_id, actor=actor, reason=form.cleaned_data["reason"], expected=expected(request))
+            return redirect("agents:replacement", machine_id)
+        except (ContentChanged, StaleState) as error:
+            refusal, found = error, machine_seen_by(actor, machine_id)
     asked = open_replacement(found)
     if request.htmx and request.GET.get("seen") != _standing(found, asked):
         return HttpResponseClientRefresh()  # another page altogether, with other forms
     context = {
         **_context(actor, found, asked),
         "form": form,
+        "refusal": refusal,
         "decision": ReplacementDecisionForm(initial=refilled(request)),
     }
-    return live(request, "agents/replacement.html", "replacement", context, status=422 if form.is_bound else 200)
+    status = refusal.status if refusal else 422 if form.is_bound else 200
+    return live(request, "agents/replacement.html", "replacement", context, status=status)
 
 
 @require_POST
@@ -111,8 +116,10 @@ def _context(actor: Actor, machine: Machine, asked: ReplacementRequest | None) -
         "taken": name_taken_by_another(machine),
         "member": is_member(actor, machine.vault.subscription_id),
         "standing": _standing(machine, asked),
+        "seconds": pause(5, asked.decided_at or asked.requested_at) if asked else SLOW,
         "earlier": list(replacements_of(machine).exclude(ended_at=None).order_by("-requested_at", "id")[:EARLIER]),
         "asked": asked,
+        "expected": replacement.shown(asked) if asked else replacement.shown_to_ask(machine),
         **(_about(actor, machine, asked) if asked else {}),
     }
 
@@ -128,7 +135,6 @@ def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[st
         "own": asked.requested_by_id == actor.person.pk,
         "why_not": why_not_decide(actor, asked),
         "digest": digest_of(asked),
-        "expected": replacement.shown(asked),
         "decide_until": decide_until(asked),
         "download_until": download_until(asked),
         "downloadable": downloadable(asked),

@@ -12,6 +12,9 @@ from portal.checks import LOCAL
 UNREADABLE = "chunk|header line too long|non-data"
 """What Go says about a chunked body that is none; Caddy takes it for a fault of what is behind it."""
 
+LATE = "i/o timeout"
+"""The same about a body that has not come within its time limit, by HTTP/2; by HTTP/1.1 it answers 499 itself."""
+
 
 def caddyfile(slugs: Sequence[str]) -> str:
     """The Caddyfile for `slugs`; raises Refused when PORTAL_TLS or the addresses cannot be used."""
@@ -27,6 +30,7 @@ def caddyfile(slugs: Sequence[str]) -> str:
         portal_hosts=" ".join(_portal_hosts()),
         portal_protocols="h1 h2" if settings.HTTPS else "h1",
         unreadable=UNREADABLE,
+        late=LATE,
         portal_bind=_bind(settings.PORTAL_URL),
         portal_tls=_portal_tls(),
         edge_port=settings.EDGE_PORT,

@@ -21,6 +21,7 @@ from deploy.runner.transfers import Asked, Head, Transfer, Way, unreadable
 
 BUFFER = 256 * 1024  # bytes; one for all transfers
 ASK_EVERY = 0.5  # seconds
+LINGER = 2.0  # seconds for the edge to hear an answer that came before it had sent all
 UNTOLD = 30.0  # seconds without any answer after which nothing goes on
 OF_ONE_MACHINE = 64  # transfers open at once; restic has 5, and some thirty where somebody has asked for many
 REASONS = {403: "Forbidden", 408: "Request Timeout", 503: "Service Unavailable", 507: "Insufficient Storage"}
@@ -105,6 +106,10 @@ class Relay:
 
     def _serve(self, transfer: Transfer, at_edge: bool, events: int) -> None:
         try:
+            if transfer.ends is not None:
+                if not transfer.edge.recv_into(self._buffer):
+                    self._end(transfer)
+                return
             if transfer.up is None or transfer.down is None:
                 self._read_head(transfer)
                 return
@@ -135,7 +140,8 @@ class Relay:
     def _has_room(self, request: Head) -> bool:
         """Whether the machine has few enough others open."""
         folder = request.folder
-        return folder is None or sum(one.folder == folder for one in self._transfers) <= OF_ONE_MACHINE
+        others = sum(one.folder == folder and one.ends is None for one in self._transfers)
+        return folder is None or others <= OF_ONE_MACHINE
 
     def _connect(self, transfer: Transfer, request: Head) -> None:
         try:
@@ -152,9 +158,11 @@ class Relay:
         transfer.head = b""
 
     def _pass_on(self, transfer: Transfer, way: Way) -> None:
-        size = way.source.recv_into(self._buffer)
+        size = 0
+        with suppress(ConnectionResetError):  # it hung up with something unread; what it said before was read before
+            size = way.source.recv_into(self._buffer)
         if not size:
-            self._end(transfer)
+            self._end(transfer) if way is transfer.up else self._linger(transfer)
             return
         transfer.moved = time.monotonic()
         if way is transfer.up:
@@ -164,18 +172,30 @@ class Relay:
         self._send(transfer, way, self._buffer[:size])
 
     def _send(self, transfer: Transfer, way: Way, data: memoryview) -> None:
-        sent = 0
-        with suppress(BlockingIOError):
-            sent = way.target.send(data)
+        sent = self._sent(transfer, way, data)
         if sent < len(data):
             way.waiting = bytes(data[sent:])
             self._watch(transfer)
 
     def _flush(self, transfer: Transfer, way: Way) -> None:
-        way.waiting = way.waiting[way.target.send(way.waiting) :]
+        way.waiting = way.waiting[self._sent(transfer, way, memoryview(way.waiting)) :]
         transfer.moved = time.monotonic()
         if not way.waiting:
             self._watch(transfer)
+
+    def _sent(self, transfer: Transfer, way: Way, data: memoryview) -> int:
+        """How many bytes went on. What rclone does not want any more is dropped: it has said why, or will not."""
+        if transfer.unheard and way is transfer.up:
+            return len(data)
+        try:
+            return way.target.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            if way is not transfer.up:
+                raise
+            transfer.unheard = True
+            return len(data)
 
     def _watch(self, transfer: Transfer) -> None:
         """Have both ends watched for what is wanted of them now, and for nothing else: an end that has hung up would
@@ -202,7 +222,26 @@ class Relay:
             answer = f"HTTP/1.1 {status} {REASONS[status]}\r\n{again}Content-Length: 0\r\nConnection: close\r\n\r\n"
             with suppress(OSError):
                 transfer.edge.send(answer.encode())
-        self._end(transfer)
+                transfer.answered = True
+        self._linger(transfer)
+
+    def _linger(self, transfer: Transfer) -> None:
+        """End it, but go on reading for a moment what the edge still sends.
+
+        Else it would find its connection broken, and tell the machine to ask again instead of what was answered.
+        """
+        if transfer.left <= 0 or not transfer.answered or transfer.ends is not None:
+            self._end(transfer)
+            return
+        if transfer.rclone is not None:
+            self._forget(transfer.rclone)
+            transfer.rclone = None
+        if transfer.edge in self._selector.get_map():
+            self._selector.unregister(transfer.edge)
+        with suppress(OSError):
+            transfer.edge.shutdown(socket.SHUT_WR)
+        transfer.ends = time.monotonic() + LINGER
+        self._selector.register(transfer.edge, EVENT_READ, transfer)
 
     def _end(self, transfer: Transfer) -> None:
         self._transfers.discard(transfer)
@@ -221,9 +260,12 @@ class Relay:
             self._listen()
         elif self._listener.fileno() >= 0:
             self._forget(self._listener)
-        for transfer in [one for one in self._transfers if one.stands_still(now)]:
+        for transfer in [one for one in self._transfers if one.ends is not None and one.ends < now]:
+            self._end(transfer)
+        open_now = [one for one in self._transfers if one.ends is None]
+        for transfer in [one for one in open_now if one.stands_still(now)]:
             self._refuse(transfer, 408)
-        asked = [(one, one.request.asked) for one in self._transfers if one.request and one.request.asked]
+        asked = [(one, one.request.asked) for one in open_now if one.request and one.request.asked]
         if not asked:
             self._told = now
         elif now - self._told > UNTOLD:
@@ -242,7 +284,7 @@ class Relay:
             return
         self._told = time.monotonic()
         for transfer, status in verdicts:
-            if status != 204 and transfer in self._transfers:
+            if status != 204 and transfer in self._transfers and transfer.ends is None:
                 self._refuse(transfer, status if status in REASONS else 503)
 
     # The thread that asks

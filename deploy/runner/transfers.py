@@ -88,6 +88,8 @@ class Transfer:
     down: Way | None = None
     left: int = 0  # bytes of the upload that have not come yet
     answered: bool = False
+    unheard: bool = False  # rclone has hung up, so the rest of the upload goes nowhere
+    ends: float | None = None  # by time.monotonic(): it is over, and only read to its end
     moved: float = field(default_factory=time.monotonic)
 
     @property

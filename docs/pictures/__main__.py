@@ -73,8 +73,8 @@ def replacement(people: dict[str, Person], machine: str, folder: Path) -> None:
     page = f"{machine}replacement/"
     shoot_all(staff, page, folder, "replacement-ask")
     staff.page.get_by_label("Reason").fill("The disk is broken.")
-    staff.page.get_by_role("button", name="Ask for a replacement").click()
-    expect(staff.page.get_by_role("heading", name="You asked for this")).to_be_visible()
+    staff.page.get_by_role("button", name="Request a replacement").click()
+    expect(staff.page.get_by_role("heading", name="You requested this")).to_be_visible()
     shoot_all(staff, page, folder, "replacement-asked")
     shoot_all(approver, "/requests/", folder, "replacement-queue")
     shoot_all(approver, page, folder, "replacement-decide")

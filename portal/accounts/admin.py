@@ -27,8 +27,10 @@ class PersonForm(PlainTexts):
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 12 characters, none that is easy to guess. Empty keeps the one there is. A new one ends all"
-        " sessions and tokens, and must be changed when the person signs in.",
+        help_text=(
+            "At least 12 characters, not easy to guess. Leave empty to keep the current one. A new "
+            "password ends all sessions, revokes all tokens, and must be changed at the next sign-in."
+        ),
     )
 
     class Meta:
@@ -42,7 +44,7 @@ class PersonForm(PlainTexts):
         if password:
             password_validation.validate_password(password, self.instance)
         elif self.instance.pk is None:
-            raise forms.ValidationError("A new person needs a password.")
+            raise forms.ValidationError("A new account needs a password.")
         return password
 
 

@@ -8,4 +8,4 @@ from django.conf import settings
 
 from portal.admission import Admission
 
-admission = Admission(settings.PASSWORDS_AT_ONCE, "Too many people are signing in just now.")
+admission = Admission(settings.PASSWORDS_AT_ONCE, "Too many people are signing in at the moment.")

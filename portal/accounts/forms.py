@@ -112,12 +112,15 @@ class TokenForm(ProvenForm):
         label="Name", max_length=80, help_text="What will use it, for example: nightly report.", strip=True
     )
     scope = forms.ChoiceField(
-        label="May", choices=ApiToken.Scope.choices, initial=ApiToken.Scope.READ, widget=forms.RadioSelect
+        label="Scope",
+        choices=[(ApiToken.Scope.READ, "Read only"), (ApiToken.Scope.FULL, "Full access")],
+        initial=ApiToken.Scope.READ,
+        widget=forms.RadioSelect,
     )
     days = forms.TypedChoiceField(
-        label="Ends after",
+        label="Expires after",
         coerce=int,
-        choices=[(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "A year")],
+        choices=[(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "1 year")],
         initial=30,
     )
-    password = _password("Your password", help_text="A token outlives your session, so your session alone makes none.")
+    password = _password("Your password", help_text="Required because a token outlives your session.")

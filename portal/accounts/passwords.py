@@ -11,7 +11,7 @@ ENOUGH = 3
 LONGEST = 72
 """More characters are not looked at: zxcvbn takes long for them, and so much is enough."""
 OURS = ("strongroom", "backup", "backups", "vault")
-HELP = "At least 12 characters, not a common password, not made of your name, a pattern, or digits alone."
+HELP = "At least 12 characters. Common passwords, patterns, digits alone, and your own names are not accepted."
 
 
 class GuessableValidator:
@@ -25,9 +25,9 @@ class GuessableValidator:
 
         found = zxcvbn(password[:LONGEST], user_inputs=[*OURS, *_names(user)])
         if found["score"] < ENOUGH:
-            why = found["feedback"]["warning"] or "It is made of a few words or patterns that are tried first."
+            why = found["feedback"]["warning"] or "It consists of common words or patterns."
             raise ValidationError(
-                f"This password is easy to guess. {why} Take several words that have nothing to do with each other.",
+                f"This password is easy to guess. {why} Use several unrelated words.",
                 code="password_guessable",
             )
 

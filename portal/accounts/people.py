@@ -128,7 +128,7 @@ def change_own_password(old: str, new: str, *, actor: Actor) -> int:
     user = actor.person
     signing_in.confirm(old, actor=actor, field="old")
     if old == new:
-        raise Invalid({"new": ["This is the password that you have."]})
+        raise Invalid({"new": ["This is already your password."]})
     known = user.password
     user.must_change_password = False
     user.set_password(_strong(new, user, field="new"))

@@ -21,8 +21,8 @@ def require_few_open(person: User, open_requests: QuerySet[Any]) -> None:
     most = settings.OPEN_REQUESTS
     if open_requests.filter(requested_by=person)[:most].count() >= most:
         raise TooManyOpen(
-            f"You have {most} open requests of this kind, and no more are possible.",
-            remedy="Wait until some are decided, or cancel those that are not needed.",
+            f"You have {most} open requests of this kind, the maximum.",
+            remedy="Wait until some are decided, or cancel those you no longer need.",
         )
 
 

@@ -47,8 +47,8 @@ def check(username: str, password: str, *, address: str, browser: str = "") -> U
     if not isinstance(user, User):
         refusal(SIGN_IN, actor=_coming(person, address, f'unknown "{key}"'), detail={"code": "wrong"})
         raise SignInRefused(
-            "This user name and password do not belong together.",
-            remedy="Check both. Capital letters count in the password.",
+            "Incorrect user name or password.",
+            remedy="Check both. Passwords are case-sensitive.",
         )
     forget_tries(key, address=address, browser=known)
     return user
@@ -66,7 +66,7 @@ def confirm(password: str, *, actor: Actor, field: str) -> None:
         right = person.check_password(password)
     if not right:
         refusal(CONFIRM, actor=actor, detail={"code": "wrong"})
-        raise Invalid({field: ["This is not your password."]})
+        raise Invalid({field: ["Incorrect password."]})
     forget_tries(person.username, address=actor.address, session=actor.session)
 
 
@@ -83,7 +83,7 @@ def signed_out(*, actor: Actor) -> None:
 def _take_a_try(key: str, *, actor: Actor, action: str, browser: str = "", session: str = "") -> None:
     if seconds := take_a_try(key, address=actor.address, browser=browser, session=session):
         refusal(action, actor=actor, detail={"code": "throttled"})
-        raise Throttled(f"Too many tries. Wait {_time(seconds)}, then try again.", retry_after=seconds)
+        raise Throttled(f"Too many attempts. Wait {_time(seconds)}, then try again.", retry_after=seconds)
 
 
 def _coming(person: User | None, address: str, otherwise: str) -> Actor:

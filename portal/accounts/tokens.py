@@ -42,7 +42,7 @@ def make(name: str, *, actor: Actor, scope: str, days: int, password: str) -> tu
     with transaction.atomic():
         _lock(actor.person)
         if ApiToken.objects.filter(_live(timezone.now()), user=actor.person).count() >= MOST:
-            raise Invalid({"name": [f"You have {MOST} valid tokens, and no more are possible. Revoke one first."]})
+            raise Invalid({"name": [f"You have {MOST} valid tokens, the maximum. Revoke one first."]})
         token = ApiToken.objects.create(
             user=actor.person,
             name=name.strip(),
@@ -113,12 +113,12 @@ def _digest(secret: str) -> str:
 def _check(name: str, scope: str, days: int) -> None:
     errors: dict[str, list[str]] = {}
     if texts.is_blank(name) or len(name.strip()) > 80:
-        errors["name"] = ["Give it a name of at most 80 characters that says what uses it."]
+        errors["name"] = ["Enter a name of at most 80 characters that says what uses the token."]
     elif problem := texts.problem(name.strip(), lines=False):
         errors["name"] = [problem]
     if scope not in ApiToken.Scope.values:
-        errors["scope"] = ["There is no such scope."]
+        errors["scope"] = ["Unknown scope."]
     if not 1 <= days <= LONGEST:
-        errors["days"] = [f"A token lives between 1 and {LONGEST} days."]
+        errors["days"] = [f"Choose between 1 and {LONGEST} days."]
     if errors:
         raise Invalid(errors)

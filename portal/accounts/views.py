@@ -117,7 +117,7 @@ def own_tokens(request: PersonRequest) -> HttpResponse:
 def revoke_token(request: PersonRequest, token_id: UUID) -> HttpResponse:
     """End one of one's tokens at once."""
     tokens.revoke(token_id, actor=actor_of(request))
-    messages.success(request, "The token is revoked. Nothing can use it any more.")
+    messages.success(request, "The token has been revoked.")
     return redirect("accounts:tokens")
 
 
@@ -140,7 +140,7 @@ def _told_to_wait(page: HttpResponse, refusal: DomainError | None) -> HttpRespon
 
 
 def _ended(tokens_revoked: int) -> str:
-    words = "Your password is changed. Sessions on other devices have ended"
+    words = "Your password has been changed. Sessions on other devices have ended"
     if not tokens_revoked:
         return f"{words}."
     return f"{words}, and your API token{'s are' if tokens_revoked > 1 else ' is'} revoked."

@@ -47,7 +47,7 @@ class FilterIn(Schema):
     action: Text = Field("", max_length=64)
     vault: UUID | None = None
     machine: UUID | None = None
-    credential: Text = Field("", max_length=40, description="The serial, or how it begins.")
+    credential: Text = Field("", max_length=40, description="The serial number, or its first digits.")
     since: date | None = Field(None, alias="from")
     until: date | None = Field(None, alias="to")
     refused: bool = False
@@ -56,7 +56,7 @@ class FilterIn(Schema):
 Asked = Query[FilterIn]
 
 
-@router.get("/audit-events", response=Listed[EventOut], summary="The audit log, the latest first")
+@router.get("/audit-events", response=Listed[EventOut], summary="The audit log, newest first")
 def audit_events(request: ApiRequest, asked: Asked, wanted: Wanted) -> dict[str, object]:
     """Auditors only. That you read it is noted."""
     require_auditor(request.auth)

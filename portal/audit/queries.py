@@ -64,7 +64,7 @@ class Day:
 def require_auditor(actor: Actor) -> None:
     """Raise NotAllowed unless the person is an auditor."""
     if not actor.person.is_auditor:
-        raise NotAllowed("Only auditors read the audit log.", remedy="If that is your work, ask an administrator.")
+        raise NotAllowed("Only auditors can read the audit log.", remedy="Ask an administrator if you need the role.")
 
 
 def events(chosen: Filter) -> QuerySet[AuditEvent]:

@@ -74,8 +74,11 @@ def badge(label: str, colour: str = "grey", meaning: str = "", *, busy: bool = F
 
 
 @register.inclusion_tag("elements/field.html")
-def field(bound: BoundField, label: str = "") -> dict[str, object]:
-    """A form field with its label, help and errors beside it, joined by `aria-describedby`."""
+def field(bound: BoundField, label: str = "", *, headed: bool = False) -> dict[str, object]:
+    """A form field with its label, help and errors beside it, joined by `aria-describedby`.
+
+    `headed`: the heading above says the label already, so only screen readers get the legend of radio buttons.
+    """
     widget = bound.field.widget
     # A browser cuts a text that is too long without a word; the form refuses it and says so.
     if limit := widget.attrs.pop("maxlength", None):
@@ -83,6 +86,7 @@ def field(bound: BoundField, label: str = "") -> dict[str, object]:
     return {
         "field": bound,
         "label": label or bound.label,
+        "headed": headed,
         "check": isinstance(widget, CheckboxInput),
         "choices": isinstance(widget, ChoiceWidget) and not isinstance(widget, (Select, CheckboxInput)),
     }

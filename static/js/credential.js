@@ -75,7 +75,7 @@ async function download() {
   const [machines, mine] = [form.elements.machines?.valueAsNumber, here];
   try {
     const name = save(await issue(machines));
-    const origin = mine ? "was made in this browser; the portal never had it" : "was made by the portal, in memory, and is kept nowhere but in the file";
+    const origin = mine ? "was made in this browser; the portal never had it" : "was made by the portal, in memory, and is stored only in the file";
     tell("green", `Saved as ${name}. Its private key ${origin}.`);
   } catch (error) {
     tell("red", error instanceof Trouble ? error.message : "The file could not be made. Reload the page and try again.");

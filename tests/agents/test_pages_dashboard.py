@@ -65,7 +65,7 @@ class TestLate:
         backed_up(machine_in(vault, credential, "never"))
         client.force_login(staff)
         shown = text(client.get(f"/vaults/{vault.pk}/").content)
-        assert "Late never was never backed up." in shown
+        assert "Late never has never been backed up." in shown
         assert "Late daily was last backed up 2 days ago , usually every day." in shown
 
 
@@ -90,7 +90,7 @@ class TestProof:
         assert "Last backup 3 hours ago no machine is late" in shown
         assert "Stored 5.00 GiB measured just now" in shown
         assert "3 registered Registered 1 Ready 2" in shown
-        assert "Damaged holed : What is stored of this machine is not whole." in shown
+        assert "Damaged holed : Stored data of this machine is damaged or missing." in shown
         assert "shut" not in shown
 
     def test_nothing_needs_anybody(self, client: Client, vault: Vault, credential: Credential, staff: User) -> None:
@@ -99,7 +99,7 @@ class TestProof:
             well_run(machine, kind)
         client.force_login(staff)
         shown = text(client.get(f"/vaults/{vault.pk}/").content)
-        assert "Nothing: the newest runs of all machines ended well, and none is late." in shown
+        assert "Nothing: the latest runs of all machines succeeded, and none is late." in shown
 
     def test_an_outsider_learns_nothing(self, client: Client, vault: Vault, outsider: User) -> None:
         client.force_login(outsider)
@@ -122,7 +122,7 @@ class TestProof:
         with django_assert_num_queries(14):
             shown = client.get(f"/vaults/{vault.pk}/").content.decode()
         assert shown.count(">Late</span>") == SHOWN + 1
-        assert "All that need attention" in shown
+        assert "Show all that need attention" in shown
 
 
 class TestStored:

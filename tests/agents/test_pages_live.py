@@ -77,7 +77,7 @@ def test_the_downloaded_file_has_its_name_and_the_page_follows(page: Page, vault
     page.get_by_role("button", name="End now").click()
     dialog = page.get_by_role("dialog", name="End these credentials?")
     dialog.get_by_role("button", name="End now").click()
-    expect(page.get_by_text("Ended. The credential registers nobody any more.")).to_be_visible()
+    expect(page.get_by_text("Ended. The credential can no longer register machines.")).to_be_visible()
 
 
 def test_revoking_asks_for_the_name(page: Page, vault: Vault, staff: User) -> None:

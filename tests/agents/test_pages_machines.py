@@ -6,8 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import strip_tags
 from pytest_django import DjangoAssertNumQueries
 
 from agents.charts import HEIGHT, WIDTH, bars, per_cent_left
@@ -226,12 +228,13 @@ class TestAttention:
     @pytest.mark.parametrize(
         ("kind", "columns", "badge", "remedy"),
         [
-            ("backup", {"code": "done_with_losses"}, "Files missing", "a mount may be gone"),
+            ("backup", {"code": "done_with_losses"}, "Files missing", "a mount may be missing"),
             ("backup", {"code": "done_on_damaged"}, "Damaged", "stores again what is still on the machine"),
             ("backup", {"outcome": "failed"}, "Backup failed", "run strongroom-agent backup on the machine"),
             ("check", {"outcome": "failed"}, "Check failed", "Run strongroom-agent repair"),
-            ("repair", {"outcome": "failed", "code": "repair_incomplete"}, "Damaged", "This ends when"),
+            ("repair", {"outcome": "failed", "code": "repair_incomplete"}, "Damaged", "The warning ends when"),
             ("restore_check", {"outcome": "failed"}, "Restore check failed", "Run strongroom-agent check"),
+            ("check", {"outcome": "failed", "code": "passphrase_wrong"}, "Check failed", "says nothing about what is"),
         ],
     )
     def test_its_page_says_why_and_what_to_do(
@@ -265,6 +268,16 @@ class TestAttention:
         assert of_reports(machine) == "damaged"
         well_run(machine, Run.Kind.CHECK)
         assert of_reports(machine) == ""
+
+    @pytest.mark.parametrize(("code", "over"), [("state_damaged", ""), ("repository_damaged", "check-failed")])
+    def test_a_check_that_could_not_look_is_over_with_the_next_run_that_can(
+        self, machine: Machine, code: str, over: str
+    ) -> None:
+        """As when the passphrase was not where it belongs, and a backup shows that it is again."""
+        run_of(machine, Run.Kind.CHECK, outcome=Run.Outcome.FAILED, code=code, ago=timedelta(hours=2))
+        assert of_reports(machine) == "check-failed"
+        well_run(machine, Run.Kind.BACKUP)
+        assert of_reports(machine) == over
 
     def test_a_machine_that_was_replaced_begins_anew(self, client: Client, machine: Machine) -> None:
         run_of(machine, outcome=Run.Outcome.FAILED, message="Of the computer before.", ago=timedelta(hours=2))
@@ -312,7 +325,7 @@ class TestRevoke:
             ({"confirm": "hr-db-01", "reason": "lost"}, "This machine is called hr-db-02."),
             ({"confirm": "HR-DB-02", "reason": "lost"}, "This machine is called hr-db-02."),
             ({"reason": "lost"}, "Type the name of the machine."),
-            ({"confirm": "hr-db-02", "reason": " "}, "Say why: it goes into the audit log."),
+            ({"confirm": "hr-db-02", "reason": " "}, "Enter a reason; it is recorded in the audit log."),
         ],
     )
     def test_without_name_and_reason_nothing_happens(
@@ -388,5 +401,30 @@ def test_the_address_is_said_to_be_where_it_was_last_heard_of(client: Client, ma
     Machine.objects.update(address="192.0.2.77")
     client.force_login(staff)
     page = client.get(f"/machines/{machine.pk}/").content.decode()
-    assert "<dt>Last heard of from</dt><dd>192.0.2.77</dd>" in page
+    assert "<dt>Last seen from</dt><dd>192.0.2.77</dd>" in page
     assert "192.0.2.77" not in client.get(f"/vaults/{machine.vault_id}/quick-start/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("template", "figures", "words"),
+    [
+        ("figures", {"files": 1, "bytes": 3}, "1 file, 3 B"),
+        ("figures", {"files": 12345}, "12,345 files"),
+        ("figures", {"compared": 1, "total": 1}, "1 of 1 file compared with the source"),
+        ("figures", {"compared": 0, "total": None}, "0 of ? files compared with the source"),
+        (
+            "figures",
+            {"compared": 2000, "total": 3000, "mismatched": 1},
+            "2,000 of 3,000 files compared with the source",
+        ),
+        ("figures", {"files": 2, "vanished": 1, "lost": 1}, "2 files, 1 vanished during the run, 1 no longer there"),
+        ("proof", {"compared": 1, "total": 1}, "1 of 1 file compared with its source byte for byte"),
+        ("proof", {"compared": 1}, "1 of 1 file compared with its source byte for byte"),
+        ("proof", {"compared": 2000, "total": 3000}, "2,000 of 3,000 files compared with their source byte for byte"),
+        ("proof", {"proven": 1}, "1 file proven against what the snapshot recorded (it changes all the time)"),
+    ],
+)
+def test_figures_read_as_people_say_them(template: str, figures: dict[str, int | None], words: str) -> None:
+    told = strip_tags(render_to_string(f"agents/{template}.html", {"figures": figures})).strip()
+    assert told.startswith(words)
+    assert ", 1 differs" in told or "mismatched" not in figures

@@ -119,7 +119,7 @@ def test_name_that_is_taken_whatever_its_case(issue: Issue, machine: peer.Machin
         register(issue(), peer.Machine("HR-DB-02")),
         409,
         "machine_exists",
-        holds="ask for a replacement credential",
+        holds="request a replacement credential",
     )
     assert Machine.objects.count() == 1
 

@@ -89,7 +89,7 @@ def test_window_is_set_by_administrators(machine: peer.Machine, settings: Settin
     MachineCertificate.objects.update(not_after=timezone.now() - timedelta(days=days))
     response = renew(machine.holder, keys.new_key())
     assert response.status_code == status
-    assert status == 200 or "more than 14 days ago. Ask for a replacement" in response.json()["detail"]
+    assert status == 200 or "more than 14 days ago. Request a replacement" in response.json()["detail"]
 
 
 def test_window_of_no_days_is_none(machine: peer.Machine, settings: Settings) -> None:

@@ -65,7 +65,7 @@ def test_a_flood_of_heartbeats_is_told_to_wait(machine: peer.Machine) -> None:
         assert say(machine.holder, "heartbeat", **VERSIONS).status_code == 200
     spent = SpentToken.objects.count()
     response = say(machine.holder, "heartbeat", **VERSIONS)
-    problem = refused(response, 429, "throttled", begins="This machine has given 20 signs of life")
+    problem = refused(response, 429, "throttled", begins="This machine has sent 20 heartbeats")
     assert 0 < problem["retry_after"] <= 60
     assert SpentToken.objects.count() == spent
     Machine.objects.update(pulses_since=timezone.now() - timedelta(seconds=61))

@@ -92,7 +92,7 @@ class TestAsking:
         self, staff: User, colleague: User, machine: peer.Machine, asked: ReplacementRequest
     ) -> None:
         for person, reason in ((staff, "Another reason."), (colleague, asked.reason)):
-            with pytest.raises(StaleState, match="staff has asked for this already"):
+            with pytest.raises(StaleState, match="staff has already requested this"):
                 ask(person, machine.id, reason)
         agree(colleague, asked)
         with pytest.raises(StaleState):
@@ -103,7 +103,7 @@ class TestAsking:
     ) -> None:
         key = f"replacement:{asked.pk}"
         told = Notification.objects.get(key=key)
-        assert told.title == 'staff asks to replace machine "hr-db-02" of "Payroll".'
+        assert told.title == 'staff requests the replacement of machine "hr-db-02" of "Payroll".'
         people = (staff, colleague, approver, auditor, outsider)
         assert [visible_to(user).filter(key=key).exists() for user in people] == [True, True, True, False, False]
         entry = AuditEvent.objects.get(action="replacement:ask")
@@ -194,7 +194,7 @@ class TestDeciding:
     def test_not_once_its_time_is_over(self, approver: User, asked: ReplacementRequest, decide: object) -> None:
         """Nor in the minutes until the sweep comes by."""
         ReplacementRequest.objects.update(requested_at=timezone.now() - timedelta(days=14))
-        with pytest.raises(StaleState, match="It could be decided until "):
+        with pytest.raises(StaleState, match="The time to decide ended at "):
             decide(asked.pk, actor=as_actor(approver), comment="x", digest=digest_of(asked))  # type: ignore[operator]
         assert state_of(asked) == State.PENDING
 
@@ -242,7 +242,7 @@ class TestEnding:
         assert register(document, peer.Machine()).json()["code"] == "credential_superseded"
         assert row(asked.machine_id).state == "Revoked"
         told = Notification.objects.get(key=f"replacement-outcome:{asked.machine_id}")
-        assert told.step == "The machine was revoked after it was agreed to. Ask again."
+        assert told.step == "The machine was revoked after the replacement had been agreed. Request it again if needed."
 
     def test_it_expires(self, staff: User, approver: User, asked: ReplacementRequest) -> None:
         expire_replacements()

@@ -26,7 +26,7 @@ from tests.vaults.test_challenges import raw, spki, text
 from vaults.models import Credential, Vault
 
 PART = {"HX-Request": "true", "HX-Target": "replacement"}
-ASK = "Ask for a replacement"
+ASK = "Request a replacement"
 DOWNLOAD = "Download replacement credentials"
 
 
@@ -146,14 +146,70 @@ class TestPage:
         assert "This field is required." in shown.content.decode()
         assert client.post(url, {"reason": "Fire"}).headers["Location"] == url
 
+    def test_asking_on_a_page_that_is_out_of_date_is_refused(
+        self, url: str, staff: User, colleague: User, approver: User
+    ) -> None:
+        client = window(staff)
+
+        def form(page: Any, reason: str) -> dict[str, str]:
+            found = re.search(r'name="expected" value="([0-9a-f]{16})"', page.content.decode())
+            assert found
+            return {"reason": reason, "expected": found[1]}
+
+        before = form(client.get(url), "Fire")
+        theirs = ask(colleague, Machine.objects.get().pk)
+        replacement.reject(theirs.pk, actor=as_actor(approver), comment="No.", digest=digest_of(theirs))
+        late: Any = client.post(url, before)
+        assert late.status_code == 409
+        told = html.unescape(late.content.decode())
+        assert "hr-db-02 is Registered. The last request to replace it was made by colleague: rejected." in told
+        assert ">Fire</textarea>" in told.replace("\n", "")  # what was typed stays
+        assert not ReplacementRequest.objects.filter(requested_by=staff).exists()
+        again = form(late, "Fire")
+        assert client.post(url, again).status_code == 302
+        assert client.post(url, again).status_code == 302  # pressed twice: the same request
+        assert ReplacementRequest.objects.filter(requested_by=staff).count() == 1
+
+    def test_it_polls_quickly_only_while_something_has_just_happened(
+        self, url: str, asked: ReplacementRequest, staff: User
+    ) -> None:
+        def pauses() -> list[str]:
+            return re.findall(r'hx-trigger="every (\d+)s', window(staff).get(url).content.decode().split("<main")[1])
+
+        first = pauses()[0]
+        ReplacementRequest.objects.update(requested_at=timezone.now() - timedelta(minutes=11))
+        later = pauses()[0]
+        ReplacementRequest.objects.update(state="cancelled", ended_at=timezone.now())
+        assert (first, later, pauses()[0]) == ("5", "15", "15")
+
+    def test_asking_after_the_machine_was_revoked_is_refused(
+        self, url: str, staff: User, colleague: User, machine: peer.Machine
+    ) -> None:
+        client = window(staff)
+        tag = re.search(r'name="expected" value="([0-9a-f]{16})"', client.get(url).content.decode())
+        assert tag
+        revoke(Machine.objects.get().pk, actor=as_actor(colleague), reason="Stolen.")
+        late = client.post(url, {"reason": "Fire", "expected": tag[1]})
+        assert late.status_code == 409
+        assert "hr-db-02 is Revoked. Your page was out of date" in late.content.decode()
+        assert not ReplacementRequest.objects.exists()
+
+    def test_asking_after_somebody_else_shows_their_request(self, url: str, staff: User, colleague: User) -> None:
+        client = window(staff)
+        ask(colleague, Machine.objects.get().pk)
+        late = client.post(url, {"reason": "Fire"})
+        assert late.status_code == 409
+        assert "colleague has already requested this." in late.content.decode()
+        assert ">Agree<" in late.content.decode()
+
     def test_onlookers_have_no_form(self, url: str, auditor: User) -> None:
         shown = window(auditor).get(url).content.decode()
         assert ASK not in shown
-        assert "Only members of the subscription ask" in shown
+        assert "Only members of the subscription can request" in shown
 
     def test_who_asked_waits(self, url: str, asked: ReplacementRequest, staff: User, approver: User) -> None:
         shown = window(staff).get(url).content.decode()
-        assert "You asked for this" in shown
+        assert "You requested this" in shown
         assert "approver can decide, until" in shown
         assert (">Agree<" in shown, ASK in shown, ">Cancel<" in shown) == (False, False, True)
 
@@ -169,7 +225,7 @@ class TestPage:
         assert digest_of(asked) in shown
         refused = client.post(f"/replacements/{asked.pk}/decide/", decision(asked, "reject"))
         assert refused.status_code == 422
-        assert "Say why, so that whoever asked can act on it." in refused.content.decode()
+        assert "Give a reason, so that the requester can act on it." in refused.content.decode()
         assert client.post(f"/replacements/{asked.pk}/decide/", decision(asked, "approve")).status_code == 302
         assert "staff can download them until" in client.get(url).content.decode()
 
@@ -222,7 +278,7 @@ class TestPage:
         agree(approver, asked)
         shown = client.get(url).content.decode()
         assert f"--credentials &#x27;Payroll_hr-db-02_{timezone.now():%a %b %d %Y}.VaultCredentials&#x27;" in shown
-        assert "--passphrase-file strongroom-passphrase.txt" in shown
+        assert "--passphrase-file /root/strongroom-passphrase" in shown
         assert "--generate-passphrase" not in shown
 
     def test_a_download_that_came_too_late(
@@ -289,7 +345,10 @@ class TestElsewhere:
             False,
         ]
         asked = ask(staff, machine.id)
-        for words in ("Somebody asks to replace this machine.", "It was agreed to replace this machine."):
+        for words in (
+            "A replacement of this machine has been requested.",
+            "The replacement of this machine has been agreed.",
+        ):
             for client in pages:
                 shown = client.get(f"/machines/{machine.id}/").content.decode()
                 assert words in shown
@@ -299,7 +358,7 @@ class TestElsewhere:
 
     def test_the_revoke_dialog_tells_the_way_back(self, machine: peer.Machine, staff: User) -> None:
         shown = window(staff).get(f"/machines/{machine.id}/").content.decode()
-        assert "It comes back by a new replacement only" in shown
+        assert "Only a new replacement" in shown
         assert "cannot be undone" not in shown
 
     def test_the_list_shows_what_waits(self, vault: Vault, asked: ReplacementRequest, colleague: User) -> None:

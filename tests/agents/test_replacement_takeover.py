@@ -143,7 +143,7 @@ class TestRefusals:
             403,
             "credential_invalid",
             begins="Invalid vault credentials provided.",
-            holds="for the place of hr-db-02",
+            holds="They can only replace hr-db-02.",
         )
         assert "--name hr-db-02" in problem["remedy"]
         assert Machine.objects.count() == 1

@@ -99,3 +99,26 @@ def ready(_ready: World) -> Iterator[World]:
     _ready.peer.requests.clear()
     yield _ready
     _ready.peer.faults = Faults()
+
+
+@pytest.fixture(scope="module")
+def _blank(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("blank")
+    with serving(authority, folder, storage.rclone) as peer:
+        peer.regions = storage.folder
+        machine = World(folder, peer)
+        machine.fill(1)
+        assert machine.setup().status == 0
+        yield machine
+
+
+@pytest.fixture
+def blank(_blank: World) -> Iterator[World]:
+    """A machine with nothing to protect yet, for tests that make many backups."""
+    for name in ("source", "out"):
+        shutil.rmtree(_blank.root / name, ignore_errors=True)
+    _blank.source.mkdir()
+    (_blank.home / "protected.json").unlink(missing_ok=True)
+    _blank.peer.runs.clear()
+    yield _blank
+    _blank.peer.faults = Faults()

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from strongroom_agent import moments, restic_cache
 from strongroom_agent.item_complaints import Complaints
 from strongroom_agent.restic_errors import explain, is_final, objects_in
+from strongroom_agent.retries import Retries
 
 KNOWN = {"/", "/a", "/a: lchown b", "/d", "/d/x"}
 
@@ -106,6 +108,31 @@ def test_a_blob_is_not_taken_for_an_object() -> None:
         ("index", "f9670bf6f3"),
         ("data", "def02e1c"),
     ]
+
+
+def test_what_could_not_be_stored_is_not_lost() -> None:
+    said = 'Save(<data/71aa5f07da>) returned error, retrying after 1s: Post "https://x/data/71aa": connection refused'
+    fatal = json.dumps({"message_type": "exit_error", "message": "Fatal: unable to save: Save(<data/c28767ead8>): EOF"})
+    assert objects_in([said, fatal, "Load(<data/def02e1c>, 1, 0) failed: EOF"]) == [("data", "def02e1c")]
+
+
+def test_a_person_is_told_that_restic_waits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, then every minute, with the time since when; after an hour without trouble it is another one."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr("strongroom_agent.retries.time", SimpleNamespace(monotonic=lambda: clock.now))
+    said = 'Save(<data/71aa>) returned error, retrying after 815.3ms: Post "https://:***@x/y": dial tcp: refused'
+    retries, told = Retries(), []
+    for moment in (1000, 1001, 1059, 1062, 1100, 4700):
+        clock.now = float(moment)
+        retries.heard(said)
+        retries.heard("Fatal: something else")
+        if text := capsys.readouterr().err:
+            told.append((moment, text))
+    assert [moment for moment, _ in told] == [1000, 1062, 4700]
+    assert told[0][1].startswith("note: the storage has failed since ")
+    assert told[0][1].endswith(" UTC; still trying, for up to 15 minutes: dial tcp: refused\n")
 
 
 def test_asking_for_a_lost_object_is_ended() -> None:

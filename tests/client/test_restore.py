@@ -3,10 +3,15 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
+from unittest import mock
 
 import pytest
-from strongroom_agent import arrived, room
-from strongroom_agent.snapshots import Listed, Other
+from strongroom_agent import arrived, restore, room
+from strongroom_agent.errors import AgentError
+from strongroom_agent.recovery import Recovery
+from strongroom_agent.session import Session
+from strongroom_agent.snapshots import Contents, Listed, Other, Snapshot
 
 from .world import World
 
@@ -108,3 +113,15 @@ def test_a_file_that_goes_while_it_is_looked_at_has_not_arrived(
     monkeypatch.setattr(os, "lstat", vanishing)
     wanted = [Listed("/here", 1, 0, 0), Listed("/gone", 1, 0, 0)]
     assert arrived.survey(str(tmp_path), ["/"]).missing(wanted, []) == ["/gone"]
+
+
+@pytest.mark.parametrize(("full", "code"), [("{target}/s/a", "no_room"), ("/cache/restic/tmp-1", "disk_full")])
+def test_a_full_disk_is_the_targets_only_where_the_target_is_named(tmp_path: Path, full: str, code: str) -> None:
+    files = [Listed("/s/a", 1_000_000, 0, 0)]
+    found = Contents(Snapshot("0" * 64, "2026-11-26T00:00:00Z", ["/s"], "here"), files, [])
+    recovery = Recovery(cast(Session, mock.Mock()), found, [], str(tmp_path), overwrite=False, files=files, others=[])
+    recovery.failed = {"/s/a": "it is not there in full"}
+    said = AgentError("disk_full", f"A disk is full: write {full.format(target=tmp_path)}: no space left on device.")
+    error = restore._with_what_is_left(said, recovery)
+    assert (error.code, error.details.get("needed_bytes")) == (code, 1_000_000 if code == "no_room" else None)
+    assert (str(tmp_path) in error.problem) is (code == "no_room")

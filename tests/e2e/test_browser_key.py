@@ -225,13 +225,13 @@ def test_what_went_wrong_is_told(portal: Portal, staff: Person, vault: str) -> N
     outcome = staff.page.locator("#credential-outcome")
 
     def refuse(route: Route) -> None:
-        route.fulfill(status=409, json={"detail": "Payroll is Failed; credentials are for Active vaults."})
+        route.fulfill(status=409, json={"detail": "Payroll is Failed; credentials are issued only for Active vaults."})
 
     def mistaken(route: Route) -> None:
         route.fulfill(status=422, json={"errors": {"challenge": ["This challenge is not yours."]}, "detail": "Wrong."})
 
     for handler, words in (
-        (refuse, "Payroll is Failed; credentials are for Active vaults."),
+        (refuse, "Payroll is Failed; credentials are issued only for Active vaults."),
         (mistaken, "This challenge is not yours."),
         (lambda route: route.abort(), "The portal could not be reached."),
         (lambda route: route.fulfill(status=502, body="Bad gateway"), "The portal answered 502."),

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 import httpx
 import pytest
 
+from tests.lines import received, send
 from tests.portal_process import Portal
 from tests.waiting import wait_for
 
@@ -27,8 +28,8 @@ def connection(portal: Portal) -> Iterator[socket.socket]:
 def asked(portal: Portal, request: bytes) -> bytes:
     """All that the edge answers to the bytes until it hangs up."""
     with connection(portal) as line:
-        line.sendall(request)
-        return b"".join(iter(lambda: line.recv(65536), CLOSED))
+        send(line, request)
+        return received(line)
 
 
 def test_headers_that_never_end_are_cut_off(portal: Portal) -> None:

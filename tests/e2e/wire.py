@@ -12,6 +12,7 @@ import h2.config
 import h2.connection
 import h2.events
 
+from tests.lines import send
 from tests.portal_process import Portal
 
 LIMIT = 30  # seconds for an answer
@@ -52,7 +53,7 @@ def ask(portal: Portal, pair: Path | None, request: bytes) -> Answer:
     """The answer to one request on a connection of its own; REFUSED_BY_TLS when there was no speaking at all."""
     try:
         with connected(portal, pair) as connection:
-            connection.sendall(request)
+            send(connection, request)
             return read_answer(connection, request.split(b" ")[0])
     except (ssl.SSLError, ConnectionError):
         return REFUSED_BY_TLS

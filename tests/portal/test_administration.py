@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
@@ -135,7 +136,7 @@ def test_a_subscription_is_made_and_renamed(administrator: User) -> None:
     ("change", "words"),
     [
         ({"password": "short"}, "too short"),
-        ({"password": ""}, "A new person needs a password."),
+        ({"password": ""}, "A new account needs a password."),
         ({"username": "ADMIN"}, "There is somebody of this user name already."),
         ({"username": "a b"}, "Enter a valid username"),
     ],
@@ -184,3 +185,20 @@ def test_lists_say_in_words_what_pictures_would(administrator: User, staff: User
     assert "icon-yes" not in window(administrator).get("/admin/accounts/user/").content.decode()
     assert f"{timezone.now():%Y}" in text(window(administrator).get("/admin/accounts/subscription/"))
     assert "UTC" in text(window(administrator).get("/admin/accounts/subscription/"))
+
+
+@pytest.mark.parametrize(
+    ("path", "command", "document"),
+    [
+        ("/admin/vaults/region/", "manage.py sync_regions", "docs/regions.md"),
+        ("/admin/agents/agentpackage/", "manage.py publish_agent", "docs/operations/agent-packages.md"),
+    ],
+)
+def test_what_cannot_be_added_here_says_where_it_is_added(
+    path: str, command: str, document: str, administrator: User
+) -> None:
+    page = window(administrator).get(path)
+    assert command in text(page)
+    assert document in text(page)
+    assert command.split()[1] in (settings.BASE_DIR / document).read_text()
+    assert f"{path}add/" not in page.content.decode()

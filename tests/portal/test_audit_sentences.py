@@ -170,7 +170,7 @@ def test_every_sentence_is_whole_without_any_detail_and_with_all(name: str) -> N
         ),
         (
             entry("machine:backup", "machine a", "a", "machine", outcome="failed", code="restore_incomplete"),
-            "machine a reported a failed backup: restore incomplete.",
+            "machine a reported a failed backup: not everything was restored.",
         ),
         (
             entry("machine:restore-check", "machine a", "a", "machine", outcome="succeeded", compared=9, total=12,

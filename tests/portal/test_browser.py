@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.core.management import call_command
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
@@ -98,7 +100,7 @@ def test_search_suggests_while_typing_and_goes_there_by_keyboard(page: Page, bos
     expect(options.nth(1)).to_have_attribute("aria-selected", "true")
     field.press("ArrowDown")
     expect(options.nth(0)).to_have_attribute("aria-selected", "true")
-    expect(field).to_have_attribute("aria-activedescendant", "suggestion-1")
+    expect(field).to_have_attribute("aria-activedescendant", "suggestions-1")
     expect(field).to_be_focused()
     field.press("Escape")
     expect(field).to_have_attribute("aria-expanded", "false")
@@ -122,6 +124,57 @@ def test_search_without_a_choice_goes_to_what_was_found(page: Page, boss: User) 
     page.get_by_role("combobox", name="Search vaults").press_sequentially("arch")
     page.get_by_role("option").click()
     expect(page.get_by_role("heading", name="Archive")).to_be_visible()
+
+
+def test_geo_redundancy_is_closed_at_once_in_a_region_without_a_pair(page: Page) -> None:
+    call_command("sync_regions", stdout=StringIO())
+    Region.objects.create(slug="local-c", name="Local C")
+    page.goto("/vaults/new/")
+    geo, local = page.get_by_role("radio", name="Geo-redundant"), page.get_by_role("radio", name="Locally redundant")
+    says = page.get_by_text("Data is copied to the paired region and can be restored from there.")
+    expect(says).to_be_visible()
+    expect(geo).to_be_checked()
+    page.get_by_label("Region").select_option(label="Local C")
+    expect(geo).to_be_disabled()
+    expect(local).to_be_checked()
+    expect(page.get_by_text("Local C has no open paired region.")).to_be_visible()
+    expect(page.get_by_text("Kept in Local C only.")).to_be_visible()
+    card = page.locator(".choice", has=geo)
+    card.click(force=True)  # nowhere on the card
+    expect(geo).not_to_be_checked()
+    expect(local).to_be_checked()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.response["violations"] == [], found.generate_report()
+    page.get_by_label("Region").select_option(label="Local A")
+    expect(geo).to_be_enabled()
+    expect(geo).to_be_checked()  # what was chosen before is not forgotten
+    page.locator(".choice", has=local).click(position={"x": 5, "y": 5})
+    expect(local).to_be_checked()  # the whole card is the label
+    page.get_by_label("Region").select_option(label="Local B")
+    expect(page.get_by_text("Kept in Local B only.")).to_be_visible()
+    expect(local).to_be_checked()
+
+
+def test_the_search_page_suggests_on_a_narrow_window(page: Page, boss: User) -> None:
+    ask_for_three(boss)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("link", name="Search").click()
+    page.wait_for_load_state("load")
+    field, options = page.get_by_role("combobox", name="Name of a vault"), page.get_by_role("option")
+    expect(page.get_by_role("combobox")).to_have_count(1)  # the one of the top is hidden
+    expect(field).to_be_focused()
+    field.press_sequentially("pay")
+    expect(options).to_have_count(2)
+    found = Axe().run(page)
+    assert found.response["violations"] == [], found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    field.press("ArrowDown")
+    expect(field).to_have_attribute("aria-activedescendant", "find-suggestions-1")
+    title = options.first.locator(".name").inner_text()
+    field.press("Enter")
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
 
 
 def test_an_operation_is_followed_to_its_end_and_read_out(page: Page, boss: User) -> None:
@@ -233,11 +286,11 @@ def test_a_form_stays_while_the_portal_does_not_answer(page: Page) -> None:
     page.get_by_label("Name", exact=True).fill("nightly")
     page.get_by_label("Your password").fill(PASSWORD)
     page.route("**/health/live", lambda route: route.abort())
-    page.get_by_role("button", name="Make token").click()
-    expect(page.get_by_text("The portal does not answer, so this was not sent.")).to_be_visible()
+    page.get_by_role("button", name="Create token").click()
+    expect(page.get_by_text("The portal is not responding, so this was not sent.")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("nightly")
     page.unroute("**/health/live")
-    page.get_by_role("button", name="Make token").click()
+    page.get_by_role("button", name="Create token").click()
     expect(page.get_by_text("Copy the token now.")).to_be_visible()
 
 
@@ -253,12 +306,30 @@ def test_a_form_sent_after_the_session_has_ended_comes_back_filled_in(page: Page
     page.get_by_label("User name").fill("boss")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("so it was not sent.")).to_be_visible()
+    expect(page.get_by_text("so this form was not sent.")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Typed-long-ago")
     expect(page.get_by_label("Reason")).to_have_value("Ten minutes")
     assert VaultRequest.objects.count() == 0
     page.get_by_role("button", name="Create vault").click()
     expect(page.get_by_role("heading", name="Typed-long-ago")).to_be_visible()
+
+
+def test_without_scripts_nothing_offers_to_copy(browser: Browser, live_server: LiveServer, page: Page) -> None:
+    page.goto("/accounts/tokens/")
+    page.get_by_label("Name", exact=True).fill("nightly")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Create token").click()
+    expect(page.get_by_role("button", name="Copy")).to_be_visible()
+    state = page.context.storage_state()
+    plain = browser.new_context(base_url=live_server.url, java_script_enabled=False, storage_state=state).new_page()
+    plain.goto("/accounts/tokens/")
+    plain.get_by_label("Name", exact=True).fill("weekly")
+    plain.get_by_label("Your password").fill(PASSWORD)
+    plain.get_by_role("button", name="Create token").click()
+    expect(plain.get_by_text("Copy the token now.")).to_be_visible()
+    expect(plain.locator("[data-copy]")).to_have_count(1)
+    expect(plain.locator("[data-copy]")).to_be_hidden()
+    plain.context.close()
 
 
 def test_the_theme_changes_at_once_and_stays(page: Page) -> None:
@@ -276,7 +347,7 @@ def test_a_token_is_copied(page: Page) -> None:
     page.get_by_label("Name", exact=True).fill("nightly")
     page.get_by_label("Your password").fill(PASSWORD)
     page.clock.install()
-    page.get_by_role("button", name="Make token").click()
+    page.get_by_role("button", name="Create token").click()
     expect(page.get_by_role("button", name="Copy")).to_be_visible()
     page.clock.pause_at(timezone.now() + timedelta(minutes=1))  # "Copied" stands for a moment only
     page.get_by_role("button", name="Copy").click()

@@ -14,7 +14,7 @@ from portal.logs import LONGEST, Brief
 from tests.portal.pages import HTMX, sign_in, text, window
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WORDS = "The portal cannot answer just now. Try again in a minute."
+WORDS = "The portal is temporarily unavailable. Try again in a minute."
 TABLES = "accounts_signinfailure, django_session, audit_auditevent, audit_refusalflood"
 
 

@@ -32,8 +32,8 @@ def test_everything_else_opens_with_a_password_of_ones_own(newcomer: User) -> No
     answer = client.get("/api/v1/vaults")
     assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
     assert FIRST in text(client.get("/accounts/"))
-    assert "This is the password that you have." in change(client, GIVEN)
-    assert "Your password is changed." in change(client, OWN)
+    assert "This is already your password." in change(client, GIVEN)
+    assert "Your password has been changed." in change(client, OWN)
     assert FIRST not in text(client.get("/accounts/"))
     assert [client.get(address).status_code for address in ("/vaults/", "/admin/", "/api/v1/vaults")] == [200] * 3
 

@@ -83,7 +83,7 @@ def test_the_frame_costs_the_same_with_many_subscriptions(
         page = client.get("/accounts/")
     menu = page.content.decode().split('id="subscriptions"')[1].split("</div>")[0]
     assert menu.count("?subscription=") == 30
-    assert "Search finds the others" in menu
+    assert "Use search to find others" in menu
 
 
 def test_people_without_a_subscription_have_no_menu_of_them(approver: User, administrator: User) -> None:
@@ -153,7 +153,7 @@ def test_new_is_there_for_those_who_can_ask_for_a_vault(who: str, asks: bool, re
     request.getfixturevalue("staff")
     page = window(user).get("/agents/").content.decode()
     assert ('popovertarget="new"' in page, 'id="new"' in page) == (asks, asks)
-    assert "You belong to no subscription" not in page
+    assert "You are not a member of any subscription" not in page
 
 
 def test_an_approver_who_is_a_member_asks_too(approver: User, subscription: Subscription) -> None:

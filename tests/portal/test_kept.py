@@ -19,7 +19,7 @@ from vaults.models import Region, VaultRequest
 HOST = "http://testserver"
 NEW = "/vaults/new/"
 OURS = {"Origin": HOST, "Referer": f"{HOST}{NEW}"}
-NOT_SENT = "look at it, and send it again."
+NOT_SENT = "review it and send it again."
 LOGIN = "/accounts/login/"
 
 
@@ -264,7 +264,7 @@ def test_an_old_sign_in_page_is_made_anew_with_what_it_carried(staff: User, type
     client.cookies.clear()
     anew = sign_in(client, page, staff)
     assert anew.status_code == 401
-    assert "too old" in text(anew)
+    assert "The sign-in page had expired" in text(anew)
     assert field(anew, "username") == "" or "staff" in anew.content.decode()
     assert has_it_back(sign_in(client, anew, staff))
 

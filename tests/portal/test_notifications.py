@@ -385,6 +385,6 @@ def test_the_list_has_pages_and_parts(staff: User, django_assert_num_queries: Dj
     assert client.get("/notifications/?after=made-up").status_code == 422
 
 
-@pytest.mark.parametrize(("query", "words"), [("", "Nothing yet"), ("?show=running", "None of this kind")])
+@pytest.mark.parametrize(("query", "words"), [("", "Nothing yet"), ("?show=running", "No notifications of this kind")])
 def test_an_empty_list_says_what_it_is_for(query: str, words: str, staff: User) -> None:
     assert words in text(window(staff).get(f"/notifications/{query}"))

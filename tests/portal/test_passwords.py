@@ -48,4 +48,4 @@ def test_the_reason_is_beside_the_field(staff: User) -> None:
     form = {"old": "correct horse battery", "new": "qwertyuiop12", "again": "qwertyuiop12"}
     page = text(window(staff).post("/accounts/password/", form))
     assert "This password is easy to guess. This is similar to a commonly used password." in page
-    assert "not made of your name" in page
+    assert "your own names are not accepted" in page

@@ -38,7 +38,7 @@ CASES = [
     ("unavailable", 503, "The region does not answer."),
     ("denied", 403, "You do not have permission to do this."),
     ("absent", 404, "Not found, or you do not have access."),
-    ("broken", 500, "Something in the portal broke"),
+    ("broken", 500, "The portal failed while preparing this page"),
 ]
 
 

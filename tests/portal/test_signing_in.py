@@ -20,7 +20,7 @@ from tests.conftest import PASSWORD, as_actor, person
 from tests.portal.pages import HTMX, inline, sign_in, text, window
 
 pytestmark = pytest.mark.django_db
-WRONG = "This user name and password do not belong together."
+WRONG = "Incorrect user name or password."
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def test_too_many_tries_wait_even_with_the_right_password(staff: User) -> None:
     response = sign_in(client, "staff")
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 300
-    assert "Too many tries. Wait 5 minutes, then try again." in text(response)
+    assert "Too many attempts. Wait 5 minutes, then try again." in text(response)
     assert get_user(client).is_anonymous
     assert told() == [("session:sign-in", "staff", True, {"code": "throttled"})]
 
@@ -190,7 +190,7 @@ def test_the_ninth_wrong_password_of_a_session_waits(staff: User) -> None:
     response = client.post("/accounts/password/", {"old": PASSWORD, "new": new, "again": new})
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 900
-    assert "Too many tries. Wait 15 minutes, then try again." in text(response)
+    assert "Too many attempts. Wait 15 minutes, then try again." in text(response)
     staff.refresh_from_db()
     assert staff.check_password(PASSWORD)
     RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
@@ -224,7 +224,7 @@ def test_a_name_that_looks_alike_is_another_ones(look_alike: str, administrator:
     [
         (
             {"old": "not it", "new": "a new and better one", "again": "a new and better one"},
-            "not your password.",
+            "Incorrect password.",
         ),
         ({"old": PASSWORD, "new": "short", "again": "short"}, "This password is too short."),
         (

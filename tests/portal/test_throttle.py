@@ -188,13 +188,13 @@ def test_of_many_at_once_few_passwords_are_looked_at(staff: User, monkeypatch: p
 
 
 def test_who_finds_it_busy_keeps_the_form(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = Admission(1, "Busy.")
+    taken = Admission(1, "Too many people are signing in at the moment.")
     monkeypatch.setattr(signing_in, "admission", taken)
     with taken():
         taken._places.acquire()
         response = sign_in(Client(), "staff")
         taken._places.release()
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert "Too many people are signing in just now. Try again in a few seconds." in text(response)
+    assert "Too many people are signing in at the moment. Try again in a few seconds." in text(response)
     assert 'value="staff"' in response.content.decode()
     assert sign_in(Client(), "staff").status_code == 302

@@ -54,13 +54,13 @@ def test_a_stolen_session_makes_no_token(staff: User) -> None:
         response = thief.post("/accounts/tokens/", {**FORM, "password": guess})
         assert response.status_code == 422
         assert "nightly report" in response.content.decode()
-    assert "This is not your password." in text(response)
+    assert "Incorrect password." in text(response)
     for _ in range(throttle.TRIES_FOR_NAME - 1):
         thief.post("/accounts/tokens/", {**FORM, "password": "guess"})
     response = thief.post("/accounts/tokens/", FORM)
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 900
-    assert "Too many tries." in text(response)
+    assert "Too many attempts." in text(response)
     assert not ApiToken.objects.exists()
     told = AuditEvent.objects.order_by("id").values_list("action", "actor", "refused", "detail")
     assert told[0] == ("session:confirm", staff.pk, True, {"code": "wrong"})
@@ -90,7 +90,7 @@ def test_one_has_so_many_and_no_more(staff: User, outsider: User) -> None:
     assert client.post("/accounts/tokens/", FORM).status_code == 200
     response = client.post("/accounts/tokens/", FORM)
     assert response.status_code == 422
-    assert "You have 50 valid tokens, and no more are possible. Revoke one first." in text(response)
+    assert "You have 50 valid tokens, the maximum. Revoke one first." in text(response)
     assert ApiToken.objects.filter(user=staff, revoked_at=None).count() == tokens.MOST
 
 

@@ -24,6 +24,7 @@ from deploy.runner import edge as configuration
 from portal import edge_files, pki, settings
 from portal.crypto import issuing, keys
 from portal.crypto.certificates import Kind, Profile
+from tests.lines import received, send
 from tests.portal_process import free_port
 from tests.waiting import wait_for
 
@@ -139,9 +140,10 @@ class Edge:
             return _exchange(connection, lines)
 
     @contextmanager
-    def machines_line(self, certificate: bool = False) -> Iterator[ssl.SSLSocket]:
+    def machines_line(self, certificate: bool = False, protocol: str = "http/1.1") -> Iterator[ssl.SSLSocket]:
         """A connection to the machines' port."""
         context = ssl.create_default_context(cafile=str(self.folder / "pki" / "root.pem"))
+        context.set_alpn_protocols([protocol])
         if certificate:
             context.load_cert_chain(self.folder / "machine.pem", self.folder / "machine.key")
         with (
@@ -161,11 +163,8 @@ class Edge:
 
 def _exchange(connection: socket.socket, lines: tuple[str, ...]) -> bytes:
     request = "\r\n".join([lines[0] + " HTTP/1.1", "Host: localhost", "Connection: close", *lines[1:]])
-    connection.sendall(request.encode() + (b"" if "\r\n\r\n" in request else b"\r\n\r\n"))
-    answer = b""
-    while part := connection.recv(65536):
-        answer += part
-    return answer
+    send(connection, request.encode() + (b"" if "\r\n\r\n" in request else b"\r\n\r\n"))
+    return received(connection)
 
 
 @contextmanager

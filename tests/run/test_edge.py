@@ -1,14 +1,18 @@
 """The edge lets through what it should, as it came, and takes away what clients must not say."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.lines import received, send
 from tests.run.edge import HANG_UP, SECRET, Edge, running_edge
 
 pytestmark = pytest.mark.system
 REPOSITORY = "/local-a/6b8f9d8e-0000-4000-8000-000000000001/6b8f9d8e-0000-4000-8000-000000000002"
+
+MESSAGE = 128 * 1024  # bytes of the longest signed request
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,11 @@ def header(answer: bytes, name: str) -> str | None:
         if line.lower().startswith(f"{name.lower()}:"):
             return line.partition(":")[2].strip()
     return None
+
+
+def chunked(length: int) -> str:
+    """The rest of a request with a body of that many bytes, its length not said."""
+    return f"Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{'a' * length}\r\n0\r\n\r\n"
 
 
 # Machines: the data path
@@ -107,9 +116,9 @@ def test_other_deletions_are_the_gateways(edge: Edge, kind: str) -> None:
 
 def test_a_long_body_of_a_deletion_is_not_taken_in(edge: Edge) -> None:
     path = f"{REPOSITORY}/index/{'ab' * 32}"
-    answer = edge.machine(f"DELETE {path}", f"Content-Length: 5000\r\n\r\n{'x' * 5000}", certificate=True)
-    assert status(answer) == 413
-    assert max((len(asked.body) for asked in edge.web.asked), default=0) <= 1024
+    long = [f"Content-Length: 1025\r\n\r\n{'x' * 1025}", chunked(1025)]
+    assert [status(edge.machine(f"DELETE {path}", body, certificate=True)) for body in long] == [413, 413]
+    assert edge.web.asked == []
 
 
 @pytest.mark.parametrize(
@@ -178,6 +187,45 @@ def test_upgrades_are_refused(edge: Edge) -> None:
     assert edge.web.asked == edge.gate.asked == edge.gateway.asked == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET *",
+        "GET http://localhost/vaults/",
+        "GET http://elsewhere.example/vaults/",
+        "GET ftp://localhost/vaults/",
+        "GET http:///vaults/",
+        "GET localhost/vaults/",
+        f"GET https://localhost{REPOSITORY}/config",
+        "POST https://localhost/api/v1/agent/register",
+        "POST https://elsewhere.example/api/v1/agent/register",
+        "GET http://localhost/static/plain.css",
+    ],
+)
+def test_this_is_no_proxy(edge: Edge, line: str) -> None:
+    """Addresses as one asks a proxy for them are refused at both ports, and no line is written about them."""
+    before = (edge.folder / "caddy.log").read_text()
+    assert status(edge.people(line, "Content-Length: 0")) == 400
+    assert status(edge.machine(line, "Content-Length: 0", certificate=True)) == 400
+    assert edge.web.asked == edge.gate.asked == edge.gateway.asked == []
+    assert (edge.folder / "caddy.log").read_text() == before
+
+
+@pytest.mark.parametrize("host", ["localhost", "elsewhere.example"])
+def test_a_question_about_the_edge_itself_says_nothing(edge: Edge, host: str) -> None:
+    """Go answers `OPTIONS *` before any rule of ours: one empty answer, without a name in it, and nobody is asked."""
+    before = (edge.folder / "caddy.log").read_text()
+    question = f"OPTIONS * HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=10) as people, edge.machines_line(True) as machine:
+        for line in (people, machine):
+            send(line, question)
+            head, _, body = received(line).partition(b"\r\n\r\n")
+            names = {one.split(b":")[0] for one in head.split(b"\r\n")[1:]}
+            assert (status(head), names, body) == (200, {b"Content-Length", b"Date", b"Connection"}, b"")
+    assert edge.web.asked == edge.gate.asked == edge.gateway.asked == []
+    assert (edge.folder / "caddy.log").read_text() == before
+
+
 # Machines: signed requests
 
 
@@ -207,10 +255,23 @@ def test_no_other_endpoint_is_reached_that_way(edge: Edge, line: str) -> None:
     assert edge.web.asked == []
 
 
-def test_a_body_that_is_too_long_is_refused(edge: Edge) -> None:
-    """Before the portal reads it."""
-    body = f"Content-Length: {2**18}\r\n\r\n" + "a" * 2**18
+@pytest.mark.parametrize("length", [MESSAGE - 1, MESSAGE])
+def test_a_message_may_be_so_long(edge: Edge, length: int) -> None:
+    """It comes whole, whether its length is said or not."""
+    body = "a" * length
+    assert status(edge.machine("POST /api/v1/agent/register", f"Content-Length: {length}\r\n\r\n{body}")) == 204
+    assert status(edge.machine("POST /api/v1/agent/register", chunked(length))) == 204
+    assert [asked.body for asked in edge.web.asked] == [body.encode()] * 2
+
+
+@pytest.mark.parametrize("length", [MESSAGE + 1, 2 * MESSAGE, 64 * MESSAGE])
+def test_a_message_that_is_too_long_is_refused(edge: Edge, length: int) -> None:
+    """By one byte or by far: the portal never has it whole, nor hears of it when its length was said."""
+    body = f"Content-Length: {length}\r\n\r\n" + "a" * length
     assert status(edge.machine("POST /api/v1/agent/register", body)) == 413
+    assert edge.web.asked == []
+    assert status(edge.machine("POST /api/v1/agent/register", chunked(length))) == 413
+    assert edge.web.asked == []
 
 
 # People
@@ -220,7 +281,7 @@ def test_pages_come_from_the_portal(edge: Edge) -> None:
     """With the address and the scheme that the edge saw."""
     forged = ["X-Real-IP: 198.51.100.9", "X_Real_IP: 198.51.100.9", "X-Forwarded-Proto: https", "Cookie: sessionid=a"]
     assert status(edge.people("GET /vaults/", *forged)) == 204
-    (asked,) = [one for one in edge.web.asked if one.path == "/vaults/"]  # what a test before has cut off may come late
+    (asked,) = edge.web.asked
     assert "198.51.100.9" not in str(asked.headers)
     assert (asked.headers["x-real-ip"], asked.headers["x-forwarded-proto"]) == ("127.0.0.1", "http")
     assert asked.headers["cookie"] == "sessionid=a"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lines import received, send
 from tests.run.edge import Edge, running_edge
 
 pytestmark = pytest.mark.system
@@ -30,8 +31,8 @@ def edge(one_edge: Edge) -> Edge:
 def statuses(edge: Edge, framing: str, rest: bytes) -> list[int]:
     """Of all the answers on one connection to a POST with the framing's headers and the rest behind them."""
     with socket.create_connection(("127.0.0.1", edge.port), timeout=30) as line:
-        line.sendall(f"POST /first HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode() + rest)
-        answers = b"".join(iter(lambda: line.recv(65536), b""))
+        send(line, f"POST /first HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode() + rest)
+        answers = received(line)
     return [int(start.split()[1]) for start in answers.split(b"\r\n") if start.startswith(b"HTTP/1.1 ")]
 
 

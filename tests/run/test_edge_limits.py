@@ -1,22 +1,29 @@
 """What a stranger can have the edge hold: little, and not for long; and what it tells them of what is behind it."""
 
+import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
+import h2.connection
 import pytest
 
+from tests.lines import received, send
 from tests.run.edge import Edge, running_edge
 from tests.run.test_edge import REPOSITORY, header, status
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
 STALLED = 250
+IDLE = 1000
+IDLE_MAY_GROW = 100 * 2**20  # bytes of memory; 40 MiB were seen
 ANNOUNCED, SENT = 2_097_052, 2_092_152  # bytes, as in the flood that was once let in
 MAY_GROW = 150 * 2**20  # bytes of memory
 BODY_LIMIT = 30  # seconds
+MESSAGE_LIMIT = 20  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +66,7 @@ def ended(line: socket.socket) -> bool:
 def stalled(edge: Edge, lines: ExitStack, length: int, sent: int) -> socket.socket:
     """A connection that has sent a part of a body, as far as the edge let it, and is silent from now on."""
     line = lines.enter_context(socket.create_connection(("127.0.0.1", edge.port), timeout=30))
-    with suppress(ConnectionError):  # the edge has read enough
-        line.sendall(form(length, sent))
+    send(line, form(length, sent))
     line.setblocking(False)
     return line
 
@@ -79,6 +85,21 @@ def test_stalled_bodies_cost_little_and_end(edge: Edge) -> None:
     assert [asked.path for asked in edge.web.asked] == ["/vaults/"]
 
 
+def test_a_thousand_idle_connections_cost_little(edge: Edge) -> None:
+    """From one address, at each port: the edge has no bound on their number, so each has to be cheap."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    before = resident(edge)
+    with ExitStack() as lines:
+        for _ in range(IDLE):
+            lines.enter_context(socket.create_connection(("127.0.0.1", edge.port), timeout=30))
+            lines.enter_context(edge.machines_line())
+        grown = resident(edge) - before
+        assert grown < IDLE_MAY_GROW, f"{grown / 2**20:.0f} MiB"
+        assert status(edge.people("GET /vaults/")) == 204
+        assert status(edge.machine(f"GET {REPOSITORY}/config", certificate=True)) == 200
+
+
 def test_stalled_messages_of_machines_cost_little(edge: Edge) -> None:
     """They are shorter still."""
     head = "POST /api/v1/agent/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 131000\r\n\r\n"
@@ -89,6 +110,73 @@ def test_stalled_messages_of_machines_cost_little(edge: Edge) -> None:
         grown = resident(edge) - before
         assert grown < MAY_GROW, f"{grown / 2**20:.0f} MiB"
     assert edge.web.asked == []
+
+
+AGENT = "POST /api/v1/agent/register"
+OBJECT = f"POST {REPOSITORY}/data/{'0' * 64}"
+
+
+def trickled(edge: Edge, line: str, framing: str, piece: bytes) -> tuple[int, float]:
+    """Status and seconds until the edge hangs up on a machine that sends a piece of the body every half second."""
+    with edge.machines_line(certificate=True) as connection:
+        began = time.monotonic()
+        send(connection, f"{line} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode())
+        connection.settimeout(0.5)
+        answer = b""
+        while time.monotonic() - began < MESSAGE_LIMIT + 15:
+            try:
+                if not (part := connection.recv(65536)):
+                    return status(answer), time.monotonic() - began
+                answer += part
+            except TimeoutError:
+                send(connection, piece)
+            except ConnectionError:  # it has hung up, and got one piece more
+                return status(answer), time.monotonic() - began
+    return 0, time.monotonic() - began
+
+
+def test_messages_that_do_not_come_to_an_end_are_ended(edge: Edge) -> None:
+    """All of the machines' port but objects that are let in, whether anybody reads the body or not."""
+    length, chunks = "Content-Length: 1000", "Transfer-Encoding: chunked"
+    cases = {
+        ("silent", AGENT, length, b""): 408,
+        ("slow", AGENT, length, b"a"): 408,
+        ("at the very end", AGENT, "Content-Length: 43", b"a"): 408,
+        ("waiting for leave", AGENT, f"{length}\r\nExpect: 100-continue", b""): 100,
+        ("silent chunks", AGENT, chunks, b""): 408,
+        ("chunks without end", AGENT, chunks, b"1\r\na\r\n"): 408,
+        ("an extension without end", AGENT, chunks, b"1;a"): 408,
+        ("trailers without end", AGENT, chunks, b"0\r\nX: "): 408,
+        ("a body that nobody reads", "POST /elsewhere", length, b"a"): 404,
+        ("a body of a question", "GET /health/live", length, b"a"): 200,
+    }
+    with ThreadPoolExecutor(len(cases)) as pool:
+        ends = dict(zip(cases, pool.map(lambda case: trickled(edge, *case[1:]), cases), strict=True))
+    assert {case: code for case, (code, _) in ends.items()} == cases
+    assert {case: seconds for case, (_, seconds) in ends.items() if not seconds < MESSAGE_LIMIT + 3} == {}
+
+
+def test_an_object_may_take_longer(edge: Edge) -> None:
+    """Half a minute and more, as on slow lines."""
+    code, seconds = trickled(edge, OBJECT, "Connection: close\r\nContent-Length: 50", b"a")
+    assert code == 200
+    assert seconds > MESSAGE_LIMIT + 3
+    assert [asked.body for asked in edge.gateway.asked] == [b"a" * 50]
+
+
+def test_a_message_by_http_2_is_ended(edge: Edge) -> None:
+    """With its connection, that would have room for 250 of them."""
+    state = h2.connection.H2Connection()
+    state.initiate_connection()
+    path = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", AGENT.split()[1])]
+    state.send_headers(state.get_next_available_stream_id(), [*path, ("content-length", "1000")])
+    with edge.machines_line(protocol="h2") as line:
+        began = time.monotonic()
+        line.settimeout(MESSAGE_LIMIT + 15)
+        send(line, state.data_to_send())
+        assert len(received(line)) > 0
+        assert time.monotonic() - began < MESSAGE_LIMIT + 3
+    assert [asked for asked in edge.web.asked if len(asked.body) == 1000] == []
 
 
 def test_a_slow_form_comes_through(edge: Edge) -> None:
@@ -103,12 +191,12 @@ def test_a_slow_form_comes_through(edge: Edge) -> None:
     assert [asked.body for asked in edge.web.asked] == [body]
 
 
-@pytest.mark.parametrize("length", [300_000, 999_999, 1_000_000, 10**12])
+@pytest.mark.parametrize("length", [262_145, 300_000, 999_999, 1_000_000, 10**12])
 def test_what_says_that_it_is_too_long_is_not_waited_for(edge: Edge, length: int) -> None:
     """Nor asked about at the web."""
     with socket.create_connection(("127.0.0.1", edge.port), timeout=BODY_LIMIT + 10) as line:
-        line.sendall(form(length, 262_145))
-        assert status(line.recv(65536)) == 413
+        send(line, form(length, 300_000))
+        assert status(received(line)) == 413
     assert edge.web.asked == []
 
 
@@ -173,5 +261,5 @@ def test_nobody_is_told_what_runs_here(edge: Edge) -> None:
 def test_without_tls_there_is_no_http_2(edge: Edge) -> None:
     """Not by prior knowledge either: 250 requests in one connection would be 250 bodies to hold."""
     with socket.create_connection(("127.0.0.1", edge.port), timeout=10) as line:
-        line.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
-        assert not line.recv(65536)[:9].startswith(b"\0\0")
+        send(line, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+        assert not received(line).startswith(b"\0\0")

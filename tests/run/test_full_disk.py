@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.api_person import ApiPerson
@@ -26,6 +27,7 @@ pytestmark = [
 ]
 SIZE = "8g"  # more than the reserve that a region keeps; only what is written to it takes memory
 FOR = 40  # seconds for which it is read from; the gateways' next sign of life and the next sweep are within
+FULL = "answers, but takes no changes: it is full, read-only or locked"
 NAME = "0123456789abcdef" * 4
 
 
@@ -92,6 +94,12 @@ def backed_up(portal: Portal, folder: Path) -> tuple[Machine, str]:
         return machine, f"/local-a/{vault}/{machine_id(staff, vault, 'full')}"
 
 
+def health(portal: Portal, page: str) -> tuple[int, dict[str, dict[str, object]]]:
+    """Status and parts of a page of health, which answers within five seconds whatever does not work."""
+    answer = httpx.get(f"{portal.portal_url}/health/{page}", timeout=5)
+    return answer.status_code, answer.json()["parts"]
+
+
 def is_back(portal: Portal, part: str, before: int) -> bool:
     """Whether the part runs again, in another process."""
     return portal.pids().get(part, before) != before
@@ -109,8 +117,11 @@ def test_reading_goes_on_and_storing_comes_back(portal: Portal, disk: Disk, tmp_
     until = time.monotonic() + FOR
     while time.monotonic() < until:
         seen.add(ask(portal, pair, read).status)
+        health(portal, "live")
         time.sleep(0.5)
     assert seen == {200}
+    code, parts = health(portal, "ready")
+    assert (code, parts["database"]) == (503, {"ok": False, "detail": FULL})
     assert ask(portal, pair, store).status >= 500
     for part in ("gateway-local-a", "gate"):
         before = portal.kill(part)

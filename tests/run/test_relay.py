@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -30,6 +31,7 @@ class Behind:
     received: list[bytes] = field(default_factory=list)  # by rclone, of each request
     answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
     most: int = 1000
+    refuses: bool = False  # rclone answers when it has the head, and hangs up with the rest unread
 
     def ask(self, asked: list[Asked]) -> list[int] | None:
         """What the gate says."""
@@ -52,6 +54,9 @@ class Behind:
             while part := line.recv(65536):
                 self.received[number] += part
                 head, end, body = self.received[number].partition(b"\r\n\r\n")
+                if end and self.refuses:
+                    line.sendall(self.answer)
+                    return
                 if end and len(body) >= int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0] or 0):
                     line.sendall(self.answer)
                     return
@@ -258,3 +263,27 @@ def test_what_is_no_request_reaches_nobody(behind: Behind, sent: bytes) -> None:
             line.shutdown(socket.SHUT_WR)
         assert rest(line) == b""
     assert behind.received == []
+
+
+def test_a_refusal_with_the_rest_unread_is_told(behind: Behind) -> None:
+    """As rclone refuses to overwrite an object: the machine hears that, not that it should ask again; each time."""
+    behind.refuses = True
+    behind.answer = b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n"
+    for _ in range(50):
+        with behind.line(length=8 * MEGABYTE) as line:
+            # None of it meets a closed connection, though nobody wants it.
+            for _ in range(8):
+                line.sendall(b"x" * MEGABYTE)
+            assert rest(line) == behind.answer
+
+
+def endless(line: socket.socket) -> NoReturn:
+    while True:
+        line.sendall(b"x" * MEGABYTE)
+
+
+def test_what_never_stops_sending_is_not_read_for_long(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER", 0.2)
+    behind.refuses = True
+    with behind.line(length=2**40) as line, pytest.raises(ConnectionError):
+        endless(line)

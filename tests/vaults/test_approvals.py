@@ -93,7 +93,7 @@ def test_the_name_stays_reserved_after_approval(ask: Ask, decider: Actor) -> Non
 
 def test_people_are_told(ask: Ask, decider: Actor) -> None:
     first, second = ask(), ask("Archive")
-    asked = 'staff asks for vault "{}" in Default.'
+    asked = 'staff requests vault "{}" in Default.'
     assert entries() == {asked.format("Payroll"): "approvers", asked.format("Archive"): "approvers"}
     approvals.approve(first.pk, actor=decider, comment="", digest=first.digest)
     approvals.reject(second.pk, actor=decider, comment="Too early", digest=second.digest)

@@ -42,7 +42,7 @@ def test_of_two_tabs_the_second_does_not_undo_the_first(vault: Vault, staff: Use
     second = client.post(url, {"redundancy": "geo", **tabs[1]})
     vault.refresh_from_db()
     assert (second.status_code, vault.redundancy) == (409, "local")
-    assert "Payroll is locally redundant now. That is not what your page showed" in text(second)
+    assert "Payroll is locally redundant now. Your page was out of date" in text(second)
     assert re.search(r'value="local"[^>]* checked', second.content.decode())
     again = client.post(url, {"redundancy": "geo", **carried(second, url)})
     vault.refresh_from_db()

@@ -129,5 +129,5 @@ def test_storage_that_does_not_come_up_is_a_loud_failure(
 ) -> None:
     settings.STORAGE_SOCKET = str(tmp_path / "nobody")
     monkeypatch.setattr(check_recent_objects, "WAIT", 0.2)
-    with pytest.raises(CommandError, match="Local A does not answer just now"):
+    with pytest.raises(CommandError, match="Local A is not responding"):
         check("--all")

@@ -109,7 +109,7 @@ def test_a_storage_that_takes_nothing_leaves_the_object_where_it_is(
     alone: Path, regions: tuple[Region, Region], faults: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object) -> None:
-        raise StorageRefused("Local A does not let us in.")
+        raise StorageRefused("Local A denies access.")
 
     faults.setattr(RcloneRegion, "move", refuse)
     with pytest.raises(StorageRefused):
@@ -122,7 +122,7 @@ def test_what_cannot_be_put_back_is_set_aside_and_told(
     call: str, damaged: Path, machine: MachineFolder, regions: tuple[Region, Region], faults: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object) -> None:
-        raise StorageUnavailable("Local A does not work just now.")
+        raise StorageUnavailable("Local A is not working.")
 
     faults.setattr(RcloneRegion, call, refuse)
     assert check(regions[0]) == 1

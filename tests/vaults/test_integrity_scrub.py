@@ -110,12 +110,12 @@ def test_a_storage_that_does_not_answer_is_asked_again_at_the_same_place(
     machine.put("data", b"good")
 
     def away(*args: object) -> None:
-        raise StorageUnavailable("Local A does not answer just now.")
+        raise StorageUnavailable("Local A is not responding.")
 
     faults.setattr(RcloneRegion, "sha256", away)
     waiting = scrub()
     assert (waiting.trouble, waiting.finished_at, waiting.lease_token) == (
-        "Local A does not answer just now.",
+        "Local A is not responding.",
         None,
         None,
     )
@@ -214,7 +214,7 @@ class TestTwice:
 
         def away(self: RcloneRegion, paths: list[str]) -> dict[str, str]:
             if self.slug == "local-b":
-                raise StorageUnavailable("Local B does not answer just now.")
+                raise StorageUnavailable("Local B is not responding.")
             return sha256(self, paths)
 
         faults.setattr(RcloneRegion, "sha256", away)

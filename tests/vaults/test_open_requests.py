@@ -27,8 +27,8 @@ def test_one_too_many_is_refused_until_another_is_decided(ask: Ask, decider: Act
     with pytest.raises(TooManyOpen) as refused:
         ask("Payroll-3")
     assert refused.value.detail == (
-        "You have 3 open requests of this kind, and no more are possible."
-        " Wait until some are decided, or cancel those that are not needed."
+        "You have 3 open requests of this kind, the maximum."
+        " Wait until some are decided, or cancel those you no longer need."
     )
     assert ask("Payroll-2") == asked[2]  # pressed twice: no other request
     assert (VaultRequest.objects.count(), NameReservation.objects.count()) == (3, 3)
@@ -75,8 +75,8 @@ def test_an_approver_who_asks_is_not_told_to_decide(ask: Ask, approver: User, su
     ask("Payroll", actor=as_actor(approver))
     dismissed = Dismissal.objects.get()
     assert (dismissed.user, dismissed.notification) == (approver, Notification.objects.get(for_approvers=True))
-    assert "approver asks for vault" not in str(area_of(approver))
-    assert "approver asks for vault" in str(area_of(other))
+    assert "approver requests vault" not in str(area_of(approver))
+    assert "approver requests vault" in str(area_of(other))
 
 
 def test_the_form_says_beforehand_that_nobody_can_decide(

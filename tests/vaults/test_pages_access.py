@@ -92,7 +92,7 @@ def test_an_approver_never_decides_on_their_own_request(asked: VaultRequest, sta
     response = client.post(f"/requests/{asked.pk}/", {"verdict": "approve", "comment": "", "digest": asked.digest})
     asked.refresh_from_db()
     assert (response.status_code, asked.state) == (403, "pending")
-    assert "Nobody decides on their own request" in page
+    assert "You cannot decide on your own request" in page
     assert 'value="approve"' not in page
 
 

@@ -247,7 +247,10 @@ def test_an_empty_list_has_one_primary_action_for_those_who_may(staff: User, app
     page = window(staff).get("/vaults/").content.decode()
     assert re.findall(r'<a class="button primary" href="[^"]+">(?:<svg.*?</svg>)?([^<]+)', page) == ["Request a vault"]
     Membership.objects.filter(user=outsider).delete()
-    for user, words in ((approver, "Vaults of all subscriptions"), (outsider, "You belong to no subscription")):
+    for user, words in (
+        (approver, "Vaults of all subscriptions"),
+        (outsider, "You are not a member of any subscription"),
+    ):
         shown = text_of(window(user).get("/vaults/"))
         assert (words in shown, "Request a vault" in shown) == (True, False)
 

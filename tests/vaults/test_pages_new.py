@@ -108,7 +108,7 @@ def test_a_closed_region_is_not_offered(staff: User, typed: dict[str, Any], regi
 
 def test_people_without_a_subscription_are_told_why_there_is_no_form(approver: User, regions: Any) -> None:
     response = window(approver).get("/vaults/new/")
-    assert "You belong to no subscription" in text_of(response)
+    assert "You are not a member of any subscription" in text_of(response)
     assert "Create vault" not in text_of(response)
 
 
@@ -120,9 +120,9 @@ def test_no_region_at_all_is_explained(staff: User) -> None:
     ("name", "says"),
     [
         ("", ""),
-        ("Fresh", "Fresh is free."),
-        ("x", "A name has 2 to 50 characters."),
-        ("9lives", "A name begins with a letter, followed by letters, digits or hyphens."),
+        ("Fresh", "Fresh is available."),
+        ("x", "A name must have 2 to 50 characters."),
+        ("9lives", "A name must begin with a letter, followed by letters, digits or hyphens."),
     ],
 )
 def test_the_name_is_checked_while_it_is_typed(name: str, says: str, staff: User, subscription: Subscription) -> None:
@@ -133,7 +133,7 @@ def test_the_name_is_checked_while_it_is_typed(name: str, says: str, staff: User
 def test_the_check_knows_names_that_are_taken(staff: User, subscription: Subscription, ask: Ask) -> None:
     ask("Payroll")
     query: dict[str, Any] = {"subscription": subscription.pk, "name": "payROLL"}
-    assert "is free" not in text_of(window(staff).get("/vaults/new/name/", query))
+    assert "is available" not in text_of(window(staff).get("/vaults/new/name/", query))
 
 
 @pytest.mark.parametrize("chosen", ["", "x", "999", "-1"])
@@ -172,7 +172,7 @@ def test_geo_redundancy_is_not_offered_where_no_paired_region_is_open(
     Region.objects.filter(pk=regions[1].pk).update(enabled=False)
     client = window(staff)
     page = client.get("/vaults/new/")
-    assert "Geo-redundant is not offered: Local A has no open paired region." in text_of(page)
+    assert "Geo-redundant is not available: Local A has no open paired region." in text_of(page)
     assert re.findall(r'name="redundancy" value="(\w+)"[^>]* checked', page.content.decode()) == ["local"]
     refused: Any = client.post("/vaults/new/", typed)
     assert (refused.status_code, list(refused.context["form"].errors)) == (422, ["redundancy"])
@@ -192,7 +192,7 @@ def radios(page: Any) -> list[tuple[str, bool, bool]]:
 
 def test_each_choice_says_what_it_means(staff: User, regions: tuple[Region, Region]) -> None:
     html = window(staff).get("/vaults/new/").content.decode()
-    for number, says in enumerate(["What machines store is copied to its paired region", "Kept in the region alone."]):
+    for number, says in enumerate(["Data is copied to the paired region", "Kept in the region only."]):
         assert f'aria-describedby="id_redundancy_{number}_about"' in html
         assert re.search(rf'id="id_redundancy_{number}_about">{says}', html)
     assert "/vaults/new/redundancy/" not in html
@@ -205,7 +205,7 @@ def test_what_can_be_had_in_a_region_is_asked_where_it_depends_on_it(staff: User
     assert radios(page) == [("geo", True, False), ("local", False, False)]  # without scripts all can be chosen
     alone = client.get(where, {"region": str(lonely.pk), "redundancy": "geo"})
     assert radios(alone) == [("geo", False, True), ("local", True, False)]
-    assert "Not to be had: Local C has no open paired region." in text_of(alone)
+    assert "Not available: Local C has no open paired region." in text_of(alone)
     paired = Region.objects.get(slug="local-a")
     assert '<input type="hidden" name="wished" value="geo">' in alone.content.decode()
     back = client.get(where, {"region": str(paired.pk), "redundancy": "local", "wished": "geo"})
@@ -214,7 +214,7 @@ def test_what_can_be_had_in_a_region_is_asked_where_it_depends_on_it(staff: User
     for chosen, other in (("geo", "local"), ("local", "geo")):
         answer = client.get(where, {"region": str(paired.pk), "redundancy": chosen})
         assert sorted(radios(answer)) == sorted([(chosen, True, False), (other, False, False)])
-        assert "Kept in Local A alone." in text_of(answer)
+        assert "Kept in Local A only." in text_of(answer)
 
 
 @pytest.mark.parametrize("region", ["", "x", "0", "99999999", "²"])

@@ -1,10 +1,13 @@
 """The queue, and the page on which a request is decided."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
+from django.utils import timezone
 
 from portal.accounts.actors import Actor
 from portal.accounts.models import User
@@ -64,7 +67,7 @@ def test_the_requester_learns_who_can_decide_and_until_when(asked: VaultRequest,
 
 
 def test_the_requester_is_told_when_nobody_can_decide(asked: VaultRequest, staff: User) -> None:
-    assert "There is nobody who can decide" in text_of(window(staff).get(f"/requests/{asked.pk}/"))
+    assert "Nobody can decide on this request" in text_of(window(staff).get(f"/requests/{asked.pk}/"))
 
 
 def test_approving_makes_the_vault(asked: VaultRequest, approver: User, decide: Decide) -> None:
@@ -142,6 +145,31 @@ def test_the_live_part_follows_the_decision_and_then_the_vault(
     done = poll(client, path, "request-state")
     assert done.status_code == 286
     assert "Active" in text_of(done)
+
+
+def test_who_was_first_is_said_and_that_it_was_oneself(asked: VaultRequest, approver: User, decide: Decide) -> None:
+    decide(approver, "approve")
+    again, other = decide(approver, "approve"), decide(person("second", is_approver=True), "reject", "No.")
+    assert (again.status_code, other.status_code) == (409, 409)
+    assert "This request is already approved by you." in text_of(again)
+    assert "This request is already approved by approver." in text_of(other)
+
+
+def test_a_request_that_waits_for_long_is_asked_about_seldom(asked: VaultRequest, staff: User, decide: Decide) -> None:
+    client, path = window(staff), f"/requests/{asked.pk}/"
+
+    def pauses() -> list[str]:
+        return re.findall(r'id="request-state"[^>]* hx-trigger="every (\d+)s', client.get(path).content.decode())
+
+    assert pauses() == ["2"]
+    VaultRequest.objects.update(requested_at=timezone.now() - timedelta(minutes=11))
+    assert pauses() == ["15"]
+    decide(person("decider", is_approver=True), "approve")
+    assert pauses() == ["1"]  # the vault is being created
+    VaultRequest.objects.update(decided_at=timezone.now() - timedelta(minutes=11))
+    assert pauses() == ["15"]  # its region does not answer, or a worker is away
+    Vault.objects.update(state="Active")
+    assert pauses() == []
 
 
 def test_a_page_that_will_not_change_any_more_does_not_poll(asked: VaultRequest, staff: User, decide: Decide) -> None:

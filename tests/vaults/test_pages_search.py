@@ -19,7 +19,7 @@ def found(user: User, text: str) -> dict[str, list[str]]:
 
 def test_nothing_is_searched_without_a_text(vault: Vault, staff: User) -> None:
     assert found(staff, "  ") == {}
-    assert "Nothing is named like" not in text_of(window(staff).get("/search/"))
+    assert "No results for" not in text_of(window(staff).get("/search/"))
 
 
 def test_vaults_and_requests_are_found_by_a_part_of_their_name(

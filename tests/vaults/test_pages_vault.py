@@ -119,9 +119,9 @@ def test_onlookers_are_told_who_can_try_the_copy_again(not_copied: Vault, approv
     ("redundancy", "kind", "state", "words"),
     [
         ("geo", "make-copy", "running", "being made"),
-        ("geo", "make-copy", "failed", "not made: the work on it failed"),
+        ("geo", "make-copy", "failed", "could not be made"),
         ("local", "end-copy", "running", "being ended"),
-        ("local", "end-copy", "failed", "not ended: the work on it failed"),
+        ("local", "end-copy", "failed", "could not be ended"),
     ],
 )
 def test_the_pages_say_what_is_true_of_the_copy(
@@ -134,8 +134,8 @@ def test_the_pages_say_what_is_true_of_the_copy(
     client, path = window(staff), f"/vaults/{not_copied.pk}/"
     assert f"Copy in Local B {words} Created" in text_of(client.get(path))
     configure = text_of(client.get(f"{path}configure/"))
-    ends = "Nothing is copied there any more." if redundancy == "local" else "copied there once the copy is made."
-    assert f"{ends} Copy {words} The Dashboard shows" in configure
+    ends = "Data is no longer copied there." if redundancy == "local" else "What machines store is copied there."
+    assert f"{ends} Copy {words} Progress is shown on the Dashboard" in configure
 
 
 def test_the_copy_is_shown_with_its_lag(vault: Vault, regions: tuple[Region, Region], staff: User) -> None:
@@ -150,7 +150,7 @@ def test_the_copy_is_shown_with_its_lag(vault: Vault, regions: tuple[Region, Reg
 
 @pytest.mark.parametrize(
     ("redundancy", "words"),
-    [("geo", "What machines store is copied to Local B,"), ("local", "Not to be had: Local A has no open paired")],
+    [("geo", "Data is copied to Local B"), ("local", "Not available: Local A has no open paired")],
 )
 def test_a_closed_pair_is_no_choice_but_keeps_the_copies_it_has(
     redundancy: str, words: str, make_vault: Callable[..., Vault], regions: tuple[Region, Region], staff: User
@@ -171,6 +171,12 @@ def test_the_redundancy_is_changed_and_confirmed(vault: Vault, staff: User) -> N
     vault.refresh_from_db()
     assert vault.redundancy == "local"
     assert Operation.objects.get().kind == "end-copy"
+
+
+def test_configure_has_its_heading_once(vault: Vault, staff: User) -> None:
+    page = window(staff).get(f"/vaults/{vault.pk}/configure/").content.decode()
+    assert page.count("Storage redundancy") == 2  # the heading, and the legend for those who hear the page
+    assert '<legend class="visually-hidden">Storage redundancy</legend>' in page
 
 
 def test_a_locked_redundancy_says_why_since_when_and_by_which_machine(vault: Vault, staff: User) -> None:
@@ -223,7 +229,7 @@ def test_without_a_good_regions_file_configure_says_so(
         settings.REGIONS_FILE.write_text(content)
     response = window(staff).get(f"/vaults/{vault.pk}/configure/")
     assert response.status_code == 503
-    assert "its regions file is missing or wrong" in text_of(response)
+    assert "regions file is missing or invalid" in text_of(response)
     assert str(tmp_path) not in response.content.decode()
 
 

@@ -27,7 +27,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch, *slugs: str) -> None:
 
     def refuse(self: RcloneRegion, path: str, data: bytes) -> None:
         if self.slug in slugs:
-            raise StorageRefused(f"{self.name} does not let us in.")
+            raise StorageRefused(f"{self.name} denies access.")
         write(self, path, data)
 
     monkeypatch.setattr(RcloneRegion, "write", refuse)
@@ -45,14 +45,14 @@ def test_one_that_does_not_is_named_and_the_rest_goes_on(
 ) -> None:
     refusing(monkeypatch, "local-b")
     probing.probe()
-    assert health_checks.storage() == "storage and 2 gateways answer - Local B does not let us in."
+    assert health_checks.storage() == "storage and 2 gateways answer - Local B denies access."
 
 
 def test_when_none_works_the_part_is_not_well(regions: tuple[Region, Region], monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         refusing(patch, "local-a", "local-b")
         probing.probe()
-        with pytest.raises(Unwell, match=r"Local A does not let us in\. Local B does not let us in\."):
+        with pytest.raises(Unwell, match=r"Local A denies access\. Local B denies access\."):
             health_checks.storage()
     probing.probe()
     assert health_checks.storage() == "storage and 2 gateways answer"
@@ -61,6 +61,4 @@ def test_when_none_works_the_part_is_not_well(regions: tuple[Region, Region], mo
 def test_other_content_is_a_trouble(regions: tuple[Region, Region], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RcloneRegion, "read", lambda self, path: b"something else")
     probing.probe()
-    assert heartbeats.troubles(["region local-a"]) == {
-        "region local-a": "Local A gave back something else than what was stored."
-    }
+    assert heartbeats.troubles(["region local-a"]) == {"region local-a": "Local A returned other data than was stored."}

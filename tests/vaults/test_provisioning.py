@@ -203,7 +203,7 @@ def test_work_that_always_crashes_ends_as_failed(creating: Creating, faults: pyt
     provisioning.run(operation.pk)
     vault = vault_of(operation)
     assert (vault.state, again(operation.pk).state) == (VaultState.FAILED, OperationState.FAILED)
-    assert vault.state_reason.startswith("The work on it was cut off 5 times.")
+    assert vault.state_reason.startswith("The operation was interrupted 5 times.")
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def away(faults: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Storage that does not answer; `undo()` brings it back."""
 
     def silent(*args: object) -> None:
-        raise StorageUnavailable("Local A does not answer just now.")
+        raise StorageUnavailable("Local A is not responding.")
 
     faults.setattr(RcloneRegion, "write", silent)
     return faults
@@ -224,7 +224,7 @@ def test_a_trouble_that_passes_is_tried_again_later(
     provisioning.run(operation.pk)
     waiting, entry = again(operation.pk), entry_of(operation)
     assert (waiting.state, waiting.attempts, waiting.lease_token, waiting.steps_done) == ("running", 1, None, 1)
-    why = "Local A does not answer just now. Trying again (1 of 5)."
+    why = "Local A is not responding. Trying again (1 of 5)."
     assert (entry.state, entry.step, waiting.step, vault_of(operation).state_reason) == ("running", why, why, why)
     provisioning.run(operation.pk)  # not due yet
     assert again(operation.pk).attempts == 1
@@ -241,7 +241,7 @@ def test_after_the_last_attempt_the_vault_is_failed_and_says_why(creating: Creat
         provisioning.run(operation.pk)
         make_due(operation)
     vault, entry = vault_of(operation), entry_of(operation)
-    reason = "Local A does not answer just now. Press Retry when the cause is gone, or tell an administrator."
+    reason = "Local A is not responding. Press Retry once the cause is resolved, or tell an administrator."
     assert (vault.state, vault.state_reason, again(operation.pk).reason) == (VaultState.FAILED, reason, reason)
     assert (entry.state, entry.title, entry.step) == ("failed", 'Could not create vault "Payroll".', reason)
 
@@ -261,7 +261,7 @@ def test_data_that_comes_back_changed_is_a_trouble(creating: Creating, faults: p
     faults.setattr(RcloneRegion, "read", lambda self, path: b"something else")
     operation = creating()
     provisioning.run(operation.pk)
-    assert entry_of(operation).step.startswith("Local A gave back something else than what was stored.")
+    assert entry_of(operation).step.startswith("Local A returned other data than was stored.")
 
 
 @NO_SOCKET
@@ -269,7 +269,7 @@ def test_a_gateway_that_does_not_answer_is_a_trouble(creating: Creating, setting
     settings.GATEWAY_SOCKET = str(tmp_path / "{region}")
     operation = creating()
     provisioning.run(operation.pk)
-    assert entry_of(operation).step.startswith("The gateway of Local A does not answer just now.")
+    assert entry_of(operation).step.startswith("The gateway of Local A is not responding.")
     assert vault_of(operation).state == VaultState.CREATING
 
 

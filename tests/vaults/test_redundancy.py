@@ -69,7 +69,7 @@ def test_the_copy_is_made_and_ended(local: Vault, requester: Actor, storage: Pat
     assert (PairedCopy.objects.count(), container.exists()) == (0, False)
     titles = set(Notification.objects.values_list("title", "state"))
     assert titles == {
-        ('Vault "Payroll" is copied to the paired region from now on.', "succeeded"),
+        ('Vault "Payroll" is now copied to the paired region.', "succeeded"),
         ('The copy of vault "Payroll" in the paired region has ended.', "succeeded"),
     }
 
@@ -81,8 +81,8 @@ def test_a_quick_change_back_overtakes_the_work(local: Vault, requester: Actor, 
     assert run_all() == [("make-copy", "failed"), ("end-copy", "failed"), ("make-copy", "succeeded")]
     reasons = list(Operation.objects.order_by("started_at").values_list("reason", flat=True))
     assert reasons[:2] == [
-        "Overtaken by a later change: the vault is locally redundant now.",
-        "Overtaken by a later change: the vault is geo-redundant now.",
+        "Superseded by a later change: the vault is locally redundant now.",
+        "Superseded by a later change: the vault is geo-redundant now.",
     ]
     assert list(Notification.objects.values_list("state", flat=True)) == ["succeeded"]
     assert PairedCopy.objects.count() == 1
@@ -124,7 +124,7 @@ def test_a_copy_that_could_not_be_made_is_made_by_retry_also_when_locked(
     assert told() == (
         'Could not make the copy of vault "Payroll".',
         "failed",
-        "Local B has no space left. Press Retry when the cause is gone, or tell an administrator.",
+        "Local B has no space left. Press Retry once the cause is resolved, or tell an administrator.",
     )
     assert (now(local).state, now(local).redundancy) == (VaultState.ACTIVE, "geo")
     faults.undo()

@@ -88,7 +88,7 @@ class TestRemoving:
         self, folder: MachineFolder, vault: Vault, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def away(self: RcloneRegion, path: str, to: str) -> None:
-            raise StorageUnavailable("Local A does not answer just now.")
+            raise StorageUnavailable("Local A is not responding.")
 
         folder.put("index", INDEX)
         with monkeypatch.context() as patch:
@@ -289,7 +289,7 @@ class TestAsked:
         self, own: MachineFolder, machine: peer.Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def away(self: RcloneRegion, path: str) -> None:
-            raise StorageUnavailable("Local A does not answer just now.")
+            raise StorageUnavailable("Local A is not responding.")
 
         monkeypatch.setattr(RcloneRegion, "entry", away)
         assert self.ask(machine) == 503

@@ -276,14 +276,14 @@ def test_a_trouble_is_noted_and_tried_again_for_ever(
     stored = backup(source, b"one ")
 
     def away(*args: object) -> None:
-        raise StorageUnavailable("Local B does not answer just now.")
+        raise StorageUnavailable("Local B is not responding.")
 
     faults.setattr(RcloneRegion, "copy_to", away)
     for attempt in range(1, 13):
         replication.run(copy.pk)
         waiting = now(copy)
         assert (waiting.trouble, waiting.attempts, waiting.complete_as_of) == (
-            "Local B does not answer just now.",
+            "Local B is not responding.",
             attempt,
             None,
         )

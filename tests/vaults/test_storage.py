@@ -96,9 +96,9 @@ def test_storage_that_is_away_is_a_trouble_that_passes(settings: Any, tmp_path: 
     settings.STORAGE_SOCKET = str(tmp_path / "nobody")
     settings.GATEWAY_SOCKET = str(tmp_path / "{region}")
     for call in (lambda: A.make_container("v"), lambda: A.read("v"), lambda: A.entries("")):
-        with pytest.raises(StorageUnavailable, match="Local A does not answer just now"):
+        with pytest.raises(StorageUnavailable, match="Local A is not responding"):
             call()
-    with pytest.raises(StorageUnavailable, match="gateway of Local A does not answer"):
+    with pytest.raises(StorageUnavailable, match="gateway of Local A is not responding"):
         gateway.read_config("local-a", "Local A", "v/m")
 
 
@@ -114,7 +114,7 @@ def test_storage_that_hangs_is_given_up_on(settings: Any, tmp_path: Path, monkey
 
 def test_messages_for_people_hold_nothing_of_what_rclone_said(caplog: pytest.LogCaptureFixture) -> None:
     error = A.trouble('s3: AccessDenied for "https://key@store.example/bucket"', 500)
-    assert (type(error), str(error)) == (StorageRefused, "Local A does not let us in.")
+    assert (type(error), str(error)) == (StorageRefused, "Local A denies access.")
     assert type(A.trouble("something new", 500)) is StorageUnavailable
 
 

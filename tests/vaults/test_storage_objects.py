@@ -134,5 +134,5 @@ def test_a_bucket_does_not_know_its_space() -> None:
 
 
 def test_a_wrong_key_is_refused_for_good() -> None:
-    with pytest.raises(StorageRefused, match=r"^Locked does not let us in\.$"):
+    with pytest.raises(StorageRefused, match=r"^Locked denies access\.$"):
         RcloneRegion("locked", "Locked").write("v/m/config", b"x")

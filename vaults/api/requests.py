@@ -17,7 +17,7 @@ router = Router()
 
 
 @router.post(
-    "", response={201: RequestOut}, summary="Ask for a vault", openapi_extra=refuses(NotFound, NameTaken, TooManyOpen)
+    "", response={201: RequestOut}, summary="Request a vault", openapi_extra=refuses(NotFound, NameTaken, TooManyOpen)
 )
 def submit(request: ApiRequest, body: RequestIn) -> Status[dict[str, object]]:
     """The request waits for an approver, who is somebody else."""
@@ -32,7 +32,7 @@ def submit(request: ApiRequest, body: RequestIn) -> Status[dict[str, object]]:
     return Status(201, request_out(request_seen_by(request.auth, made.pk)))
 
 
-@router.get("", response=Listed[RequestOut], summary="Requests, the latest first")
+@router.get("", response=Listed[RequestOut], summary="Requests, newest first")
 def requests(request: ApiRequest, wanted: Wanted) -> dict[str, object]:
     """The requests that you may see."""
     rows = with_decisions(visible_requests(request.auth.person))

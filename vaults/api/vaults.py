@@ -43,14 +43,14 @@ def change(request: ApiRequest, vault_id: UUID, body: RedundancyIn) -> dict[str,
     return vault_out(vault_seen_by(request.auth, vault_id))
 
 
-@router.post("/{uuid:vault_id}/retry", response=VaultOut, summary="Try again", openapi_extra=refuses(StaleState))
+@router.post("/{uuid:vault_id}/retry", response=VaultOut, summary="Retry", openapi_extra=refuses(StaleState))
 def retry(request: ApiRequest, vault_id: UUID) -> dict[str, object]:
     """Set up the storage of a Failed vault again, or do the work on the copy of an Active one again that failed."""
     lifecycle.retry(vault_id, actor=request.auth)
     return vault_out(vault_seen_by(request.auth, vault_id))
 
 
-@router.post("/{uuid:vault_id}/credentials/challenge", response={201: ChallengeOut}, summary="Ask for a challenge")
+@router.post("/{uuid:vault_id}/credentials/challenge", response={201: ChallengeOut}, summary="Request a challenge")
 def challenge(request: ApiRequest, response: HttpResponse, vault_id: UUID) -> Status[dict[str, object]]:
     """To prove with that you hold the key that a credential shall be for. Yours, for this vault, once, ten minutes."""
     response["Cache-Control"] = "no-store"

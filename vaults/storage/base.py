@@ -1,4 +1,4 @@
-"""The seam to the outside: what the site needs from a region's storage, whatever keeps it.
+"""The storage interface: what the site needs from a region's storage, whatever the backend.
 
 Paths are relative to the region's root and use `/`; what machines store lies under `<vault uuid>/<machine uuid>/`.
 """

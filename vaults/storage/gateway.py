@@ -22,9 +22,9 @@ def read_config(slug: str, name: str, repository: str) -> bytes:
         with httpx.Client(transport=transport, trust_env=False, timeout=TIMEOUT) as client:
             answer = client.get(f"http://gateway/{repository}/config")
     except httpx.HTTPError as error:
-        raise StorageUnavailable(f"The gateway of {name} does not answer just now.") from error
+        raise StorageUnavailable(f"The gateway of {name} is not responding.") from error
     if answer.status_code == 404:
-        raise ObjectMissing(f"The gateway of {name} does not see what is stored.")
+        raise ObjectMissing(f"The gateway of {name} cannot read what is stored.")
     if answer.status_code != 200:
-        raise StorageUnavailable(f"The gateway of {name} does not work just now.")
+        raise StorageUnavailable(f"The gateway of {name} is not working.")
     return answer.content

@@ -44,17 +44,17 @@ FROM_SOURCE = re.compile(r"open source|source object|failed to read", re.I)
 LASTING = (
     (re.compile(r"find section in config|unknown.*backend|couldn't find type", re.I), "is not set up"),
     (re.compile(r"no space left|quota|insufficient storage|disk full", re.I), "has no space left"),
-    (re.compile(r"InvalidStorageClass", re.I), "does not take the storage class that it is given"),
+    (re.compile(r"InvalidStorageClass", re.I), "does not accept the configured storage class"),
     (
         re.compile(
             r"permission denied|access ?denied|forbidden|read-only|unauthori[sz]ed|InvalidAccessKey|Signature", re.I
         ),
-        "does not let us in",
+        "denies access",
     ),
     # What an object store with a wrong key looks like to rclone, too.
     (
         re.compile(r"not a directory", re.I),
-        "does not let us in, or has something else in the place of a folder",
+        "denies access, or has a file in the place of a folder",
     ),
 )
 
@@ -240,7 +240,7 @@ class RcloneRegion(RegionStorage):
         except httpx.HTTPError as error:
             raise self._silent(error) from error
         except ValueError as error:
-            raise StorageUnavailable(f"{self.name} gave an answer that makes no sense.") from error
+            raise StorageUnavailable(f"{self.name} returned an invalid response.") from error
         if answer.status_code != 200:
             raise self.trouble(str(body.get("error", "")), answer.status_code)
         return body  # type: ignore[no-any-return]
@@ -248,16 +248,16 @@ class RcloneRegion(RegionStorage):
     def trouble(self, text: str, status: int) -> StorageError:
         """What rclone says, as an error of ours; `text` goes to the log, never to people."""
         if status == 404:
-            return ObjectMissing(f"{self.name} does not have what was asked for.")
+            return ObjectMissing(f"{self.name} does not have the requested object.")
         log.warning("Region %s: %s", self._slug, text[:500])
         for pattern, what in LASTING:
             if pattern.search(text):
                 return StorageRefused(f"{self.name} {what}.")
-        return StorageUnavailable(f"{self.name} does not work just now.")
+        return StorageUnavailable(f"{self.name} is not working.")
 
     def _silent(self, error: httpx.HTTPError) -> StorageUnavailable:
         log.warning("Region %s: no answer from rclone (%s).", self._slug, type(error).__name__)
-        return StorageUnavailable(f"{self.name} does not answer just now.")
+        return StorageUnavailable(f"{self.name} is not responding.")
 
 
 def _entry(item: Mapping[str, Any], name: str = "") -> Entry:

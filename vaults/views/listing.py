@@ -6,11 +6,11 @@ from django.views.decorators.http import require_safe
 from portal.accounts.models import User
 from portal.http import PersonRequest, key_in
 from portal.live import live
-from portal.paging import counted, page_of
+from portal.paging import counted
 from portal.sorting import sorting
 from vaults.listing import CHIPS, ORDERS, VaultFilter
-from vaults.models import Region, Vault, VaultRequest
-from vaults.queries import failed_own, open_requests
+from vaults.models import Vault, VaultRequest
+from vaults.queries import failed_own, first_open_requests, open_requests, region_names
 from vaults.views.rows import table_rows
 
 WAITING_SHOWN = 4
@@ -38,7 +38,7 @@ def vault_list(request: PersonRequest) -> HttpResponse:
             "waiting_number": waiting_number,
             "chosen": chosen,
             "chips": [(word, label) for word, (label, _) in CHIPS.items()],
-            "regions": Region.objects.only("name"),
+            "regions": region_names,
             "seconds": 1 if busy else 30,
         },
     )
@@ -59,6 +59,9 @@ def _waiting(user: User, chosen: VaultFilter) -> tuple[list[VaultRequest], str]:
     """Pending requests and how many: above the table, unless it is filtered by what requests do not have."""
     if chosen.show or chosen.region or chosen.text:
         return [], "0"
-    rows = open_requests(user, chosen.subscription)
-    first = page_of(rows, "requested_at", "-id", limit=WAITING_SHOWN)
-    return first.items, counted(rows, first)
+    subscription = chosen.subscription
+    limits = {"everybody": user.sees_all, "of_one": subscription is not None}
+    found = first_open_requests(user.pk, subscription or 0, **limits, most=WAITING_SHOWN + 1)
+    if len(found) <= WAITING_SHOWN:
+        return found, str(len(found))
+    return found[:WAITING_SHOWN], counted(open_requests(user, subscription))

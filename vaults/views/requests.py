@@ -13,7 +13,7 @@ from portal.decisions import Queue, named, queues
 from portal.errors import ContentChanged, DomainError, Invalid, StaleState
 from portal.http import PersonRequest, actor_of, sent
 from portal.kept import refilled
-from portal.live import live
+from portal.live import live, pause
 from portal.paging import counted, page_of
 from portal.sorting import sorting
 from vaults import approvals
@@ -42,8 +42,8 @@ DECIDE = {
 
 DONE = {
     Decision.Verdict.APPROVE.value: "Approved. The vault is being created.",
-    Decision.Verdict.REJECT.value: "Rejected. The requester reads your comment.",
-    Decision.Verdict.CANCEL.value: "Cancelled. The name is free again.",
+    Decision.Verdict.REJECT.value: "Rejected. The requester can see your comment.",
+    Decision.Verdict.CANCEL.value: "Cancelled. The name is available again.",
 }
 
 
@@ -126,7 +126,7 @@ def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
         "asked": asked,
         "outcome": VaultRequest.STATES.looks[asked.state],
         "pending": pending,
-        "seconds": 2 if pending else 1,
+        "seconds": pause(2, asked.requested_at) if pending else pause(1, asked.decided_at or asked.requested_at),
         "own": asked.requested_by_id == actor.person.pk,
         "why_not": may_decide(actor, asked) if pending else "",
         "decide_until": decide_until(asked),

@@ -26,11 +26,18 @@ from vaults.forms import RedundancyForm, explain
 from vaults.history import stored_days
 from vaults.models import Operation, Redundancy, Region, Vault
 from vaults.provisioning import step_labels
-from vaults.queries import activity_of, approval_of, asking_for, operations_of, vault_seen_by, vault_worked_on_by
+from vaults.queries import (
+    activity_of,
+    approval_of,
+    asking_for,
+    last_operations,
+    operations_of,
+    vault_seen_by,
+    vault_worked_on_by,
+)
 from vaults.regions import open_pair_of
 from vaults.rules import is_member, may_be_retried
 
-OPERATIONS_SHOWN = 5
 DAYS = 30
 
 
@@ -39,7 +46,7 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """How the vault is: live each second while work on it runs."""
     actor = actor_of(request)
     vault = vault_seen_by(actor, vault_id)
-    operations = list(operations_of(vault)[:OPERATIONS_SHOWN])
+    operations = last_operations(vault.pk)
     busy = vault.state in Vault.STATES.busy or any(one.state in one.STATES.busy for one in operations)
     now = timezone.now()
     days = stored_days(vault, now, DAYS)

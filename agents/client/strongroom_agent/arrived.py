@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .paths import as_listed, is_below
-from .snapshots import Listed, Other
+from .snapshots import Item, Listed, Other
 
 _KINDS = {
     stat.S_IFREG: "file",
@@ -31,6 +31,7 @@ class Entry:
     links: int
     ctime_ns: int
     inode: tuple[int, int]
+    owner: tuple[int, int]
 
 
 @dataclass
@@ -60,6 +61,15 @@ class Arrived:
         bare = Counter((each.path, each.kind) for each in others) - self.others
         return [path for path, _ in (*lacking.elements(), *bare.elements())]
 
+    def owned_otherwise(self, items: Iterable[Item]) -> dict[str, str]:
+        """Which of the items belong to somebody else here, and whom they should belong to."""
+        return {
+            each.path: f"in the backup it belongs to user {each.owner[0]} and group {each.owner[1]}"
+            for each in items
+            if each.owner is not None and (there := self.real.get(each.path))
+            if all(entry.owner != each.owner for entry in there)
+        }
+
 
 def survey(target: str, roots: list[str]) -> Arrived:
     """Look at what is in `target`, which may be a whole disk: only what concerns `roots` matters."""
@@ -87,9 +97,9 @@ def entries(target: str, roots: list[str]) -> Iterator[Entry]:
                 status = os.lstat(real)
             except OSError:
                 continue  # gone since it was listed, or closed to us: then it has not arrived
-            inode = status.st_dev, status.st_ino
+            inode, owner = (status.st_dev, status.st_ino), (status.st_uid, status.st_gid)
             kind = _KINDS.get(stat.S_IFMT(status.st_mode), "")
-            yield Entry(path, real, kind, status.st_size, status.st_nlink, status.st_ctime_ns, inode)
+            yield Entry(path, real, kind, status.st_size, status.st_nlink, status.st_ctime_ns, inode, owner)
 
 
 def _matters(path: str, roots: list[str]) -> bool:

@@ -15,6 +15,7 @@ from .output import progress
 from .parts import Part
 from .paths import is_below, pattern
 from .restic import Restic
+from .restic_errors import is_full, is_of_the_place
 from .restoring import Attempt
 from .selection import groups
 from .session import Session
@@ -23,6 +24,7 @@ from .sources import attempt, may_be_elsewhere
 from .trees import empty
 
 NOT_THERE = "it is not there in full"
+WRONGLY_LINKED = "it became one with another file, whose content differs"
 T = TypeVar("T")
 
 
@@ -50,6 +52,7 @@ class Recovery:
     regions: Counter[str] = field(default_factory=Counter)
     error: AgentError | None = None  # why the last region could not go on
     renamed: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)  # not proven, and still under their names
     alone: set[str] = field(default_factory=set)  # files that restic wrongly made one: restored one by one
 
     @property
@@ -67,6 +70,11 @@ class Recovery:
     def proven(self) -> list[Listed]:
         """The files that are there, with the content that the snapshot recorded."""
         return [each for each in self.files if each.path not in self.failed]
+
+    @property
+    def unproven(self) -> list[Listed]:
+        """The files that are not."""
+        return [each for each in self.files if each.path in self.failed]
 
     def run(self, repositories: list[Repository]) -> None:
         """Restore, from the first of the repositories and what that lacks from the others.
@@ -88,16 +96,19 @@ class Recovery:
             self._unmake(alone)
             for path in alone:
                 self._pass(first, [path])
-        elif self.failed and self.overwrite and not self.error and self._free_the_place():
+        if self.failed and self.overwrite and not self.error and self._free_the_place():
             self._pass(first, sorted(self.failed))
         for repository in others:
             if not self.failed or not self._may_go_on():
                 break
-            progress(f"note: {len(self.failed)} items are tried again from region {repository.region}.")
-            self._pass(repository, None if self.error else sorted(self.failed))
+            again = sorted(path for path, said in self.failed.items() if not is_of_the_place(said))
+            if not again:
+                break
+            progress(f"note: {len(again)} items are tried again from region {repository.region}.")
+            self._pass(repository, None if self.error else again)
 
     def _may_go_on(self) -> bool:
-        full = any("no space left" in reason for reason in self.failed.values())
+        full = any(is_full(reason) for reason in self.failed.values())
         return not full and (self.error is None or may_be_elsewhere(self.error))
 
     def _pass(self, repository: Repository, only: list[str] | None) -> None:
@@ -129,21 +140,29 @@ class Recovery:
         if done.error is not None:
             raise done.error
         self.error = None
-        self.attributes |= done.attributes
         there = self._survey()
         self._settle_alike(there)
         self.alone = there.wrongly_linked(self.files)
-        lacking = {*there.missing(self.files, self.others), *self.alone}
+        lacking = dict.fromkeys(there.missing(self.files, self.others), NOT_THERE)
+        lacking |= dict.fromkeys(self.alone, WRONGLY_LINKED)
         mine = {each.path for each in self.items}
         asked = mine if only is None else mine & set(only)
+        of_asked = [each for each in self.items if each.path in asked]
+        kept = {path: said for path, said in self.attributes.items() if path not in asked}
+        self.attributes = {**kept, **there.owned_otherwise(of_asked), **done.attributes}
         for path in asked | (mine & done.failed.keys()):
             said = done.about(path)
             if said is not None or path in lacking:
-                self.failed[path] = said or self.failed.get(path, NOT_THERE)
+                self.failed[path] = said or self._known(path) or lacking.get(path, NOT_THERE)
             else:
                 self.failed.pop(path, None)
         proven = asked - self.failed.keys()
         self.regions[repository.region] += sum(each.path in proven for each in self.files)
+
+    def _known(self, path: str) -> str:
+        """What was said about a file before, if that says more than that it lacks."""
+        said = self.failed.get(path, "")
+        return "" if said in (NOT_THERE, WRONGLY_LINKED) else said
 
     def _settle_alike(self, there: Arrived) -> None:
         """Of several whose names a listing cannot tell apart one was asked for: those that came are what is meant."""
@@ -194,7 +213,10 @@ class Recovery:
         for path in self.failed:
             for each in there.real.get(path, []):
                 if each.kind == "file" and (not self.overwrite or each.ctime_ns >= self.began_ns):
-                    self.renamed.append(rename(each.real, UNPROVEN))
+                    try:
+                        self.renamed.append(rename(each.real, UNPROVEN))
+                    except OSError:
+                        self.stuck.append(each.real)
         self.renamed += self.aside.settle(proven=not self.failed)
 
 

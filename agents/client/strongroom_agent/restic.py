@@ -13,6 +13,7 @@ from typing import IO
 from . import surroundings
 from .paths import as_listed
 from .restic_errors import explain, is_final
+from .retries import Retries
 
 # restic's complaints are short; the last ones say why it gave up.
 _KEPT_LINES = 400
@@ -144,9 +145,11 @@ def _collect(
 
     On its own it would go on for a quarter of an hour against a refusal that is final.
     """
+    retries = Retries()
     for raw in process.stderr or ():
         if line := as_text(raw).strip("\r\n "):
             complaints.append(line)
+            retries.heard(line)
             if on_complaint is not None:
                 on_complaint(line)
             if is_final(line):

@@ -45,9 +45,23 @@ _STACK = re.compile(
 # A blob is named like an object but is a part of one: the pack that it was read from follows.
 _PACK = re.compile(r"blob <\w+/[0-9a-f]+> from ([0-9a-f]{8,64}) failed")
 _OBJECT = re.compile(r"(?<!blob )<(data|index|snapshot|key|lock|config)/([0-9a-f]*)>")
+_STORING = re.compile(r"\bSave\(<")
 # Packs that a check has found damaged, at the end of what it says.
 _BROKEN = re.compile(r"^restic repair packs ((?:[0-9a-f]{64} ?)+)$")
-_FULL = "no space left on device"
+# What the system says about the place that something is restored to: no other copy of it would do better there.
+_OF_THE_PLACE = (
+    "permission denied",
+    "operation not permitted",
+    "read-only file system",
+    "file name too long",
+    "is a directory",
+    "directory not empty",
+    "text file busy",
+    "device or resource busy",
+    "file too large",
+    "operation not supported",
+)
+_FULL = ("no space left on device", "disk quota exceeded")
 _STATUS = re.compile(r"unexpected HTTP response \((\d{3})\)|server response unexpected: (\d{3})")
 
 
@@ -74,7 +88,7 @@ def _explained(command: str, status: int, complaints: list[str]) -> AgentError:
             f"The connection to the storage broke: {_last_words(complaints)}.",
             "Check this machine's network and proxy, then try again; what was sent is kept.",
         )
-    if _FULL in text:
+    if any(sign in text for sign in _FULL):
         return AgentError(
             "disk_full",
             f"A disk of this machine is full: {_about_full(complaints)}.",
@@ -91,6 +105,16 @@ def _explained(command: str, status: int, complaints: list[str]) -> AgentError:
     )
 
 
+def is_full(said: str) -> bool:
+    """Whether what restic said about one item means that a disk takes no more; the item's name may say anything."""
+    return said.endswith(_FULL)
+
+
+def is_of_the_place(said: str) -> bool:
+    """Whether what restic said about one item is about the target, and not about what is stored."""
+    return said.endswith((*_OF_THE_PLACE, *_FULL))
+
+
 def damaged(problem: str, **details: object) -> AgentError:
     """Objects of the repository are missing or damaged; `problem` says which or how that was seen."""
     return AgentError(
@@ -102,7 +126,11 @@ def damaged(problem: str, **details: object) -> AgentError:
 
 
 def objects_in(complaints: list[str]) -> list[tuple[str, str]]:
-    """The objects that restic complained about: kind (a folder of the repository) and the beginning of the name."""
+    """The objects that restic complained about: kind (a folder of the repository) and the beginning of the name.
+
+    Those that it could not store are none: they were on their way, and nothing refers to them.
+    """
+    complaints = [line for line in complaints if not _STORING.search(plain(line))]
     found = [(kind, name) for line in complaints for kind, name in _OBJECT.findall(plain(line))]
     found += [("data", name) for line in complaints for name in _PACK.findall(plain(line))]
     found += [("data", name) for line in complaints for names in _BROKEN.findall(plain(line)) for name in names.split()]
@@ -115,7 +143,7 @@ def is_final(line: str) -> bool:
 
     Older versions would go on asking for a lost object for a quarter of an hour.
     """
-    if "retrying after" in line and (_FULL in line or "does not exist" in line):
+    if "retrying after" in line and any(sign in line for sign in (*_FULL, "does not exist")):
         return True
     found = _STATUS.search(line)
     return found is not None and (found[1] or found[2]) in ("403", "507")
@@ -173,7 +201,7 @@ def _locked(text: str) -> AgentError:
 
 def _about_full(complaints: list[str]) -> str:
     """The last line that says so, without what restic says of its own retries."""
-    found = [plain(line) for line in complaints if _FULL in line][-1]
+    found = [plain(line) for line in complaints if any(sign in line for sign in _FULL)][-1]
     return re.sub(r"^.*retrying after [^:]*: ", "", found).strip().rstrip(".")[:400]
 
 

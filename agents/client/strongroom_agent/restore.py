@@ -135,6 +135,9 @@ def _check_room(session: Session, recovery: Recovery, repository: Repository) ->
 def _with_what_is_left(error: AgentError, recovery: Recovery) -> AgentError:
     """The error, with the figures of a restore that it has ended."""
     if error.code == "disk_full":
-        error = room.no_room(recovery.target, sum(each.size for each in recovery.files))
+        below = recovery.target.rstrip("/")
+        named = [each.path for each in recovery.items if below + each.path in error.problem]
+        if named:  # else it is the disk of the cache
+            error = room.became_full(recovery.target, max(named, key=len), error.problem, recovery.unproven)
     error.details |= {"files": 0, "proven": 0, "renamed_first": recovery.renamed[:20]}
     return error

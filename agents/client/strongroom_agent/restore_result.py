@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from . import protected
 from .errors import AgentError
+from .paths import is_below, machine_form
 from .recovery import NOT_THERE, Recovery
-from .room import no_room
+from .restic_errors import is_full, is_of_the_place
+from .room import became_full
 from .sizes import readable
 
 _SHOWN = 20
-_FULL = "no space left on device"
 _DAMAGE = (
     "ciphertext",
     "> does not exist",
@@ -76,18 +78,17 @@ class RestoreResult:
         more = {
             "missing_first": self.lacking[:_SHOWN],
             "not_proven": len(self.lacking),
+            "unproven_in_place_first": recovery.stuck[:_SHOWN],
             "renamed": len(recovery.renamed),
             "renamed_first": recovery.renamed[:_SHOWN],
             **self.details,
         }
-        if self._said(_FULL):
-            full = no_room(recovery.target, sum(each.size for each in recovery.files))
+        if ends := [path for path in self.lacking if is_full(recovery.failed[path])]:
+            full = became_full(recovery.target, ends[0], recovery.failed[ends[0]], recovery.unproven)
             return AgentError(
                 full.code, f"{full.problem} {self._left}".strip(), full.remedy, **{**more, **full.details}
             )
-        reason = next((said for said in recovery.failed.values() if said != NOT_THERE), "")
-        if recovery.error is not None:
-            reason = recovery.error.problem.rstrip(".")
+        reason = self._reason
         because = f" ({reason})" if reason else ""
         problem = (
             f"{len(self.lacking)} of {total} items were not restored as the snapshot has them, beginning with "
@@ -104,7 +105,12 @@ class RestoreResult:
         if not recovery.files and bare:
             text += ", and the links and empty folders asked for"
         proof = " Their content was proven against the snapshot." if recovery.proven else ""
-        return " ".join(filter(None, [f"{text}, to {recovery.target}.{proof}", self.remark, self.remark_on_regions]))
+        return " ".join(
+            filter(
+                None,
+                [f"{text}, to {recovery.target}.{proof}", self.remark, self.remark_on_regions, self._remark_on_target],
+            )
+        )
 
     @property
     def remark(self) -> str:
@@ -133,6 +139,16 @@ class RestoreResult:
         return " ".join(filter(None, [self.note, split]))
 
     @property
+    def _remark_on_target(self) -> str:
+        """A restore into what is protected is stored once more; one to its own place is what people want."""
+        target = machine_form(self.recovery.target)
+        for name in self.recovery.session.settings.protect:
+            path = protected.resolve(name).path
+            if path is not None and target != "/" and is_below(target, machine_form(path)):
+                return f"The target lies in {path}, which is protected: the next backup stores what was restored there."
+        return ""
+
+    @property
     def _first(self) -> str:
         return self.recovery.session.identity.repositories[0].region
 
@@ -142,11 +158,18 @@ class RestoreResult:
     @property
     def _left(self) -> str:
         """What is in the target now that is not proven."""
-        if not self.recovery.renamed:
-            return ""
-        return (
-            f"{len(self.recovery.renamed)} files that are not proven were renamed, such as {self.recovery.renamed[0]}."
-        )
+        renamed, stuck = self.recovery.renamed, self.recovery.stuck
+        said = [f"{len(renamed)} files that are not proven were renamed, such as {renamed[0]}."] if renamed else []
+        if stuck:
+            said.append(f"{len(stuck)} files that are not proven could not be renamed: do not use {stuck[0]}.")
+        return " ".join(said)
+
+    @property
+    def _reason(self) -> str:
+        """Why: what was said about the first item that lacks, or about any, and why a region could not be read."""
+        failed, error = self.recovery.failed, self.recovery.error
+        said = [failed[path] for path in self.lacking if failed[path] != NOT_THERE][:1]
+        return "; ".join([*said, *([error.problem.rstrip(".")] if error else [])])
 
     def _said(self, sign: str) -> bool:
         return any(sign in said for said in self.recovery.failed.values())
@@ -154,6 +177,8 @@ class RestoreResult:
     def _remedy(self, reason: str) -> str:
         if self._said(_LONG):
             return "Restore to a folder with a shorter path: that of some files becomes too long below this one."
+        if all(is_of_the_place(self.recovery.failed[path]) for path in self.lacking):
+            return "Check owner and permissions of what is in the target, or restore to a new folder."
         if any(self._said(sign) or sign in reason for sign in _DAMAGE) or self.recovery.error is not None:
             return (
                 "Run strongroom-agent repair: it brings back what the other region or this machine still has. "

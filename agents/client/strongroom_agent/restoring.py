@@ -1,12 +1,14 @@
 """Running `restic restore`, and what its end is worth."""
 
-from dataclasses import dataclass
+import json
+from collections import Counter
+from dataclasses import dataclass, field
 
 from .errors import AgentError
 from .item_complaints import Complaints
 from .restic import ANY, Restic
 from .restic_errors import explain
-from .snapshots import Contents
+from .snapshots import Contents, Listed
 
 
 @dataclass(frozen=True)
@@ -16,9 +18,12 @@ class Attempt:
     failed: dict[str, str]  # path in the snapshot: what restic said about it
     attributes: dict[str, str]  # the content is proven, but not all of owner, mode, times, attributes is set
     error: AgentError | None = None
+    doubtful: dict[str, str] = field(default_factory=dict)  # files that did not stand a second look, asked for or not
 
     def about(self, path: str) -> str | None:
         """Why a file is not proven, for its own sake or because a folder above it failed; None if nothing was said."""
+        if path not in self.failed and path in self.doubtful:
+            return self.doubtful[path]
         while path:
             if path in self.failed:
                 return self.failed[path]
@@ -29,8 +34,9 @@ class Attempt:
 def restore(restic: Restic, found: Contents, include: list[str], folder: str, *, recent: bool) -> Attempt:
     """Restore a snapshot, or only what the patterns in `include` say, below a folder.
 
-    restic reads each file that it wrote once more and compares it with the hashes that the snapshot recorded. An older
-    one must be given a folder without any of it, since it writes through links.
+    restic reads each file that it wrote once more and compares it with the hashes that the snapshot recorded; where it
+    has complained about anything it leaves that out, and is asked for it. An older one must be given a folder without
+    any of it, since it writes through links.
     """
     arguments = ["restore", found.snapshot.id, "--target", folder, "--verify"]
     if recent:
@@ -41,8 +47,53 @@ def restore(restic: Restic, found: Contents, include: list[str], folder: str, *,
     heard = Complaints(known, folder)
     ended = restic.run(*arguments, on_complaint=heard.take, accept=ANY)
     if heard.certain(ended.status):
-        return Attempt(heard.failed, heard.attributes)
+        doubtful = _second_look(restic, found, include, folder, heard.attributes) if heard.items and recent else {}
+        attributes = {path: said for path, said in heard.attributes.items() if path not in doubtful}
+        return Attempt(heard.failed, attributes, doubtful=doubtful)
     error = explain("restore", ended.status, ended.complaints)
     if heard.unclear and error.code == "engine_failed":
         error = AgentError("engine_failed", f"restic restore: {heard.unclear[:400]}.", error.remedy)
     return Attempt(heard.failed, heard.attributes, error)
+
+
+def _second_look(
+    restic: Restic, found: Contents, include: list[str], folder: str, attributes: dict[str, str]
+) -> dict[str, str]:
+    """The files whose content is not what the snapshot recorded, or was not seen to be, and why.
+
+    restic may leave a file as it was and complain of no more than its mode. What a dry run would leave unchanged it has
+    compared, block by block; of a file with several names it looks at the first one only.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+
+    def take(line: str) -> None:
+        value = json.loads(line) if line.startswith("{") else {}
+        if value.get("message_type") == "verbose_status":
+            seen[str(value["action"]), str(value["item"])] += 1
+
+    arguments = [
+        "restore",
+        found.snapshot.id,
+        "--target",
+        folder,
+        "--overwrite",
+        "always",
+        "--dry-run",
+        "--json",
+        "-vv",
+    ]
+    for each in include:
+        arguments += ["--include", each]
+    restic.run(*arguments, on_line=take, accept=ANY)
+    whole = [each for each in found.files if seen["unchanged", each.path] and not seen["updated", each.path]]
+    paths, names = {each.path for each in whole}, {_names(each) for each in whole if each.inode}
+    return {
+        each.path: attributes.get(each.path, "its content is not what the snapshot has")
+        for each in found.files
+        if each.path not in paths and (seen["updated", each.path] or _names(each) not in names)
+    }
+
+
+def _names(file: Listed) -> tuple[int, int, int]:
+    """What the names of one file have in common."""
+    return file.inode, file.size, file.mtime_ns

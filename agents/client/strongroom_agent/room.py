@@ -3,13 +3,14 @@
 import json
 import os
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from .errors import AgentError
 from .paths import as_listed
 from .restic import Restic
-from .sizes import readable
+from .sizes import counted, readable
 from .snapshots import Listed, Snapshot
 
 
@@ -33,6 +34,34 @@ def check(
         short = {disk: certain for disk in short if len(needed) == 1 and certain > _free(disk)}
     for disk, size in short.items():
         raise no_room(disk, size, at_least=least is not None)
+
+
+def became_full(target: str, path: str, said: str, lacking: list[Listed]) -> AgentError:
+    """The refusal when the disk that a path of the snapshot belongs on has filled meanwhile, as restic `said`.
+
+    It counts those of the `lacking` files that belong there; what has arrived of them is part of what is taken.
+    """
+    disks: dict[int, str] = {}
+    where = _disk(_below(target, path), target, disks)
+    files, needed = 0, 0
+    for each in lacking:
+        if _disk(os.path.dirname(_below(target, each.path)), target, disks) == where:
+            files, needed = files + 1, needed + each.size
+    if "quota" in said:
+        what = "No more may be stored"
+    elif _entries_left(where):
+        what = "The disk became full"
+    else:
+        what = "The disk takes no more files (it has no inodes left)"
+    free = _free(where)
+    return AgentError(
+        "no_room",
+        f"{what} at {where}: {counted(files, 'file')}, {readable(needed)}, could not be restored there; "
+        f"{readable(free)} are free.",
+        "Free some space there, or give --target on another disk, then restore again; what was renamed may be deleted.",
+        needed_bytes=needed,
+        free_bytes=free,
+    )
 
 
 def no_room(where: str, needed: int, *, at_least: bool = False) -> AgentError:
@@ -65,6 +94,14 @@ def _free(folder: str) -> int:
     return shutil.disk_usage(folder).free
 
 
+def _entries_left(folder: str) -> bool:
+    """Whether the file system can number one more file. Some, as btrfs, have no such limit and say 0 of 0."""
+    if sys.platform == "win32":
+        return True
+    status = os.statvfs(folder)
+    return status.f_files == 0 or status.f_favail > 0
+
+
 def _lengths(target: str, wanted: Iterable[Listed], *, overwrite: bool) -> Counter[str]:
     """Bytes needed on each disk, named by a folder on it. Hard links count once, and what is replaced in place only
     with what it grows by."""
@@ -82,16 +119,24 @@ def _lengths(target: str, wanted: Iterable[Listed], *, overwrite: bool) -> Count
             continue
         folder = os.path.dirname(each.path)
         if folder not in folders:
-            folders[folder] = _disk(target + folder, target, disks)
-        needed[folders[folder]] += max(0, each.size - _there(target + each.path))
+            folders[folder] = _disk(_below(target, folder), target, disks)
+        needed[folders[folder]] += max(0, each.size - _there(_below(target, each.path)))
     return needed
 
 
+def _below(target: str, path: str) -> str:
+    """Where a path of the snapshot is restored to."""
+    return os.path.join(target, path.lstrip("/"))
+
+
 def _disk(folder: str, target: str, disks: dict[int, str]) -> str:
-    """A folder on the disk where `folder` is or would be made."""
+    """The uppermost folder below the target of the disk where `folder` is or would be made."""
     while len(folder) > len(target) and not os.path.isdir(folder):
         folder = os.path.dirname(folder)
-    return disks.setdefault(os.stat(folder).st_dev, folder)
+    disk = os.stat(folder).st_dev
+    while len(folder) > len(target) and os.stat(os.path.dirname(folder)).st_dev == disk:
+        folder = os.path.dirname(folder)
+    return disks.setdefault(disk, folder)
 
 
 def _there(path: str) -> int:

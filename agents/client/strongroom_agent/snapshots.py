@@ -37,6 +37,7 @@ class Listed:
     mtime_ns: int
     ctime_ns: int
     inode: int = 0  # 0 where the engine does not tell
+    owner: tuple[int, int] | None = None  # user and group by number
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Other:
 
     path: str
     kind: str
+    owner: tuple[int, int] | None = None
 
 
 Item = Listed | Other
@@ -101,7 +103,7 @@ def contents(restic: Restic, wanted: str) -> Contents:
         elif node.get("type") == "file":
             files.append(_listed(node))
         elif "path" in node:
-            others.append(Other(str(node["path"]), str(node.get("type") or "")))
+            others.append(Other(str(node["path"]), str(node.get("type") or ""), _owner(node)))
 
     restic.run("ls", "--json", wanted, on_line=take)
     if len(heads) != 1:
@@ -116,7 +118,13 @@ def _listed(node: dict[str, object]) -> Listed:
         mtime_ns=moments.parse_nanoseconds(str(node["mtime"])),
         ctime_ns=moments.parse_nanoseconds(str(node["ctime"])),
         inode=int(str(node.get("inode", 0))),
+        owner=_owner(node),
     )
+
+
+def _owner(node: dict[str, object]) -> tuple[int, int] | None:
+    user, group = node.get("uid"), node.get("gid")
+    return (user, group) if isinstance(user, int) and isinstance(group, int) else None
 
 
 def _snapshot(value: dict[str, object]) -> Snapshot:

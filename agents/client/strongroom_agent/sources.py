@@ -27,6 +27,9 @@ _ELSEWHERE = frozenset(
     }
 )
 
+_DAMAGED = frozenset({"repository_damaged", "engine_failed"})  # restic panics at some damaged objects
+_TURNS = 50  # how often the regions are asked in turn, at a second each
+
 
 @dataclass(frozen=True)
 class Read(Generic[T]):
@@ -46,22 +49,31 @@ def candidates(session: Session, region: str | None) -> list[Repository]:
 def read(session: Session, region: str | None, work: Callable[[Restic, Repository], T]) -> Read[T]:
     """Do `work` on the first region where it can be done.
 
-    A refusal (403) is final; a region that is gone, silent or damaged makes it try the next one. When none will do,
-    the first one's error is raised.
+    A refusal (403) is final; a region that is gone, silent or damaged makes it try the next one. Where all are damaged
+    each is tried again as long as it comes further: the cache, which they share, keeps what the others still had. When
+    none will do, the first one's error is raised.
     """
     first: AgentError | None = None
-    for repository in candidates(session, region):
-        try:
-            value = attempt(session, repository, work)
-        except AgentError as error:
-            if not may_be_elsewhere(error):
-                raise
-            first = first or error
-            continue
-        note = _note(first, repository)
-        if note:
-            progress(f"note: {note}")
-        return Read(value, repository, note)
+    before: dict[str, str] = {}
+    for turn in range(_TURNS):
+        errors: dict[str, AgentError] = {}
+        for repository in candidates(session, region):
+            try:
+                value = attempt(session, repository, work)
+            except AgentError as error:
+                if not may_be_elsewhere(error):
+                    raise
+                first = first or error
+                errors[repository.region] = error
+                continue
+            note = _note(first, repository, together=turn > 0)
+            if note:
+                progress(f"note: {note}")
+            return Read(value, repository, note)
+        now = {name: error.problem for name, error in errors.items() if error.code in _DAMAGED}
+        if len(errors) < 2 or not now or now == before:
+            break
+        before = now
     raise first or AgentError("answer_not_understood", "There is no repository at all.")
 
 
@@ -89,7 +101,9 @@ def _named(known: Iterable[Repository], region: str) -> Repository:
     raise usage(f"There is no copy in region {region}.", f"There is one in: {names}.")
 
 
-def _note(failure: AgentError | None, repository: Repository) -> str:
+def _note(failure: AgentError | None, repository: Repository, *, together: bool) -> str:
     if failure is None:
         return ""
+    if together:
+        return f"{failure.problem} The list of what there is was put together from what each region still has."
     return f"{failure.problem} Reading from the copy in region {repository.region} instead."

@@ -1,0 +1,35 @@
+"""Telling a person that restic waits for the storage: on its own it goes on for a quarter of an hour without a word."""
+
+import re
+import time
+
+from . import moments
+from .output import progress
+from .restic_errors import plain
+
+TELL_EVERY = 60.0
+"""Seconds; the pauses between restic's tries become longer, up to about as long."""
+_RETRYING = re.compile(r"retrying after [^:]*: (?:\w+ \"[^\"]*\": )?(.*)")
+
+
+class Retries:
+    """Takes what restic complains about, line by line."""
+
+    def __init__(self) -> None:
+        self._since = ""
+        self._told_at = self._heard_at = 0.0
+
+    def heard(self, line: str) -> None:
+        """Say at the first retry, and every minute as long as there are more, since when and why."""
+        found = _RETRYING.search(plain(line))
+        if not found:
+            return
+        now = time.monotonic()
+        if now > self._heard_at + 2 * TELL_EVERY:
+            self._since, self._told_at = moments.for_people(moments.now()), 0.0
+        self._heard_at = now
+        if not self._told_at or now > self._told_at + TELL_EVERY:
+            self._told_at = now
+            progress(
+                f"note: the storage has failed since {self._since}; still trying, for up to 15 minutes: {found[1]}"
+            )

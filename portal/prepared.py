@@ -1,0 +1,75 @@
+"""Questions that pages ask again and again: put into SQL once in the life of a process, asked with other values.
+
+Of the 0.4 ms of CPU that a question takes in Django, three quarters go into making its SQL, the same each time.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from datetime import date, datetime
+from functools import cache, update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import DateField, DateTimeField, Expression, Field, IntegerField, QuerySet, UUIDField
+from django.db.models.sql.compiler import SQLCompiler
+
+Values = ParamSpec("Values")
+Row = TypeVar("Row")
+_Compiled = tuple["QuerySet[Any, Row]", SQLCompiler, str, tuple[Any, ...]]
+_FIELDS: dict[type, "Field[Any, Any]"] = {
+    UUID: UUIDField(),
+    datetime: DateTimeField(),
+    date: DateField(),
+    int: IntegerField(),
+}
+
+
+class Place(Expression):
+    """Where a value will stand; the first that `prepared` gives to a function is number 0."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list["Place"]]:  # type: ignore[override]
+        """A parameter; Place itself is found among the parameters later."""
+        return "%s", [self]
+
+
+class prepared(Generic[Values, Row]):
+    """Makes a function that returns a query set one that returns its rows, in one query.
+
+    The function runs once, so it must use nothing but its arguments. Those given by position are values, used in
+    conditions alone: each a UUID, a moment, a day or a number, never None. Those that only keywords give belong to the
+    SQL itself, which is kept for each choice of them: there should be few.
+    """
+
+    def __init__(self, build: Callable[Values, "QuerySet[Any, Row]"]) -> None:
+        update_wrapper(self, build)
+        self._build: Callable[..., QuerySet[Any, Row]] = build
+        self._compiled: Callable[..., _Compiled[Row]] = cache(self._compile)
+
+    def __call__(self, *values: Values.args, **chosen: Values.kwargs) -> list[Row]:
+        """The rows; raises what a query set does, and KeyError for a value of another type."""
+        question, compiled, sql, params = self._compiled(len(values), **chosen)
+        connection = connections[question.db]
+        given: list[Any] = [_FIELDS[type(value)].get_db_prep_value(value, connection) for value in values]
+        filled = tuple(given[one.number] if isinstance(one, Place) else one for one in params)
+        compiler = copy(compiled)  # it knows what each column becomes
+        compiler.connection = connection  # this thread's
+        compiler.as_sql = lambda *args, **kwargs: (sql, filled)  # type: ignore[method-assign]
+        rows = question.all()
+        rows.query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
+        return list(rows)
+
+    def first(self, *values: Values.args, **chosen: Values.kwargs) -> Row | None:
+        """The first of the rows, or None; all of them are read, so the query set should be cut."""
+        return next(iter(self(*values, **chosen)), None)
+
+    def _compile(self, places: int, **chosen: object) -> "_Compiled[Row]":
+        question = self._build(*map(Place, range(places)), **chosen)
+        compiler = question.query.get_compiler(question.db)
+        sql, params = compiler.as_sql()
+        return question, compiler, sql, tuple(params)

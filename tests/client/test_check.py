@@ -1,0 +1,58 @@
+"""What a check says that it has read, where it does not read everything."""
+
+import os
+from pathlib import Path
+
+import pytest
+from strongroom_agent import check
+
+from .conftest import Storage
+from .stored import damage, repository
+from .world import World
+
+pytestmark = pytest.mark.system
+LIMIT = 6_000_000
+
+
+@pytest.fixture
+def packs(blank: World, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """More than a check reads, in packs of very different sizes; they and their sizes."""
+    for number in range(8):
+        (blank.source / f"new {number}").write_bytes(os.urandom(10 if number % 2 else 3_000_000))
+        assert blank.run("backup").status == 0
+    blank.peer.runs.clear()
+    blank.peer.requests.clear()
+    monkeypatch.setattr(check, "READ_UP_TO", LIMIT)
+    folder = repository(storage, blank) / "data"
+    return {path.name: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_share_that_was_read_is_the_share_that_is_told(blank: World, packs: dict[str, int]) -> None:
+    ran = blank.run("check")
+    assert (ran.status, ran.answer["code"]) == (0, "done"), ran
+    requests = blank.peer.requests[: blank.peer.requests.index(("POST", "runs"))]  # until the check was reported
+    asked = {Path(path).name for verb, path in requests if verb == "GET" and "/data/" in path}
+    read, stored = ran.answer["read_bytes"], ran.answer["stored_bytes"]
+    assert stored == sum(packs.values())
+    parts = -(-stored // LIMIT)
+    possible = [{name for name in packs if int(name[:2], 16) % parts == number} for number in range(parts)]
+    assert any(names <= asked and read == sum(packs[name] for name in names) for names in possible)
+    assert ran.answer["message"].startswith("The backups are sound as far as they were read: ")
+    assert f", {100 * read / stored:.1f} %, were read and are whole." in ran.answer["message"]
+
+
+def test_known_damage_is_not_forgotten_by_a_check_that_reads_a_part(
+    blank: World, packs: dict[str, int], storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest snapshot does not need the pack, and a random part may go without it."""
+    largest = max(packs, key=lambda name: packs[name])
+    damage(repository(storage, blank) / "data" / largest[:2] / largest, "flipped")
+    monkeypatch.setattr(check, "READ_UP_TO", 10**9)
+    assert blank.run("check").answer["code"] == "repository_damaged"
+    for path in blank.source.iterdir():
+        path.unlink()
+    (blank.source / "other").write_bytes(b"other")
+    monkeypatch.setattr(check, "READ_UP_TO", 1 << 20)
+    for _ in range(2):
+        ran = blank.run("check")
+        assert (ran.status, ran.answer["code"]) == (1, "repository_damaged"), ran
