@@ -131,6 +131,16 @@ def clock_skew(skew: timedelta) -> ClockSkew:
     )
 
 
+def place_taken(replaced_at: datetime, revoked_at: datetime) -> NotAllowed:
+    """Another computer has taken the place of the machine whose certificate this is."""
+    return NotAllowed(
+        f"This computer's place was taken by another one on {for_people(replaced_at)}; its certificate was revoked at"
+        f" {for_people(revoked_at)}.",
+        remedy="Run strongroom-agent unregister --forget on this computer; the passphrase is kept. To back it up as"
+        " well, then run setup with new vault credentials, as a new machine under another name.",
+    )
+
+
 def not_entitled(why: str, remedy: str = "See the machine's page in the portal.") -> NotAllowed:
     """The machine's certificate does not entitle it to this (any more)."""
     return NotAllowed(why, remedy=remedy)

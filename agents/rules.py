@@ -56,6 +56,9 @@ def require_current(certificate: MachineCertificate, at: datetime) -> None:
 def require_renewable(certificate: MachineCertificate, at: datetime) -> None:
     """Raise NotAllowed for a certificate that was revoked, or that ended too long ago to be renewed."""
     if certificate.revoked_at is not None:
+        replaced_at = certificate.machine.replaced_at
+        if replaced_at is not None and certificate.revoked_at <= replaced_at:
+            raise refusals.place_taken(replaced_at, certificate.revoked_at)
         raise refusals.not_entitled(f"This machine's certificate was revoked at {for_people(certificate.revoked_at)}.")
     if at >= certificate.not_after + renewable():
         raise refusals.not_entitled(

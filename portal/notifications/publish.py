@@ -1,5 +1,6 @@
 """`publish()`: tells people what runs, how far it is, and how it ended."""
 
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
@@ -39,8 +40,11 @@ def publish(
         "updated_at": now,
         "finished_at": now if state in ENDED else None,
     }
+    again: dict[str, object] = {}
+    if state in ENDED:  # another end of the same kind is news of its own, and did not take as long as lies between
+        again["started_at"] = Case(When(state__in=ENDED, then=Value(now)), default=F("started_at"))
     Notification.objects.update_or_create(
-        key=key, defaults=values, create_defaults={**values, "key": key, "started_at": now}
+        key=key, defaults={**values, **again}, create_defaults={**values, "key": key, "started_at": now}
     )
 
 

@@ -57,7 +57,9 @@ class TestSuccess:
         assert newcomer.answer["repositories"] == machine.answer["repositories"]
         assert [storage_of(machine, vault, one) for one in (machine, renewed, newcomer)] == [403, 403, 204]
         for what in ("renew", "runs", "heartbeat", "unregister"):
-            refused(say(machine.holder, what, csr=""), 403, "not_allowed", holds="was revoked at")
+            told = say(machine.holder, what, csr="")
+            refused(told, 403, "not_allowed", holds="This computer's place was taken by another one on ")
+            assert "unregister --forget" in told.json()["remedy"]
 
     def test_what_is_written(
         self, document: dict[str, Any], machine: peer.Machine, vault: Vault, staff: User, approver: User

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from strongroom_agent import cli, engine
@@ -14,7 +15,7 @@ from strongroom_agent.home import Home
 
 from .authority import Authority
 from .peer import Peer
-from .world import World
+from .world import World, one_object
 
 COMMANDS = ["backup", "snapshots", "check", "status", "renew", "unregister"]
 
@@ -34,6 +35,12 @@ def test_each_command_needs_a_registered_machine(alone: World, command: str) -> 
     ran = alone.run(*command.split())
     assert (ran.status, ran.answer["code"]) == (1, "not_registered")
     assert str(alone.home) in ran.answer["message"]
+
+
+def test_json_may_stand_before_the_command(alone: World, capsys: pytest.CaptureFixture[str]) -> None:
+    with mock.patch.dict(os.environ, {"STRONGROOM_AGENT_HOME": str(alone.home)}):
+        status = cli.run(["--json", "backup"])
+    assert one_object(capsys.readouterr().out, status)["code"] == "not_registered"
 
 
 @pytest.mark.parametrize(

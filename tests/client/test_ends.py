@@ -104,9 +104,13 @@ def test_killing_the_agent_leaves_no_restic_and_blocks_nobody(ready: World, stor
         process.kill()
         process.wait(30)
         wait_for("restic lives on without its agent", lambda: not alive(restic))
-    last = ready.run("status").answer["last_runs"]["backup"]
-    assert (last["outcome"], last["code"]) == ("failed", "interrupted")
+    status = ready.run("status").answer
+    last = status["last_runs"]["backup"]
+    assert (last["outcome"], last["code"], last["finished_at"]) == ("failed", "interrupted", None)
+    assert "\nThe backup that began " in status["message"]
     assert ready.run("backup").answer["code"] == "done"
+    killed = next(iter(ready.peer.runs.values()))
+    assert killed["finished_at"] > killed["started_at"] == last["started_at"]
     assert locks(ready, storage) == []
     assert [(run["outcome"], run["code"]) for run in ready.peer.runs.values()] == [
         ("failed", "interrupted"),
@@ -117,11 +121,12 @@ def test_killing_the_agent_leaves_no_restic_and_blocks_nobody(ready: World, stor
 def test_a_second_run_is_told_who_is_at_it_and_since_when(ready: World) -> None:
     with backing_up(ready) as process:
         ran = ready.run("backup")
-        running = ready.run("status").answer["running"]
+        running = ready.run("status").answer
     assert (ran.status, ran.answer["code"]) == (1, "busy")
     since = datetime.now(UTC).strftime("%-d %b %Y")
     assert f"in progress on this machine (pid {process.pid}, since {since}" in ran.answer["message"]
-    assert running["kind"] == "backup"
+    assert running["running"]["kind"] == "backup"
+    assert "\nUnder way: backup, since " in running["message"]
     ready.run("backup")
 
 

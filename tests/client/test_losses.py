@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,102 @@ def test_a_name_that_is_missing_is_a_loss_even_if_it_was_never_seen(tmp_path: Pa
     (folder / "1").unlink()
     folder.rmdir()
     assert looked(home, folder) == [(str(folder), 2, 0)]
+
+
+MIB = 1024**2
+
+
+def sized(path: Path, size: int) -> None:
+    """A file of that length, which takes no room."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(size)
+
+
+@pytest.mark.parametrize(
+    ("had", "has", "lost"),
+    [
+        (20 * MIB, 10 * MIB - 1, True),
+        (20 * MIB, 10 * MIB, False),
+        (10 * MIB + 1, 1, True),
+        (10 * MIB, 1, False),
+        (400_000, 0, False),
+        (1, 20 * MIB, False),
+    ],
+)
+def test_most_of_the_bytes_counts_where_it_is_noticeable(tmp_path: Path, had: int, has: int, lost: bool) -> None:
+    home, folder = Home(tmp_path / "home"), tmp_path / "data"
+    for number in range(30):
+        sized(folder / f"{number}", 0)
+    sized(folder / "big", had)
+    assert looked(home, folder) == []
+    sized(folder / "big", has)
+    assert looked(home, folder) == ([(str(folder), 31, 31)] if lost else [])
+    told = losses.against(home, losses.look([protected.resolve(str(folder))], frozenset()))
+    assert [" has lost most of its bytes: " in str(each) for each in told] == ([True] if lost else [])
+
+
+@pytest.mark.parametrize(("files", "length", "lost"), [(20, 0, True), (19, 1, False), (1, 10 * MIB, True)])
+def test_a_whole_folder_directly_in_a_protected_one_is_missed(
+    tmp_path: Path, files: int, length: int, lost: bool
+) -> None:
+    home, folder = Home(tmp_path / "home"), tmp_path / "data"
+    fill(folder / "kept" / "deep", 300)
+    sized(folder / "kept" / "more", 100 * MIB)
+    for number in range(files):
+        sized(folder / "bin" / "deep" / f"{number}", length)
+    assert looked(home, folder) == []
+    shutil.rmtree(folder / "bin")
+    for _ in range(2):
+        assert looked(home, folder) == ([(f"{folder}/bin", files, 0)] if lost else [])
+    assert looked(home, folder, accept=True) == ([(f"{folder}/bin", files, 0)] if lost else [])
+    assert looked(home, folder) == []
+
+
+def test_a_folder_that_shrinks_is_not_one_that_is_gone(tmp_path: Path) -> None:
+    home, folder = Home(tmp_path / "home"), tmp_path / "data"
+    fill(folder / "kept", 300)
+    fill(folder / "cache", 25)
+    assert looked(home, folder) == []
+    for number in range(24):
+        (folder / "cache" / f"{number}").unlink()
+    assert looked(home, folder) == []
+    (folder / "cache" / "24").unlink()
+    assert looked(home, folder) == []
+
+
+def test_folders_of_a_release_are_known_by_the_name_of_the_link(tmp_path: Path) -> None:
+    home, link = Home(tmp_path / "home"), tmp_path / "current"
+    for release in ("41", "42"):
+        fill(tmp_path / "releases" / release / "bin", 30)
+        fill(tmp_path / "releases" / release / "lib", 300)
+    link.symlink_to("releases/41")
+    assert looked(home, link) == []
+    link.unlink()
+    link.symlink_to("releases/42")
+    assert looked(home, link) == []
+    shutil.rmtree(tmp_path / "releases" / "42" / "bin")
+    assert looked(home, link) == [(f"{link}/bin", 30, 0)]
+
+
+def test_the_folders_of_a_disk_that_was_away_are_still_known(tmp_path: Path) -> None:
+    home, folder = Home(tmp_path / "home"), tmp_path / "data"
+    fill(folder / "bin", 30)
+    fill(folder / "lib", 300)
+    assert looked(home, folder) == []
+    folder.rename(tmp_path / "away")
+    assert looked(home, folder) == [(str(folder), 330, 0)]
+    (tmp_path / "away").rename(folder)
+    shutil.rmtree(folder / "bin")
+    assert looked(home, folder) == [(f"{folder}/bin", 30, 0)]
+
+
+def test_figures_of_an_older_version_know_no_bytes(tmp_path: Path) -> None:
+    home, folder = Home(tmp_path / "home"), tmp_path / "data"
+    fill(folder, 3)
+    home.write_object("protected.json", {str(folder): {"root": str(folder), "files": 3, "mounted": False}})
+    assert looked(home, folder) == []
+    assert json.loads((tmp_path / "home" / "protected.json").read_text())[str(folder)]["bytes"] == 3
 
 
 def test_a_name_means_what_it_leads_to_now(tmp_path: Path) -> None:

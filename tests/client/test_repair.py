@@ -92,11 +92,20 @@ def test_what_is_lost_for_good_is_named_and_the_newest_snapshot_is_whole(
     assert ran.answer["lost_from"] == {first[:8]: [f"{big.source}/ledger.db"]}
     assert "1 snapshot cannot be restored in full" in ran.answer["message"]
     assert f"is {first[:8]}, which lacks {big.source}/ledger.db. The newest snapshot is whole" in ran.answer["message"]
-    assert big.run("backup").answer["code"] == "done_on_damaged"
-    assert big.run("check").status == 1
+    after = big.run("backup").answer
+    checked = big.run("check")
+    assert (after["code"], checked.status, checked.answer["code"]) == ("done_on_damaged", 1, "repository_damaged")
+    machine = next(iter(big.peer.machines))
+    for remedy in (after["remedy"], checked.answer["remedy"]):
+        assert f"manage.py snapshots trash {machine} {first[:8]} --reason TEXT" in remedy
+        assert "--include" in remedy
+        assert "strongroom-agent repair" not in remedy
     assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
     repaired = [run for run in big.peer.runs.values() if run["kind"] == "repair"]
     assert [(run["outcome"], run["code"]) for run in repaired] == [("failed", "repair_incomplete")]
+    (folder(big, storage) / "snapshots" / first).unlink()
+    assert big.run("check").answer["code"] == "done"
+    assert big.run("backup").answer["code"] == "done_with_losses"  # most of the ledger's bytes, and no damage
 
 
 def test_a_pack_that_a_check_finds_damaged_is_replaced_by_the_next_backup(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from strongroom_agent.moments import people
 
 from .authority import Authority
 from .cheap_key import PASSPHRASE
@@ -54,11 +55,16 @@ def test_old_snapshots_are_listed_and_restored(old: World, new: World) -> None:
     assert ran.answer["machine"]["id"] == next(iter(old.peer.machines))
     earlier = [each["id"] for each in ran.answer["earlier_snapshots"]]
     assert f"restore --snapshot {earlier[-1][:8]} --target DIR" in ran.answer["message"]
+    newest = people(ran.answer["earlier_snapshots"][-1]["time"])
+    assert f"the newest is of {newest}: " in ran.answer["message"]
+    assert newest.endswith(" UTC")
     listed = new.run("snapshots").answer["snapshots"]
     assert [each["id"] for each in listed] == [*earlier, ran.answer["backup"]["snapshot"]]
     assert new.run("restore", "--snapshot", earlier[0], "--target", str(new.root / "out")).status == 0
     assert {path.name: path.read_bytes() for path in (new.root / "out").rglob("*.bin")} == before
-    assert old.run("backup").answer["code"] == "not_allowed"
+    told = old.run("backup")
+    assert told.answer["code"] == "not_allowed"
+    assert told.answer["message"].startswith("No machine has this certificate.")  # the portal's words, which say why
 
 
 def test_a_wrong_passphrase_loses_nothing(new: World) -> None:
@@ -66,6 +72,13 @@ def test_a_wrong_passphrase_loses_nothing(new: World) -> None:
     assert (ran.status, ran.answer["code"]) == (1, "passphrase_wrong")
     assert "run setup again" in ran.answer["remedy"]
     assert new.setup().status == 0
+
+
+def test_a_passphrase_that_can_be_none_is_not_to_be_generated(new: World) -> None:
+    ran = new.setup("--passphrase-file", passphrase_file(new, "short"))
+    assert (ran.status, ran.answer["code"]) == (1, "passphrase_invalid")
+    assert "--generate-passphrase" not in ran.answer["message"]
+    assert "that the backups of the machine were made with" in ran.answer["remedy"]
 
 
 def test_a_generated_passphrase_is_refused_before_anything_is_sent(new: World) -> None:

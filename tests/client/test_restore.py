@@ -7,7 +7,7 @@ from typing import cast
 from unittest import mock
 
 import pytest
-from strongroom_agent import arrived, restore
+from strongroom_agent import arrived, restore, room
 from strongroom_agent.errors import AgentError
 from strongroom_agent.recovery import Recovery
 from strongroom_agent.session import Session
@@ -25,6 +25,26 @@ def test_parts_and_unknown_parts(ready: World, tmp_path: Path) -> None:
     for snapshot in ("0000000000", "../x", "nonsense"):
         ran = ready.run("restore", "--target", str(tmp_path / "none"), "--snapshot", snapshot)
         assert (ran.status, ran.answer["code"]) == (1, "snapshot_unknown")
+
+
+@pytest.mark.system
+def test_what_cannot_be_restored_leaves_no_folder_and_is_no_failed_restore(
+    ready: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "new" / "folder"
+    assert ready.run("restore", "--target", str(target), "--include", "/nowhere").answer["code"] == "usage"
+    assert ready.run("restore", "--target", str(target), "--snapshot", "00000000").answer["code"] == "snapshot_unknown"
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr(room, "_free", lambda _: 10)
+    for folder in (target, tmp_path / "there"):
+        assert ready.run("restore", "--target", str(folder)).answer["code"] == "no_room"
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    assert ready.told == []
+    assert ready.run("status").answer["last_runs"].get("restore", {}).get("outcome") != "failed"
+    monkeypatch.undo()
+    ran = ready.run("restore", "--target", str(target), "--include", str(ready.source / "file-1.bin"))
+    assert "restoring 1 file of snapshot" in ran.progress
+    assert ready.told == [("restore", "succeeded")]
 
 
 @pytest.fixture

@@ -44,6 +44,19 @@ def until(user: User) -> dict[str, str]:
     return {"until": area.completed_until.isoformat()}
 
 
+def test_a_second_failure_did_not_take_the_time_since_the_first(staff: User) -> None:
+    tell("failed", State.FAILED, hours=3, user=staff)
+    publish("failed", state=State.FAILED, title="Failed again", user=staff)
+    entry = Notification.objects.get(key="failed")
+    assert entry.finished_at is not None
+    assert entry.finished_at - entry.started_at < timedelta(minutes=1)
+    tell("long", State.RUNNING, hours=3, user=staff)
+    publish("long", state=State.FAILED, title="Failed after all", user=staff)
+    entry = Notification.objects.get(key="long")
+    assert entry.finished_at is not None
+    assert entry.finished_at - entry.started_at > timedelta(hours=2)
+
+
 @pytest.mark.parametrize(
     ("audience", "who"),
     [("subscription", ["staff"]), ("user", ["auditor"]), ("approvers", ["approver"])],

@@ -37,6 +37,7 @@ def build() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_setup(commands)
     backup = _add(commands, "backup", "make a backup now")

@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass, field
 
-from . import healing, losses, missed, protected
+from . import damage, healing, lastmade, losses, missed, moments, protected
 from .backup_result import BackupResult, all_absent
 from .errors import AgentError
 from .output import Done, progress
@@ -93,10 +93,13 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
         progress(f"note: {loss}.")
     restic = session.open_primary()
     cure = healing.begin(session, restic)
+    gone, began = lastmade.lost(session), moments.render(moments.now())
     ended, summary = _run_restic(session, restic, roots, skip, (*options, *cure.options))
     unreadable, vanished = missed.sort(ended.complaints) if ended.status == _INCOMPLETE else ([], [])
+    snapshot = _full_id(session, str(summary["snapshot_id"]))
+    lastmade.remember(session.home, snapshot, began)
     result = BackupResult(
-        snapshot=_full_id(session, str(summary["snapshot_id"])),
+        snapshot=snapshot,
         files=_number(summary, "total_files_processed"),
         bytes=_number(summary, "total_bytes_processed"),
         bytes_added=_number(summary, "data_added"),
@@ -106,6 +109,8 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
         links={each.name: each.path for each in protect if each.path and each.path != each.name},
         left_out=protected.left_out(roots, network=session.settings.include_network),
         damaged=cure.end(restic),
+        gone=gone,
+        way_out=damage.way_out(session),
     )
     if result.failure is None:
         losses.remember(session.home, places, lost, accept=accept_losses)

@@ -15,7 +15,8 @@ class BackupResult:
     """A snapshot that was made, and what is not in it although it should be.
 
     `links` are protected names that are links, and the real paths that they meant; `left_out` are mount points inside
-    that are left out for their kind; `damaged` says that the repository is known to be.
+    that are left out for their kind; `damaged` says that the repository is known to be; `gone` that the snapshot made
+    before this one is in no region any more; `way_out` is what helps after a repair that was incomplete.
     """
 
     snapshot: str
@@ -28,6 +29,8 @@ class BackupResult:
     links: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     damaged: str = ""
+    gone: str = ""
+    way_out: str = ""
 
     @property
     def figures(self) -> dict[str, object]:
@@ -58,7 +61,7 @@ class BackupResult:
     @property
     def code(self) -> str:
         """Whether everything that is to be protected is in the snapshot, and the snapshot in a sound repository."""
-        if self.damaged:
+        if self.damaged or self.gone:
             return "done_on_damaged"
         if self.losses:
             return "done_with_losses"
@@ -84,7 +87,7 @@ class BackupResult:
     @property
     def remark(self) -> str:
         """What is not in the snapshot although it should be, in a sentence each; empty when all is there."""
-        said = [self.damaged]
+        said = [self.damaged, "" if self.gone and self.gone in self.damaged else self.gone]
         if self.losses:
             said.append(f"{len(self.losses)} protected places have less than before: {_some(map(str, self.losses))}.")
         if self.unreadable:
@@ -98,7 +101,16 @@ class BackupResult:
         """What a person can do about the remark."""
         said = []
         if self.damaged:
-            said.append("Run strongroom-agent repair; this ends when a strongroom-agent check passes.")
+            said.append(
+                f"{self.way_out} This ends when a strongroom-agent check passes."
+                if self.way_out
+                else "Run strongroom-agent repair; this ends when a strongroom-agent check passes."
+            )
+        elif self.gone:
+            said.append(
+                "Everything that is on this machine now is in the new snapshot; run strongroom-agent check. If the "
+                "people who run the portal moved the old one to the trash, nothing is wrong."
+            )
         if self.losses:
             said.append(
                 "Mount the disk or bring the files back; if they are gone for good, run strongroom-agent backup "

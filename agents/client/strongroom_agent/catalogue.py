@@ -6,9 +6,10 @@ restic leaves out of its list what it cannot read, so its list alone would let b
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from . import snapshots
+from . import lastmade, snapshots
 from .errors import AgentError
 from .identity import Repository
+from .lastmade import Made
 from .restic_errors import damaged, unknown_snapshot
 from .session import Session
 from .snapshots import Snapshot
@@ -24,24 +25,29 @@ class Catalogue:
     unreadable: list[str] = field(default_factory=list)
     failures: list[AgentError] = field(default_factory=list)
     machine: str = ""  # its ID
+    lost: Made | None = None  # the one that this machine made last, if every region was asked for it in vain
 
     def newest(self) -> Snapshot:
         """The newest snapshot. AgentError when there is none, or when one that cannot be read may be newer."""
-        if not self.unreadable and self.snapshots:
+        if not self.unreadable and not self.lost:
+            if not self.snapshots:
+                raise unknown_snapshot()
             return self.snapshots[-1]
-        if not self.unreadable:
-            raise unknown_snapshot()
-        lost = ", ".join(each[:8] for each in self.unreadable)
         advice = f"Give --snapshot {self.snapshots[-1].id[:8]}, the newest that can be read." if self.snapshots else ""
-        raise self.trouble(
-            f"Which snapshot is the newest cannot be told: {lost} cannot be read in any region.", {}, advice
-        )
+        said = [lastmade.in_no_region(self.lost)] if self.lost else []
+        if self.unreadable:
+            unread = ", ".join(each[:8] for each in self.unreadable)
+            said.append(f"Which snapshot is the newest cannot be told: {unread} cannot be read in any region.")
+        raise self.trouble(" ".join(said), {}, advice)
 
     def trouble(self, problem: str, details: Mapping[str, object], advice: str = "") -> AgentError:
-        """What is said of snapshots that cannot be read; `advice` takes the place of the usual one."""
-        error = damaged(problem, **{**details, "unreadable_snapshots": self.unreadable})
-        remedy = f"{advice or error.remedy} {snapshots.to_trash(self.machine, self.unreadable[0])}"
-        return AgentError(error.code, error.problem, remedy, **error.details)
+        """What is said of snapshots that are lost or cannot be read; `advice` takes the place of the usual one."""
+        gone = {"lost_snapshot": self.lost.id} if self.lost else {}
+        error = damaged(problem, **{**details, "unreadable_snapshots": self.unreadable, **gone})
+        said = [advice, lastmade.REMEDY] if self.lost else [advice or error.remedy]
+        if self.unreadable:
+            said.append(snapshots.to_trash(self.machine, self.unreadable[0]))
+        return AgentError(error.code, error.problem, " ".join(filter(None, said)), **error.details)
 
 
 def of(session: Session, region: str | None) -> Catalogue:
@@ -62,6 +68,9 @@ def of(session: Session, region: str | None) -> Catalogue:
     made.snapshots.sort(key=lambda each: each.began_ns)
     if not made.regions and made.failures:
         raise made.failures[0]
+    if region is None and not made.failures:
+        last = lastmade.known(session.home)
+        made.lost = last if last and last.id not in names and last.id not in made.regions else None
     return made
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from . import damage, restorecheck
+from . import damage, lastmade, restorecheck
 from .errors import AgentError
 from .output import Done, progress
 from .recorded import record
@@ -66,6 +66,7 @@ def run(session: Session) -> Done:
 
 def _structure(session: Session) -> _Sound:
     session.open_primary()
+    lastmade.require(session)
     packs = session.storage.sizes(session.primary, "data")
     stored = sum(packs.values())
     how, read = "--read-data", stored

@@ -28,7 +28,7 @@ from . import (
 from .errors import AgentError, Exit, usage, why
 from .home import Home, default_folder
 from .output import Done, progress, show_done, show_error
-from .session import open_session
+from .session import Session, open_session
 
 
 def run(argv: Sequence[str]) -> int:
@@ -90,6 +90,13 @@ def _change(given: argparse.Namespace, home: Home) -> Done:
     if given.command == "unregister" and given.forget:
         return status.run_forget(home)
     session = open_session(home)
+    try:
+        return _run(given, session)
+    except AgentError as error:
+        raise session.told_why(error) from error
+
+
+def _run(given: argparse.Namespace, session: Session) -> Done:
     match given.command:
         case "backup":
             return backup.run(session, accept_losses=given.accept_losses)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from . import moments
+from . import moments, snapshots
 from .errors import AgentError
 from .session import Session
 
@@ -19,6 +19,7 @@ class Damage:
     reason: str
     since: str
     packs: frozenset[str] = frozenset()  # found damaged, and not dealt with since
+    lost: tuple[str, ...] = ()  # snapshots, by the beginning of their ids, that a repair could not bring back in full
 
 
 def mark(session: Session, reason: str, objects: Iterable[str] = ()) -> None:
@@ -31,6 +32,40 @@ def mark(session: Session, reason: str, objects: Iterable[str] = ()) -> None:
     packs = found.packs | {name for each in objects for name in _PACK.findall(each)}
     if before is None or packs != before.packs:
         _write(session, replace(found, packs=packs))
+
+
+def mark_lost(session: Session, reason: str, lost: Iterable[str]) -> None:
+    """Remember that a repair could not bring these snapshots back in full: another one would not either."""
+    mark(session, reason)
+    if (found := known(session)) is not None:
+        _write(session, replace(found, lost=tuple(sorted(lost))))
+
+
+def way_out(session: Session) -> str:
+    """What helps after a repair that was incomplete, as long as one of those snapshots is there; else empty."""
+    found = known(session)
+    if found is None or not found.lost:
+        return ""
+    try:
+        there = session.storage.names(session.primary, "snapshots")
+    except AgentError:
+        return ""
+    left = [each for each in found.lost if any(name.startswith(each) for name in there)]
+    if not left:
+        return ""
+    return (
+        f"The last repair could not bring back all of {', '.join(left[:3])}: what is lacking is nowhere any more. "
+        f"Restore what is still there with --include. {snapshots.to_trash(session.identity.machine_id, left[0])}"
+    )
+
+
+def with_way_out(session: Session, error: AgentError) -> AgentError:
+    """The error, without advice to repair where the last repair has shown that it brings nothing back."""
+    if error.code != "repository_damaged" or not (advice := way_out(session)):
+        return error
+    better = AgentError(error.code, error.problem, advice, **error.details)
+    better.complaints = error.complaints
+    return better
 
 
 def settle(session: Session, packs: Iterable[str]) -> None:
@@ -47,9 +82,10 @@ def known(session: Session) -> Damage | None:
         return Damage("Damage was found; what it was is no longer known.", "")
     if found is None:
         return None
-    packs = found.get("packs")
+    packs, lost = found.get("packs"), found.get("lost")
     named = frozenset(map(str, packs)) if isinstance(packs, list) else frozenset[str]()
-    return Damage(str(found.get("reason") or ""), str(found.get("since") or ""), named)
+    left = tuple(map(str, lost)) if isinstance(lost, list) else ()
+    return Damage(str(found.get("reason") or ""), str(found.get("since") or ""), named, left)
 
 
 def clear(session: Session) -> None:
@@ -59,4 +95,5 @@ def clear(session: Session) -> None:
 
 def _write(session: Session, found: Damage) -> None:
     content: dict[str, object] = {"reason": found.reason, "since": found.since, "packs": sorted(found.packs)}
+    content["lost"] = list(found.lost)
     session.home.write_object(_FILE, content)

@@ -43,6 +43,7 @@ class AgentError(Exception):
         self.remedy = remedy
         self.details = details
         self.complaints: list[str] = []  # the lines of restic's that led to it, if any
+        self.before_the_run = False  # nothing was begun: what was asked for cannot be, which is no failed run
 
     @property
     def message(self) -> str:

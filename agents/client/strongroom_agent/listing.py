@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from . import catalogue, runs
+from . import catalogue, lastmade, runs
 from .moments import people
 from .output import Done
 from .restic_errors import damaged
@@ -28,10 +28,12 @@ def run(session: Session, region: str | None) -> Done:
         "unreadable_snapshots": found.unreadable,
     }
     lines = [f"{each.id[:8]}  {people(each.time)}  {', '.join(each.paths)}" for each in found.snapshots]
+    problems = [lastmade.in_no_region(found.lost)] if found.lost else []
     if found.unreadable:
         named = ", ".join(each[:8] for each in found.unreadable)
-        problem = f"{len(found.unreadable)} snapshots cannot be read in any region: {named}."
-        raise found.trouble("\n".join([problem, *lines]), details)
+        problems.append(f"{len(found.unreadable)} snapshots cannot be read in any region: {named}.")
+    if problems:
+        raise found.trouble("\n".join([*problems, *lines]), details)
     if not found.snapshots and region is None and runs.backed_up(session.home):
         raise damaged("There is no snapshot any more in any region, though this machine has made some.", **details)
     return Done("\n".join(filter(None, [*lines, note])) or "There is no snapshot yet.", details=details)

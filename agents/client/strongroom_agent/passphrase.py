@@ -96,6 +96,15 @@ def kept(home: Home) -> str | None:
         ) from error
 
 
+def missing(home: Home) -> AgentError:
+    """The error for a machine without its passphrase."""
+    return AgentError(
+        "passphrase_missing",
+        f"The passphrase is no longer in {home.path(FILE)}.",
+        "Put it back there, in a file that only this user may read.",
+    )
+
+
 def set_aside(home: Home, owner: str) -> Path | None:
     """Move the passphrase out of the way, never delete it: backups may depend on it. Where it is now."""
     if not home.path(FILE).exists():

@@ -17,6 +17,17 @@ class Protected:
     path: str | None
 
 
+@dataclass(frozen=True)
+class Held:
+    """How many regular files there are somewhere, and how long they are together, in bytes."""
+
+    files: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Held") -> "Held":
+        return Held(self.files + other.files, self.bytes + other.bytes)
+
+
 def named(given: str) -> str:
     """The absolute name of something to protect. Links stay in it: what they lead to is asked at each run.
 
@@ -70,32 +81,44 @@ def _without(path: str, roots: list[str]) -> Iterator[str]:
         yield from _without(os.path.join(path, name), roots)
 
 
-def count(path: str, skip: frozenset[str], inner: list[str]) -> dict[str, int]:
-    """The number of files at a real path, and at each of the mount points `inner` inside it, all without `skip`."""
-    found = dict.fromkeys([path, *inner], 0)
+def count(path: str, skip: frozenset[str], inner: list[str]) -> dict[str, Held]:
+    """What is at a real path, in each folder directly in it, and at each of the mount points `inner`, without `skip`.
+
+    A link counts for nothing. What cannot be read counts for nothing either: the backup names it.
+    """
+    found = {place: Held() for place in (path, *inner)}
     if os.path.isdir(path):
-        _count(path, [path], skip, found)
+        _count(path, skip, found)
     else:
-        found[path] = 1
+        found[path] = Held(1, os.lstat(path).st_size)
     return found
 
 
-def _count(folder: str, within: list[str], skip: frozenset[str], found: dict[str, int]) -> None:
-    """Add up the files of a folder for all places that it is within; no stat, since there may be millions."""
-    todo = [(folder, within)]
+def _count(top: str, skip: frozenset[str], found: dict[str, Held]) -> None:
+    """Add up the files of a folder for all places that it is within."""
+    todo = [(top, [top])]
     while todo:
         folder, within = todo.pop()
         try:
             entries = os.scandir(folder)
         except OSError:
-            continue  # the backup names what cannot be read
-        files = 0
+            continue
+        here = Held()
         with entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if entry.path not in skip:
+                        if folder == top:
+                            found.setdefault(entry.path, Held())
                         todo.append((entry.path, [*within, entry.path] if entry.path in found else within))
                 elif entry.is_file(follow_symlinks=False):
-                    files += 1
+                    here += Held(1, _length(entry))
         for place in within:
-            found[place] += files
+            found[place] += here
+
+
+def _length(entry: "os.DirEntry[str]") -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return 0  # it has vanished, or cannot be read

@@ -31,6 +31,7 @@ R = TypeVar("R", bound=Reportable)
 def record(session: Session, kind: str, work: Callable[[], R]) -> R:
     """Do the work and report it. Its result; raises what the work raises, once that is reported.
 
+    What is wrong with the question itself (`before_the_run`) is no run: it is raised and not reported.
     A report that cannot be delivered now waits in the queue and changes nothing about the outcome.
     """
     run = Run(kind)
@@ -38,9 +39,13 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
     try:
         result = work()
     except AgentError as first:
+        if first.before_the_run:
+            runs.drop(session.home, run)
+            raise
         error = blame.judged(session.storage, session.identity.repositories[0], first)
         if error.code == "repository_damaged":
             damage.mark(session, error.problem, blame.objects(error))
+            error = damage.with_way_out(session, error)
         _tell(session, run.report("failed", error.message, code=error.code))
         raise error from first
     except BaseException as error:

@@ -7,7 +7,7 @@ machine still has is stored again, and a check says whether that was enough.
 
 from dataclasses import dataclass, field
 
-from . import backup, check, damage, healing, snapshots, soundness
+from . import backup, check, damage, healing, lastmade, snapshots, soundness
 from .errors import AgentError
 from .output import Done, progress
 from .recorded import record
@@ -26,6 +26,7 @@ class RepairResult:
     snapshot: str
     found: int
     lost: dict[str, list[str]] = field(default_factory=dict)
+    gone: str = ""  # about the snapshot made last, if no region has it any more
 
     @property
     def newest_whole(self) -> bool:
@@ -53,8 +54,9 @@ class RepairResult:
         what = "all folders" if "/" in paths else ", ".join(paths[:3])
         return AgentError(
             "repair_incomplete",
-            f"{counted(len(self.lost), 'snapshot')} cannot be restored in full: what is lacking is in no region and "
-            f"not on this machine any more. The first is {snapshot}, which lacks {what}. {whole}: {self.snapshot[:8]}.",
+            f"{f'{self.gone} ' if self.gone else ''}{counted(len(self.lost), 'snapshot')} cannot be restored in full: "
+            f"what is lacking is in no region and not on this machine any more. The first is {snapshot}, which lacks "
+            f"{what}. {whole}: {self.snapshot[:8]}.",
             "Restore what those snapshots still have with --include; everything that is on this machine now is in the "
             f"newest one. {snapshots.to_trash(self.machine, snapshot)}"
             if self.newest_whole
@@ -65,6 +67,11 @@ class RepairResult:
     @property
     def remark(self) -> str:
         """The result in a sentence."""
+        if self.gone:
+            return (
+                f"{self.gone} All snapshots that are left are whole; everything that is on this machine now is in "
+                f"{self.snapshot[:8]}, which was restored."
+            )
         if not self.found:
             return "Nothing was damaged: all data was read and the newest snapshot restored."
         return "What was lost has been stored again; all snapshots are whole, and the newest one was restored."
@@ -86,6 +93,7 @@ def run(session: Session) -> Done:
 
 def _repair(session: Session) -> RepairResult:
     restic = session.open_primary()
+    gone = lastmade.lost(session)
     progress("reading all data of the repository")
     found = soundness.look(restic, read_data=True)
     for each in found.errors[:_SHOWN]:
@@ -94,10 +102,10 @@ def _repair(session: Session) -> RepairResult:
     saved = backup.back_up(session, options=("--force",))
     if soundness.look(restic).errors:
         lost = soundness.lost(restic) or {"unknown": ["unknown"]}
-        damage.mark(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.")
-        return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), lost)
+        damage.mark_lost(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.", lost)
+        return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), lost, gone)
     check.run(session)
-    return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors))
+    return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone)
 
 
 def _mend(restic: Restic, found: soundness.Findings) -> None:

@@ -1,9 +1,11 @@
 """The command `restore`: getting files back, and proving that they are what the snapshot recorded."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from . import catalogue, room, snapshots, sources, targets
+from . import catalogue, lastmade, room, snapshots, sources, targets
 from .errors import AgentError
 from .identity import Repository
 from .output import Done, progress
@@ -14,6 +16,7 @@ from .recovery import Recovery
 from .restic import Restic
 from .restore_result import RestoreResult
 from .session import Session
+from .sizes import counted
 from .snapshots import Contents
 from .sources import Read
 
@@ -33,16 +36,21 @@ class Wish:
 
 def run(session: Session, wish: Wish) -> Done:
     """Restore to a folder: files lie below it under their full original path."""
+    new = targets.lacking(wish.target)
     target = targets.prepared(wish.target, overwrite=wish.overwrite, engine=session.engine)
-    session.prepare()
-    result = record(session, "restore", lambda: _restore(session, wish, target))
+    try:
+        session.prepare()
+        result = record(session, "restore", lambda: _restore(session, wish, target))
+    finally:
+        targets.remove_empty(new)
     return Done(result.message, details=result.details)
 
 
 def _restore(session: Session, wish: Wish, target: str) -> RestoreResult:
-    read = _contents(session, wish)
-    found = read.value
-    parts = [matching(found, path) for path in wish.include]
+    with _before_the_run(wish):
+        read = _contents(session, wish)
+        found = read.value
+        parts = [matching(found, path) for path in wish.include]
     inside = [part.listed for part in parts]
     files = [each for each in found.files if not inside or any(is_below(each.path, one) for one in inside)]
     others = [
@@ -51,14 +59,27 @@ def _restore(session: Session, wish: Wish, target: str) -> RestoreResult:
         if each.kind in _RESTORABLE and (not inside or any(is_below(each.path, one) for one in inside))
     ]
     recovery = Recovery(session, found, parts, target, wish.overwrite, files, others)
-    _check_room(session, recovery, read.repository)
-    progress(f"restoring {len(files)} files of snapshot {found.snapshot.id[:8]}")
+    with _before_the_run(wish):
+        _check_room(session, recovery, read.repository)
+    progress(f"restoring {counted(len(files), 'file')} of snapshot {found.snapshot.id[:8]}")
     order = [read.repository, *(each for each in sources.candidates(session, wish.region) if each != read.repository)]
     try:
         recovery.run(order)
     except AgentError as error:
         raise _with_what_is_left(error, recovery) from error
-    return RestoreResult(recovery, read.note, [each.region for each in order])
+    older = lastmade.older(session.home, found.snapshot) if wish.snapshot == "latest" else ""
+    return RestoreResult(recovery, read.note, [each.region for each in order], older)
+
+
+@contextlib.contextmanager
+def _before_the_run(wish: Wish) -> Iterator[None]:
+    """A snapshot or part that is not there, or no room: nothing was written, and no backup is in doubt."""
+    codes = {"usage", "no_room"} | ({"snapshot_unknown"} if wish.snapshot != "latest" else set())
+    try:
+        yield
+    except AgentError as error:
+        error.before_the_run = error.code in codes
+        raise
 
 
 def _contents(session: Session, wish: Wish) -> Read[Contents]:
@@ -92,7 +113,8 @@ def _newest_elsewhere(session: Session, region: str | None) -> str | None:
             if not sources.may_be_elsewhere(error):
                 raise
             return None
-    if all(each <= names[0] for each in names):
+    made = lastmade.known(session.home)
+    if all(each <= names[0] for each in names) and (made is None or made.id in names[0]):
         return None
     return catalogue.of(session, region).newest().id
 

@@ -26,11 +26,13 @@ _LONG = "file name too long"
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """A restore that went to its end, and the regions that were read, in order."""
+    """A restore that went to its end, and the regions that were read, in order; `older` says that this is not the
+    newest snapshot that the machine has made."""
 
     recovery: Recovery
     note: str
     regions: list[str]
+    older: str = ""
 
     @cached_property
     def lacking(self) -> list[str]:
@@ -113,6 +115,10 @@ class RestoreResult:
     @property
     def remark(self) -> str:
         """Files are all there, but for instance not their owners."""
+        return " ".join(filter(None, [self.older, self._attributes]))
+
+    @property
+    def _attributes(self) -> str:
         if not self.recovery.attributes:
             return ""
         item, said = next(iter(self.recovery.attributes.items()))

@@ -17,7 +17,9 @@ _RUNNING = "running.json"
 _KEPT = 200
 _REFUSED_KEPT = 20
 _MESSAGE_LIMIT = 500
-KILLED = "The run was cut short: the agent was killed, or the machine went down."
+KILLED = (
+    "The run was cut short: the agent was killed, or the machine went down. When is not known: the next run found it."
+)
 # These are about the moment, whatever the report says.
 _PASSING = frozenset({"network", "unavailable", "throttled", "clock_skew"})
 
@@ -63,10 +65,13 @@ def running(home: Home) -> dict[str, object] | None:
 
 
 def note_killed(home: Home) -> None:
-    """Report a run that was killed, or went down with the machine. Only while the state folder is locked by us."""
+    """Report a run that was killed, or went down with the machine, as one that ended when that was found.
+
+    Only while the state folder is locked by us.
+    """
     if found := running(home):
         report = {**found, "outcome": "failed", "code": "interrupted", "message": KILLED}
-        end(home, {**report, "finished_at": found["started_at"]})
+        end(home, {**report, "finished_at": moments.render(moments.now())})
     home.remove(_RUNNING)
 
 
@@ -75,6 +80,12 @@ def end(home: Home, report: dict[str, object]) -> None:
     keep(home, report)
     remember_last(home, report)
     if (found := running(home)) is None or found["run"] == report["run"]:
+        home.remove(_RUNNING)
+
+
+def drop(home: Home, run: Run) -> None:
+    """The run has not begun after all: nobody is told of it."""
+    if (found := running(home)) is not None and found["run"] == run.id:
         home.remove(_RUNNING)
 
 

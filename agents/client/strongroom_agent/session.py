@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from . import __version__, engine, identity, passphrase, renewal, restic_cache, runs, settings, surroundings
-from .errors import AgentError
+from .errors import AgentError, Refused
 from .home import Home
 from .identity import Identity, Repository
 from .portal import Answer, Portal
@@ -62,11 +62,7 @@ class Session:
     def restic(self, repository: Repository) -> Restic:
         """restic bound to one of this machine's repositories."""
         if passphrase.kept(self.home) is None:
-            raise AgentError(
-                "passphrase_missing",
-                f"The passphrase is no longer in {self.home.path(passphrase.FILE)}.",
-                "Put it back there, in a file that only this user may read.",
-            )
+            raise passphrase.missing(self.home)
         client_pem, ca_pem = identity.write_for_restic(self.home, self.identity)
         return Restic(
             Connection(
@@ -102,6 +98,18 @@ class Session:
         """What the portal says to this machine at this moment. AgentError when it refuses or cannot be reached."""
         versions: dict[str, object] = {"agent_version": __version__, "engine_version": self.engine.version}
         return self.portal.post("heartbeat", self.identity.signer, versions)
+
+    def told_why(self, error: AgentError) -> AgentError:
+        """The portal's own words where the storage only says no; else the error as it is."""
+        if error.code != "not_allowed" or isinstance(error, Refused):
+            return error
+        try:
+            self.sign_of_life()
+        except Refused as refused:
+            return refused if refused.code == "not_allowed" else error
+        except AgentError:
+            pass
+        return error
 
     def open_primary(self) -> Restic:
         """restic on the writable repository, found present and freed of locks that died with a run."""

@@ -17,6 +17,7 @@ from . import (
     engine,
     identity,
     install,
+    lastmade,
     moments,
     registration,
     repository,
@@ -68,7 +69,9 @@ def run(home: Home, wish: Wish) -> Done:
     before = settings.before_setup(home) if identity.load(home) else None
     if given.replaces and before is None:
         setup_passphrase.require_given(wish.passphrase_file, given.machine["name"])
-    saved_to = setup_passphrase.settle(home, wish.passphrase_file, wish.save_passphrase_to, before)
+    saved_to = setup_passphrase.settle(
+        home, wish.passphrase_file, wish.save_passphrase_to, before, replaces=given.replaces
+    )
     _save(home, chosen, before, wish)
     program = install.install(Path(chosen.install_dir))
     registered = existing or _register(home, given, name, chosen, saved_to)
@@ -137,6 +140,7 @@ def _save(home: Home, chosen: Settings, before: Settings | None, wish: Wish) -> 
 
 def _register(home: Home, given: credential.Credential, name: str, chosen: Settings, saved_to: Path | None) -> Identity:
     """Register; a passphrase made for a registration that is refused opens nothing, and goes."""
+    lastmade.forget(home)
     progress(f"registering {name} with vault {given.vault['name']}")
     try:
         return registration.register(home, given, name, settings.proxy_url(home, chosen))

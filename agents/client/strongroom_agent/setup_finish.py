@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from . import backup, restorecheck, runs
+from .moments import people
 from .output import Done
 from .session import Session, describe
 from .snapshots import Snapshot
@@ -49,6 +50,6 @@ def _about(earlier: list[Snapshot]) -> str:
         return ""
     newest = earlier[-1]
     return (
-        f"There are {len(earlier)} snapshots from before; the newest is of {newest.time[:19]}: "
+        f"There are {len(earlier)} snapshots from before; the newest is of {people(newest.time)}: "
         f"strongroom-agent restore --snapshot {newest.id[:8]} --target DIR."
     )

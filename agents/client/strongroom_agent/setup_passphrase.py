@@ -18,20 +18,34 @@ def require_given(given: str | None, replaced: str) -> None:
         )
 
 
-def settle(home: Home, given: str | None, save_to: str | None, before: Settings | None) -> Path | None:
+def settle(
+    home: Home, given: str | None, save_to: str | None, before: Settings | None, *, replaces: bool = False
+) -> Path | None:
     """Read or generate the passphrase and keep it on this machine. The file of one that was generated now.
 
-    `before` are the settings of a setup that is being repeated. Once a passphrase has opened the
-    repository it is not exchanged for another one: nothing stored could be read any more.
+    With `replaces` the backups are there already, and only their own passphrase is of use. `before` are the settings of
+    a setup that is being repeated. Once a passphrase has opened the repository it is not exchanged for another one:
+    nothing stored could be read any more.
     """
     kept = passphrase.kept(home)
     if given is not None:
         opens = before is not None and before.opened
-        _provided(home, passphrase.read(Path(given)), kept if opens else None)
+        _provided(home, _read(Path(given), replaces=replaces), kept if opens else None)
     elif save_to is not None:
         # A setup that died while it made the repository may have used the passphrase already.
         return _generated(home, Path(save_to).absolute(), kept, kept if before is not None else None)
     return None
+
+
+def _read(path: Path, *, replaces: bool) -> str:
+    """What the file gives; a new passphrase is no advice where backups wait for the one that they were made with."""
+    try:
+        return passphrase.read(path)
+    except AgentError as error:
+        if not replaces or error.code != "passphrase_invalid":
+            raise
+        remedy = "Give the passphrase that the backups of the machine were made with; a new one does not open them."
+        raise AgentError(error.code, error.problem, remedy) from error
 
 
 def take_back(home: Home, saved_to: Path) -> None:

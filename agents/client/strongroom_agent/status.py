@@ -1,6 +1,6 @@
 """The commands `status`, `renew` and `unregister`."""
 
-from . import __version__, identity, losses, passphrase, registration, renewal, runs
+from . import __version__, identity, lastmade, losses, passphrase, registration, renewal, runs, standing
 from .errors import AgentError, Refused
 from .home import Home
 from .moments import for_people, now, render
@@ -21,16 +21,15 @@ def run(session: Session) -> Done:
         f"certificate valid until {for_people(current.expires_at)}."
     )
     return Done(
-        text,
+        "\n".join([text, *standing.lines(session)]),
         details={
             **describe(current),
+            **standing.details(session),
             "renew_after": render(current.renew_after),
             "protect": session.settings.protect,
             "cache_dir": session.settings.cache_dir,
             "install_dir": session.settings.install_dir,
             "repositories": [vars(each) for each in current.repositories],
-            "last_runs": {**runs.last(session.home), **_cut_short(session.home)},
-            "running": runs.running(session.home) if session.home.in_use() else None,
             "reports_waiting": runs.waiting(session.home),
             "reports_refused": runs.refused(session.home),
             "portal": portal,
@@ -38,14 +37,6 @@ def run(session: Session) -> Done:
             "engine_version": session.engine.version,
         },
     )
-
-
-def _cut_short(home: Home) -> dict[str, object]:
-    """The run that has begun and not ended although nobody is at it."""
-    found = None if home.in_use() else runs.running(home)
-    if found is None:
-        return {}
-    return {str(found["kind"]): {"outcome": "failed", "code": "interrupted", "finished_at": found["started_at"]}}
 
 
 def run_renew(session: Session) -> Done:
@@ -112,7 +103,7 @@ def _leave(session: Session) -> None:
 def forget_here(home: Home, owner: str) -> str | None:
     """Delete this machine's keys and reports. Where the passphrase is kept, if there was one."""
     kept = passphrase.set_aside(home, owner)
-    for part in (runs, losses, renewal, registration, identity):
+    for part in (runs, lastmade, losses, renewal, registration, identity):
         part.forget(home)
     return str(kept) if kept else None
 

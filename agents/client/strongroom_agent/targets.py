@@ -1,5 +1,6 @@
 """The folder that is restored to: new or empty, or with `--overwrite` cleared of what stands in the way."""
 
+import contextlib
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -39,6 +40,21 @@ def prepared(text: str, *, overwrite: bool, engine: Engine) -> str:
     if not os.access(target, os.W_OK | os.X_OK):
         raise _unusable(str(target), PermissionError(13, "Permission denied"))
     return str(target)
+
+
+def lacking(text: str) -> list[str]:
+    """The folders that `prepared` will make for this target, the innermost first."""
+    with contextlib.suppress(OSError, ValueError):
+        target = Path(os.path.realpath(text))
+        return [str(each) for each in (target, *target.parents) if not os.path.lexists(each)]
+    return []
+
+
+def remove_empty(folders: list[str]) -> None:
+    """Take away folders that were made for a restore which has put nothing into them."""
+    with contextlib.suppress(OSError):
+        for each in folders:
+            os.rmdir(each)
 
 
 def clear(target: str, roots: list[str], found: Contents, aside: Aside) -> None:
