@@ -417,6 +417,7 @@ def test_the_address_is_said_to_be_where_it_was_last_heard_of(client: Client, ma
             {"compared": 2000, "total": 3000, "mismatched": 1},
             "2,000 of 3,000 files compared with the source",
         ),
+        ("figures", {"files": 0, "vanished": 1, "lost": 305}, "1 vanished during the run, 305 no longer there"),
         ("figures", {"files": 2, "vanished": 1, "lost": 1}, "2 files, 1 vanished during the run, 1 no longer there"),
         ("proof", {"compared": 1, "total": 1}, "1 of 1 file compared with its source byte for byte"),
         ("proof", {"compared": 1}, "1 of 1 file compared with its source byte for byte"),
