@@ -17,11 +17,13 @@ JUDGED: dict[str, Concern] = {
     Run.Kind.REPAIR: Concern.DAMAGED,
 }
 """The kinds of runs of which the newest counts, and what its failure is."""
+LOOKING = (Run.Kind.CHECK, Run.Kind.RESTORE_CHECK)
 PREVENTED = frozenset(
     {
         *("passphrase_missing", "passphrase_unreadable", "passphrase_wrong", "state_damaged", "clock_skew"),
         *("network", "unavailable", "not_allowed", "repository_locked"),
         *("cache_unusable", "home_unusable", "disk_full", "no_room", "engine_missing", "engine_too_old"),
+        *("interrupted", "internal", "limit_too_low", "quota_full"),
     }
 )
 """Failures of a check, by their codes, that say nothing of what is stored: it did not get as far as looking."""
@@ -65,11 +67,24 @@ def of_run(run: Run) -> Concern | None:
     return JUDGED[run.kind] if run.failed else None
 
 
-def newest_of(machine: Machine, kind: str) -> Run | None:
+def conclusive() -> Q:
+    """Of runs: those that say something of what is stored, and not only of themselves.
+
+    A check that was kept from looking does not, nor does a repair that came to nothing.
+    """
+    prevented = Q(kind__in=LOOKING, outcome=Run.Outcome.FAILED, code__in=PREVENTED)
+    fruitless = Q(kind=Run.Kind.REPAIR, outcome=Run.Outcome.FAILED) & ~Q(code=INCOMPLETE)
+    return ~prevented & ~fruitless
+
+
+def is_prevented(run: Run) -> bool:
+    """Whether a check was kept from looking, for a reason that lies with the machine."""
+    return run.kind in LOOKING and run.failed and run.code in PREVENTED
+
+
+def newest_of(machine: Machine, kind: str, which: Q | None = None) -> Run | None:
     """The newest run of that kind on the computer that is the machine now; one indexed query."""
-    runs = machine.runs.filter(kind=kind)
-    if kind == Run.Kind.REPAIR:
-        runs = runs.filter(Q(outcome=Run.Outcome.SUCCEEDED) | Q(code=INCOMPLETE))
+    runs = machine.runs.filter(which or Q(), kind=kind)
     if machine.replaced_at:
         runs = runs.filter(finished_at__gte=machine.replaced_at)
     return runs.order_by("-finished_at", "-id").first()
@@ -81,40 +96,43 @@ def worst(concerns: Iterable[Concern | None]) -> str:
 
 
 def of_reports(machine: Machine) -> str:
-    """The worst that its newest runs are a reason for; a query for each kind that is judged."""
-    return worst(concern for concern, _ in _standing(machine))
+    """The worst that its runs are a reason for; empty when none is."""
+    return worst(concern for concern, _ in standing(machine))
 
 
-def settled_by(run: Run, machine: Machine) -> list[str]:
-    """The kinds of which the newest run was a reason that is over with this run; a query for each kind judged."""
-    newest = {kind: newest_of(machine, kind) for kind in JUDGED if kind != run.kind}
-    return [kind for kind, earlier in newest.items() if earlier and _settles(run, earlier)]
+def standing(machine: Machine) -> list[tuple[Concern, Run]]:
+    """What its runs are a reason for, the worst first; a query for each kind that is judged, two where that is vague.
+
+    Of each kind the newest run that says something counts, and a newer check that was kept from looking beside it: so
+    what was found is not forgotten because somebody could not look again.
+    """
+    runs = [run for kind in JUDGED for run in _counting(machine, kind)]
+    found = [
+        (concern, run)
+        for run in runs
+        if (concern := of_run(run)) and not any(_settles(other, run) for other in runs if other is not run)
+    ]
+    return sorted(found, key=lambda pair: _WORST_FIRST.index(pair[0]))
+
+
+def _counting(machine: Machine, kind: str) -> list[Run]:
+    newest = newest_of(machine, kind)
+    if newest is None:
+        return []
+    if not is_prevented(newest) and not (kind == Run.Kind.REPAIR and newest.failed and newest.code != INCOMPLETE):
+        return [newest]
+    conclusion = newest_of(machine, kind, conclusive())
+    return [newest, *([conclusion] if conclusion else [])]
 
 
 def _settles(run: Run, earlier: Run) -> bool:
-    """Whether `earlier` told of something that is over, since this run went well and began after it.
+    """Whether `earlier` told of something that is over, since `run` went well and began after it.
 
     A check that misses nothing ends damage. Any run ends what a check could not say, as without passphrase or network.
     """
     if run.failed or run.started_at < earlier.finished_at:
         return False
-    if run.kind == Run.Kind.CHECK and of_run(earlier) == Concern.DAMAGED:
-        return True
-    return not _says_something(earlier)
-
-
-def _says_something(run: Run) -> bool:
-    """Whether the run looked at what is stored. A check that could not has a reason that lies with the machine."""
-    looks = run.kind in (Run.Kind.CHECK, Run.Kind.RESTORE_CHECK)
-    return not (looks and run.failed and run.code in PREVENTED)
-
-
-def _standing(machine: Machine) -> list[tuple[Concern, Run]]:
-    """What its newest runs are a reason for, the worst first."""
-    newest = [run for kind in JUDGED if (run := newest_of(machine, kind))]
-    standing = [run for run in newest if not any(_settles(other, run) for other in newest)]
-    found = [(concern, run) for run in standing if (concern := of_run(run))]
-    return sorted(found, key=lambda pair: _WORST_FIRST.index(pair[0]))
+    return is_prevented(earlier) or (run.kind == Run.Kind.CHECK and of_run(earlier) == Concern.DAMAGED)
 
 
 def with_damage(machines: QuerySet[Machine]) -> QuerySet[Machine]:
@@ -131,7 +149,7 @@ def worries_of(machine: Machine) -> list[Worry]:
     """Each reason, the worst first, with what to do, for a machine `with_damage()`; a query for each kind judged."""
     if machine.attention is None:
         return []
-    found = _standing(machine)
+    found = standing(machine)
     worries = [Worry(CONCERNS[concern], run.told, _remedy(concern, run), run) for concern, run in found]
     damaged: bool = machine.damaged  # type: ignore[attr-defined]  # added by with_damage()
     if damaged and all(concern != Concern.DAMAGED for concern, _ in found):
@@ -140,7 +158,7 @@ def worries_of(machine: Machine) -> list[Worry]:
 
 
 def _remedy(concern: Concern, run: Run) -> str:
-    return _REMEDIES[concern] if _says_something(run) else PREVENTED_REMEDY
+    return PREVENTED_REMEDY if is_prevented(run) else _REMEDIES[concern]
 
 
 def title_of(concern: str, machine: str, vault: str) -> str:

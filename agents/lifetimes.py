@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from agents.concerns import conclusive
 from agents.models import RefusedRegistration, Run
 from portal.retention import Rules
 
@@ -13,12 +14,14 @@ HISTORY = timedelta(days=400)
 
 
 def rules() -> Rules:
-    """Runs, but for the newest of each machine and kind; registrations that were refused."""
+    """Runs, but for the newest of each machine and kind, and the newest that said something of what is stored;
+    registrations that were refused."""
     before = timezone.now() - HISTORY
     newer = Run.objects.filter(
         machine=OuterRef("machine"), kind=OuterRef("kind"), reported_at__gt=OuterRef("reported_at")
     )
+    over = Exists(newer.filter(conclusive())) | (Exists(newer) & ~conclusive())
     return {
-        "runs": Run.objects.filter(Exists(newer), reported_at__lt=before),
+        "runs": Run.objects.filter(over, reported_at__lt=before),
         "refused registrations": RefusedRegistration.objects.filter(at__lt=before),
     }

@@ -12,7 +12,7 @@ from agents import concerns, identity, messages, refusals, rules
 from agents.identity import Sender
 from agents.messages import Report
 from agents.models import Machine, Run
-from agents.states import MachineState
+from agents.states import Concern, MachineState
 from portal.audit.record import record
 from portal.errors import Invalid, Throttled
 from portal.moments import for_people
@@ -85,7 +85,7 @@ def _require_few(machine: Machine, at: datetime) -> None:
 
 
 def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
-    before = concerns.newest_of(machine, told.kind)
+    last, before = concerns.newest_of(machine, told.kind), concerns.standing(machine)
     run = _kept(machine, told)
     record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=_audited(run))
     if told.stores_backup:
@@ -99,9 +99,10 @@ def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
         losses.settle(machine.pk, before=min(told.started_at, timezone.now() - (told.finished_at - told.started_at)))
     if machine.state == MachineState.REGISTERED and machine.last_backup_at and machine.last_restore_check_at:
         _ready(sender, machine, vault, machine.last_restore_check_at)
-    if before is None or before.finished_at <= run.finished_at:
-        Machine.objects.filter(pk=machine.pk).update(concern=concerns.of_reports(machine))
-        _tell(machine, vault, run, before)
+    if last is None or last.finished_at <= run.finished_at:
+        after = concerns.standing(machine)
+        Machine.objects.filter(pk=machine.pk).update(concern=concerns.worst(concern for concern, _ in after))
+        _tell(machine, vault, run, before, after)
 
 
 def _kept(machine: Machine, told: Report) -> Run:
@@ -132,6 +133,9 @@ def _note(machine: Machine, vault: Vault, fact: str, moment: datetime) -> None:
             setattr(obj, fact, moment)
 
 
+Standing = list[tuple[Concern, Run]]
+
+
 def _ready(sender: Sender, machine: Machine, vault: Vault, at: datetime) -> None:
     advance(machine, MachineState.READY, actor=sender.actor, action="machine:ready")
     publish(
@@ -144,21 +148,38 @@ def _ready(sender: Sender, machine: Machine, vault: Vault, at: datetime) -> None
     )
 
 
-def _tell(machine: Machine, vault: Vault, run: Run, before: Run | None) -> None:
-    """Show what somebody must look at until a newer run of its kind ends well: once for each change, not each run."""
-    key, concern = f"machine-{run.kind}:{machine.pk}", concerns.of_run(run)
-    if not run.failed and concern is None:
-        withdraw(key)
-        for kind in concerns.settled_by(run, machine):
-            withdraw(f"machine-{kind}:{machine.pk}")
+def _tell(machine: Machine, vault: Vault, run: Run, before: Standing, after: Standing) -> None:
+    """Show what somebody must look at as long as it stands: once for each change, not for each run.
+
+    Runs that are not judged, such as restores, are told when they fail, until one of their kind ends well.
+    """
+    was, now = _newest_by_kind(before), _newest_by_kind(after)
+    for kind in was.keys() - now.keys():
+        withdraw(_key(machine, kind))
+    for kind, (concern, about) in now.items():
+        if kind not in was or (was[kind][0], was[kind][1].code) != (concern, about.code):
+            _publish(machine, vault, about, concern)
+    if run.kind in now:
         return
-    if concern and before and (concerns.of_run(before), before.code) == (concern, run.code):
-        return
-    label = Run.Kind(run.kind).label
+    if run.failed:
+        _publish(machine, vault, run, None)
+    else:
+        withdraw(_key(machine, run.kind))
+
+
+def _newest_by_kind(standing: Standing) -> dict[str, tuple[Concern, Run]]:
+    return {run.kind: (concern, run) for concern, run in sorted(standing, key=lambda pair: pair[1].finished_at)}
+
+
+def _key(machine: Machine, kind: str) -> str:
+    return f"machine-{kind}:{machine.pk}"
+
+
+def _publish(machine: Machine, vault: Vault, run: Run, concern: Concern | None) -> None:
     publish(
-        key,
+        _key(machine, run.kind),
         state=Notification.State.FAILED if run.failed else Notification.State.ATTENTION,
-        title=f'{label} of machine "{machine.name}" in vault "{vault.name}" failed.'
+        title=f'{Run.Kind(run.kind).label} of machine "{machine.name}" in vault "{vault.name}" failed.'
         if run.failed
         else concerns.title_of(concern or "", machine.name, vault.name),
         step=run.told,

@@ -279,6 +279,23 @@ class TestAttention:
         well_run(machine, Run.Kind.BACKUP)
         assert of_reports(machine) == over
 
+    @pytest.mark.parametrize("kept", ["network", "no_room", "interrupted", "passphrase_wrong"])
+    @pytest.mark.parametrize(
+        ("kind", "found", "concern"),
+        [
+            (Run.Kind.CHECK, "repository_damaged", "check-failed"),
+            (Run.Kind.RESTORE_CHECK, "restore_check_failed", "restore-check-failed"),
+        ],
+    )
+    def test_what_was_found_is_not_forgotten_when_nobody_could_look_again(
+        self, machine: Machine, kind: Run.Kind, found: str, concern: str, kept: str
+    ) -> None:
+        failed = Run.Outcome.FAILED
+        run_of(machine, kind, outcome=failed, code=found, ago=timedelta(hours=3))
+        run_of(machine, kind, outcome=failed, code=kept, ago=timedelta(hours=2))
+        well_run(machine, Run.Kind.BACKUP)
+        assert of_reports(machine) == concern
+
     def test_a_machine_that_was_replaced_begins_anew(self, client: Client, machine: Machine) -> None:
         run_of(machine, outcome=Run.Outcome.FAILED, message="Of the computer before.", ago=timedelta(hours=2))
         Machine.objects.update(concern="losses", replaced_at=timezone.now() - timedelta(hours=1))

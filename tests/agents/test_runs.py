@@ -386,3 +386,19 @@ def test_the_machine_hears_of_damage_until_a_check_that_began_later_misses_nothi
     assert report(machine, run_of("check")).json()["damaged"] is False
     assert say(machine.holder, "heartbeat", **versions).json()["damaged"] is False
     assert report(other, run_of()).json()["damaged"] is True
+
+
+def test_what_stands_is_told_and_what_is_over_is_withdrawn(machine: peer.Machine, row: Callable[[], Machine]) -> None:
+    """A check without a connection is over with the next backup, whatever that tells itself; the next one is news."""
+    now, key = timezone.now(), f"machine-check:{machine.id}"
+    told = []
+    for minutes, kind, fields in (
+        (9.0, "check", {"code": "network", "outcome": "failed"}),
+        (7.0, "backup", {"code": "done_with_losses"}),
+        (5.0, "check", {"code": "network", "outcome": "failed"}),
+        (3.0, "backup", {"code": "done"}),
+        (1.0, "check", {"code": "repository_damaged", "outcome": "failed"}),
+    ):
+        report(machine, {**run_of(kind, ended=now - timedelta(minutes=minutes)), **fields})
+        told.append((row().concern, Notification.objects.filter(key=key).exists()))
+    assert told == [("check-failed", True), ("losses", False), ("losses", True), ("", False), ("check-failed", True)]

@@ -80,6 +80,17 @@ def test_runs_go_after_more_than_a_year_but_for_the_newest_of_their_kind(machine
     assert set(Run.objects.all()) == kept
 
 
+def test_what_was_found_outlives_what_could_not_look(machine: Machine) -> None:
+    """A check that found damage stays as long as no later one has looked; of those that could not, the newest."""
+    for days, code in ((900, "done"), (800, "repository_damaged"), (700, "network"), (600, "network")):
+        times = {"started_at": ago(days), "finished_at": ago(days)}
+        outcome = "succeeded" if code == "done" else "failed"
+        run = Run.objects.create(id=uuid4(), machine=machine, kind="check", outcome=outcome, code=code, **times)
+        Run.objects.filter(pk=run.pk).update(reported_at=ago(days))
+    assert retention.run()["runs"] == 2
+    assert list(Run.objects.order_by("reported_at").values_list("code", flat=True)) == ["repository_damaged", "network"]
+
+
 def test_refused_registrations_and_wrong_passwords(vault: Vault) -> None:
     for days in (399, 401):
         RefusedRegistration.objects.create(vault=vault, name=str(days), code="x", message="x", at=ago(days))
