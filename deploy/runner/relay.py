@@ -244,7 +244,9 @@ class Relay:
         self._selector.register(transfer.edge, EVENT_READ, transfer)
 
     def _end(self, transfer: Transfer) -> None:
-        self._transfers.discard(transfer)
+        if transfer not in self._transfers:
+            return
+        self._transfers.remove(transfer)
         for end in (transfer.edge, transfer.rclone):
             if end is not None:
                 self._forget(end)
@@ -262,9 +264,9 @@ class Relay:
             self._forget(self._listener)
         for transfer in [one for one in self._transfers if one.ends is not None and one.ends < now]:
             self._end(transfer)
-        open_now = [one for one in self._transfers if one.ends is None]
-        for transfer in [one for one in open_now if one.stands_still(now)]:
+        for transfer in [one for one in self._transfers if one.ends is None and one.stands_still(now)]:
             self._refuse(transfer, 408)
+        open_now = [one for one in self._transfers if one.ends is None]
         asked = [(one, one.request.asked) for one in open_now if one.request and one.request.asked]
         if not asked:
             self._told = now

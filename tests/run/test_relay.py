@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -277,8 +276,10 @@ def test_a_refusal_with_the_rest_unread_is_told(behind: Behind) -> None:
             assert rest(line) == behind.answer
 
 
-def endless(line: socket.socket) -> NoReturn:
-    while True:
+def endless(line: socket.socket) -> None:
+    """Send until the connection breaks, for 20 seconds at most."""
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
         line.sendall(b"x" * MEGABYTE)
 
 
