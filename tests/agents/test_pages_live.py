@@ -30,8 +30,9 @@ def page(browser: Browser, live_server: LiveServer, staff: User) -> Iterator[Pag
     shown.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     shown.on("pageerror", lambda error: complaints.append(str(error)))
     yield shown
+    heard = list(complaints)  # closing the window breaks off what it asks for just then
     context.close()
-    assert complaints == []
+    assert heard == []
 
 
 def test_from_waiting_to_ready_without_a_touch(page: Page, vault: Vault, staff: User) -> None:

@@ -104,7 +104,7 @@ def test_a_pack_gone_from_both_regions_is_found_told_stored_again_and_over(patie
     assert patient.attention == "Damaged"
     assert "These backups are known to be damaged" in patient.page
     assert patient.notice in patient.page
-    assert "This ends when strongroom-agent check finds nothing missing." in patient.page
+    assert "The warning ends when strongroom-agent check finds nothing missing." in patient.page
 
     assert machine.agent("check")["code"] == "done"
     assert patient.attention == ""
