@@ -77,6 +77,11 @@ def to_trash(storage: RegionStorage, path: str) -> None:
     storage.move(path, place)
 
 
+def stored_name(trashed: str) -> str:
+    """The name under which an object in the trash was stored: there it may have got a date behind it."""
+    return trashed.partition(".")[0]
+
+
 def size(storage: RegionStorage, machine: str) -> int:
     """How many bytes the machine, given by the path of its folder, has in the region's trash. Raises StorageError."""
     return sum(entry.size for entry in storage.tree(f"{AREA}/{machine}"))
@@ -173,8 +178,7 @@ def _settle(vault: Vault, row: RemovedObject) -> None:
     """A removal that was cut off: the trash says whether it has happened."""
     folder, _, name = row.path.rpartition("/")
     trashed = region_storage(vault.region).entries(f"{AREA}/{folder}")
-    # Beside its own name it may have got one with a date: see `to_trash`.
-    if not any(entry.name.partition(".")[0] == name for entry in trashed):
+    if not any(stored_name(entry.name) == name for entry in trashed):
         RemovedObject.objects.filter(pk=row.pk, moved_at__isnull=True).delete()
         row.pk = None
         return
