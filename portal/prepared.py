@@ -72,4 +72,5 @@ class prepared(Generic[Values, Row]):
         question = self._build(*map(Place, range(places)), **chosen)
         compiler = question.query.get_compiler(question.db)
         sql, params = compiler.as_sql()
+        compiler.connection = None  # this thread's, which would outlive it; each call sets its own
         return question, compiler, sql, tuple(params)

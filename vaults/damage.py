@@ -62,6 +62,17 @@ def tell_of_trashed_snapshot(vault: Vault, machine: UUID, snapshot: str, reason:
     )
 
 
+def tell_of_snapshot_put_back(vault: Vault, machine: UUID, snapshot: str, reason: str) -> None:
+    """An administrator has moved a snapshot back from the trash; this takes the place of what said that it is gone."""
+    _publish(
+        vault,
+        f"trash:{machine}:{snapshot}",
+        f'A snapshot of vault "{vault.name}" was put back from the trash.',
+        f"Snapshot {snapshot[:8]} of machine {machine} is listed and restored again. The reason given: {reason}",
+        Notification.State.INFO,
+    )
+
+
 def tell_of_difference(vault: Vault, region: Region, other: Region, item: Stored) -> None:
     """The two regions have different objects, and nobody but the machine can tell which one is right."""
     machine = _machine(item)

@@ -6,16 +6,22 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from portal.retention import Rules
-from vaults.models import Operation
+from vaults.models import Operation, RemovalCount
 from vaults.states import OperationState
 
 OPERATIONS = timedelta(days=90)
+REMOVAL_COUNTS = timedelta(days=1)
+"""Before today; only the count of today limits anything (vaults/removals.py)."""
 
 
 def rules() -> Rules:
-    """Operations that have ended, but for the newest of each vault and kind."""
+    """Operations that have ended, but for the newest of each vault and kind; counts of removals of earlier days."""
     newer = Operation.objects.filter(
         vault=OuterRef("vault"), kind=OuterRef("kind"), started_at__gt=OuterRef("started_at")
     )
     ended = Operation.objects.exclude(state=OperationState.RUNNING)
-    return {"operations": ended.filter(Exists(newer), finished_at__lt=timezone.now() - OPERATIONS)}
+    now = timezone.now()
+    return {
+        "operations": ended.filter(Exists(newer), finished_at__lt=now - OPERATIONS),
+        "counts of removals": RemovalCount.objects.filter(day__lt=now.date() - REMOVAL_COUNTS),
+    }

@@ -82,14 +82,15 @@ def failed_own(user: User, vaults: Iterable[Vault]) -> dict[UUID, Operation]:
     failed = [vault.pk for vault in vaults if vault.state == VaultState.FAILED]
     if not failed:
         return {}
-    return {one.vault_id: one for one in _failed_last(user.pk, *failed, everybody=user.sees_all)}
+    return {one.vault_id: one for one in _failed_last(user.pk, *failed, only_own=user.sees_all)}
 
 
 @prepared
-def _failed_last(user_id: int, *vault_ids: UUID, everybody: bool) -> QuerySet[Operation]:
+def _failed_last(user_id: int, *vault_ids: UUID, only_own: bool) -> QuerySet[Operation]:
+    """The latest work on those vaults, where it failed; `only_own` leaves others' out, for people who see all."""
     latest = Operation.objects.filter(vault=OuterRef("vault")).order_by("-started_at", "-id").values("pk")[:1]
     work = Operation.objects.filter(In(F("vault_id"), vault_ids), pk=Subquery(latest), state=OperationState.FAILED)
-    if everybody:  # others see only what is theirs
+    if only_own:
         work = work.filter(vault__subscription__memberships__user=user_id)
     return work.only("vault_id").order_by()
 

@@ -77,6 +77,11 @@ def to_trash(storage: RegionStorage, path: str) -> None:
     storage.move(path, place)
 
 
+def stored_name(trashed: str) -> str:
+    """The name under which an object in the trash was stored: there it may have got a date behind it."""
+    return trashed.partition(".")[0]
+
+
 def size(storage: RegionStorage, machine: str) -> int:
     """How many bytes the machine, given by the path of its folder, has in the region's trash. Raises StorageError."""
     return sum(entry.size for entry in storage.tree(f"{AREA}/{machine}"))
@@ -88,9 +93,13 @@ def of_machine(vault: Vault, machine_id: str) -> dict[str, RemovedObject]:
     Read it *before* a listing of the vault's region: what is both here as moved and in the listing was stored again.
     """
     rows = list(RemovedObject.objects.filter(vault=vault, machine_id=machine_id))
-    for row in rows:
-        if row.moved_at is None and row.removed_at < timezone.now() - UNSETTLED:
-            _settle(vault, row)
+    cut_off = [row for row in rows if row.moved_at is None and row.removed_at < timezone.now() - UNSETTLED]
+    storage = region_storage(vault.region)
+    trashed: set[str] = set()
+    for folder in {row.path.rpartition("/")[0] for row in cut_off}:
+        trashed.update(f"{folder}/{stored_name(entry.name)}" for entry in storage.entries(f"{AREA}/{folder}"))
+    for row in cut_off:
+        _settle(row, moved=row.path in trashed)
     return {row.path: row for row in rows if row.pk is not None}
 
 
@@ -157,8 +166,8 @@ def _intend(vault: Vault, machine_id: UUID, path: str, actor: Actor) -> None:
 def _count(machine_id: UUID, day: date) -> None:
     """One more of today; raises Throttled when there have been MOST_IN_A_DAY."""
     counts = RemovalCount.objects.filter(machine_id=machine_id)
+    counts.filter(day__lt=day).update(day=day, count=0)  # first, since rows of earlier days may go: vaults/lifetimes.py
     RemovalCount.objects.get_or_create(machine_id=machine_id, defaults={"day": day, "count": 0})
-    counts.filter(day__lt=day).update(day=day, count=0)
     if not counts.filter(count__lt=MOST_IN_A_DAY).update(count=F("count") + 1):
         raise Throttled(f"This machine has removed {MOST_IN_A_DAY} objects today. Go on tomorrow.", retry_after=3600)
 
@@ -169,14 +178,14 @@ def _moved(path: str) -> bool:
     return bool(rows.filter(moved_at__isnull=True).update(moved_at=timezone.now())) or rows.exists()
 
 
-def _settle(vault: Vault, row: RemovedObject) -> None:
-    """A removal that was cut off: the trash says whether it has happened."""
-    folder, _, name = row.path.rpartition("/")
-    trashed = region_storage(vault.region).entries(f"{AREA}/{folder}")
-    # Beside its own name it may have got one with a date: see `to_trash`.
-    if not any(entry.name.partition(".")[0] == name for entry in trashed):
-        RemovedObject.objects.filter(pk=row.pk, moved_at__isnull=True).delete()
+def _settle(row: RemovedObject, *, moved: bool) -> None:
+    """A removal that was cut off: whether it has `moved` the object, as the trash says; not if it was tried anew since.
+
+    A row that is no more has no key.
+    """
+    same = RemovedObject.objects.filter(pk=row.pk, removed_at=row.removed_at, moved_at__isnull=True)
+    if moved:
+        same.update(moved_at=timezone.now())
+        row.refresh_from_db()
+    elif same.delete()[0]:
         row.pk = None
-        return
-    RemovedObject.objects.filter(pk=row.pk, moved_at__isnull=True).update(moved_at=timezone.now())
-    row.refresh_from_db()

@@ -32,11 +32,21 @@ class Ambiguous(DomainError):
     code = "ambiguous"
 
 
+class NotWhole(DomainError):
+    """What is in the trash is not what its name says, in any region."""
+
+    code = "not_whole"
+
+
 @dataclass(frozen=True)
 class Kept:
-    """A snapshot's object: `size` in bytes, where it lies, and whether it is in the trash there."""
+    """A snapshot's object: `size` in bytes, its `path` in the region, and whether that is in the trash.
+
+    `name` is the digest that it was stored under; in the trash, the path may end with a date behind it.
+    """
 
     name: str
+    path: str
     size: int
     modified: datetime
     region: Region
@@ -48,9 +58,13 @@ def of_machine(vault: Vault, machine_id: UUID) -> list[Kept]:
     found = []
     for region in _regions(vault):
         storage, machine = region_storage(region), f"{vault.pk}/{machine_id}"
-        for trashed, folder in ((False, machine), (True, f"{removals.AREA}/{machine}")):
-            listed = layout.flat(storage, folder, "snapshots")
-            found += [Kept(each.name, each.size, each.modified, region, trashed) for each in listed]
+        listed = layout.flat(storage, machine, "snapshots")
+        found += [Kept(each.name, each.path, each.size, each.modified, region, False) for each in listed]
+        folder = f"{removals.AREA}/{machine}/snapshots"
+        for each in storage.entries(folder):
+            name = removals.stored_name(each.name)
+            if layout.DIGEST.fullmatch(name) and not each.is_folder:
+                found.append(Kept(name, f"{folder}/{each.name}", each.size, each.modified, region, True))
     return sorted(found, key=lambda each: (each.modified, each.name, each.trashed))
 
 
@@ -86,19 +100,35 @@ def trash(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, actor: 
 def put_back(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, actor: Actor) -> str:
     """Undo `trash`: move the snapshot back from the trash of each region that has it whole; gives its whole name.
 
-    Safe to repeat when it was cut off. Audited. Raises NotFound, Ambiguous, StorageError.
+    Copying brings it to the others. Safe to repeat when it was cut off. Audited, and the vault's members are told.
+    Raises NotFound, Ambiguous, StorageError, and NotWhole when no region has it whole, before anything is changed.
     """
-    name = _named(snapshot, [each for each in of_machine(vault, machine_id) if each.trashed], "in the trash")
+    trashed = [each for each in of_machine(vault, machine_id) if each.trashed]
+    name = _named(snapshot, trashed, "in the trash")
     path = _path(vault, machine_id, name)
+    whole = {region: _whole(region, path, trashed) for region in _regions(vault)}
+    if not any(whole.values()):
+        raise NotWhole(f"No region has snapshot {name[:16]} whole: what is in the trash was damaged. Nothing changed.")
     with transaction.atomic():
         RemovedObject.objects.filter(path=path).delete()
         record("snapshot:put-back", actor=actor, target=vault, detail=_detail(machine_id, name, reason))
-    for region in _regions(vault):
-        storage, place = region_storage(region), f"{removals.AREA}/{path}"
-        if storage.entry(path) is None and storage.entry(place) is not None:
-            storage.move(place, path)
+        damage.tell_of_snapshot_put_back(vault, machine_id, name, reason)
+    for region, places in whole.items():
+        if places and path not in places:
+            storage = region_storage(region)
+            if storage.entry(path) is not None:  # junk that was stored under the name since
+                removals.to_trash(storage, path)
+            storage.move(places[0], path)
     copies.due(vault.pk)
     return name
+
+
+def _whole(region: Region, path: str, trashed: list[Kept]) -> list[str]:
+    """Where the region has the snapshot of that path as it was stored: there, or in the trash."""
+    name = path.rpartition("/")[2]
+    places = [path, *sorted(each.path for each in trashed if each.region == region and each.name == name)]
+    digests = region_storage(region).sha256(places)
+    return [place for place in places if digests.get(place) == name]
 
 
 def _regions(vault: Vault) -> list[Region]:

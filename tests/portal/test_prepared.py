@@ -1,6 +1,10 @@
 """Questions put into SQL once: they find what the query set finds, for each value, thread and person."""
 
+import gc
+import sys
+import weakref
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from threading import Thread
 from uuid import UUID
 
@@ -13,6 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 from portal.accounts.models import Membership, Subscription, User
 from portal.notifications.models import Notification
 from portal.prepared import prepared
+from tests.at_once import at_once
 
 
 @prepared
@@ -104,6 +109,43 @@ def test_each_thread_asks_over_its_own_connection() -> None:
     thread.start()
     thread.join(10)
     assert found == ["ann"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_that_ask_together_get_their_own_rows() -> None:
+    keys = []
+    for name in ("ann", "ben", "cleo", "dan", "eve", "fay", "gus", "hal"):
+        one = Subscription.objects.create(name=name)
+        Membership.objects.create(user=User.objects.create(username=name), subscription=one)
+        keys.append((one.pk, name))
+
+    def ask(key: int, name: str) -> int:
+        return sum([user.username for user in members(key)] != [name] for _ in range(300))
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        wrong = at_once([partial(ask, key, name) for key, name in keys])
+    finally:
+        sys.setswitchinterval(usual)
+    assert wrong == [0] * len(keys)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_connection_of_the_thread_that_asked_first_is_not_kept() -> None:
+    @prepared
+    def found(key: int) -> QuerySet[Subscription]:
+        return Subscription.objects.filter(pk=key)
+
+    connections = []
+
+    def ask() -> None:
+        found(1)
+        connections.append(weakref.ref(connection._connections[connection._alias]))  # type: ignore[attr-defined]
+
+    at_once([ask])
+    gc.collect()
+    assert [one() for one in connections] == [None]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from portal.audit.record import record
 from portal.notifications.models import Dismissal, Notification
 from tests.conftest import as_actor
 from vaults import credentials
-from vaults.models import Credential, Operation, Vault
+from vaults.models import Credential, Operation, RemovalCount, Vault
 
 NOW = timezone.now()
 
@@ -57,6 +57,14 @@ def test_operations_go_but_for_the_running_and_the_newest(vault: Vault) -> None:
     Operation.objects.create(vault=vault, kind="make-copy", state="failed", started_at=ago(99), finished_at=ago(91))
     assert retention.run()["operations"] == 1
     assert set(Operation.objects.all()) == set(kept)
+
+
+def test_counts_of_removals_go_but_for_those_of_today_and_yesterday(db: None) -> None:
+    today = timezone.now().date()
+    for days in range(4):
+        RemovalCount.objects.create(machine_id=uuid4(), day=today - timedelta(days=days), count=5)
+    assert retention.run()["counts of removals"] == 2
+    assert set(RemovalCount.objects.values_list("day", flat=True)) == {today, today - timedelta(days=1)}
 
 
 @pytest.fixture

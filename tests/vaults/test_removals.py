@@ -25,7 +25,7 @@ from tests.conftest import as_actor
 from tests.vaults.stored import MachineFolder, digest, files
 from vaults import removals
 from vaults.models import RemovalCount, RemovedObject, Vault
-from vaults.storage.base import ObjectMissing, StorageUnavailable
+from vaults.storage.base import Entry, ObjectMissing, StorageUnavailable
 from vaults.storage.rclone import RcloneRegion
 
 ACTOR = Actor(label="machine db-01", via="agent", address="192.0.2.7")
@@ -214,6 +214,39 @@ class TestCutOff:
         place.parent.mkdir(parents=True)
         place.write_bytes(INDEX)
         assert self.of(folder, vault) == {noted}
+
+    def test_many_take_one_listing(
+        self, folder: MachineFolder, vault: Vault, noted: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place = folder.region / "trash" / noted
+        place.parent.mkdir(parents=True)
+        place.write_bytes(INDEX)
+        row = RemovedObject.objects.get()
+        for number in range(4):
+            row.pk, row.path = None, f"{folder.path}/index/{digest(str(number).encode())}"
+            row.save(force_insert=True)
+        listed, real = [], RcloneRegion.entries
+
+        def counted(self: RcloneRegion, path: str) -> list[Entry]:
+            listed.append(path)
+            return real(self, path)
+
+        monkeypatch.setattr(RcloneRegion, "entries", counted)
+        assert self.of(folder, vault) == {noted}
+        assert listed == [f"trash/{folder.path}/index"]
+        assert self.of(folder, vault) == {noted}  # nothing is left to settle
+        assert len(listed) == 1
+
+    def test_one_that_is_tried_anew_meanwhile_counts(
+        self, folder: MachineFolder, vault: Vault, noted: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def tried(self: RcloneRegion, path: str) -> list[Entry]:
+            RemovedObject.objects.update(removed_at=timezone.now())
+            return []
+
+        monkeypatch.setattr(RcloneRegion, "entries", tried)
+        assert self.of(folder, vault) == {noted}
+        assert RemovedObject.objects.get().moved_at is None
 
     def test_one_under_way_counts(self, folder: MachineFolder, vault: Vault, noted: str) -> None:
         RemovedObject.objects.update(removed_at=timezone.now())

@@ -112,6 +112,82 @@ def test_put_back_undoes_it(ours: MachineFolder, copy: PairedCopy, junk: str) ->
     assert AuditEvent.objects.get(action="snapshot:put-back").detail["snapshot"] == junk
 
 
+def test_people_are_told_that_it_is_back(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    move(snapshots.trash, ours, copy, junk)
+    move(snapshots.put_back, ours, copy, junk)
+    notice = Notification.objects.get(key=f"trash:{number(ours)}:{junk}")
+    assert "was put back from the trash" in notice.title
+    assert "is listed and restored again. The reason given: Junk of a stolen key" in notice.step
+    assert notice.subscription_id == copy.vault.subscription_id
+
+
+def spoil(machine: MachineFolder, place: str) -> Path:
+    """Damage the object at a place as `places` gives it."""
+    file = machine.region.parent / place.replace("M", machine.path)
+    file.write_bytes(b"rotten")
+    return file
+
+
+def test_one_that_is_damaged_in_every_trash_is_not_put_back(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    move(snapshots.trash, ours, copy, junk)
+    for place in trashed(junk):
+        spoil(ours, place)
+    before, said = files(ours.region.parent), Notification.objects.get(key=f"trash:{number(ours)}:{junk}").title
+    with pytest.raises(snapshots.NotWhole, match="No region has"):
+        move(snapshots.put_back, ours, copy, junk)
+    assert files(ours.region.parent) == before
+    assert RemovedObject.objects.count() == 1
+    assert not AuditEvent.objects.filter(action="snapshot:put-back").exists()
+    assert Notification.objects.get(key=f"trash:{number(ours)}:{junk}").title == said
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_one_that_is_damaged_in_one_trash_comes_from_the_other(
+    ours: MachineFolder, copy: PairedCopy, junk: str, damaged: int
+) -> None:
+    move(snapshots.trash, ours, copy, junk)
+    spoil(ours, trashed(junk)[damaged])
+    move(snapshots.put_back, ours, copy, junk)
+    assert places(ours, junk) == sorted([stored(junk)[1 - damaged], trashed(junk)[damaged]])
+    next_round(copy)
+    assert places(ours, junk) == sorted([*stored(junk), trashed(junk)[damaged]])
+    assert {files(ours.region.with_name(each) / ours.path)[f"snapshots/{junk}"] for each in ("local-a", "local-b")} == {
+        JUNK
+    }
+
+
+def test_one_with_a_date_in_its_name_is_put_back(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    """Beside a damaged one, which was in the trash before it."""
+    place = ours.region / "trash" / ours.path / "snapshots" / junk
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"rotten")
+    (ours.region.with_name("local-b") / ours.path / "snapshots" / junk).unlink()
+    move(snapshots.trash, ours, copy, junk)
+    assert len(list(place.parent.iterdir())) == 2
+    assert [each.name for each in of_machine(ours, copy) if each.trashed] == [junk, junk]
+    move(snapshots.put_back, ours, copy, junk)
+    assert [file.read_bytes() for file in place.parent.iterdir()] == [b"rotten"]
+    assert (ours.region / ours.path / "snapshots" / junk).read_bytes() == JUNK
+
+
+def test_junk_that_was_stored_in_its_place_gives_way(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    move(snapshots.trash, ours, copy, junk)
+    ours.put("snapshots", b"rotten", name=junk)
+    move(snapshots.put_back, ours, copy, junk)
+    assert places(ours, junk) == stored(junk)
+    assert (ours.region / ours.path / "snapshots" / junk).read_bytes() == JUNK
+
+
+def test_one_that_was_cut_off_is_put_back_by_the_next_try(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
+    move(snapshots.trash, ours, copy, junk)
+    moved = ours.region / "trash" / ours.path / "snapshots" / junk
+    moved.rename(ours.region / ours.path / "snapshots" / junk)
+    spoil(ours, trashed(junk)[1])
+    move(snapshots.put_back, ours, copy, junk)
+    next_round(copy)
+    assert places(ours, junk) == sorted([*stored(junk), trashed(junk)[1]])
+
+
 def test_one_that_only_the_pair_has(ours: MachineFolder, copy: PairedCopy, junk: str) -> None:
     (ours.region / ours.path / "snapshots" / junk).unlink()
     move(snapshots.trash, ours, copy, junk)

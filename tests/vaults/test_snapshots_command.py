@@ -66,6 +66,15 @@ def test_wrong_input_is_named_and_changes_nothing(folder: MachineFolder, argumen
     assert not AuditEvent.objects.filter(action__startswith="snapshot:").exists()
 
 
+def test_a_damaged_one_is_not_put_back(folder: MachineFolder) -> None:
+    machine = Machine.objects.get()
+    say("trash", machine.name, NAME, "--reason", "A stolen key")
+    (folder.region / "trash" / folder.path / "snapshots" / NAME).write_bytes(b"rotten")
+    with pytest.raises(CommandError, match=f"No region has snapshot {NAME[:16]} whole"):
+        say("put-back", machine.name, NAME, "--reason", "A mistake")
+    assert "in the trash" in say("list", machine.name)
+
+
 def test_several_of_one_name_are_told_apart_by_their_ids(folder: MachineFolder) -> None:
     machine = Machine.objects.get()
     twin = Machine.objects.get()
