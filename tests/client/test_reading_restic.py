@@ -1,6 +1,7 @@
 """Reading what restic says: strictly, and without being fooled by the names of files."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -133,6 +134,21 @@ def test_a_person_is_told_that_restic_waits(
     assert [moment for moment, _ in told] == [1000, 1062, 4700]
     assert told[0][1].startswith("note: the storage has failed since ")
     assert told[0][1].endswith(" UTC; still trying, for up to 15 minutes: dial tcp: refused\n")
+
+
+def test_since_when_is_told_on_a_machine_that_has_just_started(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock for pauses counts from the start of the machine there."""
+    clock = SimpleNamespace(now=5.0)
+    monkeypatch.setattr("strongroom_agent.retries.time", SimpleNamespace(monotonic=lambda: clock.now))
+    retries = Retries()
+    for moment in (5.0, 6.0):
+        clock.now = moment
+        retries.heard("Load(<data/def0>, 1, 0) returned error, retrying after 552ms: connection refused")
+    found = re.fullmatch(r"note: the storage has failed since (.*); still trying, .*\n", capsys.readouterr().err)
+    assert found is not None
+    assert re.fullmatch(r"\d{1,2} \w{3} \d{4}, \d\d:\d\d UTC", found[1])
 
 
 def test_asking_for_a_lost_object_is_ended() -> None:

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 
 from .errors import AgentError
 from .item_complaints import Complaints
-from .restic import ANY, Restic
+from .restic import ANY, Ended, Restic
 from .restic_errors import explain
 from .snapshots import Contents, Listed
+
+_DIFFERS = "its content is not what the snapshot has"
+_NOT_COMPARED = "its content was not compared with the snapshot"
 
 
 @dataclass(frozen=True)
@@ -46,23 +49,27 @@ def restore(restic: Restic, found: Contents, include: list[str], folder: str, *,
     known = {"/", *(each.path for each in found.files), *(each.path for each in found.others)}
     heard = Complaints(known, folder)
     ended = restic.run(*arguments, on_complaint=heard.take, accept=ANY)
-    if heard.certain(ended.status):
-        doubtful = _second_look(restic, found, include, folder, heard.attributes) if heard.items and recent else {}
-        attributes = {path: said for path, said in heard.attributes.items() if path not in doubtful}
-        return Attempt(heard.failed, attributes, doubtful=doubtful)
+    if not heard.certain(ended.status):
+        return Attempt(heard.failed, heard.attributes, _why(heard, ended))
+    if not (heard.items and recent):
+        return Attempt(heard.failed, heard.attributes)
+    return _second_look(restic, found, include, folder, heard)
+
+
+def _why(heard: Complaints, ended: Ended) -> AgentError:
+    """Why a restore that gave up, or was not understood, proves nothing."""
     error = explain("restore", ended.status, ended.complaints)
     if heard.unclear and error.code == "engine_failed":
         error = AgentError("engine_failed", f"restic restore: {heard.unclear[:400]}.", error.remedy)
-    return Attempt(heard.failed, heard.attributes, error)
+    return error
 
 
-def _second_look(
-    restic: Restic, found: Contents, include: list[str], folder: str, attributes: dict[str, str]
-) -> dict[str, str]:
-    """The files whose content is not what the snapshot recorded, or was not seen to be, and why.
+def _second_look(restic: Restic, found: Contents, include: list[str], folder: str, first: Complaints) -> Attempt:
+    """What a restore is worth that has complained about something: which files have the content of the snapshot?
 
     restic may leave a file as it was and complain of no more than its mode. What a dry run would leave unchanged it has
-    compared, block by block; of a file with several names it looks at the first one only.
+    compared, block by block; of a file with several names it looks at the first one only. Where the dry run itself
+    gives up, as without the network, nothing is known of any file.
     """
     seen: Counter[tuple[str, str]] = Counter()
 
@@ -84,14 +91,19 @@ def _second_look(
     ]
     for each in include:
         arguments += ["--include", each]
-    restic.run(*arguments, on_line=take, accept=ANY)
+    heard = Complaints(first.known, folder)
+    ended = restic.run(*arguments, on_line=take, on_complaint=heard.take, accept=ANY)
+    if not heard.certain(ended.status):
+        return Attempt(first.failed, first.attributes, _why(heard, ended))
     whole = [each for each in found.files if seen["unchanged", each.path] and not seen["updated", each.path]]
     paths, names = {each.path for each in whole}, {_names(each) for each in whole if each.inode}
-    return {
-        each.path: attributes.get(each.path, "its content is not what the snapshot has")
+    doubtful = {
+        each.path: first.attributes.get(each.path, _DIFFERS if seen["updated", each.path] else _NOT_COMPARED)
         for each in found.files
         if each.path not in paths and (seen["updated", each.path] or _names(each) not in names)
     }
+    attributes = {path: said for path, said in first.attributes.items() if path not in doubtful}
+    return Attempt(first.failed, attributes, doubtful=doubtful)
 
 
 def _names(file: Listed) -> tuple[int, int, int]:

@@ -1,5 +1,6 @@
 """Telling a person that restic waits for the storage: on its own it goes on for a quarter of an hour without a word."""
 
+import math
 import re
 import time
 
@@ -17,7 +18,8 @@ class Retries:
 
     def __init__(self) -> None:
         self._since = ""
-        self._told_at = self._heard_at = 0.0
+        # Not 0: the monotonic clock may count from the start of the machine.
+        self._told_at = self._heard_at = -math.inf
 
     def heard(self, line: str) -> None:
         """Say at the first retry, and every minute as long as there are more, since when and why."""
@@ -26,9 +28,9 @@ class Retries:
             return
         now = time.monotonic()
         if now > self._heard_at + 2 * TELL_EVERY:
-            self._since, self._told_at = moments.for_people(moments.now()), 0.0
+            self._since, self._told_at = moments.for_people(moments.now()), -math.inf
         self._heard_at = now
-        if not self._told_at or now > self._told_at + TELL_EVERY:
+        if now > self._told_at + TELL_EVERY:
             self._told_at = now
             progress(
                 f"note: the storage has failed since {self._since}; still trying, for up to 15 minutes: {found[1]}"
