@@ -98,7 +98,7 @@ def storage() -> str:
         if status is None:
             raise Unwell(f"{name} does not answer")
         if status == UNAVAILABLE:
-            raise Unwell(f"{name} takes nothing to store just now")
+            raise Unwell(f"{name} takes nothing to store")
     troubles = heartbeats.troubles(f"region {slug}" for slug in slugs)
     if len(troubles) == len(slugs):
         raise Unwell(" ".join(troubles.values()))

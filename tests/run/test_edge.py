@@ -82,7 +82,7 @@ def test_a_storage_that_is_away_is_asked_again(edge: Edge) -> None:
     edge.gateway.answer = 500
     answer = edge.machine(f"GET {REPOSITORY}/config", certificate=True)
     assert (status(answer), header(answer, "Retry-After")) == (503, "1")
-    assert b"storage of this region does not work just now" in answer
+    assert b"The storage of this region is not working. Ask an administrator." in answer
 
 
 @pytest.mark.parametrize("code", [200, 403, 404, 416])
@@ -343,6 +343,8 @@ def test_when_the_portal_is_away_everybody_asks_again_and_nothing_secret_is_writ
     edge.web.answer = edge.gate.answer = HANG_UP
     answer = edge.machine(f"GET {REPOSITORY}/config", "Cookie: sessionid=seCret1", certificate=True)
     assert (status(answer), header(answer, "Retry-After")) == (503, "1")
-    assert status(edge.people("GET /vaults/", "Cookie: sessionid=seCret1", "Authorization: Bearer seCret2")) == 503
+    page = edge.people("GET /vaults/", "Cookie: sessionid=seCret1", "Authorization: Bearer seCret2")
+    assert status(page) == 503
+    assert b"Strongroom is not answering. It is being restarted; try again in a moment." in page
     written = (edge.folder / "caddy.log").read_text() + (edge.folder / "edge" / "Caddyfile").read_text()
     assert [word for word in ("seCret1", "seCret2", SECRET) if word in written] == []
