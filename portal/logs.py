@@ -12,7 +12,8 @@ class Brief(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record, shortened where strangers could otherwise roll the log over."""
-        if record.name.startswith("django.security") or _is_away(record):
+        refused = record.name.startswith("django.request") and not record.exc_info
+        if refused or record.name.startswith("django.security") or _is_away(record):
             record.exc_info = record.exc_text = None
             record.msg, record.args = _one_line(record.getMessage()), None
         return True

@@ -89,7 +89,7 @@ TEMPLATES = [
 DATABASES = {"default": databases.database("DATABASE_URL", DATA / "strongroom.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-PASSWORDS_AT_ONCE = 2  # looked at in one web process; as many wait: half of its threads (deploy/runner/web.py)
+PASSWORDS_AT_ONCE = 2  # of strangers, in one web process; as many wait: half of its threads (deploy/runner/web.py)
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

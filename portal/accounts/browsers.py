@@ -1,7 +1,8 @@
 """Browsers that somebody has signed in with before: a signed cookie gives their person tries of their own.
 
 Else a stranger who guesses at a name, or from the same address, keeps its owner out. The cookie opens nothing: with it
-and the password one signs in, as without it. Whoever steals it has a few guesses at that one name.
+and the password one signs in, as without it. Whoever steals it has a few guesses at that one name. It ends with the
+password that it was given for.
 """
 
 import secrets
@@ -9,6 +10,7 @@ import secrets
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
 
 from portal.accounts.models import User
 
@@ -27,10 +29,10 @@ def known(unverified: str, person: User | None) -> str:
     if person is None or not unverified:
         return ""
     try:
-        key, name = signing.loads(unverified, salt=_SALT, max_age=DAYS * 86400)
+        key, name, password = signing.loads(unverified, salt=_SALT, max_age=DAYS * 86400)
     except (signing.BadSignature, TypeError, ValueError):
         return ""
-    return str(name) if key == person.pk else ""
+    return str(name) if key == person.pk and constant_time_compare(password, _password_of(person)) else ""
 
 
 def remember(response: HttpResponse, person: User, unverified: str) -> None:
@@ -38,10 +40,15 @@ def remember(response: HttpResponse, person: User, unverified: str) -> None:
     name = known(unverified, person) or secrets.token_hex(8)
     response.set_cookie(
         COOKIE,
-        signing.dumps((person.pk, name), salt=_SALT),
+        signing.dumps((person.pk, name, _password_of(person)), salt=_SALT),
         max_age=DAYS * 86400,
         httponly=True,
         samesite="Lax",
         secure=settings.HTTPS,
         path="/accounts/login/",
     )
+
+
+def _password_of(person: User) -> str:
+    """Another one for each password: of Django's keyed hash, which sessions end by, enough to tell them apart."""
+    return person.get_session_auth_hash()[:32]

@@ -10,9 +10,10 @@ from django.contrib.auth import authenticate
 
 from portal.accounts import browsers
 from portal.accounts.actors import Actor
-from portal.accounts.admission import admission
+from portal.accounts.admission import admission, admission_of_known
 from portal.accounts.models import User
-from portal.accounts.throttle import forget_tries, take_a_try
+from portal.accounts.throttle import forget_tries, not_looked_at, take_a_try
+from portal.admission import Busy
 from portal.audit.record import record, refusal
 from portal.errors import DomainError, Invalid, Throttled
 from portal.texts import shown
@@ -36,14 +37,19 @@ def check(username: str, password: str, *, address: str, browser: str = "") -> U
     two refusals are audited.
     """
     name = User.normalize_username(username.strip())
-    with admission():
-        person = User.objects.named(name).first()
-        # By the person and not by what was typed: no spelling of a name gets tries of its own.
-        key = person.username if person else shown(name.casefold())[:LONGEST_NAME]
-        known = browsers.known(browser, person)
-        # Names that nobody has are left out once an address must wait: guesses of many are one flood.
-        _take_a_try(key, actor=_coming(person, address, "unknown"), action=SIGN_IN, browser=known)
-        user = authenticate(username=name, password=password)
+    person = User.objects.named(name).first()
+    # By the person and not by what was typed: no spelling of a name gets tries of its own.
+    key = person.username if person else shown(name.casefold())[:LONGEST_NAME]
+    known = browsers.known(browser, person)
+    # Names that nobody has are left out once an address must wait: guesses of many are one flood.
+    _take_a_try(key, actor=_coming(person, address, "unknown"), action=SIGN_IN, browser=known)
+    try:
+        # Only after the throttle: who is to wait takes no turn of others.
+        with admission_of_known() if known else admission():
+            user = authenticate(username=name, password=password)
+    except Busy:
+        not_looked_at(key, address=address, browser=known)
+        raise
     if not isinstance(user, User):
         refusal(SIGN_IN, actor=_coming(person, address, f'unknown "{key}"'), detail={"code": "wrong"})
         raise SignInRefused(
@@ -61,9 +67,13 @@ def confirm(password: str, *, actor: Actor, field: str) -> None:
     open.
     """
     person = actor.person
-    with admission():
-        _take_a_try(person.username, actor=actor, action=CONFIRM, session=actor.session)
-        right = person.check_password(password)
+    _take_a_try(person.username, actor=actor, action=CONFIRM, session=actor.session)
+    try:
+        with admission_of_known():
+            right = person.check_password(password)
+    except Busy:
+        not_looked_at(person.username, address=actor.address, session=actor.session)
+        raise
     if not right:
         refusal(CONFIRM, actor=actor, detail={"code": "wrong"})
         raise Invalid({field: ["Incorrect password."]})

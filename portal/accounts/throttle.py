@@ -9,7 +9,7 @@ is turned away for being one too many is taken out again: rejected attempts do n
   A_MINUTE_WHEN_CROWDED: who knows their password gets in, who guesses is slowed down. Names that nobody has are treated
   alike, so waiting tells nobody which names there are.
 - A *known browser* (`portal.accounts.browsers`) has TRIES_FOR_NAME for its person, whatever others do to the name or
-  at the address.
+  at the address. All browsers of a person have TRIES_IN_BROWSERS: whoever had the password once may have made many.
 - A *session* has TRIES_FOR_NAME to confirm who is in it, whatever others do to the name. All sessions of a person have
   TRIES_IN_SESSIONS, so that stealing several is no way to guess faster.
 """
@@ -30,7 +30,10 @@ TRIES_IN_SESSIONS = 24
 TRIES_FROM_ADDRESS = 40
 TRIES_WHEN_CROWDED = 3
 A_MINUTE_WHEN_CROWDED = 60
+TRIES_IN_BROWSERS = 24
 IN_SESSION = "session "
+IN_BROWSER = "browser "
+NOBODY = " "  # no name begins with a space
 
 
 def take_a_try(name: str, *, address: str, browser: str = "", session: str = "") -> int:
@@ -39,9 +42,11 @@ def take_a_try(name: str, *, address: str, browser: str = "", session: str = "")
     SignInFailure.objects.filter(at__lt=now - WINDOW).delete()
     attempt = SignInFailure.objects.create(username=name, address=_source(address, browser, session), at=now)
     if session:
-        seconds = _wait_of_session(attempt)
+        seconds = _wait_of(attempt, IN_SESSION, TRIES_IN_SESSIONS)
+    elif browser:
+        seconds = _wait_of(attempt, IN_BROWSER, TRIES_IN_BROWSERS)
     else:
-        seconds = _wait_of_browser(attempt) if browser else _wait_of_stranger(attempt)
+        seconds = _wait_of_stranger(attempt)
     if seconds:
         attempt.delete()
     return seconds
@@ -50,6 +55,20 @@ def take_a_try(name: str, *, address: str, browser: str = "", session: str = "")
 def forget_tries(name: str, *, address: str, browser: str = "", session: str = "") -> None:
     """The password was right: tries of this name from there count no more."""
     SignInFailure.objects.filter(username=name, address=_source(address, browser, session)).delete()
+
+
+def not_looked_at(name: str, *, address: str, browser: str = "", session: str = "") -> None:
+    """A try that was noted came to no password: others had all the turns. It does not count for the name.
+
+    A stranger's counts for the address: else whoever takes the turns there would never have to wait.
+    """
+    source = _source(address, browser, session)
+    tries = SignInFailure.objects.filter(username=name, address=source).order_by("-pk")
+    latest = SignInFailure.objects.filter(pk__in=list(tries.values_list("pk", flat=True)[:1]))
+    if browser or session:
+        latest.delete()
+    else:
+        latest.update(username=NOBODY)
 
 
 def network_of(address: str) -> str:
@@ -66,17 +85,14 @@ def network_of(address: str) -> str:
 def _source(address: str, browser: str, session: str) -> str:
     if session:
         return f"{IN_SESSION}{session}"
-    return f"browser {browser}" if browser else network_of(address)
+    return f"{IN_BROWSER}{browser}" if browser else network_of(address)
 
 
-def _wait_of_browser(attempt: SignInFailure) -> int:
+def _wait_of(attempt: SignInFailure, kind: str, allowed: int) -> int:
+    """Of one browser or session, and of all of the person's that are of its kind."""
     own = _before(attempt).filter(username=attempt.username, address=attempt.address)
-    return _wait(own, TRIES_FOR_NAME, attempt.at)
-
-
-def _wait_of_session(attempt: SignInFailure) -> int:
-    in_sessions = _before(attempt).filter(username=attempt.username, address__startswith=IN_SESSION)
-    return max(_wait_of_browser(attempt), _wait(in_sessions, TRIES_IN_SESSIONS, attempt.at))
+    alike = _before(attempt).filter(username=attempt.username, address__startswith=kind)
+    return max(_wait(own, TRIES_FOR_NAME, attempt.at), _wait(alike, allowed, attempt.at))
 
 
 def _wait_of_stranger(attempt: SignInFailure) -> int:

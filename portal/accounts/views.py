@@ -80,7 +80,9 @@ def password(request: PersonRequest) -> HttpResponse:
         else:
             update_session_auth_hash(request, request.user)
             messages.success(request, _ended(revoked))
-            return redirect("accounts:profile")
+            response = redirect("accounts:profile")
+            browsers.remember(response, request.user, "")  # the cookie from before ended with the password
+            return response
     return _profile(request, form)
 
 

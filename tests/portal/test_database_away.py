@@ -1,6 +1,7 @@
 """While the database is locked people and programs are told to come back, in the same words, and no log is flooded."""
 
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -102,3 +103,20 @@ def test_a_wrong_host_is_one_short_line_in_the_log(capfd: pytest.CaptureFixture[
     assert all(len(line) <= LONGEST + 100 for line in lines)
     assert [line for line in lines if "Traceback" in line] == []
     assert lines
+
+
+@pytest.mark.parametrize("path", ["/" + "B" * 30_000, "/api/v1/" + "B" * 30_000])
+def test_a_stranger_cannot_roll_the_log_over_with_long_addresses(client: Client, path: str) -> None:
+    """As it was found: 30 KB a line."""
+    record = logging.LogRecord("django.request", logging.WARNING, __file__, 1, "Not Found: %s", (path,), None)
+    assert Brief().filter(record)
+    assert len(record.getMessage()) == LONGEST
+
+
+def test_mistakes_of_ours_keep_their_tracebacks() -> None:
+    try:
+        raise ValueError("a mistake")
+    except ValueError:
+        record = logging.LogRecord("django.request", logging.ERROR, __file__, 1, "x" * 500, (), sys.exc_info())
+    assert Brief().filter(record)
+    assert (record.exc_info is None, len(record.getMessage())) == (False, 500)

@@ -1,6 +1,8 @@
 """Who waits when somebody guesses passwords, and who does not: by name, by address, by browser; and many at once."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -13,7 +15,7 @@ from django.utils import timezone
 from portal.accounts import signing_in, throttle
 from portal.accounts.models import SignInFailure, User
 from portal.admission import Admission, Busy
-from portal.errors import Throttled
+from portal.errors import DomainError, Throttled
 from tests.conftest import PASSWORD, person
 from tests.portal.pages import sign_in, text, window
 
@@ -103,6 +105,66 @@ def test_a_known_browser_is_no_place_to_guess(staff: User) -> None:
     assert answers == [200] * throttle.TRIES_FOR_NAME + [429]
 
 
+def test_several_known_browsers_are_no_way_to_guess_faster(staff: User) -> None:
+    """Whoever had the password once may have made as many as they like."""
+    browsers = [Client() for _ in range(4)]
+    for client in browsers:
+        sign_in(client, "staff")
+        client.post("/accounts/logout/")
+    each = throttle.TRIES_FOR_NAME
+    assert each * 3 == throttle.TRIES_IN_BROWSERS
+    answers = [sign_in(client, "staff", "guess").status_code for client in browsers for _ in range(each)]
+    assert answers == [200] * throttle.TRIES_IN_BROWSERS + [429] * each
+
+
+def test_a_browser_is_known_no_more_when_the_password_has_changed_elsewhere(staff: User) -> None:
+    theirs, own = Client(), Client()
+    for client in (theirs, own):
+        sign_in(client, "staff")
+    assert change_password(own, PASSWORD) == 302
+    for client in (theirs, own):
+        client.post("/accounts/logout/")
+    guesses(50, username="staff", address="198.51.100.1", seconds=1)
+    assert sign_in(theirs, "staff", "guess").status_code == 429
+    assert sign_in(own, "staff", "a new and better one").status_code == 302
+
+
+@contextmanager
+def all_turns_taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """By strangers who sign in."""
+    taken = Admission(1, "Busy.")
+    monkeypatch.setattr(signing_in, "admission", taken)
+    with taken():
+        taken._places.acquire()
+        yield
+        taken._places.release()
+
+
+def test_whoever_takes_all_turns_has_to_wait_like_others_who_guess(
+    staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ever other names, as it was found; and who has to wait takes no turn."""
+    most = CROWD + throttle.A_MINUTE_WHEN_CROWDED
+    answers = []
+    with all_turns_taken(monkeypatch):
+        for number in range(most + 1):
+            with pytest.raises(DomainError) as refused:
+                signing_in.check(f"nobody{number}", "guess", address="127.0.0.1")
+            answers.append(refused.type)
+    assert answers == [Busy] * most + [Throttled]
+    assert not SignInFailure.objects.exclude(username=throttle.NOBODY).exists()
+
+
+def test_turns_that_strangers_take_keep_nobody_out_who_is_known(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    known, within = Client(), window(staff)
+    sign_in(known, "staff")
+    known.post("/accounts/logout/")
+    with all_turns_taken(monkeypatch):
+        assert sign_in(Client(), "staff").status_code == 503
+        assert sign_in(known, "staff").status_code == 302
+        assert change_password(within, PASSWORD) == 302
+
+
 def change_password(client: Client, old: str) -> int:
     """Try to; the status of the answer."""
     new = "a new and better one"
@@ -143,6 +205,7 @@ def test_a_browser_is_known_to_its_own_person_alone(staff: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_at_once_few_passwords_are_looked_at(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are told to come back; nothing counts as a try, and nobody waits."""
+    names = iter([person(f"person{number}").username for number in range(10)])  # one has eight tries
     inside, most, started, release = 0, 0, threading.Semaphore(0), threading.Event()
     encode, lock = MD5PasswordHasher.encode, threading.Lock()
 
@@ -163,7 +226,7 @@ def test_of_many_at_once_few_passwords_are_looked_at(staff: User, monkeypatch: p
 
     def come() -> None:
         try:
-            signing_in.check("staff", PASSWORD, address="127.0.0.1")
+            signing_in.check(next(names), PASSWORD, address="127.0.0.1")
             answers.append("in")
         except Busy as refused:
             answers.append(refused.code)
@@ -184,7 +247,7 @@ def test_of_many_at_once_few_passwords_are_looked_at(staff: User, monkeypatch: p
     for one in crowd:
         one.join()
     assert (sorted(answers), most) == (["in"] * 4 + ["unavailable"] * 6, 2)
-    assert SignInFailure.objects.count() == 0
+    assert set(SignInFailure.objects.values_list("username", flat=True)) == {throttle.NOBODY}
 
 
 def test_who_finds_it_busy_keeps_the_form(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
