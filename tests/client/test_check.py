@@ -1,10 +1,15 @@
 """What a check says that it has read, where it does not read everything."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from strongroom_agent import check
+from strongroom_agent import check, restorecheck
+from strongroom_agent.restic import Restic
+from strongroom_agent.restic_errors import explain
+from strongroom_agent.session import Session
 
 from .conftest import Storage
 from .stored import damage, repository
@@ -56,3 +61,49 @@ def test_known_damage_is_not_forgotten_by_a_check_that_reads_a_part(
     for _ in range(2):
         ran = blank.run("check")
         assert (ran.status, ran.answer["code"]) == (1, "repository_damaged"), ran
+
+
+NAME = "9af3c1d2" * 8
+FULL = "error: unable to write the cache: no space left on device"
+REFUSED = (
+    f"Load(<data/{NAME}>, 0, 0) returned error, retrying after 552ms: unexpected HTTP response (403): 403 Forbidden"
+)
+
+
+@pytest.mark.parametrize(
+    ("complaints", "code"),
+    [
+        ([f"pack {NAME} contains 1 errors: [blob does not match]", FULL], "repository_damaged"),
+        ([f"pack {NAME} contains 1 errors: [blob does not match]", REFUSED], "repository_damaged"),
+        ([FULL], "disk_full"),
+        ([REFUSED, f"pack {NAME}: context canceled"], "not_allowed"),
+    ],
+)
+def test_damage_that_was_found_before_a_check_was_cut_off_is_remembered(
+    blank: World, monkeypatch: pytest.MonkeyPatch, complaints: list[str], code: str
+) -> None:
+    class CutOff(Restic):
+        """restic that complains, and gives up."""
+
+        def __init__(self) -> None: ...
+
+        def run(self, *arguments: str, on_complaint: Callable[[str], None], **_: object) -> None:  # type: ignore[override]
+            for line in complaints:
+                on_complaint(line)
+            raise explain(arguments[0], 1, complaints)
+
+    @contextmanager
+    def fresh(_: Session) -> Iterator[Restic]:
+        yield CutOff()
+
+    (blank.source / "file").write_bytes(b"content")
+    assert blank.run("backup").status == 0
+    monkeypatch.setattr(restorecheck, "fresh", fresh)
+    known = blank.home / "damage.json"
+    known.unlink(missing_ok=True)
+    ran = blank.run("check")
+    assert (ran.status, ran.answer["code"]) == (1, code), ran
+    assert known.exists() is (code == "repository_damaged")
+    assert (NAME[:10] in ran.answer["message"]) is (code == "repository_damaged")
+    assert [run["code"] for run in blank.peer.runs.values() if run["kind"] == "check"] == [code]
+    known.unlink(missing_ok=True)
