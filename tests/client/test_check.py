@@ -1,6 +1,7 @@
 """What a check says that it has read, where it does not read everything."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,19 @@ def test_the_share_that_was_read_is_the_share_that_is_told(blank: World, packs: 
     assert any(names <= asked and read == sum(packs[name] for name in names) for names in possible)
     assert ran.answer["message"].startswith("The backups are sound as far as they were read: ")
     assert f", {100 * read / stored:.1f} %, were read and are whole." in ran.answer["message"]
+
+
+def test_a_part_is_no_less_than_what_one_first_byte_of_names_has(
+    blank: World, packs: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """restic knows 256 parts at most: of very much, one is larger than what a check would read."""
+    monkeypatch.setattr(check, "READ_UP_TO", sum(packs.values()) // 1000)
+    ran = blank.run("check")
+    assert (ran.status, ran.answer["code"]) == (0, "done"), ran
+    stored = Counter[str]()
+    for name, size in packs.items():
+        stored[name[:2]] += size
+    assert ran.answer["read_bytes"] in stored.values()
 
 
 def test_known_damage_is_not_forgotten_by_a_check_that_reads_a_part(

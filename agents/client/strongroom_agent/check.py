@@ -15,9 +15,10 @@ from .restic_errors import damaged, is_of_the_object, plain
 from .session import Session
 from .sizes import readable
 
-# Reading all that is stored takes as long as restoring it all: above this, a random part of about this size is read.
+# Reading all that is stored takes as long as restoring it all: above this, a random part is read, of about this size,
+# or of about 1/256 of what is stored where that is more (from 512 GiB on).
 READ_UP_TO = 2 * 1024**3
-_MOST_PARTS = 256  # restic tells parts by the first byte of a pack's name
+_MOST_PARTS = 256  # restic tells parts by the first byte of a pack's name, and takes no more
 _NAMED = re.compile(r"\b(pack|index|snapshot|tree|blob|data)\b[ /]+<?([0-9a-f]{8,64})\b")
 _SHOWN = 20
 
