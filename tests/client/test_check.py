@@ -1,10 +1,16 @@
 """What a check says that it has read, where it does not read everything."""
 
 import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from strongroom_agent import check
+from strongroom_agent import check, restorecheck
+from strongroom_agent.restic import Restic
+from strongroom_agent.restic_errors import explain
+from strongroom_agent.session import Session
 
 from .conftest import Storage
 from .stored import damage, repository
@@ -41,6 +47,19 @@ def test_the_share_that_was_read_is_the_share_that_is_told(blank: World, packs: 
     assert f", {100 * read / stored:.1f} %, were read and are whole." in ran.answer["message"]
 
 
+def test_a_part_is_no_less_than_what_one_first_byte_of_names_has(
+    blank: World, packs: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """restic knows 256 parts at most: of very much, one is larger than what a check would read."""
+    monkeypatch.setattr(check, "READ_UP_TO", sum(packs.values()) // 1000)
+    ran = blank.run("check")
+    assert (ran.status, ran.answer["code"]) == (0, "done"), ran
+    stored = Counter[str]()
+    for name, size in packs.items():
+        stored[name[:2]] += size
+    assert ran.answer["read_bytes"] in stored.values()
+
+
 def test_known_damage_is_not_forgotten_by_a_check_that_reads_a_part(
     blank: World, packs: dict[str, int], storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,3 +75,49 @@ def test_known_damage_is_not_forgotten_by_a_check_that_reads_a_part(
     for _ in range(2):
         ran = blank.run("check")
         assert (ran.status, ran.answer["code"]) == (1, "repository_damaged"), ran
+
+
+NAME = "9af3c1d2" * 8
+FULL = "error: unable to write the cache: no space left on device"
+REFUSED = (
+    f"Load(<data/{NAME}>, 0, 0) returned error, retrying after 552ms: unexpected HTTP response (403): 403 Forbidden"
+)
+
+
+@pytest.mark.parametrize(
+    ("complaints", "code"),
+    [
+        ([f"pack {NAME} contains 1 errors: [blob does not match]", FULL], "repository_damaged"),
+        ([f"pack {NAME} contains 1 errors: [blob does not match]", REFUSED], "repository_damaged"),
+        ([FULL], "disk_full"),
+        ([REFUSED, f"pack {NAME}: context canceled"], "not_allowed"),
+    ],
+)
+def test_damage_that_was_found_before_a_check_was_cut_off_is_remembered(
+    blank: World, monkeypatch: pytest.MonkeyPatch, complaints: list[str], code: str
+) -> None:
+    class CutOff(Restic):
+        """restic that complains, and gives up."""
+
+        def __init__(self) -> None: ...
+
+        def run(self, *arguments: str, on_complaint: Callable[[str], None], **_: object) -> None:  # type: ignore[override]
+            for line in complaints:
+                on_complaint(line)
+            raise explain(arguments[0], 1, complaints)
+
+    @contextmanager
+    def fresh(_: Session) -> Iterator[Restic]:
+        yield CutOff()
+
+    (blank.source / "file").write_bytes(b"content")
+    assert blank.run("backup").status == 0
+    monkeypatch.setattr(restorecheck, "fresh", fresh)
+    known = blank.home / "damage.json"
+    known.unlink(missing_ok=True)
+    ran = blank.run("check")
+    assert (ran.status, ran.answer["code"]) == (1, code), ran
+    assert known.exists() is (code == "repository_damaged")
+    assert (NAME[:10] in ran.answer["message"]) is (code == "repository_damaged")
+    assert [run["code"] for run in blank.peer.runs.values() if run["kind"] == "check"] == [code]
+    known.unlink(missing_ok=True)

@@ -147,6 +147,34 @@ def test_a_folder_that_shrinks_is_not_one_that_is_gone(tmp_path: Path) -> None:
     assert looked(home, folder) == []
 
 
+@pytest.mark.parametrize(("files", "length"), [(1, 11 * MIB), (30, 1), (40, MIB)])
+def test_folders_that_take_turns_are_not_missed_and_one_that_nothing_makes_up_for_is(
+    tmp_path: Path, files: int, length: int
+) -> None:
+    """A folder for each day, seven of them kept, of sizes that differ somewhat."""
+    home, folder = Home(tmp_path / "home"), tmp_path / "data"
+
+    def make(day: int) -> None:
+        for number in range(files + day % 3 * files // 8):
+            sized(folder / f"day {day}" / f"{number}", length + day % 3 * length // 8)
+
+    for day in range(7):
+        make(day)
+    assert looked(home, folder) == []
+    for day in range(7, 17):
+        make(day)
+        shutil.rmtree(folder / f"day {day - 7}")
+        assert looked(home, folder) == [], day
+    had = len(list((folder / "day 12").iterdir()))
+    shutil.rmtree(folder / "day 12")
+    lost = [(f"{folder}/day 12", had, 0)]
+    assert looked(home, folder) == lost
+    make(17)  # what makes up for a loss later does not take it back
+    assert looked(home, folder) == lost
+    assert looked(home, folder, accept=True) == lost
+    assert looked(home, folder) == []
+
+
 def test_folders_of_a_release_are_known_by_the_name_of_the_link(tmp_path: Path) -> None:
     home, link = Home(tmp_path / "home"), tmp_path / "current"
     for release in ("41", "42"):

@@ -97,7 +97,8 @@ def test_what_is_lost_for_good_is_named_and_the_newest_snapshot_is_whole(
     assert (after["code"], checked.status, checked.answer["code"]) == ("done_on_damaged", 1, "repository_damaged")
     machine = next(iter(big.peer.machines))
     for remedy in (after["remedy"], checked.answer["remedy"]):
-        assert f"manage.py snapshots trash {machine} {first[:8]} --reason TEXT" in remedy
+        advice = "An administrator can move snapshots that nobody needs to the trash"
+        assert f"{advice}: manage.py snapshots trash {machine} {first[:8]} --reason TEXT" in remedy
         assert "--include" in remedy
         assert "strongroom-agent repair" not in remedy
     assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()

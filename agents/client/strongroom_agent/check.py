@@ -11,13 +11,14 @@ from .errors import AgentError
 from .output import Done, progress
 from .recorded import record
 from .restic import Restic
-from .restic_errors import damaged, plain
+from .restic_errors import damaged, is_of_the_object, plain
 from .session import Session
 from .sizes import readable
 
-# Reading all that is stored takes as long as restoring it all: above this, a random part of about this size is read.
+# Reading all that is stored takes as long as restoring it all: above this, a random part is read, of about this size,
+# or of about 1/256 of what is stored where that is more (from 512 GiB on).
 READ_UP_TO = 2 * 1024**3
-_MOST_PARTS = 256  # restic tells parts by the first byte of a pack's name
+_MOST_PARTS = 256  # restic tells parts by the first byte of a pack's name, and takes no more
 _NAMED = re.compile(r"\b(pack|index|snapshot|tree|blob|data)\b[ /]+<?([0-9a-f]{8,64})\b")
 _SHOWN = 20
 
@@ -97,12 +98,14 @@ def _read(restic: Restic, stored: int, how: str) -> None:
     try:
         restic.run("check", "--with-cache", how, on_line=lines.append, on_complaint=lines.append)
     except AgentError as error:
+        about = f"The check found: {error.problem.removeprefix('Stored backups are damaged. ')}"
         if error.code not in ("repository_damaged", "engine_failed", "network", "unavailable"):
-            raise
+            # What was found before a disk was full, or the storage let it in no more, is damage all the same.
+            lines = [line for line in lines if is_of_the_object(line)]
+            about = f"The check found damage, and could not go on: {error.problem}"
         named = _objects(lines)
         if error.code != "repository_damaged" and not named:
             raise
-        about = f"The check found: {error.problem.removeprefix('Stored backups are damaged. ')}"
         better = damaged(f"{about} {_sentence(named)}".strip(), damaged_objects=named[:_SHOWN])
         better.complaints = error.complaints
         raise better from error

@@ -6,7 +6,7 @@ accepts it.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import mounts, protected
 from .errors import AgentError
@@ -19,7 +19,8 @@ _FILE = "protected.json"
 _HANDFUL = 5
 # Less than this may go without a word: logs are truncated, and caches emptied.
 NOTICEABLE_BYTES = 10 * 1024**2
-# A folder directly in a protected one is missed if it had as many files, or NOTICEABLE_BYTES.
+# A folder directly in a protected one is missed if it had as many files, or NOTICEABLE_BYTES, and nothing makes up for
+# it.
 NOTICEABLE_FILES = 20
 
 
@@ -27,7 +28,7 @@ NOTICEABLE_FILES = 20
 class Place:
     """A protected name, or a mount inside of one, or a folder directly in one, at one moment.
 
-    `files` is None when it is not there.
+    `files` is None when it is not there. `missed` is one that is remembered because its loss has been told.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Place:
     files: int | None
     mounted: bool
     bytes: int = 0
+    missed: bool = False
 
     @property
     def noticeable(self) -> bool:
@@ -88,10 +90,14 @@ def against(home: Home, now: list[Place]) -> list[Loss]:
     """What is lost against what is remembered. A name that is not there is a loss even if nothing is known of it."""
     before = _remembered(home)
     names = {place.name for place in now}
-    roots = {place.name for place in now if place.name == place.root and place.files is not None}
+    roots = {place.name: place for place in now if place.name == place.root and place.files is not None}
     gone = [Place(name, place.root, None, mounted=False) for name, place in before.items() if name not in names]
-    found = (_loss(before.get(place.name), place) for place in [*now, *gone] if place in now or place.root in roots)
-    return [loss for loss in found if loss]
+    looked_at = [
+        place
+        for place in [*now, *(each for each in gone if each.root in roots)]
+        if not _is_made_up_for(before.get(place.name), place, before.get(place.root), roots.get(place.root))
+    ]
+    return [loss for place in looked_at if (loss := _loss(before.get(place.name), place))]
 
 
 def total(lost: list[Loss]) -> int:
@@ -112,13 +118,13 @@ def remember(home: Home, now: list[Place], lost: list[Loss], *, accept: bool) ->
         for loss in lost:
             places |= {name: place for name, place in before.items() if place.root == loss.name}
             if loss.name in before:
-                places[loss.name] = before[loss.name]
+                places[loss.name] = replace(before[loss.name], missed=loss.name != loss.root)
             else:
                 places.pop(loss.name, None)
     home.write_object(
         _FILE,
         {
-            name: {"root": p.root, "files": p.files, "bytes": p.bytes, "mounted": p.mounted}
+            name: {"root": p.root, "files": p.files, "bytes": p.bytes, "mounted": p.mounted, "missed": p.missed}
             for name, p in sorted(places.items())
         },
     )
@@ -151,6 +157,23 @@ def _loss(before: Place | None, now: Place) -> Loss | None:
     return Loss(now.name, now.root, had, has, what) if what else None
 
 
+def _is_made_up_for(before: Place | None, now: Place, root_before: Place | None, root: Place | None) -> bool:
+    """Whether a folder directly in a protected one may go without a word: what that has in all has become less by
+    less than half of what the folder had. So it is where each day has its folder, and the oldest one is removed.
+
+    What is told already is told on: the figures of the root have gone on since.
+    """
+    if now.name == now.root or now.mounted or now.files or root is None or root_before is None:
+        return False
+    if before is None or before.mounted or before.missed:
+        return False
+    files, length = before.files or 0, before.bytes
+    fewer, shorter = (root_before.files or 0) - (root.files or 0), root_before.bytes - root.bytes
+    return not (
+        (files >= NOTICEABLE_FILES and 2 * fewer >= files) or (length >= NOTICEABLE_BYTES and 2 * shorter >= length)
+    )
+
+
 def _of(before: Place | None) -> str:
     return f"; it had {before.extent}" if before and before.files else ""
 
@@ -181,4 +204,11 @@ def _place(name: str, value: object) -> Place:
     if not isinstance(value, dict) or not isinstance(value["files"], int | None):
         raise TypeError(name)
     length = value.get("bytes")  # not written by older versions
-    return Place(name, str(value["root"]), value["files"], bool(value["mounted"]), length if type(length) is int else 0)
+    return Place(
+        name,
+        str(value["root"]),
+        value["files"],
+        bool(value["mounted"]),
+        length if type(length) is int else 0,
+        value.get("missed") is True,
+    )

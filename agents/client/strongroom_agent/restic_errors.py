@@ -115,6 +115,13 @@ def is_of_the_place(said: str) -> bool:
     return said.endswith((*_OF_THE_PLACE, *_FULL))
 
 
+def is_of_the_object(line: str) -> bool:
+    """Whether a complaint that names an object is about that itself, and not about the way to it: a broken connection,
+    a refusal, a full disk, a restic that was told to stop."""
+    signs = ("retrying after", "context canceled", *_NETWORK, *_FULL)
+    return not any(sign in line for sign in signs) and _STATUS.search(line) is None
+
+
 def damaged(problem: str, **details: object) -> AgentError:
     """Objects of the repository are missing or damaged; `problem` says which or how that was seen."""
     return AgentError(

@@ -140,6 +140,6 @@ def _snapshot(value: dict[str, object]) -> Snapshot:
 def to_trash(machine: str, snapshot: str) -> str:
     """How a snapshot leaves the list for good: machines cannot delete any. `machine` and `snapshot` are IDs."""
     return (
-        "What nobody needs any more the people who run the portal can move to the trash: "
+        "An administrator can move snapshots that nobody needs to the trash: "
         f"manage.py snapshots trash {machine} {snapshot[:8]} --reason TEXT."
     )

@@ -49,9 +49,9 @@ def candidates(session: Session, region: str | None) -> list[Repository]:
 def read(session: Session, region: str | None, work: Callable[[Restic, Repository], T]) -> Read[T]:
     """Do `work` on the first region where it can be done.
 
-    A refusal (403) is final; a region that is gone, silent or damaged makes it try the next one. Where all are damaged
-    each is tried again as long as it comes further: the cache, which they share, keeps what the others still had. When
-    none will do, the first one's error is raised.
+    A refusal (403) is final; a region that is gone, silent or damaged makes it try the next one. Only where all are
+    damaged each is tried again, as long as it comes further: the cache, which they share, keeps what the others still
+    had. When none will do, the first one's error is raised.
     """
     first: AgentError | None = None
     before: dict[str, str] = {}
@@ -71,8 +71,8 @@ def read(session: Session, region: str | None, work: Callable[[Restic, Repositor
                 progress(f"note: {note}")
             return Read(value, repository, note)
         now = {name: error.problem for name, error in errors.items() if error.code in _DAMAGED}
-        if len(errors) < 2 or not now or now == before:
-            break
+        if len(errors) < 2 or len(now) < len(errors) or now == before:
+            break  # a region that is silent costs much time at each turn, and gives nothing to put together
         before = now
     raise first or AgentError("answer_not_understood", "There is no repository at all.")
 
