@@ -91,10 +91,12 @@ REFUSED = (
         ([f"pack {NAME} contains 1 errors: [blob does not match]", REFUSED], "repository_damaged"),
         ([FULL], "disk_full"),
         ([REFUSED, f"pack {NAME}: context canceled"], "not_allowed"),
+        (["Load(<data/STORED>, 1, 0) returned error, retrying after 1s: dial tcp: connection refused"], "network"),
+        ([f"Load(<data/{NAME[:10]}>, 1, 0) failed: unexpected EOF"], "repository_damaged"),  # and it is not stored
     ],
 )
 def test_damage_that_was_found_before_a_check_was_cut_off_is_remembered(
-    blank: World, monkeypatch: pytest.MonkeyPatch, complaints: list[str], code: str
+    blank: World, storage: Storage, monkeypatch: pytest.MonkeyPatch, complaints: list[str], code: str
 ) -> None:
     class CutOff(Restic):
         """restic that complains, and gives up."""
@@ -102,9 +104,10 @@ def test_damage_that_was_found_before_a_check_was_cut_off_is_remembered(
         def __init__(self) -> None: ...
 
         def run(self, *arguments: str, on_complaint: Callable[[str], None], **_: object) -> None:  # type: ignore[override]
-            for line in complaints:
+            said = [line.replace("STORED", stored) for line in complaints]
+            for line in said:
                 on_complaint(line)
-            raise explain(arguments[0], 1, complaints)
+            raise explain(arguments[0], 1, said)
 
     @contextmanager
     def fresh(_: Session) -> Iterator[Restic]:
@@ -112,11 +115,12 @@ def test_damage_that_was_found_before_a_check_was_cut_off_is_remembered(
 
     (blank.source / "file").write_bytes(b"content")
     assert blank.run("backup").status == 0
+    stored = next((repository(storage, blank) / "data").glob("*/*")).name[:10]
     monkeypatch.setattr(restorecheck, "fresh", fresh)
     known = blank.home / "damage.json"
     known.unlink(missing_ok=True)
     ran = blank.run("check")
-    assert (ran.status, ran.answer["code"]) == (1, code), ran
+    assert (ran.status, ran.answer["code"]) == (4 if code == "network" else 1, code), ran
     assert known.exists() is (code == "repository_damaged")
     assert (NAME[:10] in ran.answer["message"]) is (code == "repository_damaged")
     assert [run["code"] for run in blank.peer.runs.values() if run["kind"] == "check"] == [code]

@@ -99,8 +99,9 @@ def _read(restic: Restic, stored: int, how: str) -> None:
         restic.run("check", "--with-cache", how, on_line=lines.append, on_complaint=lines.append)
     except AgentError as error:
         about = f"The check found: {error.problem.removeprefix('Stored backups are damaged. ')}"
-        if error.code not in ("repository_damaged", "engine_failed", "network", "unavailable"):
-            # What was found before a disk was full, or the storage let it in no more, is damage all the same.
+        if error.code not in ("repository_damaged", "engine_failed"):
+            # What was found before the network, a disk or the storage failed is damage all the same. What was on its
+            # way just then may be whole: `blame` asks the storage itself.
             lines = [line for line in lines if is_of_the_object(line)]
             about = f"The check found damage, and could not go on: {error.problem}"
         named = _objects(lines)
