@@ -149,9 +149,11 @@ def _require_container(region: Region, vault: str) -> None:
     """Raise StorageUnavailable when the region has not even the vault's folder, though machines have stored in it.
 
     Absence is not emptiness: a disk that is not mounted looks like this, and what is brought back would fill the disk
-    below it. A vault whose folder is really gone comes back once somebody has made the folder again.
+    below it. A vault whose folder is really gone comes back once somebody has made the folder again. Where folders
+    without objects do not stay there is nothing to be told by one.
     """
-    if vault not in layout.folders(region_storage(region), ""):
+    storage = region_storage(region)
+    if vault not in layout.folders(storage, "") and storage.keeps_folders():
         raise StorageUnavailable(
             f"{region} does not have the folder of this vault at all. Is its disk mounted? Nothing is copied there"
             f" until the folder {vault} is there."

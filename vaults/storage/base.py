@@ -92,6 +92,9 @@ class RegionStorage(Protocol):
     def stores_whole(self) -> bool:
         """Whether uploads appear whole or not at all, as in object stores; a disk has halves of them."""
 
+    def keeps_folders(self) -> bool:
+        """Whether an empty folder stays, as on a disk; most object stores have none without objects in them."""
+
     def trouble(self, text: str, status: int) -> StorageError:
         """What the program that reaches the storage says of it, with an HTTP status, as an error that names it."""
 

@@ -208,6 +208,10 @@ class RcloneRegion(RegionStorage):
         features = self._call("operations/fsinfo", fs=self._fs)["Features"]
         return bool(features["BucketBased"]) and not features["PartialUploads"]
 
+    def keeps_folders(self) -> bool:
+        """Whether an empty folder stays, as on a disk; most object stores have none without objects in them."""
+        return bool(self._call("operations/fsinfo", fs=self._fs)["Features"]["CanHaveEmptyDirectories"])
+
     def _batch(
         self, inputs: Sequence[Mapping[str, object]], *, to: RegionStorage | None = None
     ) -> list[dict[str, Any] | None]:
