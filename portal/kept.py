@@ -29,6 +29,8 @@ from portal.crypto.sealing import seal, unseal
 
 FOR = "made_for"
 """The field of each form that says for whom it was made; the tag `csrf_token` writes it."""
+ANYBODY = "*"
+"""For whom a form was made that does not say it: a program's, since each page that people type into says so."""
 SESSION_KEY = "kept_form"
 LABEL = "kept form"
 GOOD_FOR = 1800  # seconds
@@ -85,7 +87,7 @@ def keep(request: HttpRequest, why: str) -> Kept | None:
     fields = {name: values for name, values in sent.items() if not is_secret(name)}
     if not fields or sum(len(text) for values in fields.values() for text in values) > LARGEST:
         return None
-    made_for = str(request.POST.get(FOR, ""))
+    made_for = str(request.POST.get(FOR, ANYBODY))
     return Kept(request.path, _page_of(request), why, made_for, fields, time.time(), len(fields) < len(sent))
 
 
@@ -111,8 +113,8 @@ def unsealed(text: str) -> Kept | None:
 
 
 def give_back(request: HttpRequest, kept: Kept, user: User) -> bool:
-    """Keep it in the session of the person, for the page that shows it; False when it was not made for them."""
-    if kept.made_for != mark_of(user.pk):
+    """Keep it in the session of the person, for the page that shows it; False when it was made for somebody else."""
+    if kept.made_for not in (ANYBODY, mark_of(user.pk)):
         return False
     request.session[SESSION_KEY] = asdict(kept)
     return True

@@ -229,6 +229,17 @@ def test_what_was_made_for_nobody_goes_to_nobody(staff: User, typed: dict[str, A
     assert not has_it_back(client.get(NEW))
 
 
+def test_what_does_not_say_for_whom_it_was_made_comes_back_too(staff: User, typed: dict[str, Any]) -> None:
+    """A program's form, after the session has ended and with the token of a session before; never from another site."""
+    client, token, _ = signed_out_while_typing(staff)
+    page = client.post(NEW, {**typed, "csrfmiddlewaretoken": token}, headers=OURS)
+    assert has_it_back(sign_in(client, page, staff))
+    client.get(NEW)
+    elsewhere = {**OURS, "Origin": "https://evil.example"}
+    assert not has_it_back(client.post(NEW, {**typed, "csrfmiddlewaretoken": token}, headers=elsewhere, follow=True))
+    assert has_it_back(client.post(NEW, {**typed, "csrfmiddlewaretoken": token}, headers=OURS, follow=True))
+
+
 def test_every_password_field_is_known_as_one() -> None:
     def of(form: type[forms.BaseForm]) -> set[str]:
         own = {
