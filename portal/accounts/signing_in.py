@@ -12,7 +12,7 @@ from portal.accounts import browsers
 from portal.accounts.actors import Actor
 from portal.accounts.admission import admission, admission_of_known
 from portal.accounts.models import User
-from portal.accounts.throttle import forget_tries, not_looked_at, take_a_try
+from portal.accounts.throttle import forget_tries, found_no_turn, must_wait, take_a_try
 from portal.admission import Busy
 from portal.audit.record import record, refusal
 from portal.errors import DomainError, Invalid, Throttled
@@ -42,13 +42,14 @@ def check(username: str, password: str, *, address: str, browser: str = "") -> U
     key = person.username if person else shown(name.casefold())[:LONGEST_NAME]
     known = browsers.known(browser, person)
     # Names that nobody has are left out once an address must wait: guesses of many are one flood.
-    _take_a_try(key, actor=_coming(person, address, "unknown"), action=SIGN_IN, browser=known)
+    coming = _coming(person, address, "unknown")
+    _refuse_who_must_wait(must_wait(key, address=address, browser=known), coming, SIGN_IN)
     try:
-        # Only after the throttle: who is to wait takes no turn of others.
         with admission_of_known() if known else admission():
+            _refuse_who_must_wait(take_a_try(key, address=address, browser=known), coming, SIGN_IN)
             user = authenticate(username=name, password=password)
     except Busy:
-        not_looked_at(key, address=address, browser=known)
+        found_no_turn(address=address, browser=known)
         raise
     if not isinstance(user, User):
         refusal(SIGN_IN, actor=_coming(person, address, f'unknown "{key}"'), detail={"code": "wrong"})
@@ -67,13 +68,11 @@ def confirm(password: str, *, actor: Actor, field: str) -> None:
     open.
     """
     person = actor.person
-    _take_a_try(person.username, actor=actor, action=CONFIRM, session=actor.session)
-    try:
-        with admission_of_known():
-            right = person.check_password(password)
-    except Busy:
-        not_looked_at(person.username, address=actor.address, session=actor.session)
-        raise
+    where = {"address": actor.address, "session": actor.session}
+    _refuse_who_must_wait(must_wait(person.username, **where), actor, CONFIRM)
+    with admission_of_known():
+        _refuse_who_must_wait(take_a_try(person.username, **where), actor, CONFIRM)
+        right = person.check_password(password)
     if not right:
         refusal(CONFIRM, actor=actor, detail={"code": "wrong"})
         raise Invalid({field: ["Incorrect password."]})
@@ -90,8 +89,8 @@ def signed_out(*, actor: Actor) -> None:
     record("session:sign-out", actor=actor)
 
 
-def _take_a_try(key: str, *, actor: Actor, action: str, browser: str = "", session: str = "") -> None:
-    if seconds := take_a_try(key, address=actor.address, browser=browser, session=session):
+def _refuse_who_must_wait(seconds: int, actor: Actor, action: str) -> None:
+    if seconds:
         refusal(action, actor=actor, detail={"code": "throttled"})
         raise Throttled(f"Too many attempts. Wait {_time(seconds)}, then try again.", retry_after=seconds)
 

@@ -41,12 +41,7 @@ def take_a_try(name: str, *, address: str, browser: str = "", session: str = "")
     now = timezone.now()
     SignInFailure.objects.filter(at__lt=now - WINDOW).delete()
     attempt = SignInFailure.objects.create(username=name, address=_source(address, browser, session), at=now)
-    if session:
-        seconds = _wait_of(attempt, IN_SESSION, TRIES_IN_SESSIONS)
-    elif browser:
-        seconds = _wait_of(attempt, IN_BROWSER, TRIES_IN_BROWSERS)
-    else:
-        seconds = _wait_of_stranger(attempt)
+    seconds = _seconds(attempt, browser, session)
     if seconds:
         attempt.delete()
     return seconds
@@ -57,18 +52,19 @@ def forget_tries(name: str, *, address: str, browser: str = "", session: str = "
     SignInFailure.objects.filter(username=name, address=_source(address, browser, session)).delete()
 
 
-def not_looked_at(name: str, *, address: str, browser: str = "", session: str = "") -> None:
-    """A try that was noted came to no password: others had all the turns. It does not count for the name.
-
-    A stranger's counts for the address: else whoever takes the turns there would never have to wait.
-    """
+def must_wait(name: str, *, address: str, browser: str = "", session: str = "") -> int:
+    """Zero, or the seconds to wait, without noting a try: whoever has to wait anyhow takes no turn of others."""
     source = _source(address, browser, session)
-    tries = SignInFailure.objects.filter(username=name, address=source).order_by("-pk")
-    latest = SignInFailure.objects.filter(pk__in=list(tries.values_list("pk", flat=True)[:1]))
-    if browser or session:
-        latest.delete()
-    else:
-        latest.update(username=NOBODY)
+    return _seconds(SignInFailure(username=name, address=source, at=timezone.now()), browser, session)
+
+
+def found_no_turn(*, address: str, browser: str = "", session: str = "") -> None:
+    """Others had all the turns, so that no password was looked at: no try of the name, but one from the address.
+
+    Else whoever takes all the turns there would never have to wait.
+    """
+    if not browser and not session:
+        SignInFailure.objects.create(username=NOBODY, address=network_of(address), at=timezone.now())
 
 
 def network_of(address: str) -> str:
@@ -86,6 +82,12 @@ def _source(address: str, browser: str, session: str) -> str:
     if session:
         return f"{IN_SESSION}{session}"
     return f"{IN_BROWSER}{browser}" if browser else network_of(address)
+
+
+def _seconds(attempt: SignInFailure, browser: str, session: str) -> int:
+    if session:
+        return _wait_of(attempt, IN_SESSION, TRIES_IN_SESSIONS)
+    return _wait_of(attempt, IN_BROWSER, TRIES_IN_BROWSERS) if browser else _wait_of_stranger(attempt)
 
 
 def _wait_of(attempt: SignInFailure, kind: str, allowed: int) -> int:
@@ -109,8 +111,8 @@ def _wait_of_stranger(attempt: SignInFailure) -> int:
 
 
 def _before(attempt: SignInFailure) -> QuerySet[SignInFailure]:
-    earlier = SignInFailure.objects.filter(pk__lt=attempt.pk, at__gte=attempt.at - WINDOW)
-    return earlier.order_by("-at")
+    earlier = SignInFailure.objects.filter(at__gte=attempt.at - WINDOW).order_by("-at")
+    return earlier.filter(pk__lt=attempt.pk) if attempt.pk else earlier
 
 
 def _exceeds(tries: QuerySet[SignInFailure], allowed: int) -> bool:
