@@ -48,8 +48,10 @@ def take_a_try(name: str, *, address: str, browser: str = "", session: str = "")
 
 
 def forget_tries(name: str, *, address: str, browser: str = "", session: str = "") -> None:
-    """The password was right: tries of this name from there count no more."""
-    SignInFailure.objects.filter(username=name, address=_source(address, browser, session)).delete()
+    """The password was right: tries of this name from there count no more, nor do those that found no turn there, as
+    when many of a company come at once."""
+    source = _source(address, browser, session)
+    SignInFailure.objects.filter(username__in=(name, NOBODY), address=source).delete()
 
 
 def must_wait(name: str, *, address: str, browser: str = "", session: str = "") -> int:

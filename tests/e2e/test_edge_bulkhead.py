@@ -59,12 +59,11 @@ def locked_database(portal: Portal) -> Iterator[None]:
 
 
 def test_a_hundred_sign_ins_at_once_hold_up_no_storage(world: World) -> None:
-    """They are let in, too, or told to wait: so many from one address look like somebody who takes all turns."""
+    """All of them are let in, too."""
     with ThreadPoolExecutor(SIGN_INS) as pool:
         people = [pool.submit(sign_in, world.portal) for _ in range(SIGN_INS)]
         took = reading(world, lambda: all(person.done() for person in people))
-    answers = {person.result() for person in people}
-    assert (302 in answers, answers - {302, 429}) == (True, set())
+    assert {person.result() for person in people} == {302}
     assert max(took) < SLOWEST, sorted(took)[-5:]
 
 
