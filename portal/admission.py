@@ -21,10 +21,10 @@ class Busy(Unavailable):
 
 
 class Admission:
-    """At most `at_once` inside, and as many waiting; `busy` is what the others are told."""
+    """At most `at_once` inside, and as many waiting unless told otherwise; `busy` is what the others are told."""
 
-    def __init__(self, at_once: int, busy: str) -> None:
-        self._places = threading.BoundedSemaphore(2 * at_once)
+    def __init__(self, at_once: int, busy: str, *, waiting: int = 0) -> None:
+        self._places = threading.BoundedSemaphore(at_once + (waiting or at_once))
         self._turns = threading.BoundedSemaphore(at_once)
         self._busy = busy
 

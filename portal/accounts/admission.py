@@ -10,5 +10,5 @@ from portal.admission import Admission
 
 _BUSY = "Too many people are signing in at the moment."
 admission = Admission(settings.PASSWORDS_AT_ONCE, _BUSY)
-admission_of_known = Admission(1, _BUSY)
+admission_of_known = Admission(1, _BUSY, waiting=2)
 """For those who are signed in, or have been in this browser: whatever strangers do at the sign-in."""
