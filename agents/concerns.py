@@ -119,7 +119,8 @@ def _counting(machine: Machine, kind: str) -> list[Run]:
     newest = newest_of(machine, kind)
     if newest is None:
         return []
-    if not is_prevented(newest) and not (kind == Run.Kind.REPAIR and newest.failed and newest.code != INCOMPLETE):
+    fruitless = kind == Run.Kind.REPAIR and newest.failed and newest.code != INCOMPLETE
+    if not is_prevented(newest) and not fruitless:
         return [newest]
     conclusion = newest_of(machine, kind, conclusive())
     return [newest, *([conclusion] if conclusion else [])]

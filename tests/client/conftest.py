@@ -79,15 +79,21 @@ def world(authority: Authority, tmp_path: Path, storage: Storage) -> Iterator[Wo
         yield machine
 
 
-@pytest.fixture(scope="session")
-def _ready(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("ready")
+@contextmanager
+def set_up(authority: Authority, folder: Path, storage: Storage, files: int) -> Iterator[World]:
+    """A machine in `folder` that has been set up with so many files."""
     with serving(authority, folder, storage.rclone) as peer:
         peer.regions = storage.folder
         machine = World(folder, peer)
-        machine.fill()
+        machine.fill(files)
         ran = machine.setup()
         assert ran.status == 0, ran
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def _ready(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
+    with set_up(authority, tmp_path_factory.mktemp("ready"), storage, files=12) as machine:
         yield machine
 
 
@@ -103,12 +109,7 @@ def ready(_ready: World) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def _blank(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("blank")
-    with serving(authority, folder, storage.rclone) as peer:
-        peer.regions = storage.folder
-        machine = World(folder, peer)
-        machine.fill(1)
-        assert machine.setup().status == 0
+    with set_up(authority, tmp_path_factory.mktemp("blank"), storage, files=1) as machine:
         yield machine
 
 

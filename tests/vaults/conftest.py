@@ -18,8 +18,8 @@ from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
 from tests.conftest import as_actor
 from tests.waiting import listens
-from vaults import approvals, regions_file
-from vaults.models import Operation, Region, Vault, VaultRequest
+from vaults import approvals, copies, regions_file
+from vaults.models import Operation, PairedCopy, Region, Vault, VaultRequest
 from vaults.storage import rclone
 
 RCLONE = Path(settings.BASE_DIR) / ".venv" / "bin" / "rclone"
@@ -112,6 +112,15 @@ def storage(served: Path) -> Path:
         shutil.rmtree(served / slug)
         (served / slug).mkdir()
     return served
+
+
+@pytest.fixture
+def copy(storage: Path, make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> PairedCopy:
+    """The copy of an Active vault, due now."""
+    vault = make_vault()
+    copies.begin(vault)
+    copies.due(vault.pk)
+    return PairedCopy.objects.get()
 
 
 @pytest.fixture(scope="session")

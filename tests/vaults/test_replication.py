@@ -15,21 +15,12 @@ from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
 from tests.vaults.stored import CONFIG, MachineFolder, digest, files
 from vaults import copies, replication
-from vaults.models import PairedCopy, Region, Vault
+from vaults.models import PairedCopy, Vault
 from vaults.states import VaultState
 from vaults.storage.base import StorageUnavailable
 from vaults.storage.rclone import RcloneRegion
 
 Sent = list[tuple[str, tuple[Any, ...]]]
-
-
-@pytest.fixture
-def copy(storage: Path, make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> PairedCopy:
-    """The copy of an Active vault, due now."""
-    vault = make_vault()
-    copies.begin(vault)
-    copies.due(vault.pk)
-    return PairedCopy.objects.get()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What a region has lost comes back from its pair, and what a machine removed does not."""
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -16,18 +16,10 @@ from tests.at_once import at_once
 from tests.vaults.stored import CONFIG, MachineFolder, digest, files
 from tests.vaults.test_replication import backup, now
 from vaults import copies, integrity, losses, removals, replication
-from vaults.models import LostObject, PairedCopy, Region, RemovedObject, Vault
+from vaults.models import LostObject, PairedCopy, Region, RemovedObject
 from vaults.storage.rclone import RcloneRegion
 
 ACTOR = Actor(label="machine db-01", via="agent")
-
-
-@pytest.fixture
-def copy(storage: Path, make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> PairedCopy:
-    vault = make_vault()
-    copies.begin(vault)
-    copies.due(vault.pk)
-    return PairedCopy.objects.get()
 
 
 @pytest.fixture

@@ -14,21 +14,13 @@ from portal.notifications.models import Notification
 from tests.vaults.stored import MachineFolder, files
 from tests.vaults.test_replication import backup
 from vaults import copies, losses, removals, replication, snapshots
-from vaults.models import LostObject, PairedCopy, Region, RemovedObject, Vault
+from vaults.models import LostObject, PairedCopy, RemovedObject
 from vaults.storage import layout
 from vaults.storage.base import StorageUnavailable
 from vaults.storage.rclone import RcloneRegion, region_storage
 
 ACTOR = Actor(label="snapshots", via="command")
 JUNK = b"no snapshot of restic's"
-
-
-@pytest.fixture
-def copy(storage: Path, make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> PairedCopy:
-    vault = make_vault()
-    copies.begin(vault)
-    copies.due(vault.pk)
-    return PairedCopy.objects.get()
 
 
 @pytest.fixture
