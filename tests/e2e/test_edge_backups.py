@@ -13,7 +13,7 @@ from tests.api_person import ApiPerson
 from tests.e2e.machine import Machine, make_machine, restored
 from tests.e2e.ready import active_vault, certificate_of, credentials, machine_id
 from tests.e2e.slow_backup import slow_backup
-from tests.e2e.wire import Http2, connected, read_answer, request
+from tests.e2e.wire import ask, connected, read_answer, request
 from tests.portal_process import Portal
 from tests.waiting import wait_for
 
@@ -47,23 +47,21 @@ def protected(portal: Portal, staff: ApiPerson, folder: Path) -> Protected:
 
 
 def test_a_revoked_machine_is_out_in_mid_backup(portal: Portal, staff: ApiPerson, tmp_path: Path) -> None:
-    """At once, on open connections of both protocols too; what restic was doing never becomes a snapshot."""
+    """At once, on an open connection too; what restic was doing never becomes a snapshot."""
     one = protected(portal, staff, tmp_path)
     pair = certificate_of(one.machine)
     snapshots = sorted((one.stored / "snapshots").iterdir())
     question = request(f"GET {one.path}/config")
     with (
-        connected(portal, pair) as first,
-        connected(portal, pair, "h2") as second,
+        connected(portal, pair) as line,
         slow_backup(one.machine, portal.edge_url + one.path, one.stored) as backup,
     ):
-        by_2 = Http2(second)
-        first.sendall(question)
-        assert (read_answer(first).status, by_2.ask("GET", f"{one.path}/config").status) == (200, 200)
+        line.sendall(question)
+        assert read_answer(line).status == 200
         backup.wait_for_middle()
         staff.post(f"machines/{one.id}/revoke", {"reason": "Stolen in mid-backup"})
-        first.sendall(question)
-        assert (read_answer(first).status, by_2.ask("GET", f"{one.path}/config").status) == (403, 403)
+        line.sendall(question)
+        assert read_answer(line).status == 403
         wait_for("restic to be refused", lambda: backup.has_said("403"))
     assert sorted((one.stored / "snapshots").iterdir()) == snapshots
     refused = one.machine.agent("backup", status=1)
@@ -76,10 +74,11 @@ def test_a_backup_goes_on_when_the_database_is_back(portal: Portal, staff: ApiPe
     pair = certificate_of(one.machine)
     with slow_backup(one.machine, portal.edge_url + one.path, one.stored) as backup:
         backup.wait_for_middle()
-        with database_away(portal), connected(portal, pair, "h2") as connection:
-            asking = Http2(connection)
-            wait_for("the portal to have no answer", lambda: asking.ask("GET", f"{one.path}/config").status == 503)
-            assert asking.ask("POST", f"{one.path}/locks/{'0' * 64}", body=b"junk").status == 503
+        with database_away(portal):
+            reading = request(f"GET {one.path}/config")
+            wait_for("the portal to have no answer", lambda: ask(portal, pair, reading).status == 503)
+            storing = request(f"POST {one.path}/locks/{'0' * 64}", body=b"junk")
+            assert ask(portal, pair, storing).status == 503
             wait_for("restic to meet it", lambda: backup.has_said("503"))
             assert backup.process.poll() is None
         assert backup.finish() == 0, backup.said

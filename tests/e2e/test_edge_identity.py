@@ -1,6 +1,5 @@
 """Who the real edge takes somebody for: by the certificate on the connection, and by nothing that a client says."""
 
-import ssl
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from portal.crypto import certificates
 from tests.e2e.edge_world import Wanted, World
-from tests.e2e.wire import REFUSED_BY_TLS, Answer, Http2, ask, connected, request
+from tests.e2e.wire import Answer, ask, request
 
 pytestmark = pytest.mark.system
 NAME = "0123456789abcdef" * 4
@@ -50,22 +49,13 @@ STATUS = {
 def test_certificates_that_open_nothing(
     world: World, pairs: dict[str, Path | None], untouched: Callable[[Answer], int], kind: str
 ) -> None:
-    """In reading, storing and removing, by both protocols."""
+    """In reading, storing and removing."""
     tries = [("GET", "config"), ("GET", "keys/"), ("POST", "?create=true")]
     tries += [(method, f"locks/{NAME}") for method in ("POST", "DELETE")]
     for method, rest in tries:
         body = b"junk" if method == "POST" else b""
         sent = request(f"{method} {world.own}/{rest}", "Connection: close", body=body)
         assert untouched(ask(world.portal, pairs[kind], sent)) == STATUS[kind], rest
-        assert untouched(_by_http_2(world, pairs[kind], method, f"{world.own}/{rest}", body)) == STATUS[kind], rest
-
-
-def _by_http_2(world: World, pair: Path | None, method: str, path: str, body: bytes) -> Answer:
-    try:
-        with connected(world.portal, pair, "h2") as connection:
-            return Http2(connection).ask(method, path, body=body)
-    except (ssl.SSLError, ConnectionError):
-        return REFUSED_BY_TLS
 
 
 def test_a_certificate_made_here_would_open_it(world: World, pairs: dict[str, Path | None]) -> None:
@@ -110,16 +100,6 @@ def test_claims_in_headers_change_nothing(world: World, untouched: Callable[[Ans
     for headers in tries:
         sent = request(f"GET {world.own}/config", *headers)
         assert untouched(ask(world.portal, pair, sent)) == 403, headers
-
-
-def test_claims_by_http_2_change_nothing(world: World, untouched: Callable[[Answer], int]) -> None:
-    """Where names in capitals are not even allowed."""
-    said = [(name.encode(), value.encode()) for name, value in claims(world).items()]
-    lower = [(name.lower(), value) for name, value in said]
-    under = [(name.replace(b"-", b"_"), value) for name, value in lower]
-    for headers, status in (([*lower, *under], 403), (lower, 403), (under, 403), (said, 0)):
-        with connected(world.portal, world.neighbours, "h2") as connection:
-            assert untouched(Http2(connection).ask("GET", f"{world.own}/config", headers)) == status
 
 
 def test_the_owner_stays_itself(world: World, untouched: Callable[[Answer], int]) -> None:

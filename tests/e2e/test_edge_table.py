@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 from tests.e2e.edge_world import World
-from tests.e2e.wire import Answer, Http2, ask, connected, request
+from tests.e2e.wire import Answer, ask, request
 
 pytestmark = pytest.mark.system
 NAME = "0123456789abcdef" * 4
@@ -21,8 +21,6 @@ def test_the_owner_is_let_in(world: World) -> None:
     answer = ask(world.portal, world.owners, request(f"GET {world.own}/config"))
     assert answer.status == 200
     assert answer.body in world.secrets
-    with connected(world.portal, world.owners, "h2") as connection:
-        assert Http2(connection).ask("GET", f"{world.own}/config") == answer
 
 
 # Addresses: {own} is the owner's folder, {name} one of its objects. With the owner's own certificate.
@@ -103,30 +101,6 @@ def test_addresses(world: World, untouched: Callable[[Answer], int], method: str
     assert found == ADDRESSES
 
 
-ADDRESSES_2 = {
-    b"{own}/config\n": 0,
-    b"{own}/config\r\nx-client-serial: 1": 0,
-    b"{own}/config\x00": 0,
-    b"{own}/ config": 403,
-    b"{own}/../{neighbour}/config": 403,
-    b"{own}//config": 403,
-    b"{own}/%2e%2e/{neighbour}/config": 403,
-    "{own}/\uff0e\uff0e/{neighbour}/config".encode(): 403,
-    b"{own}/config#": 403,
-    b"https://localhost{own}/config": 0,
-    b"config": 0,
-    b"": 0,
-}
-
-
-@pytest.mark.parametrize("address", ADDRESSES_2)
-def test_addresses_by_http_2(world: World, untouched: Callable[[Answer], int], address: bytes) -> None:
-    """Where nothing ends a line, so that an address may hold anything; 0 is a stream that was reset."""
-    with connected(world.portal, world.owners, "h2") as connection:
-        answer = Http2(connection).ask("GET", filled(world, address.decode()).encode())
-    assert untouched(answer) == ADDRESSES_2[address]
-
-
 METHODS = {
     "PUT": 403,
     "PATCH": 403,
@@ -183,14 +157,6 @@ def test_upgrades(world: World, untouched: Callable[[Answer], int], kind: str) -
     """They would leave the rules behind; refused to the owner too."""
     for line in (f"GET {world.own}/config", f"POST {world.own}/data/{NAME}", "POST /api/v1/agent/register"):
         assert untouched(ask(world.portal, world.owners, request(line, *UPGRADES[kind]))) == 400
-
-
-def test_tunnels_by_http_2(world: World, untouched: Callable[[Answer], int]) -> None:
-    """A web socket by extended CONNECT, and headers that belong to one connection."""
-    for more in ([(b":protocol", b"websocket")], [(b"upgrade", b"h2c")], [(b"connection", b"upgrade")]):
-        method = "CONNECT" if more[0][0] == b":protocol" else "GET"
-        with connected(world.portal, world.owners, "h2") as connection:
-            assert untouched(Http2(connection).ask(method, f"{world.own}/config", more)) in {0, 400}
 
 
 MOST = 99_999

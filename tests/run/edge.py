@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -140,10 +140,12 @@ class Edge:
             return _exchange(connection, lines)
 
     @contextmanager
-    def machines_line(self, certificate: bool = False, protocol: str = "http/1.1") -> Iterator[ssl.SSLSocket]:
+    def machines_line(
+        self, certificate: bool = False, protocols: Sequence[str] = ("http/1.1",)
+    ) -> Iterator[ssl.SSLSocket]:
         """A connection to the machines' port."""
         context = ssl.create_default_context(cafile=str(self.folder / "pki" / "root.pem"))
-        context.set_alpn_protocols([protocol])
+        context.set_alpn_protocols(list(protocols))
         if certificate:
             context.load_cert_chain(self.folder / "machine.pem", self.folder / "machine.key")
         with (
