@@ -18,6 +18,10 @@ BIN = Path(sys.executable).parent
 PYTEST = ["-m", "pytest", "-q"]
 MEASURED = ["-m", "coverage", "run", *PYTEST]
 SIDE_BY_SIDE = ["-n", "2"]
+# Tests of real parts wait for them half of the time. Those of a file stay together, since they share what they have
+# started; folders with the longest come first, so that none of them is begun when all others have ended.
+WAITING = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+LONGEST = ("faults", "e2e", "run")
 DEBIAN = {"chromium": "chromium", "restic": "restic", "nftables": "nft", "iproute2": "ip"}  # package: program
 
 LINT = (
@@ -37,21 +41,20 @@ def lint() -> bool:
 
 def units() -> bool:
     """Tests without other processes, on SQLite."""
-    return _pytest("not system", MEASURED)
+    return _pytest("not system", [*MEASURED, *SIDE_BY_SIDE])
 
 
 def units_on_postgresql() -> bool:
     """The same on PostgreSQL."""
     with postgres.cluster() as url:
-        return _pytest("not system", PYTEST, DATABASE_URL=url)
+        return _pytest("not system", [*PYTEST, *SIDE_BY_SIDE], DATABASE_URL=url)
 
 
 def system() -> bool:
-    """Tests with real parts: portal, broker, worker, edge, storage, browser, restic.
-
-    The tests of a file stay together, since they share what they have started.
-    """
-    return _pytest("system", [*MEASURED, "--dist", "loadfile"])
+    """Tests with real parts: portal, broker, worker, edge, storage, browser, restic."""
+    others = sorted(path.name for path in (ROOT / "tests").iterdir() if (path / "__init__.py").is_file())
+    folders = [f"tests/{name}" for name in dict.fromkeys((*LONGEST, *others))]
+    return _pytest("system", [*MEASURED, *WAITING, *folders])
 
 
 def coverage() -> bool:
@@ -114,7 +117,7 @@ def _timed(part: Callable[[], bool]) -> tuple[bool, float]:
 def _pytest(marks: str, how: Sequence[str], **environment: str) -> bool:
     if not os.environ.get("STRONGROOM_LONG"):
         marks = f"{marks} and not long"
-    return _run([sys.executable, *how, *SIDE_BY_SIDE, "-m", marks], **environment)
+    return _run([sys.executable, *how, "-m", marks], **environment)
 
 
 def _run(command: Sequence[str], **environment: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -86,6 +87,14 @@ class Theirs:
         self("restore", "latest", "--verify", "--target", target)
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one run of a side took: on the clock, and CPU (user plus system) of its own processes, both in seconds."""
+
+    wall: float
+    cpu: float
+
+
 class Spent:
     """CPU seconds that each part of the portal uses within the `with` blocks. Those with restic alone add next to
     nothing."""
@@ -111,31 +120,40 @@ class Spent:
 
 
 def rows(stage: Stage) -> Iterator[Row]:
-    """Rates of whole runs: of the agent, with all it does around restic, and of restic alone."""
+    """Rates of whole runs: of the agent, with all it does around restic, and of restic alone.
+
+    Both sides have the same cores, and ours has the portal beside it on them. So what the machine itself spends is
+    told too: that is what is left where the portal is another computer.
+    """
     sizes = stage.sizes
     folder = stage.folder / "backups"
     tree = Tree(folder / "files", sizes.backup_files, sizes.backup_bytes)
     ours, theirs = _machine(stage.portal, folder, tree), _folder(folder, tree)
-    seconds: dict[str, list[float]] = {"backup ours": [], "backup theirs": [], "restore ours": [], "restore theirs": []}
+    costs: dict[str, list[Cost]] = {"backup ours": [], "backup theirs": [], "restore ours": [], "restore theirs": []}
     spent = {"backup": Spent(stage.portal), "restore": Spent(stage.portal)}
     for number in range(sizes.backup_rounds):
         tree.renew()
         sides: list[tuple[str, Ours | Theirs]] = [("ours", ours), ("theirs", theirs)]
         for name, side in sides if number % 2 == 0 else sides[::-1]:
             with spent["backup"]:
-                seconds[f"backup {name}"].append(_timed(side.backup))
+                costs[f"backup {name}"].append(_timed(side.backup))
         for name, side in sides if number % 2 == 0 else sides[::-1]:
             with spent["restore"]:
-                seconds[f"restore {name}"].append(_restored(side, folder / "target", tree))
+                costs[f"restore {name}"].append(_restored(side, folder / "target", tree))
     unchanged = {name: _timed(side.backup) for name, side in (("ours", ours), ("theirs", theirs))}
     told = f"{sizes.backup_bytes / 1e6:,.0f} MB, {sizes.backup_files:,} files, median of {sizes.backup_rounds}"
     for what in ("backup", "restore"):
-        rates = [sizes.backup_bytes / statistics.median(seconds[f"{what} {side}"]) for side in ("ours", "theirs")]
+        walls = {side: [cost.wall for cost in costs[f"{what} {side}"]] for side in ("ours", "theirs")}
+        rates = [sizes.backup_bytes / statistics.median(walls[side]) for side in ("ours", "theirs")]
         of = Figure(rates[1], "B/s", "restic, local folder")
-        notes = [f"{side}: {_listed(seconds[f'{what} {side}'])}" for side in ("ours", "theirs")]
+        notes = [f"{side}: {_listed(walls[side])}" for side in ("ours", "theirs")]
+        cpu = {side: statistics.median(cost.cpu for cost in costs[f"{what} {side}"]) for side in ("ours", "theirs")}
+        notes.append(f"CPU on the machine: ours {cpu['ours']:.2f} s, theirs {cpu['theirs']:.2f} s")
         notes.append(f"CPU of the portal's parts for each of ours: {spent[what].each(sizes.backup_rounds)}")
         if what == "backup":
-            notes.append(f"with nothing new: ours {unchanged['ours']:.2f} s, theirs {unchanged['theirs']:.2f} s")
+            notes.append(
+                f"with nothing new: ours {unchanged['ours'].wall:.2f} s, theirs {unchanged['theirs'].wall:.2f} s"
+            )
         yield Row(f"{what} through the edge", Figure(rates[0], "B/s"), of, LIMIT, told, tuple(notes))
 
 
@@ -163,23 +181,29 @@ def _folder(folder: Path, tree: Tree) -> Theirs:
     return theirs
 
 
-def _restored(side: Ours | Theirs, target: Path, tree: Tree) -> float:
-    """Seconds of a restore, whose result is looked at and thrown away."""
+def _restored(side: Ours | Theirs, target: Path, tree: Tree) -> Cost:
+    """A restore, whose result is looked at and thrown away."""
     target.mkdir()
     try:
-        seconds = _timed(lambda: side.restore(target))
+        cost = _timed(lambda: side.restore(target))
         found = [path.stat().st_size for path in target.rglob("*.bin")]
         if len(found) != tree.files or sum(found) != tree.size // tree.files * tree.files:
             raise Broken(f"{len(found)} files of {sum(found)} bytes came back")
-        return seconds
+        return cost
     finally:
         shutil.rmtree(target)
 
 
-def _timed(act: Callable[[], None]) -> float:
-    began = time.monotonic()
+def _timed(act: Callable[[], None]) -> Cost:
+    began, before = time.monotonic(), _cpu_of_ended()
     act()
-    return time.monotonic() - began
+    return Cost(time.monotonic() - began, _cpu_of_ended() - before)
+
+
+def _cpu_of_ended() -> float:
+    """CPU seconds of all processes that were started from here and have ended; the portal has not."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _listed(seconds: list[float]) -> str:
