@@ -144,9 +144,9 @@ def nothing(request: ApiRequest, unknown: str) -> HttpResponse:
     raise NotFound
 
 
-api.add_router("", "portal.audit.api.router")
 api.add_router("", "vaults.api.router")
 api.add_router("", "agents.api.router")
+api.add_router("", "portal.audit.api.router", tags=["Audit log"])
 api.add_router("", rest)
 
 

@@ -53,7 +53,7 @@ def _groups() -> dict[str, list[Operation]]:
     groups: dict[str, list[Operation]] = {}
     for path, methods in schema["paths"].items():
         for method, one in methods.items():
-            groups.setdefault(one.get("tags", ["Others"])[0], []).append(_operation(schema, path, method, one))
+            groups.setdefault(one["tags"][0], []).append(_operation(schema, path, method, one))
     return groups
 
 
