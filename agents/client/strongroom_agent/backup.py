@@ -137,7 +137,7 @@ def _full_id(session: Session, given: str) -> str:
         raise AgentError(
             "snapshot_lost",
             f"restic says that it made snapshot {given}, but the storage does not have it.",
-            "Run strongroom-agent backup again; if it repeats, tell the vault's people.",
+            "Run strongroom-agent backup again; if it repeats, tell an administrator of the portal.",
         )
     return found[0]
 

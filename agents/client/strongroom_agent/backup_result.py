@@ -108,8 +108,8 @@ class BackupResult:
             )
         elif self.gone:
             said.append(
-                "Everything that is on this machine now is in the new snapshot; run strongroom-agent check. If the "
-                "people who run the portal moved the old one to the trash, nothing is wrong."
+                "Everything that is on this machine now is in the new snapshot; run strongroom-agent check. If an "
+                "administrator of the portal moved the old one to the trash, nothing is wrong."
             )
         if self.losses:
             said.append(

@@ -164,5 +164,5 @@ def _unexpected(error: Exception) -> AgentError:
     return AgentError(
         "internal",
         f"Unexpected internal error: {type(error).__name__}: {error}.",
-        "Tell the people who run the portal what this says and what you did.",
+        "Tell an administrator of the portal what this says and what you did.",
     )

@@ -15,8 +15,8 @@ from .sources import candidates, may_be_elsewhere
 
 _FILE = "last-snapshot.json"
 REMEDY = (
-    "Run strongroom-agent backup: everything that is on this machine now is stored again, and that ends this. Ask the "
-    "people who run the portal whether they moved it to the trash; they can put it back: manage.py snapshots put-back."
+    "Run strongroom-agent backup: everything that is on this machine now is stored again, and that ends this. Ask an "
+    "administrator of the portal whether it was moved to the trash; it can be put back: manage.py snapshots put-back."
 )
 
 

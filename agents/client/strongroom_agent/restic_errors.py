@@ -99,9 +99,9 @@ def _explained(command: str, status: int, complaints: list[str]) -> AgentError:
     return AgentError(
         "engine_failed",
         f"restic {command} failed with status {status}: {_last_words(complaints)}.",
-        "Try again; if it repeats, run strongroom-agent check and tell the vault's administrators what it says."
+        "Try again; if it repeats, run strongroom-agent check and tell an administrator of the portal what it says."
         if command not in ("check", "repair")
-        else "Try again; if it repeats, tell the vault's administrators what this says.",
+        else "Try again; if it repeats, tell an administrator of the portal what this says.",
     )
 
 
@@ -193,7 +193,7 @@ def storage_refusal(status: int) -> AgentError:
     return AgentError(
         "unavailable",
         f"The storage gives no usable answer at the moment (HTTP {status}).",
-        "Try again in a few minutes; if it goes on, tell the people who run the portal.",
+        "Try again in a few minutes; if it goes on, tell an administrator of the portal.",
     )
 
 

@@ -93,7 +93,7 @@ def _silent(url: str, trouble: str) -> AgentError:
     return AgentError(
         "unavailable",
         f"The storage of region {region} gives no usable answer ({trouble}); Strongroom itself was reached.",
-        "Try again in a few minutes; if it stays so, tell the administrators of the portal.",
+        "Try again in a few minutes; if it stays so, tell an administrator of the portal.",
     )
 
 
@@ -102,6 +102,6 @@ def missing(repository: Repository) -> AgentError:
     return AgentError(
         "repository_missing",
         f"There are no backups of this machine in region {repository.region}.",
-        "Tell the vault's administrators. If setup was interrupted, run it again; if the region is being "
+        "Tell an administrator of the portal. If setup was interrupted, run it again; if the region is being "
         "repaired, restore reads from the paired region meanwhile.",
     )
