@@ -11,6 +11,7 @@ from uuid import UUID
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -19,6 +20,8 @@ from portal.crypto.keys import PublicKey, require_p256
 
 Certificate: TypeAlias = x509.Certificate
 
+# The warning is an exception where warnings are errors, as in the tests.
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, CryptographyDeprecationWarning)
 _PURPOSE = re.compile(r"urn:strongroom:(credential|machine):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
@@ -43,14 +46,17 @@ class Profile:
 
 
 def read_der(der: bytes) -> Certificate:
-    """The certificate in DER, for a P-256 key; nothing else about it is checked."""
+    """The certificate in DER, for a P-256 key; nothing else about it is checked but that its serial number is positive,
+    as RFC 5280 has it: cryptography only warns of others, and will refuse them one day."""
     try:
         certificate = x509.load_der_x509_certificate(der)
         require_p256(certificate.public_key())
     except Unacceptable:
         raise
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except _UNREADABLE as error:
         raise Unacceptable("It is not a certificate.") from error
+    if certificate.serial_number < 1:
+        raise Unacceptable("It is not a certificate.")
     return certificate
 
 

@@ -1,5 +1,6 @@
 """portal.crypto: what comes from outside is read strictly, and nothing but our own certificates passes."""
 
+import warnings
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -177,6 +178,19 @@ def test_what_is_not_a_request_is_refused(text: str) -> None:
 def test_what_is_not_a_certificate_is_refused(der: bytes) -> None:
     with pytest.raises(Unacceptable):
         certificates.read_der(der)
+
+
+@pytest.mark.parametrize("warned", ["error", "ignore"])
+@pytest.mark.parametrize("first", [0x80, 0xFF])
+def test_a_serial_number_that_is_not_positive_is_refused(leaf: Certificate, warned: str, first: int) -> None:
+    """Also where cryptography does no more than warn of it."""
+    number = leaf.serial_number.to_bytes((leaf.serial_number.bit_length() + 8) // 8, "big")
+    der = leaf.public_bytes(serialization.Encoding.DER)
+    at = der.index(number)
+    with warnings.catch_warnings():
+        warnings.simplefilter(warned)  # type: ignore[arg-type]
+        with pytest.raises(Unacceptable):
+            certificates.read_der(der[:at] + bytes([first]) + der[at + 1 :])
 
 
 def test_signature_is_of_this_message_by_this_key() -> None:
