@@ -7,11 +7,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from agents.models import AgentPackage
-from agents.packages import withdraw
-from portal.administration import AuditedAdmin
-from portal.http import actor_of
-from portal.moments import for_people
+from agents.packages.publish import withdraw
+from portal.core.http import actor_of
+from portal.core.times import for_people
 from portal.templatetags.amounts import binary
+from portal.web.admin_site import AuditedAdmin
 
 FACTS = ("file_name", "platform", "architecture", "version", "bytes", "sha256", "published", "withdrawn")
 

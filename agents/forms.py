@@ -4,7 +4,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from vaults.credentials import MOST_MACHINES
+from vaults.credentials.vault_credentials import MOST_MACHINES
 from vaults.forms import LONGEST_TEXT, DecisionForm
 
 

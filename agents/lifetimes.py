@@ -5,9 +5,9 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from agents.concerns import conclusive
 from agents.models import RefusedRegistration, Run
-from portal.retention import Rules
+from agents.monitoring.concerns import conclusive
+from portal.core.retention import Rules
 
 HISTORY = timedelta(days=400)
 """More than a year, so that the same weeks of last year can be looked at."""

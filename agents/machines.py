@@ -7,19 +7,21 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents import certification, identity, messages, pulses, refusals, replacement, rules
-from agents.agreements import times_replaced
-from agents.messages import Heartbeat
 from agents.models import Machine
+from agents.monitoring import heartbeats
+from agents.protocol import authentication, certificates, entitlement, errors, messages
+from agents.protocol.messages import Heartbeat
 from agents.queries import machine_worked_on_by
+from agents.replacement import replacements
+from agents.replacement.queries import times_replaced
 from agents.states import MachineState
-from portal import expected as expected_state
-from portal.accounts.actors import Actor
-from portal.errors import Invalid, StaleState
+from portal.audit.transitions import advance
+from portal.core import expected as expected_state
+from portal.core.actor import Actor
+from portal.core.errors import Invalid, StaleState
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
-from portal.transitions import advance
-from vaults import losses
+from vaults.integrity import losses
 from vaults.models import Vault
 from vaults.rules import text_problem
 
@@ -57,22 +59,22 @@ def revoke(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -
         now = f"Another computer has taken the place of {machine.name} since."
         expected_state.require(expected, now, machine=machine.pk, replaced=times_replaced(machine))
         _leave(machine, MachineState.REVOKED, actor=actor, action="machine:revoke", reason=reason)
-        replacement.call_off(machine, actor=actor)
+        replacements.call_off(machine, actor=actor)
 
 
 def heartbeat(body: bytes, *, address: str) -> Pulse:
     """Note that the machine lives, and with which versions. Raises NotAllowed, ClockSkew, Invalid, Throttled."""
     now = timezone.now()
-    sender = identity.sender_of(body, what="heartbeat", address=address, at=now)
+    sender = authentication.sender_of(body, what="heartbeat", address=address, at=now)
     machine, certificate = sender.machine, sender.certificate
-    rules.require_machine(machine, machine.vault)
-    rules.require_current(certificate, now)
+    entitlement.require_machine(machine, machine.vault)
+    entitlement.require_current(certificate, now)
     pulse = messages.parse(Heartbeat, sender.signed.fields)
     platform = {**machine.platform, "engine": pulse.engine_version}
     with transaction.atomic():
-        identity.spend(sender.signed, at=now, refuse=refusals.not_entitled)
-        pulses.note(machine, at=now, address=address, agent_version=pulse.agent_version, platform=platform)
-    renew = now >= certification.renew_after(certificate)
+        authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)
+        heartbeats.note(machine, at=now, address=address, agent_version=pulse.agent_version, platform=platform)
+    renew = now >= certificates.renew_after(certificate)
     return Pulse(machine.state, renew, losses.known_to_be_damaged(machine.pk))
 
 
@@ -82,18 +84,18 @@ def unregister(body: bytes, *, address: str) -> None:
     Raises NotAllowed, ClockSkew, and StaleState when somebody changed the machine at the same moment.
     """
     now = timezone.now()
-    sender = identity.sender_of(body, what="unregister", address=address, at=now)
+    sender = authentication.sender_of(body, what="unregister", address=address, at=now)
     machine = sender.machine
     if machine.state == MachineState.UNREGISTERED:
         return
-    rules.require_machine(machine, machine.vault)
+    entitlement.require_machine(machine, machine.vault)
     with transaction.atomic():
         # With both locked, the certificate has been renewed by now, or has died by a replacement, or neither happens.
         Vault.objects.select_for_update(no_key=True).get(pk=machine.vault_id)
         Machine.objects.select_for_update(no_key=True).get(pk=machine.pk)
         sender.certificate.refresh_from_db(fields=["revoked_at", "superseded_at"])
-        rules.require_current(sender.certificate, now)
-        identity.spend(sender.signed, at=now, refuse=refusals.not_entitled)
+        entitlement.require_current(sender.certificate, now)
+        authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)
         _leave(machine, MachineState.UNREGISTERED, actor=sender.actor, action="machine:unregister", reason="")
         publish(
             f"machine-unregister:{machine.pk}",
@@ -109,4 +111,4 @@ def _leave(machine: Machine, to: MachineState, *, actor: Actor, action: str, rea
     """The vault first, then the machine, then its certificates: the order in which everybody locks them."""
     Vault.objects.filter(pk=machine.vault_id).update(machines=F("machines") - 1, updated_at=timezone.now())
     advance(machine, to, actor=actor, action=action, reason=reason, state_reason=reason)
-    certification.revoke_all(machine, at=timezone.now())
+    certificates.revoke_all(machine, at=timezone.now())

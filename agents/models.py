@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import models
 
 from agents import states
-from portal.digests import shortened
-from portal.transitions import Look, StateTable
+from portal.audit.transitions import Look, StateTable
+from portal.core.digests import shortened
 from vaults.models import Credential, Vault
 
 
@@ -36,7 +36,7 @@ class Machine(models.Model):
     pulses_since = models.DateTimeField(null=True)  # the minute in which signs of life are counted
     pulses = models.PositiveSmallIntegerField(default=0)
     used_bytes = models.BigIntegerField(null=True)  # in the vault's region, as last measured
-    # Of what it reported; what the portal itself knows of its repository is in vaults.losses.
+    # Of what it reported; what the portal itself knows of its repository is in vaults.integrity.losses.
     concern = models.CharField(max_length=20, choices=states.Concern.choices, blank=True)
 
     class Meta:
@@ -165,7 +165,7 @@ class Run(models.Model):
     reported_at = models.DateTimeField(auto_now_add=True)
     snapshot = models.CharField(max_length=64, blank=True)
     message = models.CharField(max_length=500, blank=True)
-    figures = models.JSONField(default=dict)  # those of agents.messages.FIGURES that were given
+    figures = models.JSONField(default=dict)  # those of agents.protocol.messages.FIGURES that were given
 
     class Meta:
         indexes = [

@@ -10,13 +10,13 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from agents import rules
-from agents.concerns import troubled, with_damage
 from agents.models import Machine, MachineCertificate, Run
+from agents.monitoring.concerns import troubled, with_damage
+from agents.protocol import entitlement
 from agents.states import ALLOWED_IN, MachineState
-from portal.accounts.actors import Actor
 from portal.accounts.models import User
-from portal.errors import NotFound
+from portal.core.actor import Actor
+from portal.core.errors import NotFound
 from vaults.rules import require_member
 
 
@@ -69,7 +69,7 @@ def machines_needing(issuer: str, ended: datetime) -> str:
 
     `ended` is of no use here: the row has the chain.
     """
-    since = timezone.now() - rules.renewable()
+    since = timezone.now() - entitlement.renewable()
     newest = MachineCertificate.objects.filter(revoked_at=None, superseded_at=None, not_after__gt=since)
     count = newest.filter(machine__state__in=ALLOWED_IN, certificate__endswith=issuer).count()
     return f"{count} machine{'s' if count > 1 else ''}" if count else ""

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from agents import evidence
-from agents.evidence import Proof
 from agents.models import Machine, RefusedRegistration, Run
+from agents.monitoring import evidence
+from agents.monitoring.evidence import Proof
 from agents.states import MachineState
-from vaults.credentials import CredentialState, Standing, standing
+from vaults.credentials.vault_credentials import CredentialState, Standing, standing
 from vaults.models import Vault
 from vaults.states import VaultState
 

@@ -7,8 +7,8 @@ from django.urls import reverse
 from agents.models import Machine
 from agents.queries import visible_machines
 from portal.accounts.models import User
-from portal.name_index import named_like
-from portal.search import Hit, Hits
+from portal.core.name_index import named_like
+from portal.web.search import Hit, Hits
 
 
 def find(user: User, text: str, most: int) -> Sequence[Hits]:

@@ -3,8 +3,10 @@
 from celery import shared_task
 from django.utils import timezone
 
-from agents import certification, identity, replacement, usage
-from portal.slots import MEASURING
+from agents.protocol import authentication, certificates
+from agents.replacement import replacements
+from agents.storage_access import usage
+from portal.core.slots import MEASURING
 
 AT_ONCE = 500  # rows that one round takes up
 
@@ -12,14 +14,14 @@ AT_ONCE = 500  # rows that one round takes up
 @shared_task(name="agents.forget_spent")
 def forget_spent() -> None:
     """Drop the notes of messages that are too old to be accepted again, and certificates that nobody can renew with."""
-    identity.forget_spent(timezone.now())
-    certification.forget_old(timezone.now(), AT_ONCE)
+    authentication.forget_spent(timezone.now())
+    certificates.forget_old(timezone.now(), AT_ONCE)
 
 
 @shared_task(name="agents.expire_replacements")
 def expire_replacements() -> None:
     """End requests to replace a machine that were not decided, or not used, in time."""
-    replacement.expire(AT_ONCE)
+    replacements.expire(AT_ONCE)
 
 
 @shared_task(name="agents.usage")

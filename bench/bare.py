@@ -17,7 +17,7 @@ from django.urls import path
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
-from portal.http import PersonRequest
+from portal.core.http import PersonRequest
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
 

@@ -7,7 +7,7 @@ from celery.signals import celeryd_init, worker_ready
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import checks
-from portal.celery_settings import CONFIGURATION
+from portal.config.celery_settings import CONFIGURATION
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -28,6 +28,6 @@ def refuse_unsafe(**kwargs: object) -> None:
 @worker_ready.connect
 def start_the_clock(**kwargs: object) -> None:
     """A worker that takes messages also sends what is due; whoever only hands work over does not load the clock."""
-    from portal.clock import Clock
+    from portal.config.beat_app import Clock
 
     Clock(app).start()

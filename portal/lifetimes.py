@@ -6,8 +6,8 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from portal.accounts.models import SignInFailure
+from portal.core.retention import Rules
 from portal.notifications.models import Notification
-from portal.retention import Rules
 
 ENDED_WELL = timedelta(days=90)
 NEEDED_SOMEBODY = timedelta(days=400)

@@ -1,10 +1,10 @@
-"""Django settings, all of them from the environment (see portal/env.py and README.md, *Settings*)."""
+"""Django settings, all of them from the environment (see portal/config/env.py and README.md, *Settings*)."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from portal import databases, env
-from portal.secrets import secret
+from portal.config import databases, env
+from portal.config.secrets import secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA = Path(env.text("STRONGROOM_DATA", str(BASE_DIR / "var"))).resolve()
@@ -36,7 +36,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
-    "portal.admin_app.AdministrationConfig",
+    "portal.web.admin_app.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -52,20 +52,20 @@ INSTALLED_APPS = [
     "agents",
 ]
 MIDDLEWARE = [
-    "portal.middleware.whole_bodies",
-    "portal.middleware.security_headers",
+    "portal.web.middleware.whole_bodies",
+    "portal.web.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "portal.middleware.hidden_characters",
+    "portal.web.middleware.hidden_characters",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "portal.middleware.SignInRequired",
-    "portal.middleware.kept_forms",
+    "portal.web.middleware.SignInRequired",
+    "portal.web.middleware.kept_forms",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.middleware.domain_errors",
+    "portal.web.middleware.domain_errors",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -80,7 +80,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.context.shell",
+                "portal.web.shell.shell",
             ],
         },
     }
@@ -110,7 +110,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "vaults:list"
-CSRF_FAILURE_VIEW = "portal.pages.csrf_failure"
+CSRF_FAILURE_VIEW = "portal.web.error_pages.csrf_failure"
 
 LANGUAGE_CODE = "en-gb"
 FORMAT_MODULE_PATH = "portal.formats"
@@ -125,7 +125,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "portal.static_files.KnownAddresses"
+        else "portal.web.static_files.KnownAddresses"
     },
 }
 
@@ -149,7 +149,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"brief": {"()": "portal.logs.Brief"}},
+    "filters": {"brief": {"()": "portal.config.logs.Brief"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["brief"]}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {"httpx": {"level": "WARNING"}},  # else a line for each request to storage
@@ -158,14 +158,14 @@ LOGGING = {
 # User names are unique whatever their case, by a constraint on lower(username), which this check does not know of.
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 
-# Where a search looks, in the order of the results; see portal/search.py.
-VAULT_MACHINES = "agents.dashboard.estate_of"
+# Where a search looks, in the order of the results; see portal/web/search.py.
+VAULT_MACHINES = "agents.monitoring.dashboard.estate_of"
 SEARCH_PROVIDERS = ["vaults.search.find", "agents.search.find"]
-# What waits for a person behind an entry of the navigation; see portal/navigation.py.
-NAVIGATION_COUNTERS = {"requests": ["vaults.queries.count_to_decide", "agents.decisions.count_to_decide"]}
-# What waits for a decision on the page Requests, beside requests for vaults; see portal/decisions.py.
-DECISION_PROVIDERS = ["agents.decisions.waiting"]
-# Who still needs the CAs before the present ones; see portal/rotation.py.
+# What waits for a person behind an entry of the navigation; see portal/web/navigation.py.
+NAVIGATION_COUNTERS = {"requests": ["vaults.queries.count_to_decide", "agents.replacement.inbox.count_to_decide"]}
+# What waits for a decision on the page Requests, beside requests for vaults; see portal/web/inbox.py.
+DECISION_PROVIDERS = ["agents.replacement.inbox.waiting"]
+# Who still needs the CAs before the present ones; see portal/pki/rotation.py.
 CERTIFICATE_HOLDERS = ["vaults.queries.credentials_needing", "agents.queries.machines_needing"]
-# Which rows may go after a while; see portal/retention.py.
+# Which rows may go after a while; see portal/core/retention.py.
 RETENTION = ["portal.lifetimes.rules", "vaults.lifetimes.rules", "agents.lifetimes.rules"]

@@ -3,10 +3,11 @@ counts of refusals, the edge's certificate, and the rows that are only of use fo
 
 from celery import shared_task
 
-from portal import edge_files, retention
-from portal.accounts.actors import SYSTEM
 from portal.audit.record import write_refusal_counts
-from portal.heartbeats import beat
+from portal.core import retention
+from portal.core.actor import SYSTEM
+from portal.edge import files
+from portal.health.heartbeats import beat
 
 
 @shared_task(name="portal.canary")
@@ -24,10 +25,10 @@ def refusal_counts() -> None:
 @shared_task(name="portal.edge-files")
 def edge_files_up_to_date() -> None:
     """Renew the edge's certificate when it nears its end."""
-    edge_files.bring_up_to_date(SYSTEM)
+    files.bring_up_to_date(SYSTEM)
 
 
-@shared_task(name="portal.retention")
+@shared_task(name="portal.core.retention")
 def delete_what_may_go() -> None:
     """Delete rows that are only of use for a while."""
     retention.run()

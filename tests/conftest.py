@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
+from portal.core.actor import Actor
 from tests.browser import browser as browser  # a fixture
 from tests.documented import undocumented
 from tests.portal_process import portal as portal  # a fixture, for all system tests

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import Any
 
-from portal.api import schema
+from portal.api.app import schema
 
 PREFIX = "/api/v1/"
 

@@ -22,4 +22,4 @@ if "sqlite3" in str(DATABASES["default"]["ENGINE"]):  # noqa: F405
 # Nothing is collected for a test: addresses of static files are those of the sources.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 
-OPEN_REQUESTS = 1000  # tests of lists ask for many; tests/vaults/test_open_requests.py has the bound
+OPEN_REQUESTS = 1000  # tests of lists ask for many; tests/vaults/requests/test_open_requests.py has the bound

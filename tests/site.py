@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portal.api import schema
+from portal.api.app import schema
 
 _KEY = re.compile(r"([a-z-]+)/<(?:uuid|int):[a-z_]+>")
 

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from agents import states as machines
 from agents.models import ReplacementRequest
-from portal.accounts.actors import SYSTEM
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from portal.transitions import IllegalTransition, StateTable, advance
+from portal.audit.transitions import IllegalTransition, StateTable, advance
+from portal.core.actor import SYSTEM
 from tests.agents.pages import credential_of, machine_in
 from vaults import states as vaults
 from vaults.models import Operation, Redundancy, Vault, VaultRequest

@@ -5,12 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from portal import sizes
-from portal.administration import AuditedAdmin, PlainTexts
-from portal.http import actor_of
-from portal.sizes import SizeField
-from vaults import regions
+from portal.core import sizes
+from portal.core.http import actor_of
+from portal.core.sizes import SizeField
+from portal.web.admin_site import AuditedAdmin, PlainTexts
 from vaults.models import Region
+from vaults.regions import catalog
 
 
 def _quota(label: str) -> SizeField:
@@ -61,11 +61,11 @@ class RegionAdmin(AuditedAdmin):
         """Rename, switch and limit as the form says."""
         actor = actor_of(request, via="admin")
         if "name" in form.changed_data:
-            regions.rename(obj.pk, actor=actor, name=obj.name)
+            catalog.rename(obj.pk, actor=actor, name=obj.name)
         if "enabled" in form.changed_data:
-            regions.set_enabled(obj.pk, actor=actor, enabled=obj.enabled)
+            catalog.set_enabled(obj.pk, actor=actor, enabled=obj.enabled)
         if {"vault_quota_bytes", "machine_quota_bytes"} & set(form.changed_data):
-            regions.set_quotas(
+            catalog.set_quotas(
                 obj.pk, actor=actor, vault_bytes=obj.vault_quota_bytes, machine_bytes=obj.machine_quota_bytes
             )
 

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from portal import name_index
+from portal.core import name_index
 
 
 class VaultsConfig(AppConfig):

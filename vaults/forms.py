@@ -6,11 +6,11 @@ from django import forms
 from django.urls import reverse_lazy
 
 from portal.accounts.models import Subscription, User
-from portal.choices import ExplainedRadios
-from portal.errors import Unavailable
+from portal.core.errors import Unavailable
+from portal.web.widgets import ExplainedRadios
 from vaults.models import Decision, Redundancy, Region
 from vaults.queries import own_subscriptions
-from vaults.regions import with_open_pair
+from vaults.regions.catalog import with_open_pair
 
 LONGEST_TEXT = 2000
 NAME_CHECK = {

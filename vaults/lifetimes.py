@@ -5,13 +5,13 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from portal.retention import Rules
+from portal.core.retention import Rules
 from vaults.models import Operation, RemovalCount
 from vaults.states import OperationState
 
 OPERATIONS = timedelta(days=90)
 REMOVAL_COUNTS = timedelta(days=1)
-"""Before today; only the count of today limits anything (vaults/removals.py)."""
+"""Before today; only the count of today limits anything (vaults/integrity/removals.py)."""
 
 
 def rules() -> Rules:

@@ -17,11 +17,11 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from portal.accounts.actors import SYSTEM, Actor
+from portal.audit.transitions import advance
+from portal.core.actor import SYSTEM, Actor
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
 from portal.queue import enqueue
-from portal.transitions import advance
 from vaults.models import Operation, Vault
 from vaults.states import OperationState, VaultState
 

@@ -13,14 +13,14 @@ from django.db.models.functions import Concat
 from django.db.models.lookups import In
 from django.utils import timezone
 
-from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.queries import subscriptions_seen_by
 from portal.audit.models import AuditEvent
-from portal.errors import Invalid, NotFound
-from portal.navigation import MOST
-from portal.prepared import prepared
+from portal.core.actor import Actor
+from portal.core.errors import Invalid, NotFound
+from portal.core.prepared import prepared
 from portal.templatetags.amounts import plural
+from portal.web.navigation import MOST
 from vaults.models import Credential, Decision, Operation, Region, Vault, VaultRequest
 from vaults.rules import require_member
 from vaults.states import OperationState, RequestState, VaultState

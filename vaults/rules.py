@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from portal import texts
-from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
-from portal.errors import NotAllowed
-from portal.prepared import prepared
+from portal.core import texts
+from portal.core.actor import Actor
+from portal.core.errors import NotAllowed
+from portal.core.prepared import prepared
 from vaults.models import NameReservation, Operation, Vault, VaultRequest
 from vaults.states import OperationState, RequestState, VaultState
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from django.urls import reverse
 
 from portal.accounts.models import User
-from portal.digests import shortened
-from portal.name_index import named_like
-from portal.search import Hit, Hits
+from portal.core.digests import shortened
+from portal.core.name_index import named_like
+from portal.web.search import Hit, Hits
 from vaults.models import Credential, Vault, VaultRequest
 from vaults.queries import visible_requests, visible_vaults
 

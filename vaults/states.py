@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from portal.transitions import Look, StateTable
+from portal.audit.transitions import Look, StateTable
 
 
 class RequestState(models.TextChoices):

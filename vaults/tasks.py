@@ -4,22 +4,16 @@ from uuid import UUID
 
 from celery import shared_task
 
-from portal.heartbeats import beat
+from portal.core.slots import BULK, MEASURING, PROBING
+from portal.health.heartbeats import beat
 from portal.queue import enqueue
-from portal.slots import BULK, MEASURING, PROBING
-from vaults import (
-    approvals,
-    challenges,
-    copies,
-    operations,
-    probing,
-    provisioning,
-    removals,
-    replication,
-    scrubbing,
-    scrubs,
-    space,
-)
+from vaults import copy_schedule, operations
+from vaults.credentials import possession
+from vaults.integrity import removals, scrub_schedule, scrubber
+from vaults.lifecycle import provisioning
+from vaults.regions import capacity, probing
+from vaults.replication import copier
+from vaults.requests import vault_requests
 
 AT_ONCE = 500  # rows that one sweep takes up
 
@@ -30,32 +24,32 @@ def run_operation(operation_id: str) -> None:
     provisioning.run(UUID(operation_id))
 
 
-@shared_task(name=copies.TASK)
+@shared_task(name=copy_schedule.TASK)
 @BULK
 def copy_vault(copy_id: int) -> None:
     """Bring the copy in the paired region up to date."""
-    replication.run(copy_id)
+    copier.run(copy_id)
 
 
-@shared_task(name=scrubs.TASK)
+@shared_task(name=scrub_schedule.TASK)
 @BULK
 def scrub_region(scrub_id: int) -> None:
     """Compare a slice of what a region stores with its names."""
-    scrubbing.run(scrub_id)
+    scrubber.run(scrub_id)
 
 
 @shared_task(name="vaults.scrub")
 def scrub() -> None:
     """Enqueue the walks over regions that are due."""
-    for scrub_id in scrubs.overdue():
-        enqueue(scrubs.TASK, scrub_id)
+    for scrub_id in scrub_schedule.overdue():
+        enqueue(scrub_schedule.TASK, scrub_id)
 
 
 @shared_task(name="vaults.space")
 @MEASURING
 def measure_space() -> None:
     """Note how much space the regions have left."""
-    space.measure()
+    capacity.measure()
 
 
 @shared_task(name="vaults.probe")
@@ -70,9 +64,9 @@ def sweep() -> None:
     """Enqueue again what is due and held by nobody, end or forget what has expired, and note that sweeps happen."""
     for operation_id in operations.overdue(AT_ONCE):
         enqueue(operations.TASK, str(operation_id))
-    for copy_id in copies.overdue(AT_ONCE):
-        enqueue(copies.TASK, copy_id)
-    approvals.expire(AT_ONCE)
-    challenges.forget_old()
+    for copy_id in copy_schedule.overdue(AT_ONCE):
+        enqueue(copy_schedule.TASK, copy_id)
+    vault_requests.expire(AT_ONCE)
+    possession.forget_old()
     removals.write_counts()
     beat("sweep")

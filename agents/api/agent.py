@@ -6,13 +6,15 @@ from typing import TypeVar
 from django.http import HttpRequest
 from ninja import Router, Status
 
-from agents import machines, registration, renewal, runs
-from agents.refusals import ClockSkew, CredentialRefused, MachineExists
-from portal.errors import Invalid, NotAllowed, StaleState, Throttled
-from portal.http import client_address
-from portal.jose import MOST_BYTES
-from portal.problems import refuses
-from vaults.issuing import VaultNotActive
+from agents import machines
+from agents.enrolment import registration, renewal
+from agents.monitoring import runs
+from agents.protocol.errors import ClockSkew, CredentialRefused, MachineExists
+from portal.api.problems import refuses
+from portal.core.errors import Invalid, NotAllowed, StaleState, Throttled
+from portal.core.http import client_address
+from portal.pki.jws import MOST_BYTES
+from vaults.credentials.issuance import VaultNotActive
 
 router = Router()
 T = TypeVar("T")

@@ -10,11 +10,11 @@ from pydantic import Field
 from agents.machines import revoke as lock_out
 from agents.models import Machine
 from agents.queries import machine_seen_by, machines_of
-from portal.errors import StaleState
-from portal.http import ApiRequest
-from portal.paging import page_of
-from portal.problems import refuses
-from portal.schemas import Body, Listed, Text, Window, listed
+from portal.api.problems import refuses
+from portal.api.schemas import Body, Listed, Text, Window, listed
+from portal.core.errors import StaleState
+from portal.core.http import ApiRequest
+from portal.core.paging import page_of
 from vaults.queries import vault_seen_by
 
 router = Router()

@@ -8,19 +8,19 @@ from django.http import HttpResponse
 from ninja import Router, Schema, Status
 from pydantic import Field
 
-from agents import replacement
-from agents.agreements import digest_of, download_until, replacement_seen_by, replacements_of
 from agents.models import ReplacementRequest
+from agents.protocol.errors import MachineExists
 from agents.queries import machine_seen_by
-from agents.refusals import MachineExists
-from portal.errors import ContentChanged, OwnRequest, StaleState, TooManyOpen
-from portal.http import ApiRequest
-from portal.paging import page_of
-from portal.problems import refuses
-from portal.schemas import Body, Listed, Text, Wanted, listed
-from vaults import challenges
+from agents.replacement import replacements as replacement
+from agents.replacement.queries import digest_of, download_until, replacement_seen_by, replacements_of
+from portal.api.problems import refuses
+from portal.api.schemas import Body, Listed, Text, Wanted, listed
+from portal.core.errors import ContentChanged, OwnRequest, StaleState, TooManyOpen
+from portal.core.http import ApiRequest
+from portal.core.paging import page_of
 from vaults.api.schemas import ChallengeOut, ClaimIn, DecisionIn
-from vaults.issuing import VaultNotActive
+from vaults.credentials import possession
+from vaults.credentials.issuance import VaultNotActive
 
 router = Router()
 
@@ -121,7 +121,7 @@ def cancel_replacement(request: ApiRequest, request_id: UUID) -> dict[str, objec
 def challenge_replacement(request: ApiRequest, response: HttpResponse, request_id: UUID) -> Status[dict[str, object]]:
     """The same as for a vault credential: to prove with that you hold the key that the credential shall be for."""
     response["Cache-Control"] = "no-store"
-    made = challenges.new(replacement_seen_by(request.auth, request_id).vault_id, actor=request.auth)
+    made = possession.new(replacement_seen_by(request.auth, request_id).vault_id, actor=request.auth)
     return Status(201, {"challenge": made.text, "expires_at": made.expires_at})
 
 

@@ -5,7 +5,7 @@ import json
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
-from vaults.issuing import Issued
+from vaults.credentials.issuance import Issued
 
 
 def credential_file_response(issued: Issued) -> HttpResponse:

@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from agents import gateway
-from agents.gateway import Answer, Question
-from portal.http import client_address
+from agents.storage_access import authorize as gateway
+from agents.storage_access.authorize import Answer, Question
+from portal.core.http import client_address
 
 log = logging.getLogger(__name__)
 

@@ -8,18 +8,18 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from agents.agreements import open_replacement, with_replacement_asked
-from agents.charts import HEIGHT, WIDTH, bars, per_cent_left
-from agents.concerns import worries_of
 from agents.forms import RevokeForm
 from agents.machines import revoke as lock_out
 from agents.machines import shown
 from agents.models import Machine
+from agents.monitoring.charts import HEIGHT, WIDTH, bars, per_cent_left
+from agents.monitoring.concerns import worries_of
 from agents.queries import SHOWS, last_backups, machine_seen_by, machine_worked_on_by, machines_of, proof_of, runs_of
+from agents.replacement.queries import open_replacement, with_replacement_asked
 from agents.states import MachineState
-from portal.http import PersonRequest, actor_of, expected
-from portal.live import live
-from portal.paging import page_of
+from portal.core.http import PersonRequest, actor_of, expected
+from portal.core.paging import page_of
+from portal.web.polling import live
 from vaults.queries import vault_seen_by
 from vaults.rules import is_member
 

@@ -4,11 +4,11 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from agents.commands import digest_command, signature_command
 from agents.models import AgentPackage
-from agents.offers import offers
-from agents.packages import FILES_URL
-from portal.http import PersonRequest
+from agents.packages.catalog import offers
+from agents.packages.publish import FILES_URL
+from agents.packages.shell_commands import digest_command, signature_command
+from portal.core.http import PersonRequest
 
 
 @require_safe

@@ -12,17 +12,18 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from agents.commands import BACKUP, EVERY_NIGHT, setup_command, unpack_command
 from agents.forms import CredentialForm
-from agents.offers import Offer, offers
-from agents.packages import FILES_URL
+from agents.packages.catalog import Offer, offers
+from agents.packages.publish import FILES_URL
+from agents.packages.shell_commands import BACKUP, EVERY_NIGHT, setup_command, unpack_command
 from agents.quick_start import Progress, Step, progress_of
 from agents.views.credential_files import credential_file_response
-from portal.http import PersonRequest, actor_of, expected
-from portal.kept import refilled
-from portal.live import live
-from vaults import credentials, redundancy
-from vaults.credential_file import file_name
+from portal.core.http import PersonRequest, actor_of, expected
+from portal.web.kept_forms import refilled
+from portal.web.polling import live
+from vaults.credentials import vault_credentials
+from vaults.credentials.document import file_name
+from vaults.lifecycle import redundancy
 from vaults.models import Vault
 from vaults.queries import vault_seen_by, vault_worked_on_by
 from vaults.rules import is_member
@@ -50,7 +51,7 @@ def download(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     form = CredentialForm(request.POST)
     if not form.is_valid():
         return _page(request, vault, form, status=422)
-    issued = credentials.issue(vault_id, actor=actor_of(request), machines=form.cleaned_data["machines"])
+    issued = vault_credentials.issue(vault_id, actor=actor_of(request), machines=form.cleaned_data["machines"])
     return credential_file_response(issued)
 
 
@@ -58,7 +59,7 @@ def download(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 def end(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """`End now`: the credential registers nobody any more."""
     vault_worked_on_by(actor_of(request), vault_id)
-    credentials.end(vault_id, actor=actor_of(request), expected=expected(request))
+    vault_credentials.end(vault_id, actor=actor_of(request), expected=expected(request))
     messages.success(request, "Ended. The credential can no longer register machines.")
     return redirect("agents:quick-start", vault_id)
 
@@ -92,7 +93,7 @@ def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status:
         "first": first,
         "others": others,
         "redundancy_shown": redundancy.shown(vault),
-        "credential_shown": credentials.shown(progress.standing.credential),
+        "credential_shown": vault_credentials.shown(progress.standing.credential),
         "files": FILES_URL,
         "backup": BACKUP,
         "every_night": EVERY_NIGHT,

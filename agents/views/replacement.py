@@ -8,8 +8,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
-from agents import replacement
-from agents.agreements import (
+from agents.forms import ReplacementDecisionForm, ReplacementForm
+from agents.models import Machine, ReplacementRequest
+from agents.packages.catalog import offers
+from agents.packages.shell_commands import replace_command
+from agents.queries import machine_seen_by, machine_worked_on_by
+from agents.replacement import replacements
+from agents.replacement.queries import (
     decide_until,
     deciders,
     digest_of,
@@ -20,25 +25,20 @@ from agents.agreements import (
     replacements_of,
     why_not_decide,
 )
-from agents.commands import replace_command
-from agents.forms import ReplacementDecisionForm, ReplacementForm
-from agents.models import Machine, ReplacementRequest
-from agents.offers import offers
-from agents.queries import machine_seen_by, machine_worked_on_by
 from agents.states import ReplacementState
 from agents.views.credential_files import credential_file_response
-from portal.accounts.actors import Actor
-from portal.decisions import named
-from portal.errors import ContentChanged, Invalid, StaleState
-from portal.http import PersonRequest, actor_of, expected, sent
-from portal.kept import refilled
-from portal.live import SLOW, live, pause
-from vaults.credential_file import Replaced, file_name
+from portal.core.actor import Actor
+from portal.core.errors import ContentChanged, Invalid, StaleState
+from portal.core.http import PersonRequest, actor_of, expected, sent
+from portal.web.inbox import named
+from portal.web.kept_forms import refilled
+from portal.web.polling import SLOW, live, pause
+from vaults.credentials.document import Replaced, file_name
 from vaults.rules import is_member
 from vaults.states import VaultState
 
 EARLIER = 10
-DECIDE = {"approve": replacement.approve, "reject": replacement.reject}
+DECIDE = {"approve": replacements.approve, "reject": replacements.reject}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -52,7 +52,7 @@ def page(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     form, refusal = ReplacementForm(sent(request), initial=refilled(request)), None
     if form.is_valid():
         try:
-            replacement.ask(machine_id, actor=actor, reason=form.cleaned_data["reason"], expected=expected(request))
+            replacements.ask(machine_id, actor=actor, reason=form.cleaned_data["reason"], expected=expected(request))
             return redirect("agents:replacement", machine_id)
         except (ContentChanged, StaleState) as error:
             refusal, found = error, machine_seen_by(actor, machine_id)
@@ -73,7 +73,7 @@ def page(request: PersonRequest, machine_id: UUID) -> HttpResponse:
 def decide(request: PersonRequest, request_id: UUID) -> HttpResponse:
     """Agree or reject, by somebody other than who asked; 409 and the page as it is now for what came too late."""
     actor = actor_of(request)
-    asked = replacement.for_decision(request_id, actor=actor)
+    asked = replacements.for_decision(request_id, actor=actor)
     form, refusal = ReplacementDecisionForm(request.POST), None
     if form.is_valid():
         values = form.cleaned_data
@@ -93,14 +93,14 @@ def decide(request: PersonRequest, request_id: UUID) -> HttpResponse:
 @require_POST
 def cancel(request: PersonRequest, request_id: UUID) -> HttpResponse:
     """Take it back, or call off what was agreed to."""
-    asked = replacement.cancel(request_id, actor=actor_of(request), expected=expected(request))
+    asked = replacements.cancel(request_id, actor=actor_of(request), expected=expected(request))
     return redirect("agents:replacement", asked.machine_id)
 
 
 @require_POST
 def download(request: PersonRequest, request_id: UUID) -> HttpResponse:
     """Issue the credential that was agreed to and hand out its file, once: nothing keeps the key that is in it."""
-    return credential_file_response(replacement.issue(request_id, actor=actor_of(request)))
+    return credential_file_response(replacements.issue(request_id, actor=actor_of(request)))
 
 
 def _standing(machine: Machine, asked: ReplacementRequest | None) -> str:
@@ -119,7 +119,7 @@ def _context(actor: Actor, machine: Machine, asked: ReplacementRequest | None) -
         "seconds": pause(5, asked.decided_at or asked.requested_at) if asked else SLOW,
         "earlier": list(replacements_of(machine).exclude(ended_at=None).order_by("-requested_at", "id")[:EARLIER]),
         "asked": asked,
-        "expected": replacement.shown(asked) if asked else replacement.shown_to_ask(machine),
+        "expected": replacements.shown(asked) if asked else replacements.shown_to_ask(machine),
         **(_about(actor, machine, asked) if asked else {}),
     }
 

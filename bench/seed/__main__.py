@@ -18,8 +18,8 @@ from bench.seed import estate, machines, people, records
 from bench.sizes import FULL, QUICK, Sizes
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from portal.paging import PAGE, page_of
-from vaults.listing import VaultFilter
+from portal.core.paging import PAGE, page_of
+from vaults.filters import VaultFilter
 from vaults.models import Vault
 
 MACHINES_EACH = 10

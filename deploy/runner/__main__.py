@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from deploy.runner import folder
 from deploy.runner.refused import Refused
-from portal import env
+from portal.config import env
 
 
 def main() -> int:

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 from deploy.runner import ports
 from deploy.runner.refused import Refused
 from deploy.runner.templates import fill
-from portal import env, settings
+from portal import settings
 from portal.checks import LOCAL
+from portal.config import env
 
 UNREADABLE = "chunk|header line too long|non-data"
 """What Go says about a chunked body that is none; Caddy takes it for a fault of what is behind it."""

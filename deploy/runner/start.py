@@ -20,8 +20,9 @@ from deploy.runner.reloading import Reloading
 from deploy.runner.signals import Signals
 from deploy.runner.templates import fill, write_private
 from deploy.runner.terminal import say
-from portal import env, settings
-from vaults import regions_file
+from portal import settings
+from portal.config import env
+from vaults.regions import config_file
 
 SLOW = 45.0  # seconds from the start of the parts after which we say what is missing
 ACCOUNTS = settings.DATA / "demo-accounts.json"
@@ -66,7 +67,7 @@ def _prepare() -> None:
 
 
 def _write_configuration(found: Programs) -> Sequence[Part]:
-    slugs = [place.slug for place in regions_file.read(settings.REGIONS_FILE)]
+    slugs = [place.slug for place in config_file.read(settings.REGIONS_FILE)]
     data, run_folder = settings.DATA, settings.RUN
     check_sockets(data, slugs)
     all_parts = parts(found, slugs)

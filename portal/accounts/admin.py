@@ -11,9 +11,9 @@ from django.http import HttpRequest
 
 from portal.accounts import people, subscriptions
 from portal.accounts.models import Membership, Subscription, User
-from portal.administration import AuditedAdmin, PlainTexts
-from portal.http import actor_of
-from portal.moments import for_people
+from portal.core.http import actor_of
+from portal.core.times import for_people
+from portal.web.admin_site import AuditedAdmin, PlainTexts
 
 ROLES = ("is_approver", "is_auditor", "is_administrator")
 

@@ -6,7 +6,7 @@ threads that pages and machines are answered with: some of them stay free, whate
 
 from django.conf import settings
 
-from portal.admission import Admission
+from portal.core.admission import Admission
 
 _BUSY = "Too many people are signing in at the moment."
 admission = Admission(settings.PASSWORDS_AT_ONCE, _BUSY)

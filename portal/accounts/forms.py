@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from portal.accounts import browsers, signing_in
 from portal.accounts.models import ApiToken, User
 from portal.accounts.passwords import HELP
-from portal.admission import Busy
-from portal.errors import DomainError, Invalid, Throttled
-from portal.http import SiteRequest, client_address
+from portal.core.admission import Busy
+from portal.core.errors import DomainError, Invalid, Throttled
+from portal.core.http import SiteRequest, client_address
 
 
 def _password(label: str, autocomplete: str = "current-password", help_text: str = "") -> forms.CharField:

@@ -12,11 +12,11 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from portal.accounts import signing_in, tokens
-from portal.accounts.actors import Actor
 from portal.accounts.models import User
 from portal.accounts.rules import require_administrator, require_valid
 from portal.audit.record import record
-from portal.errors import DomainError, Invalid, StaleState
+from portal.core.actor import Actor
+from portal.core.errors import DomainError, Invalid, StaleState
 
 
 class LastAdministrator(DomainError):

@@ -6,10 +6,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
-from portal import texts
-from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
-from portal.errors import Invalid, NotAllowed, TooManyOpen
+from portal.core import texts
+from portal.core.actor import Actor
+from portal.core.errors import Invalid, NotAllowed, TooManyOpen
 
 
 def require_few_open(person: User, open_requests: QuerySet[Any]) -> None:

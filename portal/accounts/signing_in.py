@@ -9,14 +9,14 @@ import math
 from django.contrib.auth import authenticate
 
 from portal.accounts import browsers
-from portal.accounts.actors import Actor
 from portal.accounts.admission import admission, admission_of_known
 from portal.accounts.models import User
 from portal.accounts.throttle import forget_tries, found_no_turn, must_wait, take_a_try
-from portal.admission import Busy
 from portal.audit.record import record, refusal
-from portal.errors import DomainError, Invalid, Throttled
-from portal.texts import shown
+from portal.core.actor import Actor
+from portal.core.admission import Busy
+from portal.core.errors import DomainError, Invalid, Throttled
+from portal.core.texts import shown
 
 LONGEST_NAME = 150
 SIGN_IN = "session:sign-in"

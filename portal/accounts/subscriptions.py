@@ -5,10 +5,10 @@ Only administrators, and the system itself, may do these.
 
 from django.db import transaction
 
-from portal.accounts.actors import Actor
 from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.rules import require_administrator, require_valid
 from portal.audit.record import record
+from portal.core.actor import Actor
 
 
 def create_subscription(actor: Actor, name: str, *, description: str = "") -> Subscription:

@@ -13,12 +13,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from portal import texts
 from portal.accounts import signing_in
-from portal.accounts.actors import Actor
 from portal.accounts.models import ApiToken, User
 from portal.audit.record import record
-from portal.errors import Invalid, NotFound, StaleState
+from portal.core import texts
+from portal.core.actor import Actor
+from portal.core.errors import Invalid, NotFound, StaleState
 
 PREFIX = "strongroom_"
 """Lets scanners of source code recognise a token that was committed by mistake."""

@@ -13,13 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from portal import kept
 from portal.accounts import browsers, people, signing_in, tokens
 from portal.accounts.forms import PasswordForm, ProvenForm, SignInForm, TokenForm
-from portal.admission import Busy
-from portal.context import THEMES
-from portal.errors import DomainError, Invalid, Throttled
-from portal.http import PersonRequest, SiteRequest, actor_of, sent
+from portal.core.admission import Busy
+from portal.core.errors import DomainError, Invalid, Throttled
+from portal.core.http import PersonRequest, SiteRequest, actor_of, sent
+from portal.web import kept_forms
+from portal.web.shell import THEMES
 
 
 class SignIn(LoginView):
@@ -34,11 +34,11 @@ class SignIn(LoginView):
         return super().get_context_data(**values) | {"kept": self.request.POST.get("kept", "")}
 
     def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
-        """Begin the session and audit it. A form that could not be sent before comes back (see `portal.kept`)."""
+        """Begin the session and audit it. A form that could not be sent before comes back (see `portal.web.kept_forms`)."""
         response = super().form_valid(form)  # type: ignore[arg-type]
         signing_in.signed_in(actor=actor_of(self.request))
-        late = kept.unsealed(self.request.POST.get("kept", ""))
-        if late and kept.give_back(self.request, late, form.get_user()):
+        late = kept_forms.unsealed(self.request.POST.get("kept", ""))
+        if late and kept_forms.give_back(self.request, late, form.get_user()):
             response = redirect(late.page)
         browsers.remember(response, form.get_user(), browsers.token_of(self.request))
         return response
@@ -104,7 +104,7 @@ def theme(request: SiteRequest) -> HttpResponse:
 @never_cache
 def own_tokens(request: PersonRequest) -> HttpResponse:
     """One's tokens, and a form for a new one, whose secret the answer shows once."""
-    form, secret = TokenForm(sent(request), initial=kept.refilled(request)), ""
+    form, secret = TokenForm(sent(request), initial=kept_forms.refilled(request)), ""
     if form.is_valid():
         try:
             _, secret = tokens.make(actor=actor_of(request), **form.cleaned_data)

@@ -6,13 +6,13 @@ from uuid import UUID
 from ninja import Query, Router, Schema
 from pydantic import Field
 
+from portal.api.schemas import Listed, Text, Wanted, listed
 from portal.audit import reading
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filter, events, require_auditor
-from portal.http import ApiRequest
-from portal.moments import rfc3339
-from portal.paging import page_of
-from portal.schemas import Listed, Text, Wanted, listed
+from portal.core.http import ApiRequest
+from portal.core.paging import page_of
+from portal.core.times import rfc3339
 
 router = Router()
 

@@ -8,7 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portal.audit.queries import Day
-from portal.moments import DAY
+from portal.core.times import DAY
 
 WIDTH, HEIGHT = 900, 56  # units of the drawing
 GAP = 4

@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 
 from portal.audit.models import AuditEvent
 from portal.audit.sentences import came_by
-from portal.digests import shortened
-from portal.moments import exactly, rfc3339
+from portal.core.digests import shortened
+from portal.core.times import exactly, rfc3339
 from portal.templatetags.amounts import binary
 from portal.templatetags.elements import icon
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from portal.accounts.actors import Actor
 from portal.audit.models import RefusalFlood
 from portal.audit.targets import Target
+from portal.core.actor import Actor
 
 SECONDS = 60
 AT_ONCE = 100

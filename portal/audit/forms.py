@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from portal.accounts.models import User
 from portal.audit.queries import Filter, actions
-from portal.search import search
+from portal.web.search import search
 
 
 class FilterForm(forms.Form):

@@ -8,7 +8,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from portal.audit.targets import Target
-from portal.fields import KeyField
+from portal.core.fields import KeyField
 
 
 class AppendOnly(TypeError):

@@ -12,9 +12,9 @@ from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from portal.accounts.actors import Actor
 from portal.audit.models import AuditEvent
-from portal.errors import NotAllowed, NotFound
+from portal.core.actor import Actor
+from portal.core.errors import NotAllowed, NotFound
 
 OVERLAP = 10_000
 """Entries of transactions that overlap in time may have numbers in another order, but never this far apart."""

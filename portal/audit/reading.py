@@ -1,8 +1,8 @@
 """Reading the log is noted in the log: once for each person and filter in ten minutes."""
 
-from portal.accounts.actors import Actor
 from portal.audit.queries import Filter, read_lately
 from portal.audit.record import record
+from portal.core.actor import Actor
 
 
 def note(actor: Actor, chosen: Filter) -> None:

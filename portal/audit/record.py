@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from django.db import models, transaction
 from django.utils import timezone
 
-from portal.accounts.actors import Actor
 from portal.audit import floods
 from portal.audit.models import AuditEvent
 from portal.audit.targets import Target
+from portal.core.actor import Actor
 
 
 def record(

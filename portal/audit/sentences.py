@@ -17,8 +17,8 @@ from django.utils.safestring import SafeString
 
 from portal.audit.actions import PAGES, REASONS, REFUSALS, SENTENCES, WAYS
 from portal.audit.models import AuditEvent
-from portal.digests import shortened
-from portal.moments import for_people
+from portal.core.digests import shortened
+from portal.core.times import for_people
 from portal.templatetags.amounts import binary, plural
 
 REDUNDANCY = {"geo": "geo-redundant", "local": "locally redundant"}

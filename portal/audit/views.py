@@ -13,8 +13,8 @@ from portal.audit.forms import FilterForm
 from portal.audit.queries import activity, event_seen_by, events, require_auditor
 from portal.audit.rows import table_rows
 from portal.audit.sentences import page_url, plain, sentence
-from portal.http import PersonRequest, actor_of
-from portal.paging import page_of
+from portal.core.http import PersonRequest, actor_of
+from portal.core.paging import page_of
 
 
 @require_safe

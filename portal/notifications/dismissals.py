@@ -6,8 +6,8 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.accounts.actors import Actor
-from portal.errors import NotFound
+from portal.core.actor import Actor
+from portal.core.errors import NotFound
 from portal.notifications.models import Dismissal, Notification, Reading
 from portal.notifications.queries import visible_to
 

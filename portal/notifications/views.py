@@ -10,13 +10,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import is_aware
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.errors import Invalid
-from portal.http import PersonRequest, actor_of
-from portal.live import live
+from portal.core.errors import Invalid
+from portal.core.http import PersonRequest, actor_of
+from portal.core.paging import page_of
 from portal.notifications import dismissals
 from portal.notifications.models import Notification
 from portal.notifications.queries import COMPLETED, OFTEN, SELDOM, Area, area_of, visible_to
-from portal.paging import page_of
+from portal.web.polling import live
 
 State = Notification.State
 SHOW = {"running": {State.RUNNING}, "needs": {State.ATTENTION, State.FAILED}, "ended": COMPLETED}

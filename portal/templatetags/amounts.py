@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.moments import day, exactly, for_people
+from portal.core.times import day, exactly, for_people
 
 register = template.Library()
 UNITS = (("day", 86400), ("hour", 3600), ("minute", 60))

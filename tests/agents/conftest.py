@@ -9,7 +9,7 @@ import pytest
 from portal.accounts.models import User
 from tests.agents import peer
 from tests.conftest import as_actor
-from vaults import credentials
+from vaults.credentials import vault_credentials
 from vaults.models import PairedCopy, Region, Vault
 
 
@@ -22,7 +22,7 @@ def copied(vault: Vault, regions: tuple[Region, Region]) -> PairedCopy:
 @pytest.fixture
 def issue(vault: Vault, staff: User) -> Callable[..., dict[str, object]]:
     """Issues a credential for `vault`: the document of its file."""
-    return lambda machines=1: credentials.issue(vault.pk, actor=as_actor(staff), machines=machines).document
+    return lambda machines=1: vault_credentials.issue(vault.pk, actor=as_actor(staff), machines=machines).document
 
 
 def say(holder: peer.Holder, what: str, **fields: object) -> Any:

@@ -11,14 +11,15 @@ from agents.models import Machine, MachineCertificate, Run
 from agents.states import MachineState
 from portal.accounts.models import User
 from tests.conftest import as_actor
-from vaults import credentials, losses
+from vaults.credentials import vault_credentials
+from vaults.integrity import losses
 from vaults.models import Credential, Vault
-from vaults.storage.layout import Stored
+from vaults.regions.storage.layout import Stored
 
 
 def credential_of(vault: Vault, user: User, **columns: Any) -> Credential:
     """A real credential of the vault, with `columns` changed afterwards, as time and registrations would."""
-    credential = credentials.issue(vault.pk, actor=as_actor(user), machines=columns.pop("machines", 1)).credential
+    credential = vault_credentials.issue(vault.pk, actor=as_actor(user), machines=columns.pop("machines", 1)).credential
     Credential.objects.filter(pk=credential.pk).update(**columns)
     credential.refresh_from_db()
     return credential

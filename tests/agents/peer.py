@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from django.test import Client
 
-from agents import identity
-from portal.crypto import certificates, keys
-from portal.crypto.keys import PrivateKey
+from agents.protocol import authentication
+from portal.pki.crypto import certificates, keys
+from portal.pki.crypto.keys import PrivateKey
 
 PLATFORM = {"os": "Linux", "arch": "x86_64", "release": "Debian 12"}
 
@@ -52,7 +52,7 @@ class Holder:
 
     def payload(self, what: str, **fields: object) -> dict[str, object]:
         """A fresh payload for the endpoint."""
-        return {"aud": identity.url_of(what), "iat": int(time.time()), "jti": str(uuid.uuid4()), **fields}
+        return {"aud": authentication.url_of(what), "iat": int(time.time()), "jti": str(uuid.uuid4()), **fields}
 
     def sign(self, payload: bytes, header: dict[str, Any] | None = None) -> bytes:
         """The message, with our header unless another is given; written by hand, since no library signs nonsense."""

@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from agents import replacement
-from agents.agreements import digest_of
 from agents.models import Machine, ReplacementRequest
+from agents.replacement import replacements
+from agents.replacement.queries import digest_of
 from portal.accounts.models import Membership, Subscription, User
 from tests.conftest import as_actor, person
 
@@ -19,13 +19,13 @@ def colleague_of(subscription: Subscription, username: str = "colleague") -> Use
 
 def ask(user: User, machine_id: str | UUID, reason: str = "The disk is broken.") -> ReplacementRequest:
     """Ask for a replacement of the machine."""
-    return replacement.ask(UUID(str(machine_id)), actor=as_actor(user), reason=reason)
+    return replacements.ask(UUID(str(machine_id)), actor=as_actor(user), reason=reason)
 
 
 def agree(user: User, asked: ReplacementRequest) -> ReplacementRequest:
     """Agree to the request as it is now."""
     now = ReplacementRequest.objects.select_related("machine").get(pk=asked.pk)
-    return replacement.approve(asked.pk, actor=as_actor(user), comment="Agreed.", digest=digest_of(now))
+    return replacements.approve(asked.pk, actor=as_actor(user), comment="Agreed.", digest=digest_of(now))
 
 
 def agreed(asker: User, decider: User, machine_id: str | UUID) -> ReplacementRequest:
@@ -35,7 +35,7 @@ def agreed(asker: User, decider: User, machine_id: str | UUID) -> ReplacementReq
 
 def file_for(asker: User, asked: ReplacementRequest) -> dict[str, Any]:
     """The document of the credential file."""
-    return dict(replacement.issue(asked.pk, actor=as_actor(asker)).document)
+    return dict(replacements.issue(asked.pk, actor=as_actor(asker)).document)
 
 
 def row(machine_id: str | UUID) -> Machine:

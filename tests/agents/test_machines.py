@@ -9,16 +9,16 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from agents import identity
 from agents.machines import revoke
 from agents.models import Machine, MachineCertificate, SpentToken
+from agents.protocol import authentication
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from portal.crypto import keys
-from portal.errors import Invalid, NotAllowed, NotFound, StaleState
+from portal.core.errors import Invalid, NotAllowed, NotFound, StaleState
+from portal.pki.crypto import keys
 from tests.agents import peer
 from tests.agents.conftest import register, say
-from tests.agents.test_registration import refused
+from tests.agents.enrolment.test_registration import refused
 from tests.conftest import as_actor
 from vaults.models import Vault
 
@@ -208,5 +208,5 @@ def test_used_messages_are_forgotten_when_they_are_too_old_to_count(db: None) ->
     now = timezone.now()
     for number, minutes in enumerate((0, 14, 16)):
         SpentToken.objects.create(jti=str(number), at=now - timedelta(minutes=minutes))
-    assert identity.forget_spent(now) == 1
+    assert authentication.forget_spent(now) == 1
     assert list(SpentToken.objects.order_by("jti").values_list("jti", flat=True)) == ["0", "1"]

@@ -22,7 +22,7 @@ from strongroom_agent.portal import Portal
 
 from portal.accounts.models import User
 from tests.conftest import as_actor
-from vaults import credentials
+from vaults.credentials import vault_credentials
 from vaults.models import Region, Vault
 
 SNAPSHOT = "ab" * 32
@@ -67,7 +67,7 @@ def given(vault: Vault, staff: User, tmp_path: Path) -> Credential:
 
 def issued(vault: Vault, staff: User, folder: Path) -> Credential:
     """Download a credential file and read it."""
-    found = credentials.issue(vault.pk, actor=as_actor(staff), machines=1)
+    found = vault_credentials.issue(vault.pk, actor=as_actor(staff), machines=1)
     path = folder / found.file_name
     path.write_text(json.dumps(found.document))
     return credential.load(path, datetime.now(UTC))

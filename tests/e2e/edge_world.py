@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from portal.crypto import certificates, issuing, keys
-from portal.crypto.certificates import Kind, Profile
+from portal.pki.crypto import certificates, issuing, keys
+from portal.pki.crypto.certificates import Kind, Profile
 from tests.api_person import ApiPerson
 from tests.e2e.ready import active_vault, certificate_of, credential_pair, credentials, machine_id, ready_machine
 from tests.e2e.wire import Answer
@@ -29,8 +29,8 @@ from datetime import timedelta
 from django.utils import timezone
 from agents.models import Machine, MachineCertificate
 from portal import pki
-from portal.crypto import certificates, issuing, keys
-from portal.crypto.certificates import Kind, Profile
+from portal.pki.crypto import certificates, issuing, keys
+from portal.pki.crypto.certificates import Kind, Profile
 
 machine = Machine.objects.get(pk="{machine}")
 now = timezone.now().replace(microsecond=0)

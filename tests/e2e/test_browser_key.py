@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from playwright.sync_api import Request, Route, expect
 
-from portal.moments import for_people
+from portal.core.times import for_people
 from tests.api_person import ApiPerson
 from tests.e2e.conftest import SignIn
 from tests.e2e.machine import make_machine

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from portal.crypto import certificates
+from portal.pki.crypto import certificates
 from tests.e2e.edge_world import Wanted, World
 from tests.e2e.wire import Answer, ask, request
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 NAME = "0123456789abcdef" * 4
 _SET = """
 from agents import usage
-from portal.accounts.actors import Actor
+from portal.core.actor import Actor
 from portal.accounts.models import User
 from vaults import regions
 from vaults.models import Region, Vault

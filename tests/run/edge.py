@@ -21,9 +21,11 @@ import pytest
 from django.utils import timezone
 
 from deploy.runner import edge as configuration
-from portal import edge_files, pki, settings
-from portal.crypto import issuing, keys
-from portal.crypto.certificates import Kind, Profile
+from portal import settings
+from portal.edge import files
+from portal.pki import authorities
+from portal.pki.crypto import issuing, keys
+from portal.pki.crypto.certificates import Kind, Profile
 from tests.lines import received, send
 from tests.portal_process import free_port
 from tests.waiting import wait_for
@@ -219,13 +221,13 @@ def _point_settings(patch: pytest.MonkeyPatch, edge: Edge) -> None:
 
 def _make_files(edge: Edge) -> None:
     now = timezone.now()
-    edge_files.prepare(edge.folder / "pki", f"https://localhost:{edge.edge_port}", now)
+    files.prepare(edge.folder / "pki", f"https://localhost:{edge.edge_port}", now)
     key = keys.new_key()
     profile = Profile(Kind.MACHINE, uuid4())
     leaf = issuing.issue_client(
-        pki.client_authority(), key.public_key(), profile, at=now, until=now + timedelta(days=7)
+        authorities.client_authority(), key.public_key(), profile, at=now, until=now + timedelta(days=7)
     )
-    (edge.folder / "machine.pem").write_text(pki.client_chain_pem(leaf))
+    (edge.folder / "machine.pem").write_text(authorities.client_chain_pem(leaf))
     (edge.folder / "machine.key").write_text(keys.private_pem(key))
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from portal import edge_probe
-from portal.crypto import certificates
+from portal.edge import probe
+from portal.pki.crypto import certificates
 from tests.api_person import ApiPerson
 from tests.e2e import ready
 from tests.e2e.machine import Machine, restored
@@ -44,7 +44,7 @@ def shown(portal: Portal) -> str:
 
     def seen() -> str | None:
         try:
-            return certificates.fingerprint(edge_probe.shown(portal.edge_url))
+            return certificates.fingerprint(probe.shown(portal.edge_url))
         except ConnectionError:
             return None
 

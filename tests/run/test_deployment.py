@@ -12,9 +12,10 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from pytest_django.fixtures import Settings
 
-from portal import checks, static_files
+from portal import checks
 from portal.accounts.models import Membership, Subscription, User
 from portal.audit.models import AuditEvent
+from portal.web import static_files
 
 
 @pytest.fixture

@@ -14,10 +14,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from portal import health, health_checks, heartbeats
 from portal.accounts.models import User
-from portal.health import Part, Rounds
-from portal.health_checks import Unwell
+from portal.health import checks as health_checks
+from portal.health import heartbeats, views
+from portal.health.checks import Unwell
+from portal.health.views import Part, Rounds
 from portal.models import Heartbeat
 
 NAMES = ["database", "broker", "worker", "beat", "storage", "edge"]
@@ -34,7 +35,7 @@ def failing(error: Exception) -> Callable[[], str]:
 
 def test_one_that_hangs_takes_no_longer_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are told all the same."""
-    monkeypatch.setattr(health, "LIMIT", 2)
+    monkeypatch.setattr(views, "LIMIT", 2)
     released = threading.Event()
     rounds = Rounds({"good": lambda: "fine", "hung": lambda: str(released.wait(30))})
     parts = rounds.parts()  # the hung one is let go only below
@@ -51,7 +52,7 @@ def test_the_text_of_a_fault_stays_inside() -> None:
 
 def test_many_who_ask_share_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking costs little, so nobody can press the portal with it."""
-    monkeypatch.setattr(health, "SHARED", 60)
+    monkeypatch.setattr(views, "SHARED", 60)
     asked: list[int] = []
 
     def check() -> str:
@@ -71,7 +72,7 @@ def test_many_who_ask_share_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_answers(monkeypatch: pytest.MonkeyPatch, ill: list[str], ready: int, live: int) -> None:
     """Anybody may ask; `live` is about this process alone."""
     checks = {name: failing(Unwell("away")) if name in ill else (lambda: "fine") for name in NAMES}
-    monkeypatch.setattr(health, "rounds", Rounds(checks))
+    monkeypatch.setattr(views, "rounds", Rounds(checks))
     parts = {
         name: {"ok": name not in ill, "detail": "away" if name in ill else "fine"}
         for name in ("database", "broker", "worker", "beat", "storage", "edge")
@@ -92,7 +93,7 @@ def test_whoever_is_signed_in_is_told_too(page: str, staff: User, monkeypatch: p
     def away(*args: object) -> None:
         raise OperationalError("could not connect to server")
 
-    monkeypatch.setattr(health, "rounds", Rounds({"database": failing(Unwell("away"))}))
+    monkeypatch.setattr(views, "rounds", Rounds({"database": failing(Unwell("away"))}))
     client = Client()
     client.force_login(staff)
     with connection.execute_wrapper(away):

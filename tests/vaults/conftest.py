@@ -14,13 +14,15 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from portal.accounts.actors import Actor
 from portal.accounts.models import Subscription, User
+from portal.core.actor import Actor
 from tests.conftest import as_actor
 from tests.waiting import listens
-from vaults import approvals, copies, regions_file
+from vaults import copy_schedule
 from vaults.models import Operation, PairedCopy, Region, Vault, VaultRequest
-from vaults.storage import rclone
+from vaults.regions import config_file
+from vaults.regions.storage import rclone
+from vaults.requests import vault_requests
 
 RCLONE = Path(settings.BASE_DIR) / ".venv" / "bin" / "rclone"
 GATEWAY = ("serve", "restic", "--append-only", "--cache-objects=false")
@@ -62,7 +64,7 @@ def ask(requester: Actor, subscription: Subscription, regions: tuple[Region, Reg
             "reason": "Pay slips",
             **changes,
         }
-        return approvals.submit(name=name, **wanted)  # type: ignore[arg-type]
+        return vault_requests.submit(name=name, **wanted)  # type: ignore[arg-type]
 
     return submit
 
@@ -73,7 +75,7 @@ def creating(ask: Ask, decider: Actor) -> Callable[..., Operation]:
 
     def make(name: str = "Payroll", **changes: object) -> Operation:
         request = ask(name, **changes)
-        vault = approvals.approve(request.pk, actor=decider, comment="", digest=request.digest).vault
+        vault = vault_requests.approve(request.pk, actor=decider, comment="", digest=request.digest).vault
         return Operation.objects.select_related("vault").get(vault=vault)
 
     return make
@@ -118,17 +120,17 @@ def storage(served: Path) -> Path:
 def copy(storage: Path, make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> PairedCopy:
     """The copy of an Active vault, due now."""
     vault = make_vault()
-    copies.begin(vault)
-    copies.due(vault.pk)
+    copy_schedule.begin(vault)
+    copy_schedule.due(vault.pk)
     return PairedCopy.objects.get()
 
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Path]:
     """What `storage` gives, with what earlier tests left."""
-    regions_file.write_default(settings.REGIONS_FILE, settings.DATA / "storage")
-    places = regions_file.read(settings.REGIONS_FILE)
-    regions_file.write_rclone_config(settings.DATA / "rclone.conf", places)
+    config_file.write_default(settings.REGIONS_FILE, settings.DATA / "storage")
+    places = config_file.read(settings.REGIONS_FILE)
+    config_file.write_rclone_config(settings.DATA / "rclone.conf", places)
     rcd = Path(settings.STORAGE_SOCKET)
     with ExitStack() as stack:
         control = ("rcd", "--rc-no-auth", "--rc-serve", "--rc-addr", f"unix://{rcd}")

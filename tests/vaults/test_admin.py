@@ -5,9 +5,9 @@ import re
 import pytest
 from django.test import Client
 
-from portal import sizes
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
+from portal.core import sizes
 from vaults.models import Region
 
 

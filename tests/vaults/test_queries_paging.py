@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts.models import User
-from portal.errors import Invalid
-from portal.paging import COUNTED, counted, page_of
+from portal.core.errors import Invalid
+from portal.core.paging import COUNTED, counted, page_of
 from tests.conftest import person
 
 ORDERS = [("username", "id"), ("-username", "id"), ("created_at", "-id"), ("full_name", "created_at", "-id"), ("-id",)]
@@ -78,7 +78,7 @@ def test_the_number_is_exact_as_far_as_it_is_counted(
     with django_assert_num_queries(1):
         assert counted(people, part) == "23"
     assert COUNTED == 1_000
-    monkeypatch.setattr("portal.paging.COUNTED", 22)
+    monkeypatch.setattr("portal.core.paging.COUNTED", 22)
     assert counted(people, part) == "22+"
 
 

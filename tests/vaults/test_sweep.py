@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal import heartbeats
+from portal.health import heartbeats
 from tests.vaults.conftest import Ask
-from vaults import copies, tasks
+from vaults import copy_schedule, tasks
 from vaults.models import Operation, PairedCopy, Region, Vault, VaultRequest
 from vaults.rules import OPEN_FOR
 from vaults.states import RequestState
@@ -25,7 +25,7 @@ def work(make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> tu
     """An operation and a copy of one vault, neither of them due."""
     vault = make_vault()
     operation = Operation.objects.create(vault=vault, kind="create", started_at=timezone.now())
-    return operation, copies.begin(vault)
+    return operation, copy_schedule.begin(vault)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_its_questions_do_not_grow_with_the_work(make_vault: Callable[..., Vault
         for _ in range(vaults):
             vault = make_vault()
             Operation.objects.create(vault=vault, kind="create", started_at=timezone.now(), due_at=Now())
-            copies.begin(vault)
+            copy_schedule.begin(vault)
         PairedCopy.objects.update(due_at=Now() - timedelta(seconds=1))
         with CaptureQueriesContext(connection) as asked:
             tasks.sweep()

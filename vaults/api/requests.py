@@ -4,14 +4,14 @@ from uuid import UUID
 
 from ninja import Router, Status
 
-from portal.errors import ContentChanged, NameTaken, NotFound, OwnRequest, StaleState, TooManyOpen
-from portal.http import ApiRequest
-from portal.paging import page_of
-from portal.problems import refuses
-from portal.schemas import Listed, Wanted, listed
-from vaults import approvals
+from portal.api.problems import refuses
+from portal.api.schemas import Listed, Wanted, listed
+from portal.core.errors import ContentChanged, NameTaken, NotFound, OwnRequest, StaleState, TooManyOpen
+from portal.core.http import ApiRequest
+from portal.core.paging import page_of
 from vaults.api.schemas import DecisionIn, RequestIn, RequestOut, request_out
 from vaults.queries import region_named, request_seen_by, subscription_named, visible_requests, with_decisions
+from vaults.requests import vault_requests
 
 router = Router()
 
@@ -21,7 +21,7 @@ router = Router()
 )
 def submit(request: ApiRequest, body: RequestIn) -> Status[dict[str, object]]:
     """The request waits for an approver, who is somebody else."""
-    made = approvals.submit(
+    made = vault_requests.submit(
         actor=request.auth,
         subscription=subscription_named(request.auth, body.subscription),
         name=body.name,
@@ -53,7 +53,7 @@ def one_request(request: ApiRequest, request_id: UUID) -> dict[str, object]:
 )
 def approve(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
     """The vault is created at once; `vault_id` says which it is."""
-    approvals.approve(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
+    vault_requests.approve(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
     return request_out(request_seen_by(request.auth, request_id))
 
 
@@ -65,7 +65,7 @@ def approve(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str
 )
 def reject(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
     """Needs a comment, which the requester reads."""
-    approvals.reject(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
+    vault_requests.reject(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
     return request_out(request_seen_by(request.auth, request_id))
 
 
@@ -77,5 +77,5 @@ def reject(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str,
 )
 def cancel(request: ApiRequest, request_id: UUID, body: DecisionIn) -> dict[str, object]:
     """Take back a request of your own that nobody has decided on."""
-    approvals.cancel(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
+    vault_requests.cancel(request_id, actor=request.auth, comment=body.comment, digest=body.digest)
     return request_out(request_seen_by(request.auth, request_id))

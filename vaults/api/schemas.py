@@ -7,8 +7,8 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
-from portal.schemas import Body, Text
-from vaults.challenges import Claim
+from portal.api.schemas import Body, Text
+from vaults.credentials.possession import Claim
 from vaults.models import Decision, Vault, VaultRequest
 
 Redundancy = Literal["geo", "local"]

@@ -5,14 +5,15 @@ from uuid import UUID
 from django.http import HttpResponse
 from ninja import Router, Status
 
-from portal.errors import RedundancyLocked, StaleState
-from portal.http import ApiRequest
-from portal.paging import page_of
-from portal.problems import refuses
-from portal.schemas import Listed, Wanted, listed
-from vaults import challenges, credentials, lifecycle, redundancy
+from portal.api.problems import refuses
+from portal.api.schemas import Listed, Wanted, listed
+from portal.core.errors import RedundancyLocked, StaleState
+from portal.core.http import ApiRequest
+from portal.core.paging import page_of
 from vaults.api.schemas import ChallengeOut, CredentialIn, RedundancyIn, VaultOut, vault_out
-from vaults.issuing import VaultNotActive
+from vaults.credentials import possession, vault_credentials
+from vaults.credentials.issuance import VaultNotActive
+from vaults.lifecycle import creation, redundancy
 from vaults.queries import vault_seen_by, visible_vaults
 
 router = Router()
@@ -46,7 +47,7 @@ def change(request: ApiRequest, vault_id: UUID, body: RedundancyIn) -> dict[str,
 @router.post("/{uuid:vault_id}/retry", response=VaultOut, summary="Retry", openapi_extra=refuses(StaleState))
 def retry(request: ApiRequest, vault_id: UUID) -> dict[str, object]:
     """Set up the storage of a Failed vault again, or do the work on the copy of an Active one again that failed."""
-    lifecycle.retry(vault_id, actor=request.auth)
+    creation.retry(vault_id, actor=request.auth)
     return vault_out(vault_seen_by(request.auth, vault_id))
 
 
@@ -54,7 +55,7 @@ def retry(request: ApiRequest, vault_id: UUID) -> dict[str, object]:
 def challenge(request: ApiRequest, response: HttpResponse, vault_id: UUID) -> Status[dict[str, object]]:
     """To prove with that you hold the key that a credential shall be for. Yours, for this vault, once, ten minutes."""
     response["Cache-Control"] = "no-store"
-    made = challenges.new(vault_id, actor=request.auth)
+    made = possession.new(vault_id, actor=request.auth)
     return Status(201, {"challenge": made.text, "expires_at": made.expires_at})
 
 
@@ -72,7 +73,7 @@ def issue(request: ApiRequest, response: HttpResponse, vault_id: UUID, body: Cre
     """
     response["Cache-Control"] = "no-store"
     if body.claim is None:
-        issued = credentials.issue(vault_id, actor=request.auth, machines=body.machines)
+        issued = vault_credentials.issue(vault_id, actor=request.auth, machines=body.machines)
     else:
-        issued = challenges.issue(vault_id, body.claim, actor=request.auth, machines=body.machines)
+        issued = possession.issue(vault_id, body.claim, actor=request.auth, machines=body.machines)
     return Status(201, dict(issued.document))

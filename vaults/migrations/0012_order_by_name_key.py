@@ -3,7 +3,7 @@
 import datetime
 import django.db.models.functions.comparison
 import django.db.models.functions.text
-import portal.fields
+import portal.core.fields
 from django.conf import settings
 from django.db import migrations, models
 
@@ -45,12 +45,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='vault',
             name='name_key',
-            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Lower('name'), output_field=portal.fields.KeyField(max_length=50)),
+            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Lower('name'), output_field=portal.core.fields.KeyField(max_length=50)),
         ),
         migrations.AddField(
             model_name='vaultrequest',
             name='name_key',
-            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Lower('name'), output_field=portal.fields.KeyField(max_length=50)),
+            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Lower('name'), output_field=portal.core.fields.KeyField(max_length=50)),
         ),
         migrations.AddIndex(
             model_name='vault',

@@ -4,11 +4,11 @@ from django.http import HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
 from portal.accounts.models import User
-from portal.http import PersonRequest, key_in
-from portal.live import live
-from portal.paging import counted
-from portal.sorting import sorting
-from vaults.listing import CHIPS, ORDERS, VaultFilter
+from portal.core.http import PersonRequest, key_in
+from portal.core.paging import counted
+from portal.core.sorting import sorting
+from portal.web.polling import live
+from vaults.filters import CHIPS, ORDERS, VaultFilter
 from vaults.models import Vault, VaultRequest
 from vaults.queries import failed_own, first_open_requests, open_requests, region_names
 from vaults.views.rows import table_rows

@@ -4,13 +4,13 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.errors import Invalid, NameTaken, NotFound, TooManyOpen
-from portal.http import PersonRequest, actor_of, key_in, sent
-from portal.kept import refilled
-from vaults.approvals import submit
+from portal.core.errors import Invalid, NameTaken, NotFound, TooManyOpen
+from portal.core.http import PersonRequest, actor_of, key_in, sent
+from portal.web.kept_forms import refilled
 from vaults.forms import VaultRequestForm
 from vaults.models import Redundancy, Region, VaultRequest
 from vaults.queries import own_subscriptions
+from vaults.requests.vault_requests import submit
 from vaults.rules import deciders_for, name_problem
 
 LONGEST_NAME = 200  # more than a name may have, so that the check can say that it is too long

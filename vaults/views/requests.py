@@ -8,15 +8,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.accounts.actors import Actor
-from portal.decisions import Queue, named, queues
-from portal.errors import ContentChanged, DomainError, Invalid, StaleState
-from portal.http import PersonRequest, actor_of, sent
-from portal.kept import refilled
-from portal.live import live, pause
-from portal.paging import counted, page_of
-from portal.sorting import sorting
-from vaults import approvals
+from portal.core.actor import Actor
+from portal.core.errors import ContentChanged, DomainError, Invalid, StaleState
+from portal.core.http import PersonRequest, actor_of, sent
+from portal.core.paging import counted, page_of
+from portal.core.sorting import sorting
+from portal.web.inbox import Queue, named, queues
+from portal.web.kept_forms import refilled
+from portal.web.polling import live, pause
 from vaults.forms import DecisionForm
 from vaults.models import Decision, Redundancy, Vault, VaultRequest
 from vaults.queries import (
@@ -29,14 +28,15 @@ from vaults.queries import (
     with_decisions,
     with_names,
 )
-from vaults.regions import pair_of
+from vaults.regions.catalog import pair_of
+from vaults.requests import vault_requests
 from vaults.rules import decide_until, deciders, may_decide
 from vaults.states import RequestState
 
 DECIDE = {
-    Decision.Verdict.APPROVE.value: approvals.approve,
-    Decision.Verdict.REJECT.value: approvals.reject,
-    Decision.Verdict.CANCEL.value: approvals.cancel,
+    Decision.Verdict.APPROVE.value: vault_requests.approve,
+    Decision.Verdict.REJECT.value: vault_requests.reject,
+    Decision.Verdict.CANCEL.value: vault_requests.cancel,
 }
 
 

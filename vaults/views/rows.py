@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 
 from portal.templatetags.amounts import ago
 from portal.templatetags.elements import icon, status
-from vaults import lifecycle
-from vaults.listing import is_late
+from vaults.filters import is_late
+from vaults.lifecycle import creation
 from vaults.models import Operation, Redundancy, Vault
 from vaults.states import VaultState
 
@@ -72,7 +72,7 @@ def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Mapping[UUI
 
 def _retry(vault: Vault, work: Operation) -> SafeString:
     url = reverse("vaults:retry", args=[vault.pk])
-    return format_html(RETRY, key=vault.pk, url=url, expected=lifecycle.shown(vault, work))
+    return format_html(RETRY, key=vault.pk, url=url, expected=creation.shown(vault, work))
 
 
 def _lock() -> SafeString:

@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from portal import search
-from portal.http import PersonRequest
+from portal.core.http import PersonRequest
+from portal.web import search
 
 
 @require_safe

@@ -13,19 +13,17 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.accounts.actors import Actor
 from portal.audit.rows import activity_rows
-from portal.errors import ContentChanged, Invalid, RedundancyLocked, StaleState
-from portal.http import PersonRequest, actor_of, expected, sent
-from portal.kept import refilled
-from portal.live import live
-from portal.paging import page_of
-from vaults import lifecycle, redundancy
-from vaults.charts import HEIGHT, WIDTH, curve
+from portal.core.actor import Actor
+from portal.core.errors import ContentChanged, Invalid, RedundancyLocked, StaleState
+from portal.core.http import PersonRequest, actor_of, expected, sent
+from portal.core.paging import page_of
+from portal.web.kept_forms import refilled
+from portal.web.polling import live
 from vaults.forms import RedundancyForm, explain
-from vaults.history import stored_days
+from vaults.lifecycle import creation, redundancy
+from vaults.lifecycle.provisioning import step_labels
 from vaults.models import Operation, Redundancy, Region, Vault
-from vaults.provisioning import step_labels
 from vaults.queries import (
     activity_of,
     approval_of,
@@ -35,8 +33,10 @@ from vaults.queries import (
     vault_seen_by,
     vault_worked_on_by,
 )
-from vaults.regions import open_pair_of
+from vaults.regions.catalog import open_pair_of
 from vaults.rules import is_member, may_be_retried
+from vaults.usage.charts import HEIGHT, WIDTH, curve
+from vaults.usage.history import stored_days
 
 DAYS = 30
 
@@ -59,7 +59,7 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
         "now": now,
         "work": [_work(one, vault) for one in operations],
         "latest": operations[0] if operations else None,
-        "expected": lifecycle.shown(vault, operations[0] if operations else None),
+        "expected": creation.shown(vault, operations[0] if operations else None),
         "retry": bool(operations) and may_be_retried(vault, operations[0]),
         "approval": approval_of(vault),
         # Only members see it who do not see all: what the fetch has checked is not asked again.
@@ -94,7 +94,7 @@ def retry(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """Do the latest work on the vault again, which failed, then show how it goes."""
     actor = actor_of(request)
     vault = vault_worked_on_by(actor, vault_id)
-    lifecycle.retry(vault.pk, actor=actor, expected=expected(request))
+    creation.retry(vault.pk, actor=actor, expected=expected(request))
     return redirect("vaults:vault", vault.pk)
 
 

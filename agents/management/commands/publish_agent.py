@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from agents.building import BuildFailed, KeptBack, bring_up_to_date
-from portal.accounts.actors import Actor
+from agents.packages.build import BuildFailed, KeptBack, bring_up_to_date
+from portal.core.actor import Actor
 
 ACTOR = Actor(label="publish_agent", via="command")
 

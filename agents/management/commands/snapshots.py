@@ -10,13 +10,13 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.models import Machine
-from portal.accounts.actors import Actor
-from portal.errors import DomainError
-from portal.moments import exactly
+from portal.core.actor import Actor
+from portal.core.errors import DomainError
+from portal.core.texts import problem
+from portal.core.times import exactly
 from portal.templatetags.amounts import binary
-from portal.texts import problem
-from vaults import snapshots
-from vaults.storage.base import StorageError
+from vaults.integrity import snapshot_trash
+from vaults.regions.storage.base import StorageError
 
 ACTOR = Actor(label="snapshots", via="command")
 LONGEST_REASON = 500
@@ -66,7 +66,7 @@ def _machine(text: str) -> Machine:
 
 
 def _list(machine: Machine, options: argparse.Namespace) -> str:
-    kept = snapshots.of_machine(machine.vault, machine.pk)
+    kept = snapshot_trash.of_machine(machine.vault, machine.pk)
     if not kept:
         return f"Machine {machine} has no snapshot stored in any region."
     return "\n".join(
@@ -77,7 +77,7 @@ def _list(machine: Machine, options: argparse.Namespace) -> str:
 
 
 def _trash(machine: Machine, options: argparse.Namespace) -> str:
-    name = snapshots.trash(machine.vault, machine.pk, options.snapshot, _reason(options), actor=ACTOR)
+    name = snapshot_trash.trash(machine.vault, machine.pk, options.snapshot, _reason(options), actor=ACTOR)
     return (
         f"Snapshot {name[:16]} of {machine} is in the trash. If a check of the machine had failed because of it, run"
         " strongroom-agent check there. To undo this: manage.py snapshots put-back."
@@ -85,7 +85,7 @@ def _trash(machine: Machine, options: argparse.Namespace) -> str:
 
 
 def _put_back(machine: Machine, options: argparse.Namespace) -> str:
-    name = snapshots.put_back(machine.vault, machine.pk, options.snapshot, _reason(options), actor=ACTOR)
+    name = snapshot_trash.put_back(machine.vault, machine.pk, options.snapshot, _reason(options), actor=ACTOR)
     return f"Snapshot {name[:16]} of {machine} is stored again."
 
 

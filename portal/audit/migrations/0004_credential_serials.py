@@ -2,7 +2,7 @@
 
 import django.db.models.fields.json
 import django.db.models.functions.comparison
-import portal.fields
+import portal.core.fields
 from django.conf import settings
 from django.db import migrations, models
 
@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='auditevent',
             name='serial',
-            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(django.db.models.fields.json.KeyTextTransform('credential', 'detail'), django.db.models.fields.json.KeyTextTransform('serial', 'detail'), models.Value(''), output_field=models.TextField()), output_field=portal.fields.KeyField()),
+            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Coalesce(django.db.models.fields.json.KeyTextTransform('credential', 'detail'), django.db.models.fields.json.KeyTextTransform('serial', 'detail'), models.Value(''), output_field=models.TextField()), output_field=portal.core.fields.KeyField()),
         ),
         migrations.AddIndex(
             model_name='auditevent',

@@ -1,4 +1,4 @@
-"""The forms of `portal.moments`, in Django's letters."""
+"""The forms of `portal.core.times`, in Django's letters."""
 
 DATE_FORMAT = SHORT_DATE_FORMAT = "j M Y"
 TIME_FORMAT = r"H:i \U\T\C"

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.accounts import people
-from portal.accounts.actors import Actor
-from portal.errors import Invalid
+from portal.core.actor import Actor
+from portal.core.errors import Invalid
 
 
 class Command(BaseCommand):

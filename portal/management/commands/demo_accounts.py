@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from portal.accounts import people, subscriptions
-from portal.accounts.actors import Actor
 from portal.accounts.models import User
+from portal.core.actor import Actor
 
 NAMES = ("staff", "approver", "auditor", "admin")
 SUBSCRIPTION = "Default"

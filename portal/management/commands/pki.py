@@ -10,10 +10,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal import edge_files, pki, pki_report, rotation
-from portal.accounts.actors import Actor
-from portal.errors import DomainError
-from portal.moments import exactly
+from portal.core.actor import Actor
+from portal.core.errors import DomainError
+from portal.core.times import exactly
+from portal.edge import files
+from portal.pki import authorities, report, rotation
 
 ACTOR = Actor(label="pki", via="command")
 
@@ -46,21 +47,21 @@ class Command(BaseCommand):
 
 
 def _fingerprints(options: argparse.Namespace) -> str:
-    return "\n".join([*pki_report.stored(pki.ring()), *pki_report.at_the_edge(pki.ring(), settings.EDGE_URL)])
+    return "\n".join([*report.stored(authorities.ring()), *report.at_the_edge(authorities.ring(), settings.EDGE_URL)])
 
 
 def _rotate(options: argparse.Namespace) -> str:
     new = rotation.rotate(ACTOR, with_root=options.what == "root")
-    edge_files.bring_up_to_date(ACTOR)
+    files.bring_up_to_date(ACTOR)
     return (
         f"Generation {new.number} is trusted beside {new.number - 1}, and issues to machines from"
-        f" {exactly(new.made_at + pki.SETTLING)} on. When every machine has renewed: manage.py pki retire."
+        f" {exactly(new.made_at + authorities.SETTLING)} on. When every machine has renewed: manage.py pki retire."
     )
 
 
 def _retire(options: argparse.Namespace) -> str:
     old = rotation.retire(ACTOR, whoever_needs_it=options.now)
-    edge_files.bring_up_to_date(ACTOR)
+    files.bring_up_to_date(ACTOR)
     return f"Generation {old.number} is not trusted any more, and its keys are deleted."
 
 

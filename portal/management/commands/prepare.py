@@ -6,7 +6,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from portal import heartbeats, static_files
+from portal.health import heartbeats
+from portal.web import static_files
 
 
 class Command(BaseCommand):

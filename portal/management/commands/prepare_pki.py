@@ -5,9 +5,10 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal import belonging, edge_files, pki
-from portal.accounts.actors import Actor
-from portal.crypto import certificates
+from portal.core.actor import Actor
+from portal.edge import files
+from portal.pki import authorities, ownership
+from portal.pki.crypto import certificates
 
 
 class Command(BaseCommand):
@@ -24,10 +25,10 @@ class Command(BaseCommand):
         actor = Actor(label="prepare_pki", via="command")
         try:
             if another_root:
-                belonging.start_anew(actor)
-            belonging.require()
-            prepared = edge_files.bring_up_to_date(actor)
-            belonging.begin(pki.ring())
+                ownership.start_anew(actor)
+            ownership.require()
+            prepared = files.bring_up_to_date(actor)
+            ownership.begin(authorities.ring())
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         leaf = prepared.certificate

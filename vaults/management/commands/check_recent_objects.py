@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.core.management.base import BaseCommand, CommandError
 
-from vaults import integrity
+from vaults.integrity import verify
 from vaults.models import Region
-from vaults.storage.base import StorageError, StorageUnavailable
-from vaults.storage.rclone import region_storage
+from vaults.regions.storage.base import StorageError, StorageUnavailable
+from vaults.regions.storage.rclone import region_storage
 
 WAIT = 30.0  # seconds for the storage process to come up
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no region {region}.")
         try:
             _wait_for(found)
-            compared, set_aside = integrity.check_region(found, since=since)
+            compared, set_aside = verify.check_region(found, since=since)
         except StorageError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{found}: compared {compared} objects with their names, set aside {set_aside}.")

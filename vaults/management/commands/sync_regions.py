@@ -2,9 +2,9 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.accounts.actors import Actor
-from vaults import regions
-from vaults.regions_file import BadRegionsFile
+from portal.core.actor import Actor
+from vaults.regions import catalog
+from vaults.regions.config_file import BadRegionsFile
 
 
 class Command(BaseCommand):
@@ -15,8 +15,8 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         """Apply the file; CommandError with one clear line when it is wrong."""
         try:
-            changed = regions.changed()
-            found = regions.sync(Actor(label="sync_regions", via="command"))
+            changed = catalog.changed()
+            found = catalog.sync(Actor(label="sync_regions", via="command"))
         except BadRegionsFile as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Regions: {', '.join(str(region) for region in found)}.")

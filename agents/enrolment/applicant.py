@@ -1,0 +1,66 @@
+"""What arrives at registration: what a computer says of itself, and the key that it has proved to hold; and what is
+written of every arrival, whatever kind of credential it came with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F
+
+from agents.models import Machine
+from agents.protocol import certificates as certification
+from agents.protocol import messages
+from agents.protocol.authentication import Signed
+from agents.protocol.messages import Registration
+from portal.core.actor import Actor
+from portal.core.errors import Invalid
+from portal.core.times import for_people
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish
+from portal.pki.crypto import certificates, keys
+from portal.pki.crypto.keys import PublicKey
+from vaults.models import Credential, Vault
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A well-formed registration, signed with a credential of ours. Whether that still counts is not checked."""
+
+    signed: Signed
+    details: Registration
+    key: PublicKey
+    actor: Actor
+    at: datetime
+
+    @property
+    def name_key(self) -> str:
+        """The name by which machines are told apart."""
+        return self.details.name.lower()
+
+
+def read(signed: Signed, *, address: str, at: datetime) -> Arrival:
+    """The registration in a message; raises Invalid, also for a machine that has no key of its own."""
+    details = messages.parse(Registration, signed.fields)
+    key = certification.requested_key(details.csr)
+    if keys.digest(key) == keys.digest(certificates.public_key(signed.certificate)):
+        raise Invalid({"csr": ["A machine has a key of its own, not the credential's."]})
+    return Arrival(signed, details, key, Actor(label=f"machine {details.name}", via="agent", address=address), at)
+
+
+def use(credential: Credential) -> None:
+    """Note that the credential has a place less."""
+    Credential.objects.filter(pk=credential.pk).update(machines_used=F("machines_used") + 1)
+
+
+def tell(
+    arrival: Arrival, machine: Machine, credential: Credential, vault: Vault, *, key: str, title: str, more: str = ""
+) -> None:
+    """Tell the vault's people who came, from where, and with whose file; nobody registers unseen."""
+    publish(
+        f"{key}:{machine.pk}",
+        state=Notification.State.INFO,
+        title=title,
+        step=f"From {arrival.actor.address}, with the credential that {credential.issued_by} downloaded"
+        f" at {for_people(credential.issued_at)}.{more}",
+        url=f"/machines/{machine.pk}/",
+        subscription=vault.subscription,
+    )

@@ -1,0 +1,184 @@
+"""Registering a machine: from a message signed with a vault credential to a machine with a certificate of its own.
+
+With a credential for new machines it gets a place of its own; with a replacement credential that of the machine it
+names (`agents.enrolment.takeover`).
+
+Decode, validate, authorise, act, render. Everything that is checked about rows is checked under the locks of the
+transaction that acts; what was refused is noted after its roll-back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from agents.enrolment import applicant
+from agents.enrolment.applicant import Arrival
+from agents.enrolment.takeover import take_over
+from agents.models import Machine, MachineCertificate
+from agents.protocol import authentication, certificates, errors, refusal_log
+from agents.protocol.responses import identity_of
+from agents.states import ALLOWED_IN, MachineState
+from portal.audit.record import record
+from portal.core.errors import DomainError
+from portal.pki.crypto import keys
+from vaults.credentials.vault_credentials import CredentialState, issuer_left, state_of
+from vaults.models import Credential, Vault
+from vaults.states import VaultState
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The answer for the machine, and whether it is new (or the same as when it asked before)."""
+
+    created: bool
+    answer: dict[str, object]
+
+
+def register(body: bytes, *, address: str) -> Registered:
+    """Register the machine that sent `body`, a signed message as docs/protocol.md describes it.
+
+    Raises the refusals of the contract: CredentialRefused, ClockSkew, Invalid, VaultNotActive, MachineExists. Repeating
+    it with the same credential, name and key gives the same machine, even when the credential has ended by then.
+    """
+    now = timezone.now()
+    try:
+        signed = authentication.read(body, what="register", at=now, refuse=errors.invalid)
+        credential = authentication.credential_of(signed)
+    except DomainError as refused:
+        refusal_log.note_stranger("register", refused, address=address)
+        raise
+    try:
+        authentication.require_clock(signed, now)
+        arrival = applicant.read(signed, address=address, at=now)
+        with transaction.atomic():
+            return _admit(arrival, credential)
+    except DomainError as refused:
+        refusal_log.note(credential, signed.fields, refused, address=address, at=now)
+        raise
+
+
+def _admit(arrival: Arrival, credential: Credential) -> Registered:
+    """1. Lock the vault, then the credential: registrations of a vault, its redundancy and its credentials wait.
+    2. Spend the message. 3. Check all that others may have changed. 4. Write."""
+    vault = (
+        Vault.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("region", "subscription")
+        .get(pk=credential.vault_id)
+    )
+    credential = (
+        Credential.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("issued_by")
+        .get(pk=credential.pk)
+    )
+    authentication.spend(arrival.signed, at=arrival.at, refuse=errors.invalid)
+    if vault.state != VaultState.ACTIVE:
+        raise errors.vault_not_active(vault)
+    if (earlier := _earlier(arrival, credential)) is not None:
+        return Registered(False, identity_of(earlier.machine, earlier, vault))
+    _require_current(credential, arrival.at)
+    _require_issuer(credential, vault)
+    _require_unused(credential, arrival.at)
+    settle = take_over if credential.purpose == Credential.Purpose.REPLACE else _newcomer
+    machine, certificate = settle(arrival, credential, vault)
+    return Registered(True, identity_of(machine, certificate, vault))
+
+
+def _require_current(credential: Credential, at: datetime) -> None:
+    state = state_of(credential, at)
+    if state == CredentialState.EXPIRED:
+        raise errors.expired(credential)
+    if state in {CredentialState.REPLACED, CredentialState.ENDED}:
+        later = Credential.objects.filter(
+            vault_id=credential.vault_id,
+            purpose=credential.purpose,
+            machine_id=credential.machine_id,
+            issued_at__gt=credential.issued_at,
+        )
+        newest = later.order_by("-issued_at").values_list("issued_at", flat=True).first()
+        raise errors.superseded(credential, newest)
+
+
+def _require_issuer(credential: Credential, vault: Vault) -> None:
+    """A file that somebody took along who has left is worth no more than that person's word."""
+    if issuer_left(credential, vault):
+        raise errors.issuer_left(credential, vault)
+
+
+def _earlier(arrival: Arrival, credential: Credential) -> MachineCertificate | None:
+    """The certificate that the same credential, name and key were given before, while it still counts.
+
+    It is asked for before the credential's standing: an answer may be lost, and the credential end meanwhile; and
+    nothing is given but what the holder of that key was to have.
+    """
+    return (
+        MachineCertificate.objects.select_related("machine")
+        .filter(
+            machine__credential=credential,
+            machine__name_key=arrival.name_key,
+            machine__state__in=ALLOWED_IN,
+            key_digest=keys.digest(arrival.key),
+            revoked_at__isnull=True,
+        )
+        .first()
+    )
+
+
+def _require_unused(credential: Credential, at: datetime) -> None:
+    if state_of(credential, at) == CredentialState.USED_UP:
+        users = credential.machine_set.order_by("-registered_at").values_list("name", flat=True)
+        raise errors.used_up(credential, list(users[:5]))
+
+
+def _newcomer(arrival: Arrival, credential: Credential, vault: Vault) -> tuple[Machine, MachineCertificate]:
+    """A machine that has not been here before; raises MachineExists."""
+    same_name = vault.machine_set.filter(name_key=arrival.name_key)
+    if same_name.exclude(state=MachineState.UNREGISTERED).exists():
+        raise errors.machine_exists(arrival.details.name, vault)
+    machine = _create(arrival, credential, vault)
+    certificate = certificates.certify(machine, arrival.key, at=arrival.at)
+    _count(machine, credential, vault, arrival)
+    applicant.tell(
+        arrival,
+        machine,
+        credential,
+        vault,
+        key="machine-register",
+        title=f'Machine "{machine.name}" registered with vault "{vault.name}".',
+    )
+    return machine, certificate
+
+
+def _create(arrival: Arrival, credential: Credential, vault: Vault) -> Machine:
+    return Machine.objects.create(
+        vault=vault,
+        name=arrival.details.name,
+        name_key=arrival.name_key,
+        credential=credential,
+        platform=arrival.details.platform.model_dump(),
+        agent_version=arrival.details.agent_version,
+        address=arrival.actor.address,
+        registered_at=arrival.at,
+        last_seen_at=arrival.at,
+    )
+
+
+def _count(machine: Machine, credential: Credential, vault: Vault, arrival: Arrival) -> None:
+    """The credential has a place less, the vault a machine more; the first one ever locks its redundancy."""
+    applicant.use(credential)
+    changes: dict[str, object] = {"machines": F("machines") + 1, "updated_at": arrival.at}
+    if first := vault.redundancy_locked_at is None:
+        changes |= {"redundancy_locked_at": arrival.at, "redundancy_locked_by": machine.name}
+    Vault.objects.filter(pk=vault.pk).update(**changes)
+    detail: Mapping[str, object] = {
+        "vault": vault.name,
+        "credential": credential.serial,
+        "issued_by": credential.issued_by.username,
+        "platform": machine.platform,
+    }
+    record("machine:register", actor=arrival.actor, target=machine, detail=detail)
+    if first:
+        record("vault:lock-redundancy", actor=arrival.actor, target=vault, detail={"redundancy": vault.redundancy})

@@ -1,0 +1,168 @@
+"""Why somebody must look at a machine: what its newest runs ended with, and what is known of what it has stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from agents.models import Machine, Run
+from agents.states import CONCERNS, OUT, Concern
+from portal.audit.transitions import Look
+from vaults.models import LostObject
+
+JUDGED: dict[str, Concern] = {
+    Run.Kind.BACKUP: Concern.BACKUP_FAILED,
+    Run.Kind.CHECK: Concern.CHECK_FAILED,
+    Run.Kind.RESTORE_CHECK: Concern.RESTORE_CHECK_FAILED,
+    Run.Kind.REPAIR: Concern.DAMAGED,
+}
+"""The kinds of runs of which the newest counts, and what its failure is."""
+LOOKING = (Run.Kind.CHECK, Run.Kind.RESTORE_CHECK)
+PREVENTED = frozenset(
+    {
+        *("passphrase_missing", "passphrase_unreadable", "passphrase_wrong", "state_damaged", "clock_skew"),
+        *("network", "unavailable", "not_allowed", "repository_locked"),
+        *("cache_unusable", "home_unusable", "disk_full", "no_room", "engine_missing", "engine_too_old"),
+        *("interrupted", "internal", "limit_too_low", "quota_full"),
+    }
+)
+"""Failures of a check, by their codes, that say nothing of what is stored: it did not get as far as looking."""
+INCOMPLETE = "repair_incomplete"
+"""The one failure of a repair that tells of the repository; others, such as a network that is away, only of the run."""
+_CODES = {"done_with_losses": Concern.LOSSES, "done_on_damaged": Concern.DAMAGED}
+_WORST_FIRST = list(Concern)
+_REMEDIES: dict[str, str] = {
+    Concern.DAMAGED: "The next strongroom-agent backup stores again what is still on the machine; strongroom-agent"
+    " repair does so at once. The warning ends when strongroom-agent check finds nothing missing.",
+    Concern.LOSSES: "Check these folders: a mount may be missing. Their files are in earlier snapshots and can be "
+    "restored with strongroom-agent restore. The warning ends with the next backup that finds "
+    "nothing lost.",
+    Concern.BACKUP_FAILED: "Fix what the message says and run strongroom-agent backup on the machine.",
+    Concern.CHECK_FAILED: "Run strongroom-agent repair on the machine, then strongroom-agent check.",
+    Concern.RESTORE_CHECK_FAILED: "Run strongroom-agent check on the machine. If it fails again, run strongroom-agent"
+    " repair.",
+}
+PREVENTED_REMEDY = (
+    "This says nothing about what is stored. Do what the message says, then run strongroom-agent check on the machine."
+)
+KNOWN_DAMAGE = "Objects of its repository are set aside or missing in every region."
+
+
+@dataclass(frozen=True)
+class Worry:
+    """One reason: how it is shown, the run that told of it (none for damage that the portal found), what to do."""
+
+    look: Look
+    text: str
+    remedy: str
+    run: Run | None = None
+
+
+def of_run(run: Run) -> Concern | None:
+    """What the run is a reason for, as long as it is the newest of its kind."""
+    if run.kind not in JUDGED or (run.kind == Run.Kind.REPAIR and run.code != INCOMPLETE):
+        return None
+    if run.kind == Run.Kind.BACKUP and run.code in _CODES:
+        return _CODES[run.code]
+    return JUDGED[run.kind] if run.failed else None
+
+
+def conclusive() -> Q:
+    """Of runs: those that say something of what is stored, and not only of themselves.
+
+    A check that was kept from looking does not, nor does a repair that came to nothing.
+    """
+    prevented = Q(kind__in=LOOKING, outcome=Run.Outcome.FAILED, code__in=PREVENTED)
+    fruitless = Q(kind=Run.Kind.REPAIR, outcome=Run.Outcome.FAILED) & ~Q(code=INCOMPLETE)
+    return ~prevented & ~fruitless
+
+
+def is_prevented(run: Run) -> bool:
+    """Whether a check was kept from looking, for a reason that lies with the machine."""
+    return run.kind in LOOKING and run.failed and run.code in PREVENTED
+
+
+def newest_of(machine: Machine, kind: str, which: Q | None = None) -> Run | None:
+    """The newest run of that kind on the computer that is the machine now; one indexed query."""
+    runs = machine.runs.filter(which or Q(), kind=kind)
+    if machine.replaced_at:
+        runs = runs.filter(finished_at__gte=machine.replaced_at)
+    return runs.order_by("-finished_at", "-id").first()
+
+
+def worst(concerns: Iterable[Concern | None]) -> str:
+    """The worst of them; empty when there is none."""
+    return min((one for one in concerns if one), key=_WORST_FIRST.index, default="")
+
+
+def of_reports(machine: Machine) -> str:
+    """The worst that its runs are a reason for; empty when none is."""
+    return worst(concern for concern, _ in standing(machine))
+
+
+def standing(machine: Machine) -> list[tuple[Concern, Run]]:
+    """What its runs are a reason for, the worst first; a query for each kind that is judged, two where that is vague.
+
+    Of each kind the newest run that says something counts, and a newer check that was kept from looking beside it: so
+    what was found is not forgotten because somebody could not look again.
+    """
+    runs = [run for kind in JUDGED for run in _counting(machine, kind)]
+    found = [
+        (concern, run)
+        for run in runs
+        if (concern := of_run(run)) and not any(_settles(other, run) for other in runs if other is not run)
+    ]
+    return sorted(found, key=lambda pair: _WORST_FIRST.index(pair[0]))
+
+
+def _counting(machine: Machine, kind: str) -> list[Run]:
+    newest = newest_of(machine, kind)
+    if newest is None:
+        return []
+    fruitless = kind == Run.Kind.REPAIR and newest.failed and newest.code != INCOMPLETE
+    if not is_prevented(newest) and not fruitless:
+        return [newest]
+    conclusion = newest_of(machine, kind, conclusive())
+    return [newest, *([conclusion] if conclusion else [])]
+
+
+def _settles(run: Run, earlier: Run) -> bool:
+    """Whether `earlier` told of something that is over, since `run` went well and began after it.
+
+    A check that misses nothing ends damage. Any run ends what a check could not say, as without passphrase or network.
+    """
+    if run.failed or run.started_at < earlier.finished_at:
+        return False
+    return is_prevented(earlier) or (run.kind == Run.Kind.CHECK and of_run(earlier) == Concern.DAMAGED)
+
+
+def with_damage(machines: QuerySet[Machine]) -> QuerySet[Machine]:
+    """The machines, each with `damaged`: whether objects are known to be set aside or missing in every region."""
+    return machines.annotate(damaged=Exists(LostObject.objects.filter(machine_id=OuterRef("pk"))))
+
+
+def troubled() -> Q:
+    """Of machines `with_damage()`: those that somebody must look at."""
+    return ~Q(state__in=OUT) & (~Q(concern="") | Q(damaged=True))
+
+
+def worries_of(machine: Machine) -> list[Worry]:
+    """Each reason, the worst first, with what to do, for a machine `with_damage()`; a query for each kind judged."""
+    if machine.attention is None:
+        return []
+    found = standing(machine)
+    worries = [Worry(CONCERNS[concern], run.told, _remedy(concern, run), run) for concern, run in found]
+    damaged: bool = machine.damaged  # type: ignore[attr-defined]  # added by with_damage()
+    if damaged and all(concern != Concern.DAMAGED for concern, _ in found):
+        worries.insert(0, Worry(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, _REMEDIES[Concern.DAMAGED]))
+    return worries
+
+
+def _remedy(concern: Concern, run: Run) -> str:
+    return PREVENTED_REMEDY if is_prevented(run) else _REMEDIES[concern]
+
+
+def title_of(concern: str, machine: str, vault: str) -> str:
+    """The heading of what people are told when this becomes a reason."""
+    label = CONCERNS[concern].label
+    return f'Machine "{machine}" of vault "{vault}" needs attention: {label[0].lower()}{label[1:]}.'

@@ -1,0 +1,190 @@
+"""What machines report to have done, and what follows from it for the machine and its vault."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from agents.models import Machine, Run
+from agents.monitoring import concerns
+from agents.protocol import authentication, entitlement, errors, messages
+from agents.protocol.authentication import Sender
+from agents.protocol.messages import Report
+from agents.states import Concern, MachineState
+from portal.audit.record import record
+from portal.audit.transitions import advance
+from portal.core.errors import Invalid, Throttled
+from portal.core.times import for_people
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish, withdraw
+from vaults import copy_schedule
+from vaults.integrity import losses
+from vaults.models import Vault
+
+MOST_IN_AN_HOUR = 240
+"""New runs of one machine: each is kept for good, in the audit log too. The agent keeps what is not taken for later."""
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a machine is told for its report: its state after it, and whether its repository is known to be damaged."""
+
+    state: str
+    damaged: bool
+
+
+def report(body: bytes, *, address: str) -> Heard:
+    """Store what the machine reports; a run that is known changes nothing.
+
+    Raises NotAllowed, ClockSkew, Invalid, Throttled. In one transaction: the run, the facts of machine and vault that
+    rest on it, the audit entry, the notification; after a backup the copy in the paired region is due.
+    """
+    now = timezone.now()
+    sender = authentication.sender_of(body, what="runs", address=address, at=now)
+    entitlement.require_machine(sender.machine, sender.machine.vault)
+    entitlement.require_current(sender.certificate, now)
+    told = messages.parse(Report, sender.signed.fields)
+    with transaction.atomic():
+        return _store(sender, told, now)
+
+
+def _store(sender: Sender, told: Report, at: datetime) -> Heard:
+    # The vault first, then the machine: the order in which everybody locks them.
+    vault = (
+        Vault.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("subscription")
+        .get(pk=sender.machine.vault_id)
+    )
+    machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
+    authentication.spend(sender.signed, at=at, refuse=errors.not_entitled)
+    entitlement.require_machine(machine, vault)
+    sender.certificate.refresh_from_db(fields=["revoked_at", "superseded_at"])
+    entitlement.require_current(sender.certificate, at)
+    known = Run.objects.filter(pk=told.run).first()
+    if known is not None and known.machine_id != machine.pk:
+        raise Invalid({"run": ["This is the number of another run."]})
+    Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
+    if known is None:
+        _require_few(machine, at)
+        _take(sender, machine, vault, told)
+    return Heard(machine.state, losses.known_to_be_damaged(machine.pk))
+
+
+def _require_few(machine: Machine, at: datetime) -> None:
+    """Raise Throttled when the machine, which is locked, has reported as much as it may of late."""
+    newest = machine.runs.order_by("-reported_at").values_list("reported_at", flat=True)
+    first_of_many = newest[MOST_IN_AN_HOUR - 1 : MOST_IN_AN_HOUR].first()
+    if first_of_many is not None and first_of_many > at - HOUR:
+        seconds = ceil((first_of_many + HOUR - at).total_seconds())
+        raise Throttled(
+            f"This machine has reported {MOST_IN_AN_HOUR} runs within an hour. Report the next one later.",
+            retry_after=seconds,
+        )
+
+
+def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
+    last, before = concerns.newest_of(machine, told.kind), concerns.standing(machine)
+    run = _kept(machine, told)
+    record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=_audited(run))
+    if told.stores_backup:
+        _note(machine, vault, "last_backup_at", told.finished_at)
+    if told.stores_backup or run.failed:  # what fails may miss what the pair still has
+        copy_schedule.due(vault.pk, machine.pk)
+    if told.proves_restore:
+        _note(machine, vault, "last_restore_check_at", told.finished_at)
+    if told.misses_nothing:
+        # By the slower of the two clocks: a check says nothing of what was found after it had begun.
+        losses.settle(machine.pk, before=min(told.started_at, timezone.now() - (told.finished_at - told.started_at)))
+    if machine.state == MachineState.REGISTERED and machine.last_backup_at and machine.last_restore_check_at:
+        _ready(sender, machine, vault, machine.last_restore_check_at)
+    if last is None or last.finished_at <= run.finished_at:
+        after = concerns.standing(machine)
+        Machine.objects.filter(pk=machine.pk).update(concern=concerns.worst(concern for concern, _ in after))
+        _tell(machine, vault, run, before, after)
+
+
+def _kept(machine: Machine, told: Report) -> Run:
+    return Run.objects.create(
+        id=told.run,
+        machine=machine,
+        kind=told.kind,
+        outcome=Run.Outcome.SUCCEEDED if told.succeeded else Run.Outcome.FAILED,
+        code=told.code,
+        started_at=told.started_at,
+        finished_at=told.finished_at,
+        snapshot=told.snapshot,
+        message=told.message,
+        figures=told.figures,
+    )
+
+
+def _audited(run: Run) -> dict[str, object]:
+    code = {"code": run.code} if run.code else {}
+    return {"run": str(run.pk), "outcome": run.outcome, **code, "snapshot": run.snapshot, **run.figures}
+
+
+def _note(machine: Machine, vault: Vault, fact: str, moment: datetime) -> None:
+    """Set the fact of machine and vault to `moment`, unless a later report was here before this one."""
+    for obj in (vault, machine):
+        earlier = Q((f"{fact}__isnull", True)) | Q((f"{fact}__lt", moment))
+        if type(obj)._default_manager.filter(earlier, pk=obj.pk).update(**{fact: moment}):
+            setattr(obj, fact, moment)
+
+
+Standing = list[tuple[Concern, Run]]
+
+
+def _ready(sender: Sender, machine: Machine, vault: Vault, at: datetime) -> None:
+    advance(machine, MachineState.READY, actor=sender.actor, action="machine:ready")
+    publish(
+        f"machine-ready:{machine.pk}",
+        state=Notification.State.SUCCEEDED,
+        title=f'Machine "{machine.name}" of vault "{vault.name}" is ready.',
+        step=f"Ready: backed up and restored on {for_people(at)}",
+        url=f"/machines/{machine.pk}/",
+        subscription=vault.subscription,
+    )
+
+
+def _tell(machine: Machine, vault: Vault, run: Run, before: Standing, after: Standing) -> None:
+    """Show what somebody must look at as long as it stands: once for each change, not for each run.
+
+    Runs that are not judged, such as restores, are told when they fail, until one of their kind ends well.
+    """
+    was, now = _newest_by_kind(before), _newest_by_kind(after)
+    for kind in was.keys() - now.keys():
+        withdraw(_key(machine, kind))
+    for kind, (concern, about) in now.items():
+        if kind not in was or (was[kind][0], was[kind][1].code) != (concern, about.code):
+            _publish(machine, vault, about, concern)
+    if run.kind in now:
+        return
+    if run.failed:
+        _publish(machine, vault, run, None)
+    else:
+        withdraw(_key(machine, run.kind))
+
+
+def _newest_by_kind(standing: Standing) -> dict[str, tuple[Concern, Run]]:
+    return {run.kind: (concern, run) for concern, run in sorted(standing, key=lambda pair: pair[1].finished_at)}
+
+
+def _key(machine: Machine, kind: str) -> str:
+    return f"machine-{kind}:{machine.pk}"
+
+
+def _publish(machine: Machine, vault: Vault, run: Run, concern: Concern | None) -> None:
+    publish(
+        _key(machine, run.kind),
+        state=Notification.State.FAILED if run.failed else Notification.State.ATTENTION,
+        title=f'{Run.Kind(run.kind).label} of machine "{machine.name}" in vault "{vault.name}" failed.'
+        if run.failed
+        else concerns.title_of(concern or "", machine.name, vault.name),
+        step=run.told,
+        url=f"/machines/{machine.pk}/",
+        subscription=vault.subscription,
+    )

@@ -1,0 +1,159 @@
+"""What machines send inside their signed messages, field by field (docs/protocol.md).
+
+Fields that we do not know are left aside, so that a newer agent can talk to an older portal.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self, TypeVar
+from uuid import UUID
+
+from django.utils import timezone
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from portal.core.errors import Invalid
+from portal.core.texts import in_one_line
+
+NAME = r"^[A-Za-z0-9.-]{1,63}$"
+# In one line, and without characters that turn the direction of what is shown behind them.
+PLAIN = r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$"
+Text = Annotated[str, StringConstraints(max_length=64, pattern=PLAIN)]
+Version = Annotated[str, StringConstraints(max_length=32, pattern=PLAIN)]
+Request = Annotated[str, StringConstraints(max_length=4096)]
+Figure = Annotated[int, Field(ge=0, le=2**63 - 1)]
+# The bound keeps times where every time zone can express them.
+Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
+FIGURES = (
+    "files",
+    "bytes",
+    "bytes_added",
+    "compared",
+    "compared_bytes",
+    "proven",
+    "total",
+    "changed",
+    "mismatched",
+    "vanished",
+    "lost",
+)
+DONE = "done"
+"""The code of a run that did all it is for; longer ones begin with it and say what is to be known of it."""
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far a machine's clock may be from ours."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class Platform(_Message):
+    """What kind of machine it is."""
+
+    os: Text
+    arch: Text
+    release: Text
+
+
+class Registration(_Message):
+    """A new machine; `csr` is a request for a certificate, PEM."""
+
+    name: Annotated[str, StringConstraints(pattern=NAME)]
+    csr: Request
+    platform: Platform
+    agent_version: Version
+
+
+class Renewal(_Message):
+    """A request for a certificate to a new key."""
+
+    csr: Request
+
+
+class Heartbeat(_Message):
+    """A heartbeat."""
+
+    agent_version: Version
+    engine_version: Version
+
+
+class Report(_Message):
+    """What a machine did. A restore check that succeeded says how many files it compared with their source byte for
+    byte, how many it has `proven` against what the snapshot recorded, and how many differed."""
+
+    run: UUID
+    kind: Literal["backup", "restore_check", "restore", "check", "repair"]
+    outcome: Literal["succeeded", "failed"]
+    code: Annotated[str, StringConstraints(max_length=40, pattern="^[a-z_]*$")] = ""
+    started_at: Moment
+    finished_at: Moment
+    snapshot: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
+    message: Annotated[str, StringConstraints(max_length=500), AfterValidator(in_one_line)] = ""
+    files: Figure | None = None
+    bytes: Figure | None = None
+    bytes_added: Figure | None = None
+    compared: Figure | None = None
+    compared_bytes: Figure | None = None
+    proven: Figure | None = None
+    total: Figure | None = None
+    changed: Figure | None = None
+    mismatched: Figure | None = None
+    vanished: Figure | None = None
+    lost: Figure | None = None
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Self:
+        if not self.started_at <= self.finished_at <= timezone.now() + CLOCK_TOLERANCE:
+            raise ValueError("It must start before it ends, and end before now.")
+        return self
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """The numbers that were given."""
+        return {name: value for name in FIGURES if (value := getattr(self, name)) is not None}
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it did what it is for: a code that does not say `done`, or a file that differs, is a failure."""
+        done = not self.code or self.code == DONE or self.code.startswith(f"{DONE}_")
+        return self.outcome == "succeeded" and done and not self.mismatched
+
+    @property
+    def proves_restore(self) -> bool:
+        """Whether files were restored, some were proven to be as they were backed up, and none differed."""
+        proven = bool(self.compared) or bool(self.proven)
+        return self.kind == "restore_check" and self.succeeded and proven and self.mismatched == 0
+
+    @property
+    def stores_backup(self) -> bool:
+        """Whether something was stored that can be restored."""
+        return self.kind == "backup" and self.succeeded
+
+    @property
+    def misses_nothing(self) -> bool:
+        """Whether it is a check of all that is stored that found it whole."""
+        return self.kind == "check" and self.succeeded
+
+
+M = TypeVar("M", bound=_Message)
+
+
+def parse(kind: type[M], fields: Mapping[str, Any]) -> M:
+    """The fields as a message of that kind; raises Invalid with what is wrong with each."""
+    try:
+        return kind.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        wrong: dict[str, list[str]] = {}
+        for item in error.errors(include_url=False, include_input=False, include_context=False):
+            place = ".".join(str(part) for part in item["loc"]) or "message"
+            wrong.setdefault(place, []).append(item["msg"].removeprefix("Value error, "))
+        raise Invalid(wrong, "The portal does not understand what the agent sent.") from error

@@ -1,0 +1,60 @@
+"""Search over the whole site. Apps say where to look in `SEARCH_PROVIDERS`, so that the site imports none of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db.models import Model
+from django.utils.module_loading import import_string
+
+from portal.accounts.models import User
+from portal.core.texts import without_hidden
+
+MOST = 20
+"""Hits of each kind."""
+LONGEST = 80
+FEWEST_LETTERS = 2
+SUGGESTED = 8
+"""Suggestions in all; they begin with two letters."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Something found: `about` says where it belongs, `row` has the state that is shown."""
+
+    title: str
+    about: str
+    url: str
+    row: Model
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What was found of one kind; `more` when there is more than is shown."""
+
+    kind: str
+    hits: Sequence[Hit] = field(default_factory=list)
+    more: bool = False
+
+
+Provider = Callable[[User, str, int], Sequence[Hits]]
+"""Given who asks, the text and the most hits of each kind: what that person may see, in a fixed number of queries."""
+
+
+def search(user: User, text: str, most: int = MOST) -> list[Hits]:
+    """What the person may see and whose name has `text` in it, kind by kind; nothing for an empty text."""
+    text = without_hidden(text)[:LONGEST]
+    if not text:
+        return []
+    providers: list[Provider] = [import_string(path) for path in settings.SEARCH_PROVIDERS]
+    return [found for provider in providers for found in provider(user, text, most) if found.hits]
+
+
+def suggest(user: User, text: str) -> list[Hit]:
+    """The first hits of a search while its text is typed, a few of each kind."""
+    text = without_hidden(text)
+    if len(text) < FEWEST_LETTERS:
+        return []
+    found = search(user, text, SUGGESTED)
+    each = max(2, SUGGESTED // len(found)) if found else 0
+    return [hit for kind in found for hit in kind.hits[:each]][:SUGGESTED]

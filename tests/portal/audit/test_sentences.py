@@ -1,0 +1,303 @@
+"""Audit entries as sentences: every action has one, nothing in them becomes markup, old ones stay readable."""
+
+import ast
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from portal.audit import details, sentences
+from portal.audit.actions import PAGES, REFUSALS, SENTENCES
+from portal.audit.models import AuditEvent
+from portal.audit.sentences import address_words, plain, sentence
+from portal.audit.transitions import StateTable
+
+ACTION = re.compile(r"[a-z-]+:[a-z_-]+")
+WRITERS = {"record", "refusal", "advance", "_leave", "_take_a_try"}
+KEY = "5e0c8c1e-7f3a-4d52-9a53-2f1d8a4991b2"
+ROLES: dict[str, Any] = {"kind": "user", "from": [], "to": ["auditor"]}
+SERIAL = "25ca8793" + "0" * 28 + "d0c7"
+
+
+COLUMNS = {"refused", "via", "address", "target_id", "vault_id"}
+
+
+def entry(action: str, who: str = "staff", label: str = "Payroll", kind: str = "vault", **values: Any) -> AuditEvent:
+    """An entry that is not stored; keywords beside those of the model are its detail."""
+    columns: dict[str, Any] = {
+        "via": "page",
+        "target_type": kind,
+        "target_label": label,
+        "target_id": KEY,
+        **{name: value for name, value in values.items() if name in COLUMNS},
+    }
+    detail = {name: value for name, value in values.items() if name not in COLUMNS}
+    return AuditEvent(pk=7, at=timezone.now(), action=action, actor_label=who, detail=detail, **columns)
+
+
+# Which actions there are: read from the code.
+
+
+def _sources() -> Iterator[ast.Module]:
+    for package in ("portal", "vaults", "agents"):
+        for path in (Path(settings.BASE_DIR) / package).rglob("*.py"):
+            if not {"migrations", "client", "build"} & set(path.parts):
+                yield ast.parse(path.read_text())
+
+
+def _texts(node: ast.expr) -> list[str]:
+    """What a text can be, `*` for what is not known here."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else []
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body) + _texts(node.orelse)
+    if isinstance(node, ast.BoolOp):
+        return [text for value in node.values for text in _texts(value)]
+    if isinstance(node, ast.JoinedStr):
+        found = [""]
+        for part in node.values:
+            inner = part.value if isinstance(part, ast.FormattedValue) else part
+            found = [begin + text for begin in found for text in (_texts(inner) or ["*"])]
+        return found
+    return []
+
+
+def _written() -> set[str]:
+    """The first argument, or `action`, of every call that writes an entry, and constants of that form elsewhere."""
+    found: set[str] = set()
+    for tree in _sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if name in WRITERS:
+                    wanted = node.args[:1] + [word.value for word in node.keywords if word.arg == "action"]
+                    found |= {text for one in wanted for text in _texts(one)}
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                found |= {text for text in _texts(node.value) if ACTION.fullmatch(text)}
+            elif isinstance(node, ast.Dict):
+                pairs = zip(node.keys, node.values, strict=True)
+                found |= {t for key, value in pairs if _is(key, "action") for t in _texts(value)}
+    return {text for text in found if ":" in text and not _is_url_name(text)}
+
+
+def _is(key: ast.expr | None, word: str) -> bool:
+    return isinstance(key, ast.Constant) and key.value == word
+
+
+def _is_url_name(text: str) -> bool:
+    try:
+        reverse(text)
+    except NoReverseMatch as error:
+        return "with no arguments not found" in str(error)
+    return True
+
+
+def _state_changes() -> set[str]:
+    """What `advance()` writes by itself, for every state that something leads to."""
+    tables: list[StateTable] = [model.STATES for model in apps.get_models() if hasattr(model, "STATES")]
+    return {f"{table.noun}:{to.lower()}" for table in tables for moves in table.moves.values() for to in moves}
+
+
+def test_the_actions_are_found_in_the_code() -> None:
+    """The search itself: plain texts, constants, choices, and texts with something in them."""
+    found = _written()
+    assert {"vault:create", "session:sign-in", "vault:confirm-redundancy", "region:enable", "machine:*"} <= found
+    assert "vaults:list" not in found
+    assert {"vault:active", "machine:revoked", "operation:succeeded"} <= _state_changes()
+
+
+def test_every_action_has_a_sentence() -> None:
+    known = {*SENTENCES, *REFUSALS, *(name.partition("/")[0] for name in SENTENCES)}
+    unknown = {
+        action
+        for action in _written() | _state_changes()
+        if not any(re.fullmatch(re.escape(action).replace(r"\*", "[a-z-]+"), one) for one in known)
+    }
+    assert unknown == set()
+
+
+def test_every_kind_of_run_has_a_sentence_for_each_outcome() -> None:
+    run = apps.get_model("agents", "Run")
+    wanted = {f"machine:{k.replace('_', '-')}/{o}" for k in run.Kind.values for o in run.Outcome.values}
+    assert wanted - set(SENTENCES) == set()
+
+
+@pytest.mark.parametrize("name", sorted(SENTENCES) + sorted(REFUSALS))
+def test_every_sentence_is_whole_without_any_detail_and_with_all(name: str) -> None:
+    action, _, outcome = name.partition("/")
+    text = {**SENTENCES, **REFUSALS}[name]
+    full: dict[str, Any] = {match[1]: 2 for match in sentences.FIELD.finditer(text) if match[1] != "target"}
+    for detail in ({}, full):
+        told = plain(entry(action, **{**detail, "outcome": outcome, "refused": name in REFUSALS}))
+        assert told.startswith("staff ")
+        assert told.endswith(".")
+        assert not set("[]{}") & set(told), told
+        assert "  " not in told, told
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (
+            entry("vault-request:submit", subscription="Finance", region="local-a", redundancy="geo"),
+            "staff requested vault Payroll in Finance, local-a, geo-redundant.",
+        ),
+        (
+            entry("credential:issue", kind="credential", vault="Payroll", vault_id=KEY, machines=3, key="browser"),
+            "staff downloaded credentials of vault Payroll for 3 machines; the private key was made in the browser.",
+        ),
+        (
+            entry("credential:issue", kind="credential", replaces="hr-db-02", key="server"),
+            "staff downloaded credentials to replace machine hr-db-02; the private key was made by the portal.",
+        ),
+        (
+            entry("machine:register", "machine hr-db-02", "hr-db-02", "machine", credential=SERIAL, issued_by="staff"),
+            "machine hr-db-02 registered with credential 25ca8793…d0c7, issued by staff.",
+        ),
+        (
+            entry("machine:backup", "machine a", "a", "machine", outcome="succeeded", files=1, bytes=1536),
+            "machine a backed up 1 file, 1.50 KiB.",
+        ),
+        (
+            entry("machine:backup", "machine a", "a", "machine", outcome="failed", code="restore_incomplete"),
+            "machine a reported a failed backup: not everything was restored.",
+        ),
+        (
+            entry("machine:restore-check", "machine a", "a", "machine", outcome="succeeded", compared=9, total=12,
+                  mismatched=0, proven=2),
+            "machine a restored for a check: 9 of 12 files compared, 2 files proven against the snapshot.",
+        ),
+        (entry("user:set-roles", **ROLES),
+         "staff changed the roles of Payroll from none to auditor."),
+        (
+            entry("operation:failed", "system", f"Creating vault {KEY}", "operation", reason="It is full."),
+            "Strongroom could not finish: Creating vault. It is full.",
+        ),
+        (
+            entry("session:sign-in", 'unknown "root"', "", "", refused=True, code="wrong", repeated=5),
+            "unknown &quot;root&quot; could not sign in: wrong password, 5 more times.",
+        ),
+        (entry("session:sign-in", label="", kind=""), "staff signed in."),
+        (entry("vault:{frob}[x]-it", old="value"), "staff vault: frobx it Payroll."),
+        (entry("", label=""), "staff ."),
+    ],
+    ids=lambda value: value.action if isinstance(value, AuditEvent) else "",
+)  # fmt: skip
+def test_sentences(event: AuditEvent, words: str) -> None:
+    assert plain(event) == words
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not any(name.startswith("on") for name, _ in attrs)
+        assert not any(name in {"href", "src"} and not (value or "").startswith("/") for name, value in attrs)
+
+
+EVIL = st.one_of(
+    st.sampled_from(
+        ["<script>alert(1)</script>", '"><img onerror=x>', "javascript:alert(1)", "{target}", "[{x}]", "%s"]
+    ),
+    st.text(max_size=30),
+)
+DETAILS = st.recursive(
+    st.one_of(EVIL, st.integers(), st.none(), st.booleans(), st.floats(allow_nan=False)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(EVIL, inner, max_size=3)),
+    max_leaves=5,
+)
+NAMES = sorted(
+    {match[1] for text in [*SENTENCES.values(), *REFUSALS.values()] for match in sentences.FIELD.finditer(text)}
+)
+
+
+@given(
+    action=st.one_of(st.sampled_from(sorted({name.partition("/")[0] for name in {**SENTENCES, **REFUSALS}})), EVIL),
+    who=EVIL,
+    label=EVIL,
+    kind=st.sampled_from(["", "vault", "machine", "operation", "credential", "no-such"]),
+    key=st.one_of(st.just(KEY), EVIL),
+    refused=st.booleans(),
+    detail=st.dictionaries(
+        st.one_of(st.sampled_from([*NAMES, "code", "repeated", "outcome"]), EVIL), DETAILS, max_size=4
+    ),
+)
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_nothing_in_an_entry_is_markup(
+    action: str, who: str, label: str, kind: str, key: str, refused: bool, detail: dict[str, Any]
+) -> None:
+    event = AuditEvent(
+        pk=7, at=timezone.now(), action=action, actor_label=who, via="page", target_type=kind, target_id=key,
+        target_label=label, refused=refused, detail=detail,
+    )  # fmt: skip
+    parser = _Text()
+    parser.feed(sentence(event) + details.facts(event))
+    allowed = {"a", "strong", "code", "dl", "dt", "dd", "time", "span", "button", "svg", "use"}
+    assert set(parser.tags) - allowed == set()
+
+
+def test_links_lead_to_what_it_is_about_and_for_auditors_into_the_log() -> None:
+    event = entry("membership:add", label="Finance", kind="subscription", person="a&b")
+    assert '<a href="/audit/?person=a%26b">a&amp;b</a>' in sentence(event)
+    assert sentence(event).startswith('<a href="/audit/?person=staff"><strong>staff</strong></a> added')
+    assert "href" not in sentence(event, auditor=False)
+    for kind, name in PAGES.items():
+        assert f'<a href="{reverse(name, args=[KEY])}">Payroll</a>' in sentence(entry("vault:frob", kind=kind))
+    told = sentence(entry("machine:register", "machine a", "a", "machine", credential=SERIAL), auditor=True)
+    issued = sentence(entry("credential:issue", kind="credential", vault="Payroll", vault_id=KEY), auditor=False)
+    assert f'of vault <a href="/vaults/{KEY}/">Payroll</a>' in issued
+    assert told.startswith(f'<a href="/machines/{KEY}/"><strong>machine a</strong></a>')
+    assert f'<a href="/audit/?credential={SERIAL}"><code title="{SERIAL}">25ca8793…d0c7</code></a>' in told
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("::1", "this computer (::1)"),
+        ("127.0.0.1", "this computer (127.0.0.1)"),
+        ("::ffff:127.0.0.1", "this computer (::ffff:127.0.0.1)"),
+        ("10.1.4.22", "10.1.4.22"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("", ""),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_this_computer_is_called_so(address: str, words: str) -> None:
+    assert address_words(address) == words
+
+
+def test_details_show_identifiers_in_one_short_form_with_the_whole_one_at_hand() -> None:
+    shown = details.facts(entry("vault:create", region="local-a", request=KEY, digest="4d83b702" + "0" * 52 + "f46c"))
+    assert shown.count(">4d83b702…f46c</code>") == 1
+    assert f'data-copy="{KEY}"' in shown
+    assert "<dt>Region</dt><dd>local-a</dd>" in shown
+    assert "<code>vault:create</code>" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("roles", [], "none"),
+        ("platform", {"os": "Linux", "arch": "x86_64"}, "os: Linux, arch: x86_64"),
+        ("bytes_added", 2048, "2.00 KiB"),
+        ("vault_quota_bytes", None, "none"),
+        ("files", 20000, "20,000"),
+        ("new_root", True, "yes"),
+        ("comment", "", "–"),
+    ],
+)
+def test_details_are_no_reprs(name: str, value: object, words: str) -> None:
+    assert f"<dd>{words}</dd>" in details.facts(AuditEvent(pk=7, at=timezone.now(), action="x:y", detail={name: value}))

@@ -1,0 +1,146 @@
+"""Copies of geo-redundant vaults in the paired region: whether there is one, when it is due, and how old it is.
+
+The row says all; `vaults.replication.copier` does the copying.
+"""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, F, Q, When
+from django.db.models.functions import Coalesce, Now
+
+from portal.core.errors import StaleState
+from portal.queue import enqueue
+from vaults.models import PairedCopy, Redundancy, Region, Vault
+from vaults.regions.catalog import open_pair_of
+from vaults.states import VaultState
+
+TASK = "vaults.copy_vault"
+LEASE = 240  # seconds; above the longest batch of objects
+EVERY = timedelta(hours=1)  # at the latest; each reported backup makes a copy due
+GATHER = 5  # seconds within which reports make one round together
+MOST_FIRST = 100  # machines that a round begins with
+LONGEST_WAIT = timedelta(minutes=15)  # after troubles
+NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None}
+NO_ROUND: dict[str, Any] = {**NO_LEASE, "round_began_at": None, "round_done_to": ""}
+
+
+def begin(vault: Vault) -> PairedCopy:
+    """Note that the vault is to be copied to the pair of its region; copying starts once `due` is called.
+
+    Raises StaleState when there is no open pair (any more).
+    """
+    region = open_pair_of(vault.region)
+    if region is None:
+        raise StaleState(
+            f"{vault.region.name} has no open paired region, so no copy can be made.",
+            remedy=f"An administrator can open one; a vault that is {Redundancy.LOCAL.label.lower()} needs none.",
+        )
+    return PairedCopy.objects.get_or_create(vault=vault, defaults={"region": region})[0]
+
+
+def due(vault_id: UUID, machine_id: UUID | None = None) -> None:
+    """Copy the vault within seconds, beginning with that machine; no-op for a vault without a copy.
+
+    What is asked for within GATHER seconds becomes one round, unless a worker is looking for work just then; what is
+    asked for while a round is under way becomes another one.
+    """
+    asked_before = Q(due_at__lte=Now()) & (Q(round_began_at__isnull=True) | Q(due_at__gt=F("round_began_at")))
+    for copy in PairedCopy.objects.filter(vault_id=vault_id, vault__redundancy=Redundancy.GEO):
+        own = PairedCopy.objects.filter(pk=copy.pk)
+        own.update(attempts=0, **_beginning_with(copy, machine_id))
+        if own.exclude(asked_before).update(due_at=Now()):
+            enqueue(TASK, copy.pk, delay=GATHER)
+
+
+def _beginning_with(copy: PairedCopy, machine_id: UUID | None) -> dict[str, Any]:
+    """Two that write at once may lose one of the two machines: it is only the order that suffers."""
+    if machine_id is None or str(machine_id) in copy.reported:
+        return {}
+    return {"reported": [*copy.reported, str(machine_id)][-MOST_FIRST:]}
+
+
+def stop(vault: Vault) -> None:
+    """Stop copying the vault: whoever is at it finds the lease lost. What was copied is ended by an operation."""
+    PairedCopy.objects.filter(vault=vault).update(due_at=None, **NO_ROUND)
+
+
+def forget(vault_id: UUID) -> None:
+    """The vault has no copy any more."""
+    PairedCopy.objects.filter(vault_id=vault_id).delete()
+
+
+def region_of(vault: Vault) -> Region | None:
+    """Where the vault's copy is; None for a vault without one."""
+    copy = PairedCopy.objects.select_related("region").filter(vault=vault).first()
+    return copy.region if copy else None
+
+
+def overdue(limit: int) -> list[int]:
+    """Copies that are due and that no worker holds."""
+    return list(
+        PairedCopy.objects.filter(PairedCopy.unclaimed()).order_by("due_at").values_list("pk", flat=True)[:limit]
+    )
+
+
+def claim(copy_id: int) -> PairedCopy | None:
+    """Take the copy, with its vault and regions, for LEASE seconds; None when it is not due, or is held by another.
+
+    None too while as many copies are worked on as may be at once: other work must find a free worker. A vault that is
+    not Active any more is left alone until `due` is called for it again.
+    """
+    copy = PairedCopy.objects.filter(pk=copy_id).first()
+    if copy is None or PairedCopy.objects.filter(lease_until__gt=Now()).count() >= settings.COPIES_AT_ONCE:
+        return None
+    if not copy.claim(LEASE):
+        return None
+    reported = copy.reported
+    copy.save_held(round_began_at=Coalesce("round_began_at", Now()), reported=[])
+    copy = PairedCopy.objects.select_related("vault__region", "vault__subscription", "region").get(pk=copy_id)
+    copy.reported = reported  # what this task begins with; on the row are those of the next one
+    if copy.vault.state != VaultState.ACTIVE or copy.vault.redundancy != Redundancy.GEO:
+        copy.save_held(due_at=None, **NO_ROUND)
+        return None
+    return copy
+
+
+def completed(copy: PairedCopy) -> None:
+    """All that was stored when the round began is in the pair. Due again in EVERY, or at once when asked meanwhile.
+
+    Raises LeaseLost.
+    """
+    asked_meanwhile = When(due_at__gt=F("round_began_at"), then=F("due_at"))
+    with transaction.atomic():
+        copy.save_held(
+            complete_as_of=copy.round_began_at,
+            objects_copied=copy.objects_copied,
+            trouble="",
+            attempts=0,
+            due_at=Case(asked_meanwhile, default=Now() + EVERY),
+            **NO_ROUND,
+        )
+        _take_up_next()
+
+
+def interrupted(copy: PairedCopy) -> None:
+    """The time slice is used up: release the lease, so that another task continues the round. Raises LeaseLost."""
+    with transaction.atomic():
+        copy.save_held(attempts=0, objects_copied=copy.objects_copied, **NO_LEASE)
+        _take_up_next()
+
+
+def troubled(copy: PairedCopy, trouble: str) -> None:
+    """Record the failure and retry later, without limit. Raises LeaseLost."""
+    wait = min(timedelta(seconds=5 * 2 ** min(copy.attempts, 10)), LONGEST_WAIT)
+    with transaction.atomic():
+        copy.save_held(objects_copied=copy.objects_copied, trouble=trouble[:500], due_at=Now() + wait, **NO_LEASE)
+        _take_up_next()
+
+
+def _take_up_next() -> None:
+    # Whoever waited longest, which may be the copy that has just been given back.
+    for copy_id in overdue(1):
+        enqueue(TASK, copy_id)

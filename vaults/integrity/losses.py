@@ -1,0 +1,51 @@
+"""Which machines' repositories lack objects that no region has whole."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.utils import timezone
+
+from portal.notifications.publish import withdraw
+from vaults.models import LostObject, Region, Vault
+from vaults.regions.storage.layout import LOCKS, Stored
+
+log = logging.getLogger(__name__)
+
+
+def known_to_be_damaged(machine_id: UUID) -> bool:
+    """Whether objects of this machine are known to be set aside or missing in every region; one indexed query."""
+    return LostObject.objects.filter(machine_id=machine_id).exists()
+
+
+def note(vault: Vault, region: Region, item: Stored) -> None:
+    """Remember that the object was set aside in `region` and that there is none to put in its place.
+
+    Locks mean nothing to a backup.
+    """
+    if f"/{LOCKS}/" in item.path:
+        return
+    try:
+        machine_id = UUID(item.machine.rpartition("/")[2])
+    except ValueError:
+        log.warning("Region %s: %s is in the folder of no machine.", region.slug, item.path)
+        return
+    values = {"vault": vault, "machine_id": machine_id, "found_at": timezone.now()}
+    LostObject.objects.update_or_create(region=region, path=item.path, defaults=values)
+
+
+def found_again(paths: Iterable[str]) -> None:
+    """Forget what was lost of these: a region has them whole."""
+    LostObject.objects.filter(path__in=list(paths)).delete()
+
+
+def settle(machine_id: UUID, *, before: datetime) -> None:
+    """Forget what was found before that time: a check of the machine's that began then misses nothing.
+
+    What the portal told about it is withdrawn.
+    """
+    rows = LostObject.objects.filter(machine_id=machine_id, found_at__lt=before).select_related("region")
+    for slug in {row.region.slug for row in rows}:
+        withdraw(f"quarantine:{slug}:{machine_id}")
+    rows.delete()

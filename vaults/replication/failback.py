@@ -1,0 +1,60 @@
+"""Returning: what a vault's region has lost comes back from the paired one.
+
+Machines delete nothing but index objects, and of those there are rows (`vaults.integrity.removals`). So an object that the pair
+has, the vault's region has not, and no row is about, was lost: with a disk, by a mistake, by somebody's hand.
+"""
+
+import logging
+from uuid import UUID
+
+from django.db import transaction
+
+from portal.audit.record import record
+from portal.core.actor import SYSTEM
+from vaults.integrity import losses, notices, removals, verify
+from vaults.models import PairedCopy
+from vaults.regions.storage.base import RegionStorage
+from vaults.regions.storage.layout import CONFIG, Stored
+from vaults.regions.storage.rclone import region_storage
+
+log = logging.getLogger(__name__)
+
+
+def bring_back(copy: PairedCopy, batch: list[Stored]) -> None:
+    """Copy to the vault's region those objects of the pair that match their names; audited, and its people told.
+
+    `batch` lies in the pair, is of one machine, and was not in the vault's region when that was listed, before the
+    pair was. What the pair has only damaged is set aside there: then no region has it. Raises StorageError.
+    """
+    lost = removals.removed_among([item.path for item in batch])
+    pair, region = region_storage(copy.region), region_storage(copy.vault.region)
+    # Nobody but the worker that holds the copy stores in the pair, and what it stores appears whole.
+    found = verify.compare(pair, copy.region, [item for item in batch if item.path not in lost], uploads=False)
+    paths = [item.path for item in found.genuine]
+    if not paths:
+        return
+    # Only where there is none: a machine that is set up anew may be storing another config in this moment.
+    gone = pair.copy_to(region, paths, keep=[path for path in paths if path.endswith(f"/{CONFIG}")])
+    _take_away_again(region, paths)
+    if brought := [item for item in found.genuine if item.path not in gone]:
+        log.warning("Region %s had lost %s objects of %s.", region.slug, len(brought), batch[0].machine)
+        _tell(copy, brought)
+
+
+def _take_away_again(region: RegionStorage, paths: list[str]) -> None:
+    """What its machine removed while we brought it back goes where the machine had sent it."""
+    for path in removals.removed_among(paths):
+        removals.to_trash(region, path)
+
+
+def _tell(copy: PairedCopy, brought: list[Stored]) -> None:
+    detail = {
+        "region": copy.vault.region.slug,
+        "from": copy.region.slug,
+        "objects": [item.path for item in brought],
+    }
+    machine = UUID(brought[0].machine.rpartition("/")[2])
+    with transaction.atomic():
+        record("object:repair", actor=SYSTEM, target=copy.vault, detail=detail)
+        losses.found_again(item.path for item in brought)
+        notices.tell_of_return(copy.vault, copy.region, machine, len(brought))
