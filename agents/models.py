@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db import models
 
 from agents import states
-from portal.audit.transitions import Look, StateTable
 from portal.core.digests import shortened
+from portal.core.states import Look, StateTable
 from vaults.models import Credential, Vault
 
 

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from portal.audit.transitions import Look, StateTable
+from portal.core.states import Look, StateTable
 
 
 class MachineState(models.TextChoices):

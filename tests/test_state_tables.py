@@ -11,8 +11,9 @@ from agents import states as machines
 from agents.models import ReplacementRequest
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from portal.audit.transitions import IllegalTransition, StateTable, advance
+from portal.audit.transitions import IllegalTransition, advance
 from portal.core.actor import SYSTEM
+from portal.core.states import StateTable
 from tests.agents.pages import credential_of, machine_in
 from vaults import states as vaults
 from vaults.models import Operation, Redundancy, Vault, VaultRequest

@@ -1,0 +1,1 @@
+"""A machine's identity: registered, renewed, taken over by another computer."""

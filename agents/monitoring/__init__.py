@@ -1,0 +1,1 @@
+"""What machines report, what follows from it, and what pages show of it."""

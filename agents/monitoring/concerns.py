@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from agents.models import Machine, Run
 from agents.states import CONCERNS, OUT, Concern
-from portal.audit.transitions import Look
+from portal.core.states import Look
 from vaults.models import LostObject
 
 JUDGED: dict[str, Concern] = {

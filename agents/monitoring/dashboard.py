@@ -12,7 +12,7 @@ from django.db.models import Count, F, Min, Q
 from agents.models import Machine, Run
 from agents.monitoring.concerns import troubled, with_damage
 from agents.states import ALLOWED_IN, CONCERNS, OUT, Concern, MachineState
-from portal.audit.transitions import Look
+from portal.core.states import Look
 from vaults.models import Vault
 
 DAILY = timedelta(hours=26)

@@ -1,0 +1,1 @@
+"""The agent's packages: built, published, offered, with the commands that use them."""

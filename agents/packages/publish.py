@@ -47,8 +47,8 @@ def publish(
     The file's name carries the start of its digest, so a name always stands for the same bytes, and publishing the same
     build again changes nothing, unless it was withdrawn: then it is listed again. Beside it lies `<file>.sig`: the
     signature of its bytes, in DER, with the key that also signs credential files. `sources`: what it was built from, as
-    agents.packages.build tells. Raises Invalid for names that do not fit, OSError when the file cannot be read or the folder
-    not be written.
+    agents.packages.build tells. Raises Invalid for names that do not fit, OSError when the file cannot be read or the
+    folder not be written.
     """
     _check_names(path, platform, architecture, version)
     taken = _take(path, settings.AGENT_PACKAGES)

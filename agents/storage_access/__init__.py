@@ -1,0 +1,1 @@
+"""What machines may do in storage, as the edge asks: paths, rights, quotas. The gate imports this room only."""

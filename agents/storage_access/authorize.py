@@ -107,7 +107,7 @@ def decide(question: Question, *, at: datetime) -> Answer:
     return Answer.NO if facts is None else _judge(asked, facts)
 
 
-def remove(question: Question, *, address: str, at: datetime) -> Answer:
+def remove_object(question: Question, *, address: str, at: datetime) -> Answer:
     """Do what the request asks, a deletion of an index object, if its holder may; raises what the database raises.
 
     What cannot be done now leaves everything in its place, and is answered with LATER.

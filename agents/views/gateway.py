@@ -17,8 +17,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from agents.storage_access import authorize as gateway
-from agents.storage_access.authorize import Answer, Question
+from agents.storage_access.authorize import Answer, Question, decide, remove_object
 from portal.core.http import client_address
 
 log = logging.getLogger(__name__)
@@ -34,7 +33,7 @@ def _is_edge(request: HttpRequest) -> bool:
 @require_safe
 def authorize(request: HttpRequest) -> HttpResponse:
     """204 yes, 403 no, 507 the region is full, 503 it cannot be told just now, which restic takes as "ask again"."""
-    return _answer(request, lambda question: gateway.decide(question, at=timezone.now()))
+    return _answer(request, lambda question: decide(question, at=timezone.now()))
 
 
 @csrf_exempt  # no browser comes here: it takes the edge's secret
@@ -43,7 +42,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
 def remove(request: HttpRequest) -> HttpResponse:
     """200 the object is in the trash, 404 there is none, 403 no, 503 it is where it was: restic asks again."""
     address = client_address(request)
-    return _answer(request, lambda question: gateway.remove(question, address=address, at=timezone.now()))
+    return _answer(request, lambda question: remove_object(question, address=address, at=timezone.now()))
 
 
 def _answer(request: HttpRequest, act: Callable[[Question], Answer]) -> HttpResponse:
@@ -76,7 +75,7 @@ def transfers(request: HttpRequest) -> HttpResponse:
     asked = [Question(*one) for one in json.loads(request.body)]
     now = timezone.now()
     try:
-        answers = {question: gateway.decide(question, at=now) for question in set(asked)}
+        answers = {question: decide(question, at=now) for question in set(asked)}
     except Error as error:
         log.warning("No decision about open transfers: the database does not answer (%s)", type(error).__name__)
         return HttpResponse(status=Answer.LATER)

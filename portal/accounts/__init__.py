@@ -1,0 +1,1 @@
+"""People, roles, subscriptions; signing in, its throttle, API tokens."""

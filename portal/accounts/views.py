@@ -34,7 +34,7 @@ class SignIn(LoginView):
         return super().get_context_data(**values) | {"kept": self.request.POST.get("kept", "")}
 
     def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
-        """Begin the session and audit it. A form that could not be sent before comes back (see `portal.web.kept_forms`)."""
+        """Begin the session and audit it. A form that could not be sent before comes back (portal.web.kept_forms)."""
         response = super().form_valid(form)  # type: ignore[arg-type]
         signing_in.signed_in(actor=actor_of(self.request))
         late = kept_forms.unsealed(self.request.POST.get("kept", ""))

@@ -1,0 +1,1 @@
+"""Configuration from the environment, for `portal.settings` and `portal.celery`."""

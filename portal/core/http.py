@@ -1,12 +1,18 @@
 """Typed views of requests: who acts, by which way, from where."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, QueryDict
 from django.utils.crypto import salted_hmac
 from django_htmx.middleware import HtmxDetails
 
-from portal.accounts.models import User
 from portal.core.actor import Actor
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
 
 
 class SiteRequest(HttpRequest):
@@ -49,7 +55,7 @@ def client_address(request: HttpRequest) -> str:
 def actor_of(request: HttpRequest, via: str = "page") -> Actor:
     """The person who is signed in, as an Actor; raises TypeError when nobody is."""
     user = request.user
-    if not isinstance(user, User):
+    if isinstance(user, AnonymousUser):
         raise TypeError("Nobody is signed in.")
     return Actor(label=user.username, via=via, user=user, address=client_address(request), session=_session_of(request))
 

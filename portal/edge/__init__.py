@@ -1,0 +1,1 @@
+"""What the edge reads, and what it does at this moment."""

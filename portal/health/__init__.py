@@ -1,0 +1,1 @@
+"""`/health/`: whether each part works. Parts that beat import `heartbeats`."""

@@ -18,8 +18,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from portal.audit.transitions import StateTable
 from portal.core.digests import shortened
+from portal.core.states import StateTable
 
 register = template.Library()
 CURRENT = SafeString(' aria-current="page"')
@@ -118,7 +118,7 @@ def nav_link(
 
 @register.simple_tag(takes_context=True)
 def sort_head(context: template.Context, word: str, label: str, kind: str = "") -> SafeString:
-    """The head of a column that the list can be sorted by; needs `sorting` (portal.core.sorting.Sorting) in the context.
+    """The head of a column that the list can be sorted by; needs `sorting`, a portal.core.sorting.Sorting, in context.
 
     A link, so that it works without a script; it begins at the first page. `kind` is the class of the cell.
     """

@@ -12,7 +12,7 @@ FIELD = '<input type="hidden" name="{}" value="{}">'
 
 @register.simple_tag(takes_context=True)
 def csrf_token(context: template.Context) -> SafeString:
-    """Django's token, and for whom the form is made: it never comes back to somebody else (see `portal.web.kept_forms`)."""
+    """Django's token, and for whom the form is made: it never comes back to somebody else (portal.web.kept_forms)."""
     drawn, user = context.get("csrf_token", "NOTPROVIDED"), context.get("user")
     field = SafeString("") if str(drawn) == "NOTPROVIDED" else format_html(FIELD, "csrfmiddlewaretoken", drawn)
     return field + format_html(FIELD, FOR, mark_of(user.pk)) if user and user.pk else field

@@ -56,7 +56,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form whose token is missing or wrong changes nothing: it comes back filled in (see `portal.web.kept_forms`), or 403."""
+    """A form whose token is missing or wrong changes nothing: it comes back filled in (see kept_forms), or 403."""
     user = getattr(request, "user", None)  # whoever is refused before the session is read is a stranger
     if not kept_forms.from_our_pages(request) and request.path == reverse("login") and isinstance(user, User):
         return redirect(_asked_for(request))  # without what came with it: another site may have made it

@@ -12,8 +12,8 @@ from django.utils.deprecation import MiddlewareMixin
 from portal.accounts.models import User
 from portal.core import texts
 from portal.core.errors import DATABASE_AWAY, DomainError
-from portal.web import kept_forms as kept
 from portal.web.error_pages import database_away, password_first, refused, sign_in_first, signed_out
+from portal.web.kept_forms import SIGNED_OUT, forget, keep
 
 _FIRST = frozenset({"accounts:profile", "accounts:password", "notifications:area"})
 """What somebody may do whose password another person has chosen; signing out and the theme need no sign-in."""
@@ -129,13 +129,13 @@ class SignInRequired(LoginRequiredMiddleware):
         """To the sign-in page, and from there back."""
         if request.headers.get("HX-Request"):
             return signed_out(request)
-        if form := kept.keep(request, kept.SIGNED_OUT):
+        if form := keep(request, SIGNED_OUT):
             return sign_in_first(request, form)
         return super().handle_no_permission(request, view_func)
 
 
 class kept_forms(MiddlewareMixin):
-    """Forget what was kept of a form once it is sent anew, by somebody and with a token that count; see portal.web.kept_forms."""
+    """Forget what was kept of a form once it is sent anew, by somebody and with a token that count."""
 
     def process_view(
         self,
@@ -146,4 +146,4 @@ class kept_forms(MiddlewareMixin):
     ) -> None:
         """Before the view, which may keep the next one. The session has been read by now, if the page needs one."""
         if request.method == "POST" and getattr(view_func, "login_required", True):
-            kept.forget(request)
+            forget(request)

@@ -1,4 +1,4 @@
-"""Damage to what is stored: what the people of a vault are told. What no region has is kept in vaults/integrity/losses.py."""
+"""What the people of a vault are told of damage. What no region has is kept in vaults/integrity/losses.py."""
 
 from uuid import UUID
 

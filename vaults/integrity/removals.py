@@ -2,8 +2,8 @@
 
 Only index objects, which `restic repair index` replaces: they can be derived again from packs. The gateway stays
 append-only; the edge sends such a request to the web. The row is noted first and says so to everybody who brings lost
-objects back from the other region (vaults/integrity/repair.py); the copy in the pair follows with the next round. Snapshots go
-the same way when an administrator sends them (vaults/integrity/snapshot_trash.py).
+objects back from the other region (repair.py); the copy in the pair follows with the next round. Snapshots go the same
+way when an administrator sends them (snapshot_trash.py).
 """
 
 from datetime import date, timedelta

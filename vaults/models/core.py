@@ -10,10 +10,10 @@ from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 
 from portal.accounts.models import Subscription
-from portal.audit.transitions import StateTable
 from portal.core.digests import shortened
 from portal.core.fields import KeyField
 from portal.core.leases import Leased
+from portal.core.states import StateTable
 from vaults import states
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,10 +1,9 @@
-"""Replication: keeps what machines stored the same in a vault's region and in the paired one.
+"""Copying: keeps what machines stored the same in a vault's region and in the paired one.
 
-What the pair lacks is copied there; what the vault's region has lost comes back (`vaults.replication.failback`). Only whole
-objects that match their names are copied, nothing is ever deleted but moved to the trash when its machine removed it,
-and a snapshot is copied only when all that it may refer to is there: snapshots and indexes are listed first, copied
-last, and what appears in the meantime waits for the next round. A machine is done when both sides were listed and
-found equal.
+What the pair lacks is copied there; what the vault's region has lost comes back (failback.py). Only whole objects that
+match their names are copied, nothing is ever deleted but moved to the trash when its machine removed it, and a snapshot
+is copied only when all that it may refer to is there: snapshots and indexes are listed first, copied last, and what
+appears in the meantime waits for the next round. A machine is done when both sides were listed and found equal.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""Returning: what a vault's region has lost comes back from the paired one.
+"""Failback: what a vault's region has lost comes back from the paired one.
 
-Machines delete nothing but index objects, and of those there are rows (`vaults.integrity.removals`). So an object that the pair
-has, the vault's region has not, and no row is about, was lost: with a disk, by a mistake, by somebody's hand.
+Machines delete nothing but index objects, and of those there are rows (vaults/integrity/removals.py). So an object that
+the pair has, the vault's region has not, and no row is about, was lost: with a disk, by a mistake, by somebody's hand.
 """
 
 import logging

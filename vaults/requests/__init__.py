@@ -1,0 +1,1 @@
+"""Requests for vaults: submitted, decided, told about. Others import `vault_requests`."""

@@ -1,0 +1,1 @@
+"""What a vault has stored, day by day, and its chart."""

@@ -20,7 +20,7 @@ from portal.audit import details, sentences
 from portal.audit.actions import PAGES, REFUSALS, SENTENCES
 from portal.audit.models import AuditEvent
 from portal.audit.sentences import address_words, plain, sentence
-from portal.audit.transitions import StateTable
+from portal.core.states import StateTable
 
 ACTION = re.compile(r"[a-z-]+:[a-z_-]+")
 WRITERS = {"record", "refusal", "advance", "_leave", "_take_a_try"}

@@ -30,7 +30,7 @@ class Hanging:
 @pytest.fixture
 def hanging(monkeypatch: pytest.MonkeyPatch) -> Hanging:
     storage = Hanging()
-    for what in ("replication.run", "scrubbing.run", "space.measure"):
+    for what in ("copier.run", "scrubber.run", "capacity.measure"):
         monkeypatch.setattr(f"vaults.tasks.{what}", storage)
     monkeypatch.setattr("agents.tasks.usage.measure", storage)
     return storage
