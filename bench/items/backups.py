@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from strongroom_agent import engine
+from strongroom_agent.restic import engine
 
 from bench import measure
 from bench.portal import Portal

@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from django.test import Client
-from strongroom_agent import credential, identity, portal, registration, renewal, runs
-from strongroom_agent.credential import Credential
-from strongroom_agent.errors import AgentError, Exit
-from strongroom_agent.home import Home
-from strongroom_agent.identity import Identity
-from strongroom_agent.portal import Portal
+from strongroom_agent.core.errors import AgentError, Exit
+from strongroom_agent.portal import client as portal
+from strongroom_agent.portal import credential, registration, renewal, reports
+from strongroom_agent.portal.client import Portal
+from strongroom_agent.portal.credential import Credential
+from strongroom_agent.state import identity
+from strongroom_agent.state.home import Home
+from strongroom_agent.state.identity import Identity
 
 from portal.accounts.models import User
 from tests.conftest import as_actor
@@ -50,7 +52,7 @@ class Wireless:
 @pytest.fixture(autouse=True)
 def wireless(monkeypatch: pytest.MonkeyPatch) -> None:
     """No network in these tests."""
-    monkeypatch.setattr("strongroom_agent.portal.httpx.Client", Wireless)
+    monkeypatch.setattr("strongroom_agent.portal.client.httpx.Client", Wireless)
     monkeypatch.setattr(portal, "FIRST_PAUSE", 0)
 
 
@@ -105,17 +107,17 @@ def test_a_machine_registers_renews_reports_and_leaves(
     assert renewal.renew_if_due(home, renewed, portal_of(renewed)) is renewed
 
     figures = {"snapshot": SNAPSHOT, "files": 2, "bytes": 5, "bytes_added": 7}
-    runs.keep(home, runs.Run("backup").report("succeeded", "", **figures))
+    reports.keep(home, reports.Run("backup").report("succeeded", "", **figures))
     figures = {"snapshot": SNAPSHOT, "compared": 2, "compared_bytes": 5, "total": 2, "changed": 0, "mismatched": 0}
-    runs.keep(home, runs.Run("restore_check").report("succeeded", "2 of 2 files", **figures))
-    runs.keep(home, runs.Run("check").report("failed", "\udcff" + "x" * 600))
+    reports.keep(home, reports.Run("restore_check").report("succeeded", "2 of 2 files", **figures))
+    reports.keep(home, reports.Run("check").report("failed", "\udcff" + "x" * 600))
     versions: dict[str, object] = {"agent_version": "1.0.0", "engine_version": "0.14.0"}
     _deliver(home, renewed, versions)
-    assert (runs.waiting(home), runs.refused(home)) == (0, 0)
-    runs.keep(home, {**runs.Run("check").report("failed"), "message": "\udcff"})
-    runs.keep(home, runs.Run("check").report("succeeded"))
+    assert (reports.waiting(home), reports.refused(home)) == (0, 0)
+    reports.keep(home, {**reports.Run("check").report("failed"), "message": "\udcff"})
+    reports.keep(home, reports.Run("check").report("succeeded"))
     _deliver(home, renewed, versions)
-    assert (runs.waiting(home), runs.refused(home)) == (0, 1)
+    assert (reports.waiting(home), reports.refused(home)) == (0, 1)
 
     pulse = portal_of(renewed).post("heartbeat", renewed.signer, versions).body
     assert pulse == {"ok": True, "state": "Ready", "renew": False, "damaged": False}
@@ -127,7 +129,7 @@ def test_a_machine_registers_renews_reports_and_leaves(
 
 def _deliver(home: Home, machine: identity.Identity, versions: dict[str, object]) -> None:
     portal, signer = portal_of(machine), machine.signer
-    runs.deliver(
+    reports.deliver(
         home,
         lambda report: portal.post("runs", signer, report),
         lambda: portal.post("heartbeat", signer, versions),
@@ -152,7 +154,7 @@ def test_a_clock_that_is_off_is_told_by_how_much(
     given: Credential, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actual = datetime.now(UTC).timestamp()
-    monkeypatch.setattr("strongroom_agent.jose.time.time", lambda: actual + 1000)
+    monkeypatch.setattr("strongroom_agent.portal.jws.time.time", lambda: actual + 1000)
     error = refusal(home, given, "hr-db-02")
     assert error.code == "clock_skew"
     skew = error.details["skew_seconds"]

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from strongroom_agent import check, restorecheck
-from strongroom_agent.restic import Restic
-from strongroom_agent.restic_errors import explain
-from strongroom_agent.session import Session
+from strongroom_agent.commands import check
+from strongroom_agent.proof import restore_check
+from strongroom_agent.restic.errors import explain
+from strongroom_agent.restic.process import Restic
+from strongroom_agent.state.session import Session
 
 from .conftest import Storage
 from .stored import damage, repository
@@ -116,7 +117,7 @@ def test_damage_that_was_found_before_a_check_was_cut_off_is_remembered(
     (blank.source / "file").write_bytes(b"content")
     assert blank.run("backup").status == 0
     stored = next((repository(storage, blank) / "data").glob("*/*")).name[:10]
-    monkeypatch.setattr(restorecheck, "fresh", fresh)
+    monkeypatch.setattr(restore_check, "fresh", fresh)
     known = blank.home / "damage.json"
     known.unlink(missing_ok=True)
     ran = blank.run("check")

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from strongroom_agent import clock, moments
-from strongroom_agent.sizes import duration
+from strongroom_agent.core import times
+from strongroom_agent.core.sizes import duration
+from strongroom_agent.portal import clock
 
 from .authority import Authority
 from .conftest import serving
@@ -49,11 +50,11 @@ def test_setup_with_a_wrong_clock_gives_both_times(
         path = tmp_path / "given"
         path.write_text("x" * 20)
         real = datetime.now(UTC)
-        monkeypatch.setattr(moments, "now", lambda: datetime.now(UTC) + off)
+        monkeypatch.setattr(times, "now", lambda: datetime.now(UTC) + off)
         ran = world.setup()
     assert (ran.status, ran.answer["code"]) == (3, "clock_skew")
     assert ("fast" if off > timedelta(0) else "slow") in ran.answer["message"]
-    assert moments.for_people(real + off)[:10] in ran.answer["message"]
+    assert times.for_people(real + off)[:10] in ran.answer["message"]
 
 
 def test_without_the_portal_one_s_own_clock_counts(
@@ -63,5 +64,5 @@ def test_without_the_portal_one_s_own_clock_counts(
         world = World(tmp_path, peer)
         world.fill()
         credential = peer.credential()
-    monkeypatch.setattr(moments, "now", lambda: datetime.now(UTC) + timedelta(days=3))
+    monkeypatch.setattr(times, "now", lambda: datetime.now(UTC) + timedelta(days=3))
     assert world.setup(credential=credential).answer["code"] == "credential_expired"

@@ -10,8 +10,9 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from strongroom_agent import cli, engine
-from strongroom_agent.home import Home
+from strongroom_agent.cli import program as cli
+from strongroom_agent.restic import engine
+from strongroom_agent.state.home import Home
 
 from .authority import Authority
 from .peer import Peer

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strongroom_agent import credential
-from strongroom_agent.errors import AgentError, Exit
+from strongroom_agent.core.errors import AgentError, Exit
+from strongroom_agent.portal import credential
 
 from .authority import Authority, public_pem
 

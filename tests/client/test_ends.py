@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strongroom_agent.home import Home
+from strongroom_agent.state.home import Home
 
 from tests.waiting import wait_for
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from strongroom_agent import restorecheck, restoring, selection
-from strongroom_agent.sizes import counted, readable
+from strongroom_agent.core.sizes import counted, readable
+from strongroom_agent.proof import restore_check, restoring, selection
 
 from .stored import truth
 from .test_proof import restore, restored
@@ -132,7 +132,7 @@ def test_exactly_the_file_that_was_named_is_restored(odd: World) -> None:
 def test_all_names_can_be_restored_in_groups(odd: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the scratch folder of a check takes only a part at a time."""
     monkeypatch.setattr(selection, "_PATTERNS", 3)
-    monkeypatch.setattr(restorecheck, "_room", lambda cache: 60)
+    monkeypatch.setattr(restore_check, "_room", lambda cache: 60)
     ran = odd.run("check")
     assert (ran.status, ran.answer["code"]) == (0, "done"), ran
     assert ran.answer["compared"] == ran.answer["total"] == len(NAMES) + 2

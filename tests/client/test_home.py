@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from strongroom_agent import identity, keys, renewal, runs
-from strongroom_agent.errors import AgentError
-from strongroom_agent.home import Home, default_folder
-from strongroom_agent.identity import Identity
-from strongroom_agent.portal import Answer
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.portal import keys, renewal, reports
+from strongroom_agent.portal.client import Answer
+from strongroom_agent.state import identity
+from strongroom_agent.state.home import Home, default_folder
+from strongroom_agent.state.identity import Identity
 
 from .authority import Authority
 from .peer import spki
@@ -159,6 +160,8 @@ def test_a_certificate_for_another_key_is_not_stored(authority: Authority) -> No
 
 def test_the_queue_of_reports_has_an_end(home: Home) -> None:
     for number in range(210):
-        runs.keep(home, {"run": f"{number:03}", "finished_at": f"2026-11-22T00:00:00.{number:06}Z", "kind": "backup"})
-    assert runs.waiting(home) == 200
+        reports.keep(
+            home, {"run": f"{number:03}", "finished_at": f"2026-11-22T00:00:00.{number:06}Z", "kind": "backup"}
+        )
+    assert reports.waiting(home) == 200
     assert min(path.name for path in home.path("reports").iterdir()).endswith("-010.json")

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from strongroom_agent import lastmade
-from strongroom_agent.home import Home
-from strongroom_agent.snapshots import Snapshot
+from strongroom_agent.restic.snapshots import Snapshot
+from strongroom_agent.state import last_snapshot
+from strongroom_agent.state.home import Home
 
 from .conftest import Storage
 from .stored import copy_to_pair, repository
@@ -99,7 +99,7 @@ def test_damaged_memory_stops_nothing(tmp_path: Path) -> None:
     home = Home(tmp_path)
     for text in ("{", "[]", "{}", json.dumps({"snapshot": "ab", "time": "yesterday"}), json.dumps({"snapshot": ["x"]})):
         home.write_text("last-snapshot.json", text)
-        assert lastmade.known(home) is None
-    lastmade.remember(home, "ab" * 32, "2026-11-26T04:05:19.000000Z")
-    assert lastmade.older(home, Snapshot("cd", "2026-11-26T05:05:20+01:00", [], "h")) == ""
-    assert "is not in what was read" in lastmade.older(home, Snapshot("cd", "2026-11-26T05:05:18+01:00", [], "h"))
+        assert last_snapshot.known(home) is None
+    last_snapshot.remember(home, "ab" * 32, "2026-11-26T04:05:19.000000Z")
+    assert last_snapshot.older(home, Snapshot("cd", "2026-11-26T05:05:20+01:00", [], "h")) == ""
+    assert "is not in what was read" in last_snapshot.older(home, Snapshot("cd", "2026-11-26T05:05:18+01:00", [], "h"))

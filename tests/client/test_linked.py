@@ -8,12 +8,12 @@ from typing import Any, cast
 from unittest import mock
 
 import pytest
-from strongroom_agent import recovery, restoring
-from strongroom_agent.aside import Aside
-from strongroom_agent.recovery import WRONGLY_LINKED, Recovery
-from strongroom_agent.restoring import Attempt
-from strongroom_agent.session import Session
-from strongroom_agent.snapshots import Contents, Listed, Snapshot
+from strongroom_agent.proof import recovery, restoring
+from strongroom_agent.proof.recovery import WRONGLY_LINKED, Recovery
+from strongroom_agent.proof.restoring import Attempt
+from strongroom_agent.proof.set_aside import Aside
+from strongroom_agent.restic.snapshots import Contents, Listed, Snapshot
+from strongroom_agent.state.session import Session
 
 SNAPSHOT = Snapshot("0" * 64, "2026-11-26T00:00:00Z", ["/s"], "here")
 FILES = [Listed("/s/a", 1, 1, 0, 7), Listed("/s/b", 2, 2, 0, 7), Listed("/s/old", 3, 3, 0, 8)]

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from strongroom_agent import losses, mounts, protected
-from strongroom_agent.home import Home
-from strongroom_agent.losses import Loss, Place
-from strongroom_agent.protected import Protected
+from strongroom_agent.core import mounts
+from strongroom_agent.proof import losses
+from strongroom_agent.proof.losses import Loss, Place
+from strongroom_agent.state import protected
+from strongroom_agent.state.home import Home
+from strongroom_agent.state.protected import Protected
 
 
 def fill(folder: Path, count: int) -> None:

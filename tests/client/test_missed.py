@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from strongroom_agent import missed
+from strongroom_agent.proof import unread
 
 
 def newer(item: str, words: str) -> str:
@@ -32,14 +32,14 @@ def test_what_vanished_and_what_could_not_be_read_are_told_apart(tmp_path: Path)
         newer(f"{there}/below", f"lstat {there}/below: no such file or directory"),
         newer("/odd\ufffd", "lstat /odd\ufffd: no such file or directory"),
     ]
-    unreadable, vanished = missed.sort(lines)
+    unreadable, vanished = unread.sort(lines)
     assert unreadable == [there, f"{gone}3"]
     assert vanished == [gone, f"{gone}2", f"{there}/below", "/odd\ufffd"]
 
 
 def test_what_is_there_again_was_missed_all_the_same(tmp_path: Path) -> None:
-    assert missed.sort([newer(str(tmp_path), "no such file or directory")]) == ([str(tmp_path)], [])
+    assert unread.sort([newer(str(tmp_path), "no such file or directory")]) == ([str(tmp_path)], [])
 
 
 def test_restic_that_names_nothing_is_not_believed() -> None:
-    assert missed.sort([]) == (["something that restic did not name"], [])
+    assert unread.sort([]) == (["something that restic did not name"], [])

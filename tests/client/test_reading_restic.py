@@ -6,10 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from strongroom_agent import moments, restic_cache
-from strongroom_agent.item_complaints import Complaints
-from strongroom_agent.restic_errors import explain, is_final, objects_in
-from strongroom_agent.retries import Retries
+from strongroom_agent.core import times
+from strongroom_agent.restic import cache
+from strongroom_agent.restic.errors import explain, is_final, objects_in
+from strongroom_agent.restic.item_complaints import Complaints
+from strongroom_agent.restic.retries import Retries
 
 KNOWN = {"/", "/a", "/a: lchown b", "/d", "/d/x"}
 
@@ -122,7 +123,7 @@ def test_a_person_is_told_that_restic_waits(
 ) -> None:
     """At once, then every minute, with the time since when; after an hour without trouble it is another one."""
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr("strongroom_agent.retries.time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr("strongroom_agent.restic.retries.time", SimpleNamespace(monotonic=lambda: clock.now))
     said = 'Save(<data/71aa>) returned error, retrying after 815.3ms: Post "https://:***@x/y": dial tcp: refused'
     retries, told = Retries(), []
     for moment in (1000, 1001, 1059, 1062, 1100, 4700):
@@ -141,7 +142,7 @@ def test_since_when_is_told_on_a_machine_that_has_just_started(
 ) -> None:
     """The clock for pauses counts from the start of the machine there."""
     clock = SimpleNamespace(now=5.0)
-    monkeypatch.setattr("strongroom_agent.retries.time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr("strongroom_agent.restic.retries.time", SimpleNamespace(monotonic=lambda: clock.now))
     retries = Retries()
     for moment in (5.0, 6.0):
         clock.now = moment
@@ -171,12 +172,12 @@ def test_asking_for_a_lost_object_is_ended() -> None:
     ],
 )
 def test_no_time_is_a_reason_not_to_restore(text: str, nanoseconds: int) -> None:
-    assert moments.parse_nanoseconds(text) == nanoseconds
+    assert times.parse_nanoseconds(text) == nanoseconds
 
 
 def test_times_for_people_are_in_utc() -> None:
-    assert moments.people("2026-11-26T01:43:13.123456789+09:00") == "25 Nov 2026, 16:43:13 UTC"
-    assert moments.people("10000-01-01T00:00:00Z") == "10000-01-01T00:00:00Z"
+    assert times.people("2026-11-26T01:43:13.123456789+09:00") == "25 Nov 2026, 16:43:13 UTC"
+    assert times.people("10000-01-01T00:00:00Z") == "10000-01-01T00:00:00Z"
 
 
 def test_copies_that_are_not_what_they_are_called_leave_the_cache(tmp_path: Path) -> None:
@@ -187,6 +188,6 @@ def test_copies_that_are_not_what_they_are_called_leave_the_cache(tmp_path: Path
     (folder / sound.replace("2c", "2d")).write_bytes(b"hello")
     (tmp_path / "repository" / "version").write_text("1")
     (tmp_path / "repository" / "index").write_text("a file where a folder belongs")
-    restic_cache.make_sound(tmp_path)
+    cache.make_sound(tmp_path)
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert left == [f"repository/data/2c/{sound}", "repository/version"]

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from strongroom_agent import engine
-from strongroom_agent.engine import Engine
+from strongroom_agent.restic import engine
+from strongroom_agent.restic.engine import Engine
 
 from .conftest import Storage
 from .world import World

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from strongroom_agent.moments import people
+from strongroom_agent.core.times import people
 
 from .authority import Authority
 from .cheap_key import PASSPHRASE

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from strongroom_agent.runs import Run
+from strongroom_agent.portal.reports import Run
 
 from .peer import Problem
 from .world import World

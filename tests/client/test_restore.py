@@ -7,11 +7,12 @@ from typing import cast
 from unittest import mock
 
 import pytest
-from strongroom_agent import arrived, restore, room
-from strongroom_agent.errors import AgentError
-from strongroom_agent.recovery import Recovery
-from strongroom_agent.session import Session
-from strongroom_agent.snapshots import Contents, Listed, Other, Snapshot
+from strongroom_agent.commands import restore
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.proof import arrived, free_room
+from strongroom_agent.proof.recovery import Recovery
+from strongroom_agent.restic.snapshots import Contents, Listed, Other, Snapshot
+from strongroom_agent.state.session import Session
 
 from .world import World
 
@@ -35,7 +36,7 @@ def test_what_cannot_be_restored_leaves_no_folder_and_is_no_failed_restore(
     assert ready.run("restore", "--target", str(target), "--include", "/nowhere").answer["code"] == "usage"
     assert ready.run("restore", "--target", str(target), "--snapshot", "00000000").answer["code"] == "snapshot_unknown"
     (tmp_path / "there").mkdir()
-    monkeypatch.setattr(room, "_free", lambda _: 10)
+    monkeypatch.setattr(free_room, "_free", lambda _: 10)
     for folder in (target, tmp_path / "there"):
         assert ready.run("restore", "--target", str(folder)).answer["code"] == "no_room"
     assert [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strongroom_agent import cache, moments, mounts, passphrase, paths, selection, settings, setup_passphrase
-from strongroom_agent.errors import AgentError, Exit
-from strongroom_agent.home import Home
-from strongroom_agent.restic_errors import explain, is_final
-from strongroom_agent.settings import Settings
-from strongroom_agent.snapshots import Listed
+from strongroom_agent.core import mounts, paths, times
+from strongroom_agent.core.errors import AgentError, Exit
+from strongroom_agent.proof import selection
+from strongroom_agent.restic.errors import explain, is_final
+from strongroom_agent.restic.snapshots import Listed
+from strongroom_agent.setup import cache_folder
+from strongroom_agent.setup import passphrase as setup_passphrase
+from strongroom_agent.state import passphrase, settings
+from strongroom_agent.state.home import Home
+from strongroom_agent.state.settings import Settings
 
 PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
 GIB = 1024**3
@@ -25,10 +29,10 @@ GIB = 1024**3
 )
 def test_five_percent_of_the_data_must_be_free(protected: int, free: int, fits: bool) -> None:
     if fits:
-        cache.check_room(Path("/c"), protected, free)
+        cache_folder.check_room(Path("/c"), protected, free)
         return
     with pytest.raises(AgentError) as caught:
-        cache.check_room(Path("/c"), protected, free)
+        cache_folder.check_room(Path("/c"), protected, free)
     assert caught.value.code == "cache_too_small"
     assert caught.value.details == {
         "protected_bytes": protected,
@@ -39,7 +43,7 @@ def test_five_percent_of_the_data_must_be_free(protected: int, free: int, fits: 
 
 def test_the_refusal_of_a_small_cache_gives_all_three_figures() -> None:
     with pytest.raises(AgentError) as caught:
-        cache.check_room(Path("/c"), 100 * GIB, 2 * GIB)
+        cache_folder.check_room(Path("/c"), 100 * GIB, 2 * GIB)
     assert caught.value.message.startswith(
         "The cache folder /c has 2.0 GiB free; what is protected has 100.0 GiB, and 5 % of that, 5.0 GiB, must be free."
     )
@@ -51,9 +55,9 @@ def test_measuring_counts_regular_files_and_leaves_out_the_cache(tmp_path: Path)
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "big").write_bytes(b"x" * 1000)
-    extent = cache.measure([str(tmp_path)], frozenset({str(tmp_path / "cache")}))
+    extent = cache_folder.measure([str(tmp_path)], frozenset({str(tmp_path / "cache")}))
     assert (extent.files, extent.bytes) == (1, 5)
-    assert cache.measure([str(tmp_path / "a")], frozenset()).bytes == 5
+    assert cache_folder.measure([str(tmp_path / "a")], frozenset()).bytes == 5
 
 
 def test_a_sparse_file_counts_what_it_holds(tmp_path: Path) -> None:
@@ -62,7 +66,7 @@ def test_a_sparse_file_counts_what_it_holds(tmp_path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
         file.truncate(20 * GIB)
-    assert 100_000 <= cache.measure([str(tmp_path)], frozenset()).bytes < 1_000_000
+    assert 100_000 <= cache_folder.measure([str(tmp_path)], frozenset()).bytes < 1_000_000
 
 
 def test_network_drives_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +74,7 @@ def test_network_drives_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     lines += ["3 1 0:3 / /mnt/a\\040b rw - cifs srv rw", "4 1 0:4 / /mnt/over rw - autofs x rw"]
     lines += ["5 1 0:5 / /mnt/over rw - xfs dev rw"]
     monkeypatch.setattr(Path, "read_bytes", lambda _self: "\n".join(lines).encode())
-    found = [cache.is_remote(Path(path)) for path in ("/mnt", "/mnt/net/c", "/mnt/network", "/mnt/a b/c")]
+    found = [cache_folder.is_remote(Path(path)) for path in ("/mnt", "/mnt/net/c", "/mnt/network", "/mnt/a b/c")]
     assert found == [False, True, False, True]
     assert mounts.kind_of("/mnt/over/x") == "xfs"
 
@@ -202,7 +206,7 @@ def test_being_below_a_folder(path: str, inside: bool) -> None:
     ],
 )
 def test_times_keep_their_nanoseconds(text: str, nanoseconds: int) -> None:
-    assert moments.parse_nanoseconds(text) == nanoseconds
+    assert times.parse_nanoseconds(text) == nanoseconds
 
 
 def listing(*sizes: int) -> list[Listed]:

@@ -10,7 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from strongroom_agent import portal, restorecheck, selection
+from strongroom_agent.portal import client
+from strongroom_agent.proof import restore_check, selection
 
 from tests.waiting import wait_for
 
@@ -142,7 +143,7 @@ def test_the_wrong_passphrase_opens_nothing(ready: World) -> None:
 
 def test_little_room_means_batches_and_large_files_are_streamed(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ready.run("backup")
-    monkeypatch.setattr(restorecheck, "_room", lambda cache: 5400)
+    monkeypatch.setattr(restore_check, "_room", lambda cache: 5400)
     monkeypatch.setattr(selection, "choose", lambda files: sorted(files, key=lambda each: int(each.size))[8:])
     ran = ready.run("check")
     assert (ran.status, ran.answer["compared"], ran.answer["total"]) == (0, 4, 12)
@@ -207,7 +208,7 @@ def test_renewal_changes_key_and_certificate_and_survives_a_lost_answer(
     before = json.loads((ready.home / "identity.json").read_text())
     machine = next(iter(ready.peer.machines.values()))
     count = len(machine.public_keys)
-    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    monkeypatch.setattr(client, "ATTEMPTS", 1)
     ready.peer.faults.lost_answers.add("renew")
     assert ready.run("renew").status == 4
     assert json.loads((ready.home / "identity.json").read_text()) == before
@@ -231,7 +232,7 @@ def test_unregistering_deletes_the_keys_and_keeps_the_passphrase(world: World) -
 def test_a_machine_leaves_after_a_renewal_whose_answer_was_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.register_only()
     machine = next(iter(world.peer.machines.values()))
-    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    monkeypatch.setattr(client, "ATTEMPTS", 1)
     world.peer.faults.lost_answers.add("renew")
     assert world.run("renew").status == 4
     assert (world.run("unregister").status, machine.state) == (0, "Unregistered")
@@ -239,7 +240,7 @@ def test_a_machine_leaves_after_a_renewal_whose_answer_was_lost(world: World, mo
 
 
 def test_reports_after_a_renewal_whose_answer_was_lost_arrive(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    monkeypatch.setattr(client, "ATTEMPTS", 1)
     ready.peer.faults.lost_answers.add("renew")
     assert ready.run("renew").status == 4
     assert ready.run("backup").status == 0

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Container
 
 import pytest
-from strongroom_agent import restoring
-from strongroom_agent.restic import Ended, Restic
-from strongroom_agent.restoring import Attempt
-from strongroom_agent.snapshots import Contents, Listed, Snapshot
+from strongroom_agent.proof import restoring
+from strongroom_agent.proof.restoring import Attempt
+from strongroom_agent.restic.process import Ended, Restic
+from strongroom_agent.restic.snapshots import Contents, Listed, Snapshot
 
 FOUND = Contents(
     Snapshot("5" * 64, "2026-11-26T05:00:00Z", ["/d"], "h"), [Listed("/d/a", 1, 0, 0), Listed("/d/b", 2, 0, 0)], []

@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from strongroom_agent import clock, moments, portal
+from strongroom_agent.core import times
+from strongroom_agent.portal import client, clock
 
 from .conftest import Storage
 from .peer import Problem
@@ -79,11 +80,11 @@ def test_a_lost_answer_is_asked_for_again_also_when_the_file_has_expired(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the key that is kept for it; elsewhere the same file is no good any more."""
-    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    monkeypatch.setattr(client, "ATTEMPTS", 1)
     world.peer.faults.lost_answers.add("register")
     assert world.setup().status == 4
-    later = moments.now() + timedelta(hours=49)
-    monkeypatch.setattr(moments, "now", lambda: later)
+    later = times.now() + timedelta(hours=49)
+    monkeypatch.setattr(times, "now", lambda: later)
     world.peer.faults.storage["local-a"] = 507  # as far as the registration
     assert world.setup().answer["code"] == "quota_full"
     assert len(world.peer.machines) == 1
@@ -94,7 +95,7 @@ def test_a_lost_answer_is_asked_for_again_also_when_the_file_has_expired(
 
 
 def test_a_lost_answer_costs_neither_a_machine_nor_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    monkeypatch.setattr(client, "ATTEMPTS", 1)
     world.peer.faults.lost_answers.add("register")
     assert world.setup().status == 4
     assert not (world.home / "identity.json").exists()

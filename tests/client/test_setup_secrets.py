@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from strongroom_agent import setup_protect
-from strongroom_agent.errors import AgentError
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.setup import protect
 
 from .peer import Problem
 from .world import World
@@ -13,9 +13,9 @@ from .world import World
 GENERATE = ("--generate-passphrase", "--save-passphrase-to")
 
 
-def refusal(choice: setup_protect.Choice, own: list[str], path: str) -> AgentError | None:
+def refusal(choice: protect.Choice, own: list[str], path: str) -> AgentError | None:
     try:
-        setup_protect.keep_out(choice, own, {"--passphrase-file": path, "--save-passphrase-to": None}, network=False)
+        protect.keep_out(choice, own, {"--passphrase-file": path, "--save-passphrase-to": None}, network=False)
     except AgentError as error:
         return error
     return None
@@ -26,7 +26,7 @@ def test_a_passphrase_is_not_locked_into_the_safe_that_it_opens(tmp_path: Path) 
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "link").symlink_to("data")
     (tmp_path / "data" / "out").symlink_to("../elsewhere")
-    choice = setup_protect.choose([str(tmp_path / "data")])
+    choice = protect.choose([str(tmp_path / "data")])
     own = [f"{tmp_path}/data/state"]
     for inside in ("data/p", "link/p", "data/sub/../p", "elsewhere/../data/p"):
         error = refusal(choice, own, f"{tmp_path}/{inside}")
@@ -39,7 +39,7 @@ def test_a_passphrase_is_not_locked_into_the_safe_that_it_opens(tmp_path: Path) 
 
 
 def test_when_everything_is_protected_memory_is_still_a_place() -> None:
-    choice = setup_protect.choose(["/"])
+    choice = protect.choose(["/"])
     error = refusal(choice, [], "/root/passphrase")
     assert error is not None
     if os.path.isdir("/dev/shm"):

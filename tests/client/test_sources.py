@@ -5,12 +5,12 @@ from itertools import cycle
 from typing import cast
 
 import pytest
-from strongroom_agent import sources
-from strongroom_agent.errors import AgentError
-from strongroom_agent.identity import Repository
-from strongroom_agent.restic import Restic
-from strongroom_agent.session import Session
-from strongroom_agent.sources import Read
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.portal import sources
+from strongroom_agent.portal.sources import Read
+from strongroom_agent.restic.process import Restic
+from strongroom_agent.state.identity import Repository
+from strongroom_agent.state.session import Session
 
 A, B = Repository("Local A", "https://a/", False), Repository("Local B", "https://b/", True)
 WHOLE = ""

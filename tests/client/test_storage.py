@@ -1,7 +1,7 @@
 """What is said of a storage that does not answer: what is really away."""
 
 import pytest
-from strongroom_agent import portal
+from strongroom_agent.portal import client
 
 from .world import World
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.system
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_dead_storage_is_not_a_dead_portal(ready: World, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    monkeypatch.setattr(portal, "ATTEMPTS", 2)
+    monkeypatch.setattr(client, "ATTEMPTS", 2)
     ready.peer.faults.storage["local-a"] = status
     ran = ready.run("backup")
     assert (ran.status, ran.answer["code"]) == (1, "unavailable")
@@ -20,7 +20,7 @@ def test_a_dead_storage_is_not_a_dead_portal(ready: World, monkeypatch: pytest.M
 
 def test_a_dead_edge_is_told_as_that(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens: then it is Strongroom that cannot be reached."""
-    monkeypatch.setattr(portal, "ATTEMPTS", 1)
+    monkeypatch.setattr(client, "ATTEMPTS", 1)
     identity = ready.home / "identity.json"
     good = identity.read_text()
     identity.write_text(good.replace(ready.peer.url, "https://127.0.0.1:1"))

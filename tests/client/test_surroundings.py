@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from strongroom_agent import surroundings
+from strongroom_agent.core import surroundings
 
 
 def test_restic_sees_what_is_written_down_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

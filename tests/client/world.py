@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from strongroom_agent import cli, portal
+from strongroom_agent.cli import program
+from strongroom_agent.portal import client
 
 from .cheap_key import PASSPHRASE
 from .peer import Peer
@@ -57,11 +58,11 @@ class World:
         environment = {"STRONGROOM_AGENT_HOME": str(self.home), "HOME": str(self.root), **environment}
         with (
             mock.patch.dict(os.environ, environment),
-            mock.patch.object(portal, "FIRST_PAUSE", 0.01),
+            mock.patch.object(client, "FIRST_PAUSE", 0.01),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
-            status = cli.run([*arguments, "--json"])
+            status = program.run([*arguments, "--json"])
         return Ran(status, one_object(out.getvalue(), status), err.getvalue())
 
     def setup(

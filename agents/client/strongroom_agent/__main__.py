@@ -8,7 +8,7 @@ def main() -> None:
     """The program, with file names read as UTF-8 whatever the locale is: restic always reads them so."""
     if sys.getfilesystemencoding() != "utf-8":
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - it is this program
-    from .cli import main as run
+    from .cli.program import main as run
 
     run()
 

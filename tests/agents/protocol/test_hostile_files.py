@@ -16,8 +16,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strongroom_agent import credential
-from strongroom_agent.errors import AgentError, Exit
+from strongroom_agent.core.errors import AgentError, Exit
+from strongroom_agent.portal import credential
 
 from tests.agents import hostile
 from tests.agents.hostile import Count, at_least, changed_bytes, changed_field

@@ -1,0 +1,111 @@
+"""The command line: what there is, and errors that keep the JSON contract."""
+
+import argparse
+from typing import NoReturn
+
+from strongroom_agent import __version__
+from strongroom_agent.core.errors import usage
+
+UNATTENDED = (
+    "strongroom-agent setup --unattended --credentials FILE.VaultCredentials --install-dir DIR "
+    "--cache-dir DIR --protect PATH (--passphrase-file FILE | --generate-passphrase "
+    "--save-passphrase-to FILE)"
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises instead of printing and exiting, so that the caller decides how errors look."""
+
+    def error(self, message: str) -> NoReturn:
+        command = self.prog.removeprefix("strongroom-agent").strip()
+        raise usage(f"{command}: {message}." if command else f"{message}.", f"See {self.prog} --help.")
+
+
+def filled(text: str) -> str:
+    """What was given, if it was: an empty variable of a script would otherwise mean the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def build() -> Parser:
+    """The parser of the whole command line."""
+    parser = Parser(
+        prog="strongroom-agent",
+        description="Backs up this machine to its Strongroom vault, and restores it.",
+        epilog="Exit status: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 network.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_setup(commands)
+    backup = _add(commands, "backup", "make a backup now")
+    backup.add_argument(
+        "--accept-losses", action="store_true", help="what protected folders have lost is gone for good"
+    )
+    restore = _add(commands, "restore", "get files back from a backup")
+    restore.add_argument("--target", required=True, type=filled, metavar="DIR", help="folder to restore to")
+    restore.add_argument("--snapshot", default="latest", metavar="ID", help="default: the newest")
+    restore.add_argument(
+        "--include", action="append", type=filled, default=[], metavar="PATH", help="only this file or folder"
+    )
+    restore.add_argument("--overwrite", action="store_true", help="replace what differs in a folder that is not empty")
+    snapshots = _add(commands, "snapshots", "list the backups of this machine")
+    for each in (restore, snapshots):
+        each.add_argument("--region", metavar="NAME", help="read from this region; default: the first that answers")
+    _add(commands, "check", "check the repository, then restore and compare the newest backup")
+    _add(commands, "repair", "bring damaged backups back as far as possible, and say what is lost")
+    _add(commands, "status", "what this machine knows, and what the portal says about it")
+    _add(commands, "renew", "renew this machine's certificate now")
+    unregister = _add(commands, "unregister", "take this machine out of its vault")
+    unregister.add_argument("--forget", action="store_true", help="delete the keys here even if the portal says no")
+    return parser
+
+
+def _add(commands: "argparse._SubParsersAction[Parser]", name: str, text: str) -> Parser:
+    parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return parser
+
+
+def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
+    setup = _add(commands, "setup", "register this machine, back it up and restore it")
+    setup.add_argument("--unattended", action="store_true", help="ask nothing")
+    setup.add_argument("--credentials", metavar="FILE", help="the .VaultCredentials file")
+    setup.add_argument("--install-dir", metavar="DIR", help="where the program is to stay")
+    setup.add_argument("--cache-dir", metavar="DIR", help="local; 5 %% of the data must fit")
+    setup.add_argument("--protect", action="append", type=filled, default=[], metavar="PATH", help="what to back up")
+    setup.add_argument(
+        "--include-network", action="store_true", help="also what network drives mounted inside --protect hold"
+    )
+    source = setup.add_mutually_exclusive_group()
+    source.add_argument("--passphrase-file", metavar="FILE", help="at least 16 characters")
+    source.add_argument("--generate-passphrase", action="store_true")
+    setup.add_argument("--save-passphrase-to", metavar="FILE", help="a new file")
+    setup.add_argument("--proxy", default="", metavar="URL")
+    setup.add_argument("--proxy-user", default="", metavar="USER")
+    setup.add_argument("--proxy-password-file", metavar="FILE")
+    setup.add_argument("--name", metavar="MACHINE", help="default: the name of this host")
+
+
+def check_setup(given: argparse.Namespace) -> None:
+    """What argparse cannot say about `setup`. AgentError `usage` for a line that lacks something."""
+    if not given.unattended:
+        raise usage("Interactive setup is not available in this version.", f"Run: {UNATTENDED}")
+    names = {"--credentials": "credentials", "--install-dir": "install_dir"}
+    names |= {"--cache-dir": "cache_dir", "--protect": "protect"}
+    lacking = [flag for flag, name in names.items() if not getattr(given, name)]
+    if lacking:
+        raise usage(f"setup --unattended needs {', '.join(lacking)}.", f"Run: {UNATTENDED}")
+    if not given.passphrase_file and not given.generate_passphrase:
+        raise usage(
+            "setup needs a passphrase.",
+            "Give --passphrase-file FILE, or --generate-passphrase --save-passphrase-to FILE.",
+        )
+    if given.generate_passphrase != (given.save_passphrase_to is not None):
+        raise usage("--generate-passphrase and --save-passphrase-to FILE go together.")
+    if given.proxy_password_file and not (given.proxy and given.proxy_user):
+        raise usage("--proxy-password-file needs --proxy URL and --proxy-user USER.")
+    if given.proxy_user and not given.proxy:
+        raise usage("--proxy-user needs --proxy URL.")

@@ -1,0 +1,159 @@
+"""From a command line to an exit status: parse, run one command, print one answer."""
+
+import argparse
+import contextlib
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from strongroom_agent.commands import backup, check, repair, restore, snapshots, status
+from strongroom_agent.core import output, surroundings
+from strongroom_agent.core.errors import AgentError, Exit, usage, why
+from strongroom_agent.core.output import Done, progress, show_done, show_error
+from strongroom_agent.portal import reports
+from strongroom_agent.setup import setup
+from strongroom_agent.state import settings
+from strongroom_agent.state.home import Home, default_folder
+from strongroom_agent.state.session import Session, open_session
+
+from . import arguments, limits, signals
+
+
+def run(argv: Sequence[str]) -> int:
+    """Carry out a command line. The exit status; everything else has been printed."""
+    as_json = "--json" in argv
+    try:
+        outcome = _carry_out(arguments.build().parse_args(argv))
+    except AgentError as error:
+        show_error(error, as_json=as_json)
+        return int(error.exit_status)
+    except KeyboardInterrupt as stopped:
+        by = f" by {stopped}" if str(stopped) else ""
+        interrupted = AgentError("interrupted", f"Stopped{by} before it was done.", "Run it again.")
+        show_error(interrupted, as_json=as_json)
+        return int(Exit.FAILED)
+    except OSError as error:
+        show_error(_trouble(error), as_json=as_json)
+        return int(Exit.FAILED)
+    except Exception as error:  # noqa: BLE001 - the contract: one JSON object, whatever happens
+        progress(traceback.format_exc())
+        show_error(_unexpected(error), as_json=as_json)
+        return int(Exit.FAILED)
+    show_done(outcome, as_json=as_json)
+    return int(Exit.DONE)
+
+
+def main() -> None:
+    """The program."""
+    output.prepare()
+    signals.listen()
+    if os.name == "posix":
+        os.umask(0o077)  # what we write is for its owner; modes of what is restored come from the backup
+    try:
+        sys.exit(run(sys.argv[1:]))
+    finally:
+        output.finish()
+
+
+def _carry_out(given: argparse.Namespace) -> Done:
+    if given.command == "setup":
+        arguments.check_setup(given)
+    limits.lift()
+    home = Home(default_folder())
+    if given.command == "status":
+        return status.run(open_session(home))
+    with home.locked():
+        reports.note_killed(home)
+        _tidy(home)
+        try:
+            return _change(given, home)
+        finally:
+            _tidy(home)
+
+
+def _change(given: argparse.Namespace, home: Home) -> Done:
+    """The commands that need the state folder for themselves."""
+    if given.command == "setup":
+        return setup.run(home, _setup_wish(given))
+    if given.command == "unregister" and given.forget:
+        return status.run_forget(home)
+    session = open_session(home)
+    try:
+        return _run(given, session)
+    except AgentError as error:
+        raise session.told_why(error) from error
+
+
+def _run(given: argparse.Namespace, session: Session) -> Done:
+    match given.command:
+        case "backup":
+            return backup.run(session, accept_losses=given.accept_losses)
+        case "restore":
+            wish = restore.Wish(given.target, given.snapshot, given.include, given.region, given.overwrite)
+            return restore.run(session, wish)
+        case "snapshots":
+            return snapshots.run(session, given.region)
+        case "check":
+            return check.run(session)
+        case "repair":
+            return repair.run(session)
+        case "renew":
+            return status.run_renew(session)
+        case _:
+            return status.run_unregister(session, forget=False)
+
+
+def _tidy(home: Home) -> None:
+    """Empty the temporary folder, of what a killed run has left as of what this one has."""
+    with contextlib.suppress(AgentError, OSError):
+        if chosen := settings.load(home):
+            surroundings.clear_temporary(Path(chosen.cache_dir))
+
+
+def _setup_wish(given: argparse.Namespace) -> setup.Wish:
+    return setup.Wish(
+        credentials=given.credentials,
+        install_dir=given.install_dir,
+        cache_dir=given.cache_dir,
+        protect=given.protect,
+        passphrase_file=given.passphrase_file,
+        save_passphrase_to=given.save_passphrase_to,
+        name=given.name,
+        include_network=given.include_network,
+        proxy=given.proxy,
+        proxy_user=given.proxy_user,
+        proxy_password=_password(given.proxy_password_file),
+    )
+
+
+def _password(path: str | None) -> str | None:
+    """The proxy's password, from a file only; one trailing newline does not count."""
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise usage(f"--proxy-password-file {path} cannot be read: {why(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise usage(f"--proxy-password-file {path} is not text.") from error
+
+
+def _trouble(error: OSError) -> AgentError:
+    """A disk or folder that fails in the middle of a run."""
+    named = f": {error.filename}" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        remedy = "Free some space where the agent's state folder and cache folder are, then try again."
+        return AgentError("disk_full", f"A disk of this machine is full{named}.", remedy)
+    remedy = "Check that its disk is there and that this user may use it, then try again."
+    return AgentError("file_unusable", f"A file or folder cannot be used ({why(error)}){named}.", remedy)
+
+
+def _unexpected(error: Exception) -> AgentError:
+    return AgentError(
+        "internal",
+        f"Unexpected internal error: {type(error).__name__}: {error}.",
+        "Tell an administrator of the portal what this says and what you did.",
+    )

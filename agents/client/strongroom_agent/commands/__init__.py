@@ -1,0 +1,1 @@
+"""One module for each command, and what came of it in figures and in words."""

@@ -1,0 +1,149 @@
+"""The command `backup`: one snapshot of what is protected."""
+
+import json
+import time
+from dataclasses import dataclass, field
+
+from strongroom_agent.core import times
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.output import Done, progress
+from strongroom_agent.core.paths import in_snapshot, pattern
+from strongroom_agent.core.sizes import readable
+from strongroom_agent.portal.recorded_run import record
+from strongroom_agent.proof import damage, healing, losses, unread
+from strongroom_agent.restic.process import Ended, Restic
+from strongroom_agent.state import last_snapshot, protected
+from strongroom_agent.state.protected import Protected
+from strongroom_agent.state.session import Session
+
+from .backup_result import BackupResult, all_absent
+
+# restic's status for "a snapshot was made, but some of the source could not be read".
+_INCOMPLETE = 3
+_SILENCE = 15  # seconds without a word, in which people begin to wonder
+
+
+@dataclass
+class _Progress:
+    """Takes restic's messages: tells a person now and then, keeps the summary."""
+
+    summary: dict[str, object] = field(default_factory=dict)
+    tenths: int = 0
+    told_at: float = field(default_factory=time.monotonic)
+
+    def line(self, text: str) -> None:
+        if not text.startswith("{"):
+            return
+        message = json.loads(text)
+        kind = message.get("message_type")
+        if kind == "summary":
+            self.summary = message
+        elif kind == "status":
+            self._tell(message)
+
+    def _tell(self, message: dict[str, object]) -> None:
+        percent = int(float(str(message.get("percent_done") or 0)) * 100)
+        if percent // 10 > self.tenths or time.monotonic() - self.told_at > _SILENCE:
+            self.tenths, self.told_at = percent // 10, time.monotonic()
+            files, size = message.get("total_files") or 0, message.get("total_bytes") or 0
+            progress(f"backing up: {percent} % of {files} files, {readable(int(str(size)))}")
+
+
+def run(session: Session, *, accept_losses: bool = False) -> Done:
+    """Back up and report it to the portal. With `accept_losses` what is not there any more is not missed again."""
+    session.prepare()
+    result = back_up(session, accept_losses=accept_losses)
+    text = f"Backed up {result.files} files, {readable(result.bytes)}: snapshot {result.snapshot[:8]}."
+    return Done(
+        " ".join(filter(None, [text, result.remark, result.remedy, result.note])),
+        code=result.code,
+        remedy=result.remedy,
+        details=result.details,
+    )
+
+
+def back_up(session: Session, *, accept_losses: bool = False, options: tuple[str, ...] = ()) -> BackupResult:
+    """One recorded backup to the writable repository; `options` are further ones of restic's."""
+    return record(session, "backup", lambda: _back_up(session, accept_losses, options))
+
+
+def excluded(session: Session) -> list[str]:
+    """What is inside the protected paths and not backed up: the agent's own folders, which change all the time, the
+    credential file, and file systems that hold nothing of this machine."""
+    roots = [each.path for each in _meaning(session) if each.path]
+    left_out = protected.left_out(roots, network=session.settings.include_network)
+    return [*_own(session), *protected.excludes(list(left_out), roots)]
+
+
+def _own(session: Session) -> list[str]:
+    own = [session.settings.cache_dir, str(session.home.folder.resolve()), session.settings.credential_file]
+    return [path for path in own if path]
+
+
+def _meaning(session: Session) -> list[Protected]:
+    return [protected.resolve(name) for name in session.settings.protect]
+
+
+def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) -> BackupResult:
+    protect = _meaning(session)
+    roots = sorted({each.path for each in protect if each.path})
+    if not roots:
+        raise all_absent(session.settings.protect)
+    skip = excluded(session)
+    places = losses.look(protect, frozenset(skip))
+    lost = losses.against(session.home, places)
+    for loss in lost:
+        progress(f"note: {loss}.")
+    restic = session.open_primary()
+    cure = healing.begin(session, restic)
+    gone, began = last_snapshot.lost(session), times.render(times.now())
+    ended, summary = _run_restic(session, restic, roots, skip, (*options, *cure.options))
+    unreadable, vanished = unread.sort(ended.complaints) if ended.status == _INCOMPLETE else ([], [])
+    snapshot = _full_id(session, str(summary["snapshot_id"]))
+    last_snapshot.remember(session.home, snapshot, began)
+    result = BackupResult(
+        snapshot=snapshot,
+        files=_number(summary, "total_files_processed"),
+        bytes=_number(summary, "total_bytes_processed"),
+        bytes_added=_number(summary, "data_added"),
+        unreadable=unreadable,
+        vanished=vanished,
+        losses=[] if accept_losses else lost,
+        links={each.name: each.path for each in protect if each.path and each.path != each.name},
+        left_out=protected.left_out(roots, network=session.settings.include_network),
+        damaged=cure.end(restic),
+        gone=gone,
+        way_out=damage.way_out(session),
+    )
+    if result.failure is None:
+        losses.remember(session.home, places, lost, accept=accept_losses)
+    return result
+
+
+def _run_restic(
+    session: Session, restic: Restic, roots: list[str], skip: list[str], options: tuple[str, ...]
+) -> tuple[Ended, dict[str, object]]:
+    """How restic ended, and the summary that it gave."""
+    arguments = ["backup", "--json", "--host", session.identity.name, *options]
+    for path in skip:
+        arguments += ["--exclude", pattern(in_snapshot(path))]
+    watched = _Progress()
+    ended = restic.run(*arguments, "--", *roots, on_line=watched.line, accept=(0, _INCOMPLETE))
+    return ended, watched.summary
+
+
+def _full_id(session: Session, given: str) -> str:
+    """restic before 0.17 gives only the beginning of the new snapshot's id."""
+    known = session.storage.names(session.primary, "snapshots")
+    found = [name for name in known if name.startswith(given)]
+    if len(found) != 1:
+        raise AgentError(
+            "snapshot_lost",
+            f"restic says that it made snapshot {given}, but the storage does not have it.",
+            "Run strongroom-agent backup again; if it repeats, tell an administrator of the portal.",
+        )
+    return found[0]
+
+
+def _number(summary: dict[str, object], name: str) -> int:
+    return int(str(summary.get(name, 0)))

@@ -1,0 +1,125 @@
+"""The command `check`: is the repository sound, and does the newest snapshot come back as it is?"""
+
+import math
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.output import Done, progress
+from strongroom_agent.core.sizes import readable
+from strongroom_agent.portal.recorded_run import record
+from strongroom_agent.proof import damage, restore_check
+from strongroom_agent.restic.errors import damaged, is_of_the_object, plain
+from strongroom_agent.restic.process import Restic
+from strongroom_agent.state import last_snapshot
+from strongroom_agent.state.session import Session
+
+# Reading all that is stored takes as long as restoring it all: above this, a random part is read, of about this size,
+# or of about 1/256 of what is stored where that is more (from 512 GiB on).
+READ_UP_TO = 2 * 1024**3
+_MOST_PARTS = 256  # restic tells parts by the first byte of a pack's name, and takes no more
+_NAMED = re.compile(r"\b(pack|index|snapshot|tree|blob|data)\b[ /]+<?([0-9a-f]{8,64})\b")
+_SHOWN = 20
+
+
+class _Sound:
+    """A repository without an error, as far as it was read."""
+
+    failure: AgentError | None = None
+
+    def __init__(self, read: int, stored: int) -> None:
+        self.read, self.stored = read, stored
+
+    @property
+    def figures(self) -> dict[str, object]:
+        return {}
+
+    @property
+    def remark(self) -> str:
+        """How much was read."""
+        if self.whole:
+            return f"All that is stored, {readable(self.stored)}, was read and is whole."
+        share = 100 * self.read / self.stored
+        return (
+            f"The structure is whole; {readable(self.read)} of the {readable(self.stored)} that are stored, "
+            f"{share:.1f} %, were read and are whole."
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was read."""
+        return self.read >= self.stored
+
+
+def run(session: Session) -> Done:
+    """Check the repository, then restore and compare; both are reported. Known damage is forgotten when both pass, and
+    has everything read."""
+    session.prepare()
+    sound = record(session, "check", lambda: _structure(session))
+    result = restore_check.restore_check(session, "latest")
+    damage.clear(session)
+    return Done(
+        f"The backups are sound{'' if sound.whole else ' as far as they were read'}: {result.remark} {sound.remark}",
+        details={**result.figures, "read_bytes": sound.read, "stored_bytes": sound.stored},
+    )
+
+
+def _structure(session: Session) -> _Sound:
+    session.open_primary()
+    last_snapshot.require(session)
+    packs = session.storage.sizes(session.primary, "data")
+    stored = sum(packs.values())
+    how, read = "--read-data", stored
+    if stored > READ_UP_TO and damage.known(session) is None:
+        how, read = _part(packs)
+    with restore_check.fresh(session) as restic:
+        _read(restic, stored, how)
+    return _Sound(read, stored)
+
+
+def _part(packs: Mapping[str, int]) -> tuple[str, int]:
+    """The option that has a random part of the packs read, and how many bytes are in that part.
+
+    A part by its size would not do: restic takes that share of the number of packs, of whatever size they are.
+    """
+    parts = min(_MOST_PARTS, math.ceil(sum(packs.values()) / READ_UP_TO))
+    sizes: Counter[int] = Counter()
+    for name, size in packs.items():
+        sizes[int(name[:2], 16) % parts] += size
+    chosen = random.SystemRandom().choice(sorted(sizes))
+    return f"--read-data-subset={chosen + 1}/{parts}", sizes[chosen]
+
+
+def _read(restic: Restic, stored: int, how: str) -> None:
+    """Check everything, and read as much of it as `how` says."""
+    progress(f"checking the repository, {readable(stored)}")
+    lines: list[str] = []
+    try:
+        restic.run("check", "--with-cache", how, on_line=lines.append, on_complaint=lines.append)
+    except AgentError as error:
+        about = f"The check found: {error.problem.removeprefix('Stored backups are damaged. ')}"
+        if error.code not in ("repository_damaged", "engine_failed"):
+            # What was found before the network, a disk or the storage failed is damage all the same. What was on its
+            # way just then may be whole: `blame` asks the storage itself.
+            lines = [line for line in lines if is_of_the_object(line)]
+            about = f"The check found damage, and could not go on: {error.problem}"
+        named = _objects(lines)
+        if error.code != "repository_damaged" and not named:
+            raise
+        better = damaged(f"{about} {_sentence(named)}".strip(), damaged_objects=named[:_SHOWN])
+        better.complaints = error.complaints
+        raise better from error
+
+
+def _objects(lines: Iterable[str]) -> list[str]:
+    """The objects that restic names in its complaints, once each."""
+    found = [f"{kind} {name[:10]}" for line in lines for kind, name in _NAMED.findall(plain(line))]
+    return list(dict.fromkeys(found))
+
+
+def _sentence(named: list[str]) -> str:
+    if not named:
+        return ""
+    return f"It is about {', '.join(named[:3])}" + (f" and {len(named) - 3} more." if len(named) > 3 else ".")

@@ -1,0 +1,122 @@
+"""The command `repair`: bring damaged backups back as far as possible, and say what is lost for good.
+
+Never by restic's `repair snapshots`, which makes a repository look sound by cutting out what is lost. What the paired
+region still has is brought back by the portal; here the index is made to name only what is there and whole, what the
+machine still has is stored again, and a check says whether that was enough.
+"""
+
+from dataclasses import dataclass, field
+
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.output import Done, progress
+from strongroom_agent.core.sizes import counted
+from strongroom_agent.portal.recorded_run import record
+from strongroom_agent.proof import damage, healing
+from strongroom_agent.restic import snapshots, soundness
+from strongroom_agent.restic.process import Restic
+from strongroom_agent.state import last_snapshot
+from strongroom_agent.state.session import Session
+
+from . import backup, check
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class RepairResult:
+    """What a repair has left: for each snapshot that is not whole, what it lacks."""
+
+    machine: str
+    snapshot: str
+    found: int
+    lost: dict[str, list[str]] = field(default_factory=dict)
+    gone: str = ""  # about the snapshot made last, if no region has it any more
+
+    @property
+    def newest_whole(self) -> bool:
+        """Whether the backup made by the repair has everything."""
+        return self.snapshot[:8] not in self.lost
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """What the portal is told."""
+        return {"snapshot": self.snapshot}
+
+    @property
+    def details(self) -> dict[str, object]:
+        """The JSON answer."""
+        shown = {snapshot: paths[:_SHOWN] for snapshot, paths in self.lost.items()}
+        return {**self.figures, "errors_found": self.found, "newest_whole": self.newest_whole, "lost_from": shown}
+
+    @property
+    def failure(self) -> AgentError | None:
+        """As long as one snapshot lacks something, the repository is not sound."""
+        if not self.lost:
+            return None
+        snapshot, paths = next(iter(self.lost.items()))
+        whole = "The newest snapshot is whole" if self.newest_whole else "The newest snapshot is not whole either"
+        what = "all folders" if "/" in paths else ", ".join(paths[:3])
+        return AgentError(
+            "repair_incomplete",
+            f"{f'{self.gone} ' if self.gone else ''}{counted(len(self.lost), 'snapshot')} cannot be restored in full: "
+            f"what is lacking is in no region and not on this machine any more. The first is {snapshot}, which lacks "
+            f"{what}. {whole}: {self.snapshot[:8]}.",
+            "Restore what those snapshots still have with --include; everything that is on this machine now is in the "
+            f"newest one. {snapshots.to_trash(self.machine, snapshot)}"
+            if self.newest_whole
+            else "Run strongroom-agent repair again.",
+            **self.details,
+        )
+
+    @property
+    def remark(self) -> str:
+        """The result in a sentence."""
+        if self.gone:
+            return (
+                f"{self.gone} All snapshots that are left are whole; everything that is on this machine now is in "
+                f"{self.snapshot[:8]}, which was restored."
+            )
+        if not self.found:
+            return "Nothing was damaged: all data was read and the newest snapshot restored."
+        return "What was lost has been stored again; all snapshots are whole, and the newest one was restored."
+
+
+def run(session: Session) -> Done:
+    """Repair and report it. AgentError `repair_incomplete` when something is lost for good."""
+    if not healing.recent(session):
+        version = session.engine.version
+        raise AgentError(
+            "engine_too_old",
+            f"repair needs restic 0.18 or newer; this is {version}.",
+            "Get a newer restic and name it with the environment variable RESTIC, then run this again.",
+        )
+    session.prepare()
+    result = record(session, "repair", lambda: _repair(session))
+    return Done(result.remark, details=result.details)
+
+
+def _repair(session: Session) -> RepairResult:
+    restic = session.open_primary()
+    gone = last_snapshot.lost(session)
+    progress("reading all data of the repository")
+    found = soundness.look(restic, read_data=True)
+    for each in found.errors[:_SHOWN]:
+        progress(f"found: {each}")
+    _mend(restic, found)
+    saved = backup.back_up(session, options=("--force",))
+    if soundness.look(restic).errors:
+        lost = soundness.lost(restic) or {"unknown": ["unknown"]}
+        damage.mark_lost(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.", lost)
+        return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), lost, gone)
+    check.run(session)
+    return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone)
+
+
+def _mend(restic: Restic, found: soundness.Findings) -> None:
+    """Make the index name only what is there and whole. What is whole in a damaged pack moves to a new one."""
+    if found.errors:
+        progress("rebuilding the index")
+        restic.run("repair", "index")
+    if found.broken:
+        progress(f"saving what is whole in {counted(len(found.broken), 'damaged pack')}")
+        soundness.salvage(restic, found.broken)

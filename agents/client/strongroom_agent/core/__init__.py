@@ -1,0 +1,1 @@
+"""What every room stands on: errors, output, times, sizes, paths, the surroundings."""

@@ -1,0 +1,1 @@
+"""What goes to the portal and its storage: credential, registration, signed requests, reports, regions."""

@@ -1,0 +1,136 @@
+"""Signed requests to the portal, over TLS that trusts only the certificates of the credential file."""
+
+import re
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from strongroom_agent.core import times
+from strongroom_agent.core.errors import AgentError, Refused
+
+from . import clock
+from .jws import Signer
+
+ATTEMPTS = 4
+FIRST_PAUSE = 0.5  # seconds; doubles with each attempt
+_TIMEOUT = httpx.Timeout(30, connect=10)
+_OF_ANOTHER_TIME = re.compile(r"certificate (has expired|is not yet valid)")
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
+# The portal, or an edge that does not reach it, asks to be asked again.
+_ASK_AGAIN = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the portal said yes to: 200, or 201 where something was made."""
+
+    status: int
+    body: dict[str, object]
+
+
+class Portal:
+    """The portal as machines see it, at `edge_url`."""
+
+    def __init__(self, edge_url: str, ca_certificates: str, proxy: str | None = None) -> None:
+        self.edge_url = edge_url
+        self._ca_certificates = ca_certificates
+        self._trust = trust_only(ca_certificates)
+        self._proxy = proxy
+
+    def post(self, what: str, signer: Signer, fields: dict[str, object]) -> Answer:
+        """Send one request, again while nobody answers; each attempt is signed afresh.
+
+        Refused with the portal's code when it says no, AgentError `network` when it cannot be reached.
+        """
+        url = f"{self.edge_url}/api/v1/agent/{what}"
+        failure = unreachable(self.edge_url, "it was not asked", self._proxy)
+        with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client:
+            for _ in pauses():
+                body = signer.sign(url, fields)
+                try:
+                    response = client.post(url, content=body, headers={"Content-Type": "application/jose"})
+                except httpx.TransportError as error:
+                    failure = self._clock_trouble(error) or unreachable(self.edge_url, describe(error), self._proxy)
+                    continue
+                if response.status_code not in _ASK_AGAIN:
+                    return _answer(response)
+                failure = _unavailable(response)
+        raise failure
+
+    def _clock_trouble(self, error: httpx.TransportError) -> AgentError | None:
+        """The portal's certificate seems to be of another time: that is our clock, if it says so itself."""
+        if not _OF_ANOTHER_TIME.search(str(error)):
+            return None
+        there = clock.of_portal(self.edge_url, self._ca_certificates, self._proxy)
+        return clock.skewed(times.now(), there) if there else None
+
+
+def trust_only(ca_certificates: str) -> ssl.SSLContext:
+    """TLS that believes these roots and no others, neither the system's nor anyone's."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=ca_certificates)
+    return context
+
+
+def pauses() -> Iterator[int]:
+    """The numbers of the attempts, with growing pauses between them."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
+        yield attempt
+
+
+def unreachable(url: str, trouble: str, proxy: str | None = None) -> AgentError:
+    """The error for an address that gives no usable answer, without the sign-in of the proxy."""
+    host = urlsplit(url).netloc
+    if proxy:
+        host += f" through the proxy {urlsplit(proxy).netloc.rpartition('@')[2]}"
+    return AgentError(
+        "network",
+        f"Strongroom cannot be reached at {host}: {trouble}.",
+        "Check this machine's network, name resolution, firewall and proxy, then try again.",
+    )
+
+
+def _answer(response: httpx.Response) -> Answer:
+    body = _object(response)
+    if body is None:
+        raise unreachable(str(response.url), f"it answered {response.status_code} without JSON")
+    if response.is_success:
+        return Answer(response.status_code, body)
+    raise _refusal(response.status_code, body)
+
+
+def _unavailable(response: httpx.Response) -> AgentError:
+    """In the portal's words if it said something, otherwise nobody was there."""
+    body = _object(response)
+    if body and body.get("code"):
+        return _refusal(response.status_code, body)
+    return unreachable(str(response.url), f"it answered {response.status_code}")
+
+
+def _object(response: httpx.Response) -> dict[str, object] | None:
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _refusal(status: int, body: dict[str, object]) -> Refused:
+    code, remedy = str(body.get("code") or "refused"), str(body.get("remedy") or "")
+    detail = str(body.get("detail") or f"The portal answered {status}.")
+    known = {"type", "title", "status", "detail", "code", "remedy", "ok", "message"}
+    return Refused(code, detail, remedy, **{k: v for k, v in body.items() if k not in known})
+
+
+def describe(error: httpx.TransportError) -> str:
+    """What went wrong on the way, for the middle of a sentence."""
+    if isinstance(error, httpx.TimeoutException):
+        return "it did not answer in time"
+    return _ERRNO.sub("", str(error)).strip().rstrip(".") or type(error).__name__

@@ -1,0 +1,45 @@
+"""What time it is for the portal: a machine's own clock may be off by years, and then looks like an expired file."""
+
+import ssl
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.sizes import duration
+from strongroom_agent.core.times import for_people
+
+# As much as the portal itself tolerates between its clock and a machine's.
+TOLERANCE = timedelta(minutes=5)
+_TIMEOUT = httpx.Timeout(10)
+_NO_CHECK_TIME = (
+    0x200000  # X509_V_FLAG_NO_CHECK_TIME: with a wrong clock each certificate has expired, or is not valid yet
+)
+
+
+def of_portal(edge_url: str, ca_certificates: str, proxy: str | None) -> datetime | None:
+    """The portal's time, from any answer of its; None when it does not answer. Only its own certificate is believed,
+    whatever the dates in it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=ca_certificates)
+    context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+    try:
+        with httpx.Client(verify=context, proxy=proxy, timeout=_TIMEOUT, trust_env=False) as client:
+            return parsedate_to_datetime(client.head(f"{edge_url}/api/v1/agent/heartbeat").headers["Date"])
+    except (httpx.HTTPError, KeyError, ValueError):
+        return None
+
+
+def skewed(here: datetime, there: datetime) -> AgentError | None:
+    """The error for a clock that is too far from the portal's; None when it is near enough."""
+    off = here - there
+    if abs(off) <= TOLERANCE:
+        return None
+    return AgentError(
+        "clock_skew",
+        f"This machine's clock is {duration(abs(off))} {'fast' if off > timedelta(0) else 'slow'}: it says "
+        f"{for_people(here)}, the portal's says {for_people(there)}.",
+        "Set the clock, then run this again.",
+        skew_seconds=int(off.total_seconds()),
+    )

@@ -1,0 +1,1 @@
+"""What is proven and what is not: restores, comparisons, losses, damage and its healing."""

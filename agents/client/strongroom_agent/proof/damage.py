@@ -1,0 +1,100 @@
+"""What this machine knows of damage in its backups: told at every run until a check passes."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from strongroom_agent.core import times
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.restic import snapshots
+from strongroom_agent.state.session import Session
+
+_FILE = "damage.json"
+_PACK = re.compile(r"data/([0-9a-f]{64}) is damaged")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Damage that was found and is not known to be mended."""
+
+    reason: str
+    since: str
+    packs: frozenset[str] = frozenset()  # found damaged, and not dealt with since
+    lost: tuple[str, ...] = ()  # snapshots, by the beginning of their ids, that a repair could not bring back in full
+
+
+def mark(session: Session, reason: str, objects: Iterable[str] = ()) -> None:
+    """Remember that the backups are damaged. The first reason stays, as does its time.
+
+    `objects` are as `blame` names them: packs among them can be saved by the next backup, if they are not just gone.
+    """
+    before = known(session)
+    found = before or Damage(reason, times.render(times.now()))
+    packs = found.packs | {name for each in objects for name in _PACK.findall(each)}
+    if before is None or packs != before.packs:
+        _write(session, replace(found, packs=packs))
+
+
+def mark_lost(session: Session, reason: str, lost: Iterable[str]) -> None:
+    """Remember that a repair could not bring these snapshots back in full: another one would not either."""
+    mark(session, reason)
+    if (found := known(session)) is not None:
+        _write(session, replace(found, lost=tuple(sorted(lost))))
+
+
+def way_out(session: Session) -> str:
+    """What helps after a repair that was incomplete, as long as one of those snapshots is there; else empty."""
+    found = known(session)
+    if found is None or not found.lost:
+        return ""
+    try:
+        there = session.storage.names(session.primary, "snapshots")
+    except AgentError:
+        return ""
+    left = [each for each in found.lost if any(name.startswith(each) for name in there)]
+    if not left:
+        return ""
+    return (
+        f"The last repair could not bring back all of {', '.join(left[:3])}: what is lacking is nowhere any more. "
+        f"Restore what is still there with --include. {snapshots.to_trash(session.identity.machine_id, left[0])}"
+    )
+
+
+def with_way_out(session: Session, error: AgentError) -> AgentError:
+    """The error, without advice to repair where the last repair has shown that it brings nothing back."""
+    if error.code != "repository_damaged" or not (advice := way_out(session)):
+        return error
+    better = AgentError(error.code, error.problem, advice, **error.details)
+    better.complaints = error.complaints
+    return better
+
+
+def settle(session: Session, packs: Iterable[str]) -> None:
+    """These packs have been dealt with: nothing more can be done about them before a check finds them anew."""
+    if (found := known(session)) is not None:
+        _write(session, replace(found, packs=found.packs - frozenset(packs)))
+
+
+def known(session: Session) -> Damage | None:
+    """The damage that is known, if any."""
+    try:
+        found = session.home.read_object(_FILE)
+    except AgentError:
+        return Damage("Damage was found; what it was is no longer known.", "")
+    if found is None:
+        return None
+    packs, lost = found.get("packs"), found.get("lost")
+    named = frozenset(map(str, packs)) if isinstance(packs, list) else frozenset[str]()
+    left = tuple(map(str, lost)) if isinstance(lost, list) else ()
+    return Damage(str(found.get("reason") or ""), str(found.get("since") or ""), named, left)
+
+
+def clear(session: Session) -> None:
+    """Forget the damage: a check and a restore check have passed."""
+    session.home.remove(_FILE)
+
+
+def _write(session: Session, found: Damage) -> None:
+    content: dict[str, object] = {"reason": found.reason, "since": found.since, "packs": sorted(found.packs)}
+    content["lost"] = list(found.lost)
+    session.home.write_object(_FILE, content)

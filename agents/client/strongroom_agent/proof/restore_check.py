@@ -1,0 +1,142 @@
+"""The restore check: restore a snapshot to a scratch folder, prove its content, and compare it with the source."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from strongroom_agent.commands import backup
+from strongroom_agent.commands.check_result import CheckResult
+from strongroom_agent.core import trees
+from strongroom_agent.core.output import progress
+from strongroom_agent.core.paths import of_machine, pattern
+from strongroom_agent.portal.recorded_run import record
+from strongroom_agent.restic import snapshots
+from strongroom_agent.restic.process import Restic
+from strongroom_agent.restic.snapshots import Contents, Listed
+from strongroom_agent.state.session import Session
+
+from . import comparing, damage, restoring, selection
+from .comparing import Tally
+from .overlooked import overlooked
+from .selection import Batch
+
+_SCRATCH = "restore-check-"
+_PATH_LIMIT = 4096 - 1  # bytes; what is longer below the scratch folder is proven while it is read
+
+
+def restore_check(session: Session, wanted: str) -> CheckResult:
+    """One recorded restore check of a snapshot (its id, or `latest`) in the writable repository."""
+    return record(session, "restore_check", lambda: _check(session, wanted))
+
+
+def _check(session: Session, wanted: str) -> CheckResult:
+    cache = Path(session.settings.cache_dir)
+    clear_scratch(cache)
+    with fresh(session) as restic:
+        result = _Check(session, restic, snapshots.contents(restic, wanted), session.engine.recent).run(cache)
+    if result.unproven:
+        damage.mark(session, f"{result.unproven[0]} cannot be restored as it was backed up.")
+    return result
+
+
+@contextlib.contextmanager
+def fresh(session: Session) -> Iterator[Restic]:
+    """restic on the writable repository with a cache of its own, empty at first: what is proven so was read from the
+    storage, and not from copies that this machine still has."""
+    with _scratch(Path(session.settings.cache_dir)) as folder:
+        own = os.path.join(folder, "cache")
+        os.mkdir(own, 0o700)
+        yield Restic(replace(session.restic(session.primary).connection, cache_dir=own))
+
+
+@dataclass
+class _Check:
+    """One check under way."""
+
+    session: Session
+    restic: Restic
+    found: Contents
+    recent: bool
+
+    def run(self, cache: Path) -> CheckResult:
+        snapshot, files = self.found.snapshot, self.found.files
+        chosen = selection.choose(files)
+        progress(f"restore check: {len(chosen)} of {len(files)} files")
+        tally, unproven = Tally(), list[str]()
+        room = _room(cache)
+        fitting, streamed = selection.split(chosen, room)
+        longest = _PATH_LIMIT - len(os.fsencode(cache)) - len(_SCRATCH) - 16
+        streamed += [each for each in fitting if len(each.path.encode()) > longest]
+        fitting = [each for each in fitting if len(each.path.encode()) <= longest]
+        for batch in selection.batches(fitting, files, room):
+            unproven += self._batch(batch, cache, tally)
+            progress(f"restore check: {tally.proven} of {len(chosen)} files proven")
+        for each in streamed:
+            self._stream(each, tally)
+        skip = frozenset(backup.excluded(self.session))
+        tally.mismatched += overlooked(snapshot.paths, skip, files, snapshot.began_ns)
+        return CheckResult(snapshot, tally, len(files), unproven)
+
+    def _batch(self, batch: Batch, cache: Path, tally: Tally) -> list[str]:
+        """Restore and compare one batch; the files in it that are not proven."""
+        with _scratch(cache) as folder:
+            include = [pattern(path) for path in batch.include]
+            done = restoring.restore(self.restic, self.found, include, folder, recent=self.recent)
+            if done.error is not None:
+                raise done.error
+            failed = {each.path: said for each in batch.files if (said := done.about(each.path)) is not None}
+            comparing.compare_tree(folder, batch.files, failed, self.found.snapshot.began_ns, tally)
+            return list(failed)
+
+    def _stream(self, listed: Listed, tally: Tally) -> None:
+        """A file that the scratch folder cannot take is proven and compared as it comes, without storing it: restic
+        compares each block with its hash before it gives it out."""
+        source = of_machine(listed.path.lstrip("/"))
+        with self.restic.stream("dump", self.found.snapshot.id, listed.path) as copy:
+            counted = _Counted(copy)
+            comparing.compare_stream(counted, source, listed, self.found.snapshot.began_ns, tally)
+            while counted.read(1 << 20):
+                pass
+        if counted.size == listed.size:
+            tally.proven += 1
+        elif source not in tally.mismatched:
+            tally.mismatched.append(source)
+
+
+class _Counted:
+    """A stream that knows how much of it was read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.size = 0
+
+    def read(self, size: int) -> bytes:
+        part = self._stream.read(size)
+        self.size += len(part)
+        return part
+
+
+def _room(cache: Path) -> int:
+    """How many bytes may be restored at a time: half of what the cache folder has free."""
+    return shutil.disk_usage(cache).free // 2
+
+
+@contextlib.contextmanager
+def _scratch(cache: Path) -> Iterator[str]:
+    """A folder of our own in the cache folder, gone afterwards."""
+    folder = tempfile.mkdtemp(prefix=_SCRATCH, dir=cache)
+    try:
+        yield folder
+    finally:
+        trees.remove(folder)
+
+
+def clear_scratch(cache: Path) -> None:
+    """Remove what a check that was killed has left behind."""
+    for left in cache.glob(f"{_SCRATCH}*"):
+        trees.remove(str(left))

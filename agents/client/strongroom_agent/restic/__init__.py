@@ -1,0 +1,1 @@
+"""The engine: finding it, running it, its cache, and what it says, read strictly."""

@@ -1,0 +1,57 @@
+"""The step *Finish*: the first backup and restore check, and what a person has to know from now on."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from strongroom_agent.commands import backup
+from strongroom_agent.core.output import Done
+from strongroom_agent.core.times import people
+from strongroom_agent.portal import reports
+from strongroom_agent.proof import restore_check
+from strongroom_agent.restic.snapshots import Snapshot
+from strongroom_agent.state.session import Session, describe
+
+
+def prove(session: Session, program: Path, earlier: list[Snapshot], passphrase_in: str | None) -> Done:
+    """First backup and restore check: only then setup is done. `earlier` are the snapshots of a machine that this
+    computer has replaced."""
+    saved = backup.back_up(session)
+    checked = restore_check.restore_check(session, saved.snapshot)
+    reported = reports.waiting(session.home) == 0
+    vault = session.identity.vault["name"]
+    told = "" if reported else "The portal could not be told yet; the next run will do it."
+    text = f"{session.identity.name} is registered with vault {vault}, backed up and restored:"
+    where = f"The program is {program}. From now on, as this user, {program} backup makes a backup."
+    said = [text, checked.remark, saved.remark, saved.note, told, where, _about(earlier), _about_file(passphrase_in)]
+    return Done(
+        " ".join(filter(None, said)),
+        details={
+            **describe(session.identity),
+            "program": str(program),
+            "backup": saved.details,
+            "restore_check": checked.figures,
+            "reported": reported,
+            **({"earlier_snapshots": [asdict(each) for each in earlier]} if earlier else {}),
+        },
+    )
+
+
+def _about_file(passphrase_in: str | None) -> str:
+    """What matters most once this machine is gone."""
+    if passphrase_in is None:
+        return "Keep the passphrase somewhere else than on this machine: nobody can recover the data without it."
+    return (
+        f"The passphrase was saved to {Path(passphrase_in).absolute()}: copy it to a place off this machine now, since "
+        "nobody can recover the data without it."
+    )
+
+
+def _about(earlier: list[Snapshot]) -> str:
+    """How to get at what was there before; `latest` is the backup that setup has made just now."""
+    if not earlier:
+        return ""
+    newest = earlier[-1]
+    return (
+        f"There are {len(earlier)} snapshots from before; the newest is of {people(newest.time)}: "
+        f"strongroom-agent restore --snapshot {newest.id[:8]} --target DIR."
+    )

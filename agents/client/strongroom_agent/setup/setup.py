@@ -1,0 +1,138 @@
+"""The command `setup --unattended`: from a credential file to a machine that is backed up and restored.
+
+It can be repeated after any interruption: what is done is found done, the rest is done.
+"""
+
+import re
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from strongroom_agent.core import times
+from strongroom_agent.core.errors import Refused, usage
+from strongroom_agent.core.output import Done, progress
+from strongroom_agent.core.paths import absolute
+from strongroom_agent.portal import clock, credential, registration
+from strongroom_agent.portal.credential_errors import other_machine
+from strongroom_agent.restic import engine, snapshots
+from strongroom_agent.state import identity, last_snapshot, settings
+from strongroom_agent.state.home import Home
+from strongroom_agent.state.identity import Identity
+from strongroom_agent.state.session import Session
+from strongroom_agent.state.settings import Settings
+
+from . import cache_folder, finish, install, passphrase, repository
+from . import protect as setup_protect
+
+_NAME = re.compile(r"[A-Za-z0-9.-]{1,63}")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The answers that setup needs, as the command line gives them."""
+
+    credentials: str
+    install_dir: str
+    cache_dir: str
+    protect: list[str]
+    passphrase_file: str | None = None
+    save_passphrase_to: str | None = None
+    name: str | None = None
+    include_network: bool = False
+    proxy: str = ""
+    proxy_user: str = ""
+    proxy_password: str | None = field(default=None, repr=False)
+
+
+def run(home: Home, wish: Wish) -> Done:
+    """Check everything that can be checked here, register, back up, restore, compare, report."""
+    wanted = None if wish.name is None else machine_name(wish.name)
+    chosen = _check_installation(home, wish)
+    engine.find()
+    given = credential.load(
+        Path(wish.credentials), times.now(), partial(registration.begun_with, home), partial(_time_of_portal, wish)
+    )
+    name = _name_for(given, wanted)
+    existing = registration.current(home, given, name)
+    before = settings.before_setup(home) if identity.load(home) else None
+    if given.replaces and before is None:
+        passphrase.require_given(wish.passphrase_file, given.machine["name"])
+    saved_to = passphrase.settle(home, wish.passphrase_file, wish.save_passphrase_to, before, replaces=given.replaces)
+    _save(home, chosen, before, wish)
+    program = install.install(Path(chosen.install_dir))
+    registered = existing or _register(home, given, name, chosen, saved_to)
+    session = Session(home, registered, settings.load(home) or chosen)
+    session.prepare()
+    repository.ensure(session)
+    earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
+    return finish.prove(session, program, earlier, wish.save_passphrase_to)
+
+
+def _time_of_portal(wish: Wish, given: credential.Credential) -> datetime | None:
+    proxy = settings.with_sign_in(wish.proxy, wish.proxy_user, wish.proxy_password) if wish.proxy else None
+    return clock.of_portal(given.edge_url, given.ca_certificates, proxy)
+
+
+def _name_for(given: credential.Credential, wanted: str | None) -> str:
+    """The name to register under: that of the machine to be replaced, else what was asked for, else the host's."""
+    if not given.replaces:
+        return wanted or machine_name(socket.gethostname())
+    replaced = given.machine["name"]
+    if wanted is not None and wanted.casefold() != replaced.casefold():
+        raise other_machine(wanted, replaced)
+    return replaced
+
+
+def machine_name(name: str) -> str:
+    """The name, if a machine can have it. AgentError `usage` otherwise."""
+    if not _NAME.fullmatch(name):
+        raise usage(
+            f"{name!r} cannot be the name of a machine.",
+            "Give --name with 1-63 letters, digits, hyphens or dots.",
+        )
+    return name
+
+
+def _check_installation(home: Home, wish: Wish) -> Settings:
+    """Everything about folders and proxy, before anything is written but the folders themselves."""
+    home.ensure()
+    if wish.proxy:
+        settings.check_proxy(wish.proxy)
+    protect = setup_protect.choose(wish.protect)
+    cache_dir, network = absolute(wish.cache_dir), wish.include_network
+    own = [cache_dir, str(home.folder.resolve())]
+    secrets = {"--passphrase-file": wish.passphrase_file, "--save-passphrase-to": wish.save_passphrase_to}
+    setup_protect.keep_out(protect, own, secrets, network=network)
+    credential_file = absolute(wish.credentials)
+    cache_folder.check(Path(cache_dir), setup_protect.extent(protect, [*own, credential_file], network=network))
+    return Settings(
+        absolute(wish.install_dir),
+        cache_dir,
+        protect.names,
+        wish.proxy,
+        wish.proxy_user,
+        include_network=network,
+        credential_file=credential_file,
+    )
+
+
+def _save(home: Home, chosen: Settings, before: Settings | None, wish: Wish) -> None:
+    """Store the settings; what is known about the repository of an existing machine stays known."""
+    settings.keep_proxy_password(home, wish.proxy_password)
+    if before is not None:
+        chosen = Settings(**{**vars(chosen), "key_hint": before.key_hint, "opened": before.opened})
+    settings.save(home, chosen)
+
+
+def _register(home: Home, given: credential.Credential, name: str, chosen: Settings, saved_to: Path | None) -> Identity:
+    """Register; a passphrase made for a registration that is refused opens nothing, and goes."""
+    last_snapshot.forget(home)
+    progress(f"registering {name} with vault {given.vault['name']}")
+    try:
+        return registration.register(home, given, name, settings.proxy_url(home, chosen))
+    except Refused:
+        if saved_to is not None:
+            passphrase.take_back(home, saved_to)
+        raise

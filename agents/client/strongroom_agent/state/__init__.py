@@ -1,0 +1,1 @@
+"""What this machine remembers: identity, settings, passphrase, its last snapshot."""

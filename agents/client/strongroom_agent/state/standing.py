@@ -1,0 +1,105 @@
+"""How this machine stands, for `status`: what a person has to see before anything else, a line each."""
+
+from collections.abc import Mapping
+
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.times import people
+from strongroom_agent.portal import reports
+from strongroom_agent.proof import damage
+
+from . import last_snapshot, passphrase
+from .home import Home
+from .session import Session
+
+_SHOWN = {"backup": "Last backup", "check": "Last check", "restore_check": "Last restore check"}
+_NEVER = {"backup": "No backup has been made yet."}
+_PROTECTED_SHOWN = 10
+
+
+def lines(session: Session) -> list[str]:
+    """Last runs, what is protected, and every trouble that is known here without asking the storage."""
+    home = session.home
+    return [line for line in (*_runs(home), _protected(session), *_trouble(session)) if line]
+
+
+def details(session: Session) -> dict[str, object]:
+    """The same for programs."""
+    home = session.home
+    made, known = last_snapshot.known(home), damage.known(session)
+    return {
+        "last_runs": {**reports.last(home), **_killed_as_last(home)},
+        "running": under_way(home),
+        "last_snapshot": {"id": made.id, "time": made.time} if made else None,
+        "damage": {"reason": known.reason, "since": known.since} if known else None,
+        "passphrase": "unusable" if _passphrase(home) else "kept",
+    }
+
+
+def under_way(home: Home) -> dict[str, object] | None:
+    """The run that is on at this moment."""
+    return reports.running(home) if home.in_use() else None
+
+
+def killed(home: Home) -> dict[str, object] | None:
+    """The run that has begun and not ended although nobody is at it."""
+    return None if home.in_use() else reports.running(home)
+
+
+def _killed_as_last(home: Home) -> dict[str, object]:
+    """When it ended nobody knows."""
+    if (found := killed(home)) is None:
+        return {}
+    how = {"outcome": "failed", "code": "interrupted", "started_at": found["started_at"], "finished_at": None}
+    return {str(found["kind"]): how}
+
+
+def _runs(home: Home) -> list[str]:
+    known, made = reports.last(home), last_snapshot.known(home)
+    said = [
+        f"{title}: {_ended(known[kind])}" if isinstance(known.get(kind), dict) else _NEVER.get(kind, "")
+        for kind, title in _SHOWN.items()
+    ]
+    return [*said, f"Newest snapshot: {made.id[:8]} of {people(made.time)}." if made else ""]
+
+
+def _ended(run: object) -> str:
+    if not isinstance(run, Mapping):
+        return ""
+    how = str(run.get("code") or run.get("outcome") or "").replace("_", " ")
+    failed = "failed, " if run.get("outcome") == "failed" else ""
+    return f"{people(str(run.get('finished_at')))}: {failed}{how}."
+
+
+def _protected(session: Session) -> str:
+    names = session.settings.protect
+    more = f" and {len(names) - _PROTECTED_SHOWN} more" if len(names) > _PROTECTED_SHOWN else ""
+    return f"Protected: {', '.join(names[:_PROTECTED_SHOWN])}{more}."
+
+
+def _trouble(session: Session) -> list[str]:
+    said, home = [], session.home
+    if known := damage.known(session):
+        since = f" since {people(known.since)}" if known.since else ""
+        advice = "A check says what can be done." if known.lost else "Run strongroom-agent repair."
+        said.append(f"Damage is known{since}: {known.reason} {advice} This ends when a strongroom-agent check passes.")
+    if found := under_way(home):
+        said.append(f"Under way: {_kind(found)}, since {people(str(found['started_at']))}.")
+    if found := killed(home):
+        said.append(
+            f"The {_kind(found)} that began {people(str(found['started_at']))} did not end: the agent was killed, or "
+            "the machine went down. The next run reports it."
+        )
+    return [*said, _passphrase(home)]
+
+
+def _kind(run: Mapping[str, object]) -> str:
+    return str(run["kind"]).replace("_", " ")
+
+
+def _passphrase(home: Home) -> str:
+    """What is wrong with the passphrase on this machine, as far as that is seen without the backups."""
+    try:
+        there = passphrase.kept(home) is not None
+    except AgentError as error:
+        return error.message
+    return "" if there else passphrase.missing(home).message
