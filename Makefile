@@ -7,15 +7,32 @@ BIN := .venv/bin
 # With it, each of the many processes would compile all that it imports, each time: three quarters of a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-long lint bench lock notice
+.PHONY: help setup run dev shell fmt check test test-long lint bench lock notice
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what working on Strongroom needs, into .venv
+	@deploy/install dev "$(PYTHON)"
+	@$(BIN)/python -m deploy.engine
 
 run: ## Start the portal with all its parts; Ctrl-C stops it. PORT, EDGE_PORT, STRONGROOM_DATA move it
 	@deploy/install run "$(PYTHON)"
 	@$(BIN)/python -m deploy.engine || true # the portal needs none; whoever sets up a machine here is told
 	@exec $(BIN)/python -m deploy.runner
+
+dev: setup ## The same, restarting parts whose code, templates or static files change
+	@exec $(BIN)/python -m deploy.dev
+
+shell: setup ## Django's shell on the data folder of `make run`
+	@exec $(BIN)/python manage.py shell
+
+fmt: setup ## Put imports, style and layout right
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+check: setup ## Style, types and unit tests of one place in seconds: make check T=vaults/requests
+	@exec $(BIN)/python -m tests.check $(T)
 
 test: ## Everything that CI runs: lint, both databases, real parts, a real browser
 	@deploy/install dev "$(PYTHON)"

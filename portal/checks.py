@@ -51,7 +51,7 @@ def connections(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list
             Error(
                 "DATABASE_URL must have sslmode=verify-full: the database is not on this machine.",
                 hint="With sslrootcert=FILE, or sslrootcert=system, for the CA that its certificate is from.",
-                id="strongroom.E016",
+                id="strongroom.E018",
             )
         )
     broker = urlsplit(settings.BROKER_URL)
@@ -62,7 +62,7 @@ def connections(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> list
                 Error(
                     "BROKER_URL must be rediss://…?ssl_cert_reqs=required: the broker is not on this machine.",
                     hint="With ssl_ca_certs=FILE for a CA of your own.",
-                    id="strongroom.E017",
+                    id="strongroom.E019",
                 )
             )
     return found

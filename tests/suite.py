@@ -35,7 +35,7 @@ LINT = (
 
 def lint() -> bool:
     """Style, types, import order, migrations that are missing."""
-    results = [_run(command) for command in LINT]
+    results = [run(command) for command in LINT]
     return all(results)
 
 
@@ -59,7 +59,7 @@ def system() -> bool:
 
 def coverage() -> bool:
     """Branches that the tests took, in their own processes: pytest's, not those of a portal that they start."""
-    return all(_run([sys.executable, "-m", "coverage", *command]) for command in (["combine", "-q"], ["report"]))
+    return all(run([sys.executable, "-m", "coverage", *command]) for command in (["combine", "-q"], ["report"]))
 
 
 PARTS: dict[str, Callable[[], bool]] = {
@@ -81,7 +81,7 @@ def main(names: Sequence[str]) -> int:
     missing = _missing() if set(wanted) - {"lint", "units"} else []
     if missing and not _installed(missing):
         return _refuse(f"packages are missing. Install them with:  apt-get install -y {' '.join(missing)}")
-    if set(wanted) - {"lint", "units"} and not _run([sys.executable, "-m", "deploy.engine"]):
+    if set(wanted) - {"lint", "units"} and not run([sys.executable, "-m", "deploy.engine"]):
         return _refuse("there is no recent restic; the reasons stand above.")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of hundreds of processes would compile all that it imports
     results = [(name, *_timed(PARTS[name])) for name in wanted]
@@ -106,7 +106,7 @@ def _installed(packages: Sequence[str]) -> bool:
         return False
     environment = {"DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-    return _run(["apt-get", "update", "-qq"], **environment) and _run(install, **environment)
+    return run(["apt-get", "update", "-qq"], **environment) and run(install, **environment)
 
 
 def _timed(part: Callable[[], bool]) -> tuple[bool, float]:
@@ -117,10 +117,11 @@ def _timed(part: Callable[[], bool]) -> tuple[bool, float]:
 def _pytest(marks: str, how: Sequence[str], **environment: str) -> bool:
     if not os.environ.get("STRONGROOM_LONG"):
         marks = f"{marks} and not long"
-    return _run([sys.executable, *how, "-m", marks], **environment)
+    return run([sys.executable, *how, "-m", marks], **environment)
 
 
-def _run(command: Sequence[str], **environment: str) -> bool:
+def run(command: Sequence[str], **environment: str) -> bool:
+    """Run a command in the project's folder, said aloud; whether it ended well."""
     _say(f"\n$ {' '.join(command)}")
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode == 0
 

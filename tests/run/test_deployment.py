@@ -75,12 +75,12 @@ def postgresql(host: str, **options: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("database", "expected"),
     [
-        (postgresql("db.example.org"), ["strongroom.E016"]),
-        (postgresql("db.example.org", sslmode="require"), ["strongroom.E016"]),
-        (postgresql("db.example.org", sslmode="verify-ca"), ["strongroom.E016"]),
-        (postgresql("localhost,db.example.org"), ["strongroom.E016"]),
-        (postgresql("localhost", hostaddr="192.0.2.1"), ["strongroom.E016"]),
-        (postgresql("", service="backup"), ["strongroom.E016"]),
+        (postgresql("db.example.org"), ["strongroom.E018"]),
+        (postgresql("db.example.org", sslmode="require"), ["strongroom.E018"]),
+        (postgresql("db.example.org", sslmode="verify-ca"), ["strongroom.E018"]),
+        (postgresql("localhost,db.example.org"), ["strongroom.E018"]),
+        (postgresql("localhost", hostaddr="192.0.2.1"), ["strongroom.E018"]),
+        (postgresql("", service="backup"), ["strongroom.E018"]),
         (postgresql("db.example.org", sslmode="verify-full"), []),
         (postgresql("localhost"), []),
         (postgresql("::1"), []),
@@ -98,9 +98,9 @@ def test_a_database_over_the_network_shows_who_it_is(
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("redis://broker.example.org:6379/0", ["strongroom.E017"]),
-        ("rediss://broker.example.org:6379/0", ["strongroom.E017"]),
-        ("rediss://broker.example.org:6379/0?ssl_cert_reqs=none", ["strongroom.E017"]),
+        ("redis://broker.example.org:6379/0", ["strongroom.E019"]),
+        ("rediss://broker.example.org:6379/0", ["strongroom.E019"]),
+        ("rediss://broker.example.org:6379/0?ssl_cert_reqs=none", ["strongroom.E019"]),
         ("rediss://broker.example.org:6379/0?ssl_cert_reqs=required", []),
         ("redis://:secret@127.0.0.1:6379/0", []),
         ("redis://[::1]:6379/0", []),
