@@ -5,11 +5,32 @@ from django.apps import AppConfig
 from portal.core import name_index
 
 
-class AgentsConfig(AppConfig):
-    """Machines, what they report, and the agent's packages."""
+class AgentModels(AppConfig):
+    """The models alone, as the gate has them (portal/gate_settings.py)."""
 
     name = "agents"
 
+
+class AgentsConfig(AgentModels):
+    """Machines, what they report, and the agent's packages."""
+
+    default = True
+
     def ready(self) -> None:
-        """Machines are searched by name."""
+        """Machines are searched by name; what else of machines appears in rooms of the portal and of vaults."""
+        from agents import lifetimes, queries
+        from agents.monitoring.dashboard import estate_of
+        from agents.replacement import inbox as replacements
+        from agents.search import find
+        from portal.core import retention
+        from portal.pki import rotation
+        from portal.web import inbox, navigation, search
+        from vaults.extensions import estates
+
         name_index.register(self, "agents_machine")
+        search.providers.add(find)
+        navigation.counters["requests"].add(replacements.count_to_decide)
+        inbox.providers.add(replacements.waiting)
+        rotation.holders.add(queries.machines_needing)
+        retention.lifetimes.add(lifetimes.rules)
+        estates.add(estate_of)

@@ -3,11 +3,20 @@
 from django.apps import AppConfig
 
 
-class PortalConfig(AppConfig):
-    """Registers the checks of the deployment."""
+class PortalModels(AppConfig):
+    """The models alone, as the gate has them (portal/gate_settings.py)."""
 
     name = "portal"
 
+
+class PortalConfig(PortalModels):
+    """The checks of the deployment, and how long the site keeps its rows."""
+
+    default = True
+
     def ready(self) -> None:
-        """Import what registers itself."""
-        from portal import checks  # noqa: F401
+        """Import what registers itself, and add what the site itself has."""
+        from portal import checks, lifetimes  # noqa: F401
+        from portal.core import retention
+
+        retention.lifetimes.add(lifetimes.rules)

@@ -10,12 +10,12 @@ from portal.settings import DATABASES as _DATABASES
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "portal",
+    "portal.apps.PortalModels",
     "portal.accounts",
     "portal.audit",
     "portal.notifications",
-    "vaults",
-    "agents",
+    "vaults.apps.VaultModels",
+    "agents.apps.AgentModels",
 ]
 MIDDLEWARE = []
 TEMPLATES = []

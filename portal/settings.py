@@ -157,15 +157,3 @@ LOGGING = {
 
 # User names are unique whatever their case, by a constraint on lower(username), which this check does not know of.
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
-
-# Where a search looks, in the order of the results; see portal/web/search.py.
-VAULT_MACHINES = "agents.monitoring.dashboard.estate_of"
-SEARCH_PROVIDERS = ["vaults.search.find", "agents.search.find"]
-# What waits for a person behind an entry of the navigation; see portal/web/navigation.py.
-NAVIGATION_COUNTERS = {"requests": ["vaults.queries.count_to_decide", "agents.replacement.inbox.count_to_decide"]}
-# What waits for a decision on the page Requests, beside requests for vaults; see portal/web/inbox.py.
-DECISION_PROVIDERS = ["agents.replacement.inbox.waiting"]
-# Who still needs the CAs before the present ones; see portal/pki/rotation.py.
-CERTIFICATE_HOLDERS = ["vaults.queries.credentials_needing", "agents.queries.machines_needing"]
-# Which rows may go after a while; see portal/core/retention.py.
-RETENTION = ["portal.lifetimes.rules", "vaults.lifetimes.rules", "agents.lifetimes.rules"]

@@ -5,12 +5,28 @@ from django.apps import AppConfig
 from portal.core import name_index
 
 
-class VaultsConfig(AppConfig):
-    """Regions, requests, vaults and their storage."""
+class VaultModels(AppConfig):
+    """The models alone, as the gate has them (portal/gate_settings.py)."""
 
     name = "vaults"
 
+
+class VaultsConfig(VaultModels):
+    """Regions, requests, vaults and their storage."""
+
+    default = True
+
     def ready(self) -> None:
-        """Vaults and requests are searched by name."""
+        """Vaults and requests are searched by name; what else of vaults appears in rooms of the portal."""
+        from portal.core import retention
+        from portal.pki import rotation
+        from portal.web import navigation, search
+        from vaults import lifetimes, queries
+        from vaults.search import find
+
         name_index.register(self, "vaults_vault")
         name_index.register(self, "vaults_vaultrequest")
+        search.providers.add(find)
+        navigation.counters["requests"].add(queries.count_to_decide)
+        rotation.holders.add(queries.credentials_needing)
+        retention.lifetimes.add(lifetimes.rules)

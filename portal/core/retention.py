@@ -1,29 +1,29 @@
 """Retention: what is only of use for a while goes away, daily, a bounded number of rows at a time.
 
-Each app says in its `lifetimes.py` which of its rows may go; `settings.RETENTION` lists them. The audit log has none.
+Each app says in its `lifetimes.py` which of its rows may go, and adds that here. The audit log has none.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils.module_loading import import_string
+
+from portal.core.extensions import Extensions
 
 log = logging.getLogger(__name__)
 BATCH = 500  # rows of one transaction
 MOST = 50_000  # rows of a kind in one go: the rest goes with the next
 Rules = Mapping[str, QuerySet[Any]]
 """What may go, by the word for it in the log."""
+lifetimes: Extensions[Callable[[], Rules]] = Extensions()
 
 
 def run() -> dict[str, int]:
     """Delete what may go; how many rows of each kind."""
     gone: dict[str, int] = {}
-    for path in settings.RETENTION:
-        rules: Callable[[], Rules] = import_string(path)
+    for rules in lifetimes:
         for what, rows in rules().items():
             gone[what] = _delete(rows)
     if any(gone.values()):

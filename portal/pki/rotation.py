@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
 from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import StaleState
+from portal.core.extensions import Extensions
 from portal.pki import authorities, keyring, ownership
 from portal.pki.crypto import certificates
 from portal.pki.keyring import Generation, Keyring, StoredCA
@@ -23,6 +22,7 @@ from portal.pki.keyring import Generation, Keyring, StoredCA
 Holders = Callable[[str, datetime], str]
 """Given the CA for clients that is to go (PEM) and when it ceased to issue: who needs it still, as `3 machines`; empty
 when nobody does."""
+holders: Extensions[Holders] = Extensions()
 
 
 def rotate(actor: Actor, *, with_root: bool) -> Generation:
@@ -103,8 +103,7 @@ def needing_previous(ring: Keyring) -> list[str]:
     if ring.previous is None:
         return []
     issuer, ended = ring.previous.clients.certificate, ring.current.made_at + authorities.SETTLING
-    counted: list[Holders] = [import_string(path) for path in settings.CERTIFICATE_HOLDERS]
-    return [words for count in counted if (words := count(issuer, ended))]
+    return [words for count in holders if (words := count(issuer, ended))]
 
 
 def _resealed(generation: Generation) -> Generation:

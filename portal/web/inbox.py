@@ -1,6 +1,6 @@
 """Decisions that wait for somebody: who can take one, and which the page Requests shows beside requests for vaults.
 
-Apps tell those in `DECISION_PROVIDERS`, so that those below them need not import them.
+Apps add what waits of their kinds.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import QuerySet
-from django.utils.module_loading import import_string
 
 from portal.accounts.models import User
+from portal.core.extensions import Extensions
 
 MOST = 20
 """Shown of each kind."""
@@ -43,11 +42,11 @@ class Queue:
 
 Provider = Callable[[User, int], Queue]
 """Given who looks and the most to show: what waits and that person may see, in a fixed number of queries."""
+providers: Extensions[Provider] = Extensions()
 
 
 def queues(user: User) -> list[Queue]:
     """What waits and the person may see, kind by kind."""
-    providers: list[Provider] = [import_string(path) for path in settings.DECISION_PROVIDERS]
     return [queue for provider in providers if (queue := provider(user, MOST)).items]
 
 

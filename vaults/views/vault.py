@@ -5,12 +5,10 @@ from datetime import UTC
 from itertools import chain, repeat
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.audit.rows import activity_rows
@@ -20,6 +18,7 @@ from portal.core.http import PersonRequest, actor_of, expected, sent
 from portal.core.paging import page_of
 from portal.web.kept_forms import refilled
 from portal.web.polling import live
+from vaults.extensions import estates
 from vaults.forms import RedundancyForm, explain
 from vaults.lifecycle import creation, redundancy
 from vaults.lifecycle.provisioning import step_labels
@@ -53,7 +52,7 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     context = {
         "vault": vault,
         "tab": "dashboard",
-        "estate": import_string(settings.VAULT_MACHINES)(vault, now) if vault.machines else None,
+        "estate": next((estate(vault, now) for estate in estates), None) if vault.machines else None,
         "stored": curve(days, today=now.astimezone(UTC).date(), places=DAYS),
         "chart": {"width": WIDTH, "height": HEIGHT},
         "now": now,

@@ -173,8 +173,8 @@ def test_retiring_deletes_the_old_keys(own_folder: Path, settled: None) -> None:
 # What is needed still
 
 
-def test_retiring_waits_for_whoever_needs_it(settings: Settings, own_folder: Path) -> None:
-    settings.CERTIFICATE_HOLDERS = [f"{__name__}.two_machines", f"{__name__}.nobody", f"{__name__}.one_credential"]
+def test_retiring_waits_for_whoever_needs_it(monkeypatch: pytest.MonkeyPatch, own_folder: Path) -> None:
+    monkeypatch.setattr(rotation, "holders", [two_machines, nobody, one_credential])
     call_command("pki", "rotate", "root")
     with pytest.raises(CommandError, match="Generation 1 is still needed by 2 machines and 1 credential"):
         call_command("pki", "retire")
