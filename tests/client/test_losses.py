@@ -292,7 +292,8 @@ def test_real_mounts_are_left_out_or_counted(tmp_path: Path) -> None:
     for name in ("proc", "ram"):
         (tmp_path / name).mkdir()
     code = (
-        f"import json; from strongroom_agent import losses, protected; root = protected.resolve({str(tmp_path)!r});"
+        "import json; from strongroom_agent.proof import losses; from strongroom_agent.state import protected;"
+        f"root = protected.resolve({str(tmp_path)!r});"
         "out = protected.left_out([root.path], network=False);"
         "print(json.dumps([out, [(p.name, p.files, p.mounted) for p in losses.look([root], frozenset(out))]]))"
     )

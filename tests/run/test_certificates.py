@@ -62,8 +62,8 @@ def let_certificate_age(portal: Portal) -> None:
         (portal.data / "pki" / name).unlink()
     code = (
         "from datetime import timedelta; from django.conf import settings; from django.utils import timezone;"
-        "from portal import edge_files;"
-        "edge_files.prepare(settings.PKI, settings.EDGE_URL, timezone.now() - timedelta(days=61))"
+        "from portal.edge import files;"
+        "files.prepare(settings.PKI, settings.EDGE_URL, timezone.now() - timedelta(days=61))"
     )
     portal.manage("shell", "-v", "0", "-c", code)
     wait_for("the edge to show it", lambda: shown(portal) == written(portal))
