@@ -8,7 +8,7 @@ from django.db import models
 
 from agents import states
 from portal.core.digests import shortened
-from portal.core.states import Look, StateTable
+from portal.core.states import StateDisplay, StateTable
 from vaults.models import Credential, Vault
 
 
@@ -57,7 +57,7 @@ class Machine(models.Model):
         return self.name
 
     @property
-    def attention(self) -> Look | None:
+    def attention(self) -> StateDisplay | None:
         """What is shown beside the state of a machine `with_damage()` that somebody must look at; None for others, and
         for those that have left or are locked out."""
         damaged: bool = self.damaged  # type: ignore[attr-defined]  # added by concerns.with_damage()
@@ -188,7 +188,7 @@ class Run(models.Model):
         return not self.failed and bool(self.figures.get("compared") or self.figures.get("proven"))
 
     @property
-    def look(self) -> Look:
+    def look(self) -> StateDisplay:
         """How its end is shown."""
         if self.failed:
             return states.FAILED_RUN_ENDS.get(self.code, states.RUN_FAILED)

@@ -8,10 +8,10 @@ from agents.models import Machine
 from agents.queries import visible_machines
 from portal.accounts.models import User
 from portal.core.name_index import named_like
-from portal.web.search import Hit, Hits
+from portal.web.search import Hit, ResultGroup
 
 
-def find(user: User, text: str, most: int) -> Sequence[Hits]:
+def find(user: User, text: str, most: int) -> Sequence[ResultGroup]:
     """Machines that the person sees and that have `text` in their name."""
     machines = visible_machines(user).filter(named_like(Machine, text)).select_related("vault__subscription")
     found = [
@@ -23,4 +23,4 @@ def find(user: User, text: str, most: int) -> Sequence[Hits]:
         )
         for one in machines.order_by("name_key", "id")[: most + 1]
     ]
-    return [Hits("Machines", found[:most], len(found) > most)]
+    return [ResultGroup("Machines", found[:most], len(found) > most)]

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from portal.core.states import Look, StateTable
+from portal.core.states import StateDisplay, StateTable
 
 
 class MachineState(models.TextChoices):
@@ -48,11 +48,11 @@ OPEN = frozenset({ReplacementState.PENDING, ReplacementState.APPROVED})
 MACHINE = StateTable(
     noun="machine",
     looks={
-        MachineState.REGISTERED: Look("Registered", "blue", "Registered, but not yet backed up and restored."),
-        MachineState.READY: Look("Ready", "green", "Backed up, and a restore was compared."),
-        MachineState.SUSPENDED: Look("Suspended", "amber", "Two computers have used its identity."),
-        MachineState.REVOKED: Look("Revoked", "red", "Locked out of storage."),
-        MachineState.UNREGISTERED: Look("Unregistered", "grey", "Has left the vault; its backups are kept."),
+        MachineState.REGISTERED: StateDisplay("Registered", "blue", "Registered, but not yet backed up and restored."),
+        MachineState.READY: StateDisplay("Ready", "green", "Backed up, and a restore was compared."),
+        MachineState.SUSPENDED: StateDisplay("Suspended", "amber", "Two computers have used its identity."),
+        MachineState.REVOKED: StateDisplay("Revoked", "red", "Locked out of storage."),
+        MachineState.UNREGISTERED: StateDisplay("Unregistered", "grey", "Has left the vault; its backups are kept."),
     },
     # From everywhere to Registered, even from there: another computer takes the machine's place, and has yet to prove
     # that it is backed up.
@@ -65,37 +65,45 @@ MACHINE = StateTable(
     },
 )
 
-CONCERNS: dict[str, Look] = {
-    Concern.DAMAGED: Look("Damaged", "amber", "Stored data of this machine is damaged or missing."),
-    Concern.LOSSES: Look("Files missing", "amber", "Protected folders have lost files since the last backup."),
-    Concern.BACKUP_FAILED: Look("Backup failed", "amber", "The latest backup failed."),
-    Concern.CHECK_FAILED: Look("Check failed", "amber", "The latest check of what is stored failed."),
-    Concern.RESTORE_CHECK_FAILED: Look("Restore check failed", "amber", "The latest restore check failed."),
+CONCERNS: dict[str, StateDisplay] = {
+    Concern.DAMAGED: StateDisplay("Damaged", "amber", "Stored data of this machine is damaged or missing."),
+    Concern.LOSSES: StateDisplay("Files missing", "amber", "Protected folders have lost files since the last backup."),
+    Concern.BACKUP_FAILED: StateDisplay("Backup failed", "amber", "The latest backup failed."),
+    Concern.CHECK_FAILED: StateDisplay("Check failed", "amber", "The latest check of what is stored failed."),
+    Concern.RESTORE_CHECK_FAILED: StateDisplay("Restore check failed", "amber", "The latest restore check failed."),
 }
 """How each is shown."""
 
-RUN_SUCCEEDED = Look("Succeeded", "green")
-RUN_FAILED = Look("Failed", "red")
-NOTHING_PROVEN = Look("Nothing proven", "amber", "It completed, but no file could be proven.")
-RUN_ENDS: dict[str, Look] = {
-    "done_with_unreadable": Look("Some unreadable", "amber", "Done, except for files that could not be read."),
-    "done_with_losses": Look("Files missing", "amber", "Done, but protected folders have lost files."),
-    "done_on_damaged": Look("On damaged", "amber", "Done, but stored data is damaged or missing."),
+RUN_SUCCEEDED = StateDisplay("Succeeded", "green")
+RUN_FAILED = StateDisplay("Failed", "red")
+NOTHING_PROVEN = StateDisplay("Nothing proven", "amber", "It completed, but no file could be proven.")
+RUN_ENDS: dict[str, StateDisplay] = {
+    "done_with_unreadable": StateDisplay("Some unreadable", "amber", "Done, except for files that could not be read."),
+    "done_with_losses": StateDisplay("Files missing", "amber", "Done, but protected folders have lost files."),
+    "done_on_damaged": StateDisplay("On damaged", "amber", "Done, but stored data is damaged or missing."),
 }
-FAILED_RUN_ENDS: dict[str, Look] = {
-    "restore_incomplete": Look("Incomplete", "red", "Not all files came back as they were backed up."),
+FAILED_RUN_ENDS: dict[str, StateDisplay] = {
+    "restore_incomplete": StateDisplay("Incomplete", "red", "Not all files came back as they were backed up."),
 }
 """How the end of a run is shown that has one of these codes; others say no more than their outcome."""
 
 REPLACEMENT = StateTable(
     noun="replacement",
     looks={
-        ReplacementState.PENDING: Look("Waiting for a second person", "amber", "A second person must agree to it."),
-        ReplacementState.APPROVED: Look("Agreed", "green", "The credential for the replacement can be downloaded."),
-        ReplacementState.REJECTED: Look("Rejected", "red", "Rejected by a second person; the comment says why."),
-        ReplacementState.CANCELLED: Look("Cancelled", "grey", "Cancelled, or ended when the machine was revoked."),
-        ReplacementState.EXPIRED: Look("Expired", "grey", "Not decided or not used in time."),
-        ReplacementState.USED: Look("Done", "green", "Another computer has taken the machine's place."),
+        ReplacementState.PENDING: StateDisplay(
+            "Waiting for a second person", "amber", "A second person must agree to it."
+        ),
+        ReplacementState.APPROVED: StateDisplay(
+            "Agreed", "green", "The credential for the replacement can be downloaded."
+        ),
+        ReplacementState.REJECTED: StateDisplay(
+            "Rejected", "red", "Rejected by a second person; the comment says why."
+        ),
+        ReplacementState.CANCELLED: StateDisplay(
+            "Cancelled", "grey", "Cancelled, or ended when the machine was revoked."
+        ),
+        ReplacementState.EXPIRED: StateDisplay("Expired", "grey", "Not decided or not used in time."),
+        ReplacementState.USED: StateDisplay("Done", "green", "Another computer has taken the machine's place."),
     },
     moves={
         ReplacementState.PENDING: frozenset(

@@ -60,12 +60,12 @@ MIDDLEWARE = [
     "portal.web.middleware.hidden_characters",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "portal.web.middleware.SignInRequired",
-    "portal.web.middleware.kept_forms",
+    "portal.web.middleware.SignInRequiredMiddleware",
+    "portal.web.middleware.KeptFormsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.web.middleware.domain_errors",
+    "portal.web.middleware.DomainErrorMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"

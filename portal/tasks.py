@@ -18,7 +18,7 @@ def canary() -> None:
 
 @shared_task(name="portal.refusal-counts")
 def refusal_counts() -> None:
-    """Write down how often refusals were repeated; see portal/audit/floods.py."""
+    """Write down how often refusals were repeated; see portal/audit/refusal_counters.py."""
     write_refusal_counts()
 
 

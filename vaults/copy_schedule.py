@@ -28,7 +28,7 @@ NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None}
 NO_ROUND: dict[str, Any] = {**NO_LEASE, "round_began_at": None, "round_done_to": ""}
 
 
-def begin(vault: Vault) -> PairedCopy:
+def create(vault: Vault) -> PairedCopy:
     """Note that the vault is to be copied to the pair of its region; copying starts once `due` is called.
 
     Raises StaleState when there is no open pair (any more).
@@ -42,7 +42,7 @@ def begin(vault: Vault) -> PairedCopy:
     return PairedCopy.objects.get_or_create(vault=vault, defaults={"region": region})[0]
 
 
-def due(vault_id: UUID, machine_id: UUID | None = None) -> None:
+def schedule(vault_id: UUID, machine_id: UUID | None = None) -> None:
     """Copy the vault within seconds, beginning with that machine; no-op for a vault without a copy.
 
     What is asked for within GATHER seconds becomes one round, unless a worker is looking for work just then; what is
@@ -68,7 +68,7 @@ def stop(vault: Vault) -> None:
     PairedCopy.objects.filter(vault=vault).update(due_at=None, **NO_ROUND)
 
 
-def forget(vault_id: UUID) -> None:
+def delete(vault_id: UUID) -> None:
     """The vault has no copy any more."""
     PairedCopy.objects.filter(vault_id=vault_id).delete()
 
@@ -107,7 +107,7 @@ def claim(copy_id: int) -> PairedCopy | None:
     return copy
 
 
-def completed(copy: PairedCopy) -> None:
+def mark_complete(copy: PairedCopy) -> None:
     """All that was stored when the round began is in the pair. Due again in EVERY, or at once when asked meanwhile.
 
     Raises LeaseLost.
@@ -125,14 +125,14 @@ def completed(copy: PairedCopy) -> None:
         _take_up_next()
 
 
-def interrupted(copy: PairedCopy) -> None:
+def release(copy: PairedCopy) -> None:
     """The time slice is used up: release the lease, so that another task continues the round. Raises LeaseLost."""
     with transaction.atomic():
         copy.save_held(attempts=0, objects_copied=copy.objects_copied, **NO_LEASE)
         _take_up_next()
 
 
-def troubled(copy: PairedCopy, trouble: str) -> None:
+def record_failure(copy: PairedCopy, trouble: str) -> None:
     """Record the failure and retry later, without limit. Raises LeaseLost."""
     wait = min(timedelta(seconds=5 * 2 ** min(copy.attempts, 10)), LONGEST_WAIT)
     with transaction.atomic():

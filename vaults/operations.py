@@ -71,7 +71,7 @@ def start(vault: Vault, kind: Operation.Kind) -> Operation:
     return operation
 
 
-def again(operation: Operation, *, actor: Actor) -> None:
+def retry(operation: Operation, *, actor: Actor) -> None:
     """Run a failed operation again from its first step, with the attempts counted anew.
 
     The new token shuts out a worker that still believes it holds the row. Raises StaleState.

@@ -8,7 +8,7 @@ from django.urls import reverse
 from portal.accounts.models import User
 from portal.core.digests import shortened
 from portal.core.name_index import named_like
-from portal.web.search import Hit, Hits
+from portal.web.search import Hit, ResultGroup
 from vaults.models import Credential, Vault, VaultRequest
 from vaults.queries import visible_requests, visible_vaults
 
@@ -16,7 +16,7 @@ SERIAL = 8
 """Fewer digits of a serial are not looked for: they may be a part of a name."""
 
 
-def find(user: User, text: str, most: int) -> Sequence[Hits]:
+def find(user: User, text: str, most: int) -> Sequence[ResultGroup]:
     """Vaults and requests that the person sees and that have `text` in their name, credentials by their serial."""
     vaults = visible_vaults(user).filter(named_like(Vault, text)).select_related("subscription", "region")
     requests = (
@@ -37,12 +37,12 @@ def find(user: User, text: str, most: int) -> Sequence[Hits]:
     ]
     return [
         *_credentials(user, text, most),
-        Hits("Vaults", found_vaults[:most], len(found_vaults) > most),
-        Hits("Requests", found_requests[:most], len(found_requests) > most),
+        ResultGroup("Vaults", found_vaults[:most], len(found_vaults) > most),
+        ResultGroup("Requests", found_requests[:most], len(found_requests) > most),
     ]
 
 
-def _credentials(user: User, text: str, most: int) -> list[Hits]:
+def _credentials(user: User, text: str, most: int) -> list[ResultGroup]:
     """Credentials by how their serial begins: for auditors what the log has of them, for others their vault."""
     serial = text.lower().replace(":", "")
     if not re.fullmatch(f"[0-9a-f]{{{SERIAL},40}}", serial):
@@ -60,4 +60,4 @@ def _credentials(user: User, text: str, most: int) -> list[Hits]:
         )
         for one in rows
     ]
-    return [Hits("Credentials", found[:most], len(found) > most)]
+    return [ResultGroup("Credentials", found[:most], len(found) > most)]

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from portal.core.states import Look, StateTable
+from portal.core.states import StateDisplay, StateTable
 
 
 class RequestState(models.TextChoices):
@@ -36,11 +36,11 @@ class OperationState(models.TextChoices):
 REQUEST = StateTable(
     noun="vault-request",
     looks={
-        RequestState.PENDING: Look("Waiting for approval", "amber", "An approver must review it."),
-        RequestState.APPROVED: Look("Approved", "green", "The vault has been or is being created."),
-        RequestState.REJECTED: Look("Rejected", "red", "Rejected by an approver; the comment says why."),
-        RequestState.CANCELLED: Look("Cancelled", "grey", "Cancelled by the requester."),
-        RequestState.EXPIRED: Look("Expired", "grey", "Nobody decided in time."),
+        RequestState.PENDING: StateDisplay("Waiting for approval", "amber", "An approver must review it."),
+        RequestState.APPROVED: StateDisplay("Approved", "green", "The vault has been or is being created."),
+        RequestState.REJECTED: StateDisplay("Rejected", "red", "Rejected by an approver; the comment says why."),
+        RequestState.CANCELLED: StateDisplay("Cancelled", "grey", "Cancelled by the requester."),
+        RequestState.EXPIRED: StateDisplay("Expired", "grey", "Nobody decided in time."),
     },
     moves={
         RequestState.PENDING: frozenset(
@@ -53,11 +53,11 @@ REQUEST = StateTable(
 VAULT = StateTable(
     noun="vault",
     looks={
-        VaultState.CREATING: Look("Creating", "blue", "Storage is being set up."),
-        VaultState.ACTIVE: Look("Active", "green", "Machines can register and back up."),
-        VaultState.FAILED: Look("Failed", "red", "The storage could not be set up."),
-        VaultState.REMOVING: Look("Removing", "amber", "The vault is being removed."),
-        VaultState.REMOVED: Look("Removed", "grey", "The vault has been removed."),
+        VaultState.CREATING: StateDisplay("Creating", "blue", "Storage is being set up."),
+        VaultState.ACTIVE: StateDisplay("Active", "green", "Machines can register and back up."),
+        VaultState.FAILED: StateDisplay("Failed", "red", "The storage could not be set up."),
+        VaultState.REMOVING: StateDisplay("Removing", "amber", "The vault is being removed."),
+        VaultState.REMOVED: StateDisplay("Removed", "grey", "The vault has been removed."),
     },
     moves={
         VaultState.CREATING: frozenset({VaultState.ACTIVE, VaultState.FAILED}),
@@ -71,9 +71,9 @@ VAULT = StateTable(
 OPERATION = StateTable(
     noun="operation",
     looks={
-        OperationState.RUNNING: Look("Running", "blue"),
-        OperationState.SUCCEEDED: Look("Done", "green"),
-        OperationState.FAILED: Look("Failed", "red"),
+        OperationState.RUNNING: StateDisplay("Running", "blue"),
+        OperationState.SUCCEEDED: StateDisplay("Done", "green"),
+        OperationState.FAILED: StateDisplay("Failed", "red"),
     },
     moves={
         OperationState.RUNNING: frozenset({OperationState.SUCCEEDED, OperationState.FAILED}),

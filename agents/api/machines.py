@@ -11,7 +11,7 @@ from agents.machines import revoke as lock_out
 from agents.models import Machine
 from agents.queries import machine_seen_by, machines_of
 from portal.api.problems import refuses
-from portal.api.schemas import Body, Listed, Text, Window, listed
+from portal.api.schemas import Body, PageOut, Text, Window, listed
 from portal.core.errors import StaleState
 from portal.core.http import ApiRequest
 from portal.core.paging import page_of
@@ -56,7 +56,7 @@ class RevokeIn(Body):
     reason: Text = Field(min_length=1, max_length=500)
 
 
-@router.get("/vaults/{uuid:vault_id}/machines", response=Listed[MachineOut], summary="Machines of a vault, by name")
+@router.get("/vaults/{uuid:vault_id}/machines", response=PageOut[MachineOut], summary="Machines of a vault, by name")
 def machines(request: ApiRequest, vault_id: UUID, wanted: Query[Shown]) -> dict[str, object]:
     """Those that are registered, whatever their state; with `show=left` those that have left, whose backups stay."""
     vault = vault_seen_by(request.auth, vault_id)

@@ -14,7 +14,7 @@ from agents.queries import machine_seen_by
 from agents.replacement import replacements as replacement
 from agents.replacement.queries import digest_of, download_until, replacement_seen_by, replacements_of
 from portal.api.problems import refuses
-from portal.api.schemas import Body, Listed, Text, Wanted, listed
+from portal.api.schemas import Body, PageOut, PageQuery, Text, listed
 from portal.core.errors import ContentChanged, OwnRequest, StaleState, TooManyOpen
 from portal.core.http import ApiRequest
 from portal.core.paging import page_of
@@ -62,10 +62,10 @@ def ask_replacement(request: ApiRequest, machine_id: UUID, body: ReplacementIn) 
 
 @router.get(
     "/machines/{uuid:machine_id}/replacements",
-    response=Listed[ReplacementOut],
+    response=PageOut[ReplacementOut],
     summary="Requests to replace a machine, newest first",
 )
-def replacements(request: ApiRequest, machine_id: UUID, wanted: Wanted) -> dict[str, object]:
+def replacements(request: ApiRequest, machine_id: UUID, wanted: PageQuery) -> dict[str, object]:
     """All that were made."""
     rows = replacements_of(machine_seen_by(request.auth, machine_id))
     return listed(page_of(rows, "-requested_at", "id", after=wanted.after, limit=wanted.limit), _shown)

@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from agents.models import Machine, Run
 from agents.states import CONCERNS, OUT, Concern
-from portal.core.states import Look
+from portal.core.states import StateDisplay
 from vaults.models import LostObject
 
 JUDGED: dict[str, Concern] = {
@@ -52,7 +52,7 @@ KNOWN_DAMAGE = "Objects of its repository are set aside or missing in every regi
 class Worry:
     """One reason: how it is shown, the run that told of it (none for damage that the portal found), what to do."""
 
-    look: Look
+    look: StateDisplay
     text: str
     remedy: str
     run: Run | None = None

@@ -12,7 +12,7 @@ from django.db.models import Count, F, Min, Q
 from agents.models import Machine, Run
 from agents.monitoring.concerns import troubled, with_damage
 from agents.states import ALLOWED_IN, CONCERNS, OUT, Concern, MachineState
-from portal.core.states import Look
+from portal.core.states import StateDisplay
 from vaults.models import Vault
 
 DAILY = timedelta(hours=26)
@@ -43,7 +43,7 @@ class Estate:
     `proven`: how many are Ready and nothing has cast doubt on that since, as far as `troubled` goes.
     """
 
-    states: list[tuple[Look, int]]
+    states: list[tuple[StateDisplay, int]]
     proven: int
     oldest_proof: datetime | None
     troubled: list[Machine]

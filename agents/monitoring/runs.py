@@ -93,7 +93,7 @@ def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
     if told.stores_backup:
         _note(machine, vault, "last_backup_at", told.finished_at)
     if told.stores_backup or run.failed:  # what fails may miss what the pair still has
-        copy_schedule.due(vault.pk, machine.pk)
+        copy_schedule.schedule(vault.pk, machine.pk)
     if told.proves_restore:
         _note(machine, vault, "last_restore_check_at", told.finished_at)
     if told.misses_nothing:

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
-from portal.accounts import browsers, signing_in
+from portal.accounts import authentication, browsers
 from portal.accounts.models import ApiToken, User
 from portal.accounts.passwords import HELP
 from portal.core.admission import Busy
@@ -45,7 +45,7 @@ class SignInForm(forms.Form):
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if {"username", "password"} <= values.keys():
             try:
-                self.person = signing_in.check(
+                self.person = authentication.check(
                     values["username"],
                     values["password"],
                     address=client_address(self.request),

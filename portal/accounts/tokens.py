@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.accounts import signing_in
+from portal.accounts import authentication
 from portal.accounts.models import ApiToken, User
 from portal.audit.record import record
 from portal.core import texts
@@ -37,7 +37,7 @@ def make(name: str, *, actor: Actor, scope: str, days: int, password: str) -> tu
     password that is not the actor's; Throttled for one guess too many.
     """
     _check(name, scope, days)
-    signing_in.confirm(password, actor=actor, field="password")
+    authentication.confirm(password, actor=actor, field="password")
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         _lock(actor.person)

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from portal.accounts import browsers, people, signing_in, tokens
+from portal.accounts import authentication, browsers, people, tokens
 from portal.accounts.forms import PasswordForm, ProvenForm, SignInForm, TokenForm
 from portal.core.admission import Busy
 from portal.core.errors import DomainError, Invalid, Throttled
@@ -36,7 +36,7 @@ class SignIn(LoginView):
     def form_valid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
         """Begin the session and audit it. A form that could not be sent before comes back (portal.web.kept_forms)."""
         response = super().form_valid(form)  # type: ignore[arg-type]
-        signing_in.signed_in(actor=actor_of(self.request))
+        authentication.signed_in(actor=actor_of(self.request))
         late = kept_forms.unsealed(self.request.POST.get("kept", ""))
         if late and kept_forms.give_back(self.request, late, form.get_user()):
             response = redirect(late.page)
@@ -54,7 +54,7 @@ class SignIn(LoginView):
 def sign_out(request: SiteRequest) -> HttpResponse:
     """End the session; harmless when there is none any more."""
     if request.user.is_authenticated:
-        signing_in.signed_out(actor=actor_of(request))
+        authentication.signed_out(actor=actor_of(request))
     logout(request)
     return redirect("login")
 

@@ -37,10 +37,10 @@ class Window(Schema):
     after: str = Field("", max_length=1000, description="The `next` of the page before.")
 
 
-Wanted = Query[Window]
+PageQuery = Query[Window]
 
 
-class Listed(Schema, Generic[Item]):
+class PageOut(Schema, Generic[Item]):
     """A part of a list; `next` is the cursor of what follows, null at the end."""
 
     items: list[Item]
@@ -48,5 +48,5 @@ class Listed(Schema, Generic[Item]):
 
 
 def listed(page: Page[Row], show: Callable[[Row], Any]) -> dict[str, object]:
-    """A page of rows as a Listed, each row as `show` makes it."""
+    """A page of rows as a PageOut, each row as `show` makes it."""
     return {"items": [show(row) for row in page.items], "next": page.next}

@@ -6,8 +6,8 @@ from uuid import UUID
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from portal.api.schemas import Listed, Text, Wanted, listed
-from portal.audit import reading
+from portal.api.schemas import PageOut, PageQuery, Text, listed
+from portal.audit import access_log
 from portal.audit.models import AuditEvent
 from portal.audit.queries import Filter, events, require_auditor
 from portal.core.http import ApiRequest
@@ -56,8 +56,8 @@ class FilterIn(Schema):
 Asked = Query[FilterIn]
 
 
-@router.get("/audit-events", response=Listed[EventOut], summary="The audit log, newest first")
-def audit_events(request: ApiRequest, asked: Asked, wanted: Wanted) -> dict[str, object]:
+@router.get("/audit-events", response=PageOut[EventOut], summary="The audit log, newest first")
+def audit_events(request: ApiRequest, asked: Asked, wanted: PageQuery) -> dict[str, object]:
     """Auditors only. That you read it is noted."""
     require_auditor(request.auth)
     chosen = Filter(
@@ -70,7 +70,7 @@ def audit_events(request: ApiRequest, asked: Asked, wanted: Wanted) -> dict[str,
         until=asked.until,
         refused=asked.refused,
     )
-    reading.note(request.auth, chosen)
+    access_log.note(request.auth, chosen)
     return listed(page_of(events(chosen), "-id", after=wanted.after, limit=wanted.limit), _out)
 
 

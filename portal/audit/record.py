@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.db import models, transaction
 from django.utils import timezone
 
-from portal.audit import floods
+from portal.audit import refusal_counters
 from portal.audit.models import AuditEvent
 from portal.audit.targets import Target
 from portal.core.actor import Actor
@@ -45,7 +45,7 @@ def refusal(
     about, known = Target.of(target), detail or {}
     with transaction.atomic(durable=True):
         _write_counts()
-        if floods.is_repetition(action, actor=actor, target=about, code=str(known.get("code", ""))):
+        if refusal_counters.is_repetition(action, actor=actor, target=about, code=str(known.get("code", ""))):
             return None
         return _write(action, actor=actor, target=about, detail=known, refused=True)
 
@@ -57,9 +57,9 @@ def write_refusal_counts() -> None:
 
 
 def _write_counts() -> None:
-    for flood in floods.take_ended():
+    for flood in refusal_counters.take_ended():
         actor = Actor(label=flood.actor_label, via=flood.via, address=flood.address)
-        detail = {"repeated": flood.repeated, "since": flood.since.isoformat(), "seconds": floods.SECONDS}
+        detail = {"repeated": flood.repeated, "since": flood.since.isoformat(), "seconds": refusal_counters.SECONDS}
         if flood.code:
             detail["code"] = flood.code
         _write(flood.action, actor=actor, target=flood.target, detail=detail, refused=True)

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from portal.audit import reading
+from portal.audit import access_log
 from portal.audit.charts import bars
 from portal.audit.details import facts
 from portal.audit.forms import FilterForm
@@ -25,7 +25,7 @@ def audit_log(request: PersonRequest) -> HttpResponse:
     form = FilterForm(request.user, request.GET)
     page = None
     if form.is_valid():
-        reading.note(actor, form.filter)
+        access_log.note(actor, form.filter)
         page = page_of(events(form.filter), "-id", after=request.GET.get("after", ""))
     context = {
         "form": form,
@@ -42,7 +42,7 @@ def entry(request: PersonRequest, number: int) -> HttpResponse:
     """One entry: its sentence, all its details, and ways to what else the log has about the same."""
     actor = actor_of(request)
     event = event_seen_by(actor, number)
-    reading.note_entry(actor, number)
+    access_log.note_entry(actor, number)
     context = {
         "event": event,
         "sentence": sentence(event),

@@ -1,7 +1,7 @@
 """What can go wrong for reasons that a person or a program can act on.
 
-Domain functions raise these; `portal.web.middleware.domain_errors` shows them as pages, `portal.api.app` as RFC 9457
-problem details. A message is fit for people: what happened, why, and the next step; it never holds a secret.
+Domain functions raise these; `portal.web.middleware` shows them as pages, `portal.api.app` as RFC 9457 problem details.
+A message is fit for people: what happened, why, and the next step; it never holds a secret.
 """
 
 from collections.abc import Mapping

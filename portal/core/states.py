@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Look:
+class StateDisplay:
     """How a state is shown: its word, its colour (blue, green, amber, red, grey) and what it means."""
 
     label: str
@@ -21,7 +21,7 @@ class StateTable:
     """The states of one model, how each is shown, and the legal transitions between them."""
 
     noun: str  # as in audit actions: `vault`, `vault-request`, `machine`
-    looks: Mapping[str, Look]
+    looks: Mapping[str, StateDisplay]
     moves: Mapping[str, frozenset[str]]
     busy: frozenset[str] = frozenset()
 

@@ -10,8 +10,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import Membership, User
+from portal.notifications.current import Part, Standing, standing_of
 from portal.notifications.models import Notification
-from portal.notifications.standing import Part, Standing, standing_of
 
 SHOWN = 4
 """Entries of each part in the list that the area opens."""

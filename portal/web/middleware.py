@@ -83,7 +83,7 @@ def whole_bodies(get_response: View) -> View:
     return middleware
 
 
-class domain_errors(MiddlewareMixin):
+class DomainErrorMiddleware(MiddlewareMixin):
     """Show what a page view lets through as a page, or as a fragment for htmx: a DomainError, a database that is away.
 
     What other middleware meets ends in `portal.web.error_pages.server_error`.
@@ -101,7 +101,7 @@ def _must_change(request: HttpRequest) -> bool:
     return isinstance(request.user, User) and request.user.must_change_password
 
 
-class SignInRequired(LoginRequiredMiddleware):
+class SignInRequiredMiddleware(LoginRequiredMiddleware):
     """Pages need somebody who is signed in unless the view says otherwise.
 
     A fragment of an open page must not turn into the sign-in page: htmx gets 401 and a word with a link. A form that
@@ -134,7 +134,7 @@ class SignInRequired(LoginRequiredMiddleware):
         return super().handle_no_permission(request, view_func)
 
 
-class kept_forms(MiddlewareMixin):
+class KeptFormsMiddleware(MiddlewareMixin):
     """Forget what was kept of a form once it is sent anew, by somebody and with a token that count."""
 
     def process_view(

@@ -28,7 +28,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Hits:
+class ResultGroup:
     """What was found of one kind; `more` when there is more than is shown."""
 
     kind: str
@@ -36,12 +36,12 @@ class Hits:
     more: bool = False
 
 
-Provider = Callable[[User, str, int], Sequence[Hits]]
+Provider = Callable[[User, str, int], Sequence[ResultGroup]]
 """Given who asks, the text and the most hits of each kind: what that person may see, in a fixed number of queries."""
 providers: Extensions[Provider] = Extensions()
 
 
-def search(user: User, text: str, most: int = MOST) -> list[Hits]:
+def search(user: User, text: str, most: int = MOST) -> list[ResultGroup]:
     """What the person may see and whose name has `text` in it, kind by kind; nothing for an empty text."""
     text = without_hidden(text)[:LONGEST]
     if not text:

@@ -120,8 +120,8 @@ def storage(served: Path) -> Path:
 def copy(storage: Path, make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> PairedCopy:
     """The copy of an Active vault, due now."""
     vault = make_vault()
-    copy_schedule.begin(vault)
-    copy_schedule.due(vault.pk)
+    copy_schedule.create(vault)
+    copy_schedule.schedule(vault.pk)
     return PairedCopy.objects.get()
 
 

@@ -25,7 +25,7 @@ def work(make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> tu
     """An operation and a copy of one vault, neither of them due."""
     vault = make_vault()
     operation = Operation.objects.create(vault=vault, kind="create", started_at=timezone.now())
-    return operation, copy_schedule.begin(vault)
+    return operation, copy_schedule.create(vault)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_its_questions_do_not_grow_with_the_work(make_vault: Callable[..., Vault
         for _ in range(vaults):
             vault = make_vault()
             Operation.objects.create(vault=vault, kind="create", started_at=timezone.now(), due_at=Now())
-            copy_schedule.begin(vault)
+            copy_schedule.create(vault)
         PairedCopy.objects.update(due_at=Now() - timedelta(seconds=1))
         with CaptureQueriesContext(connection) as asked:
             tasks.sweep()

@@ -5,7 +5,7 @@ from uuid import UUID
 from ninja import Router, Status
 
 from portal.api.problems import refuses
-from portal.api.schemas import Listed, Wanted, listed
+from portal.api.schemas import PageOut, PageQuery, listed
 from portal.core.errors import ContentChanged, NameTaken, NotFound, OwnRequest, StaleState, TooManyOpen
 from portal.core.http import ApiRequest
 from portal.core.paging import page_of
@@ -32,8 +32,8 @@ def submit(request: ApiRequest, body: RequestIn) -> Status[dict[str, object]]:
     return Status(201, request_out(request_seen_by(request.auth, made.pk)))
 
 
-@router.get("", response=Listed[RequestOut], summary="Requests, newest first")
-def requests(request: ApiRequest, wanted: Wanted) -> dict[str, object]:
+@router.get("", response=PageOut[RequestOut], summary="Requests, newest first")
+def requests(request: ApiRequest, wanted: PageQuery) -> dict[str, object]:
     """The requests that you may see."""
     rows = with_decisions(visible_requests(request.auth.person))
     return listed(page_of(rows, "-requested_at", "id", after=wanted.after, limit=wanted.limit), request_out)

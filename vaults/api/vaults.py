@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from ninja import Router, Status
 
 from portal.api.problems import refuses
-from portal.api.schemas import Listed, Wanted, listed
+from portal.api.schemas import PageOut, PageQuery, listed
 from portal.core.errors import RedundancyLocked, StaleState
 from portal.core.http import ApiRequest
 from portal.core.paging import page_of
@@ -19,8 +19,8 @@ from vaults.queries import vault_seen_by, visible_vaults
 router = Router()
 
 
-@router.get("", response=Listed[VaultOut], summary="Vaults, by name")
-def vaults(request: ApiRequest, wanted: Wanted) -> dict[str, object]:
+@router.get("", response=PageOut[VaultOut], summary="Vaults, by name")
+def vaults(request: ApiRequest, wanted: PageQuery) -> dict[str, object]:
     """The vaults that you may see."""
     rows = visible_vaults(request.auth.person).select_related("region", "subscription")
     return listed(page_of(rows, "name_key", "id", after=wanted.after, limit=wanted.limit), vault_out)

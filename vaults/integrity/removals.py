@@ -60,7 +60,7 @@ def _remove_index(vault: Vault, machine_id: UUID, name: str, actor: Actor) -> No
         if storage.entry(path) is not None:
             raise
     _moved(path)
-    copy_schedule.due(vault.pk)
+    copy_schedule.schedule(vault.pk)
 
 
 def to_trash(storage: RegionStorage, path: str) -> None:

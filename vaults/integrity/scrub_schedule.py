@@ -36,7 +36,7 @@ def claim(scrub_id: int) -> Scrub | None:
     return scrub
 
 
-def went_on(scrub: Scrub, *, to: str, objects: int, size: int, set_aside: int) -> None:
+def save_progress(scrub: Scrub, *, to: str, objects: int, size: int, set_aside: int) -> None:
     """Save the progress up to the path `to`, and keep the lease. Raises LeaseLost."""
     scrub.save_held(
         hold=LEASE,
@@ -47,17 +47,17 @@ def went_on(scrub: Scrub, *, to: str, objects: int, size: int, set_aside: int) -
     )
 
 
-def rested(scrub: Scrub, *, seconds: float) -> None:
+def pause(scrub: Scrub, *, seconds: float) -> None:
     """Throttle: release the lease; another task continues after so many seconds. Raises LeaseLost."""
     scrub.save_held(due_at=Now() + timedelta(seconds=seconds), attempts=0, trouble="", **NO_LEASE)
 
 
-def troubled(scrub: Scrub, trouble: str) -> None:
+def record_failure(scrub: Scrub, trouble: str) -> None:
     """The storage does not answer: note it, and go on later at the same place. Raises LeaseLost."""
     scrub.save_held(due_at=Now() + AFTER_TROUBLE, trouble=trouble[:500], **NO_LEASE)
 
 
-def completed(scrub: Scrub) -> None:
+def mark_complete(scrub: Scrub) -> None:
     """All has been compared; the next walk begins SCRUB_DAYS after the beginning of this one. Raises LeaseLost."""
     scrub.save_held(
         finished_at=Now(),

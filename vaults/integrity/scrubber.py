@@ -34,7 +34,7 @@ def _attempt(scrub: Scrub) -> None:
     try:
         _slice(scrub)
     except StorageError as error:
-        scrub_schedule.troubled(scrub, str(error))
+        scrub_schedule.record_failure(scrub, str(error))
 
 
 def _slice(scrub: Scrub) -> None:
@@ -44,9 +44,9 @@ def _slice(scrub: Scrub) -> None:
         spent += _compare(scrub, storage, batch)
         took = time.monotonic() - began
         if took > LONGEST or spent >= SLICE * settings.SCRUB_BYTES_A_SECOND:
-            scrub_schedule.rested(scrub, seconds=max(0, spent / settings.SCRUB_BYTES_A_SECOND - took))
+            scrub_schedule.pause(scrub, seconds=max(0, spent / settings.SCRUB_BYTES_A_SECOND - took))
             return
-    scrub_schedule.completed(scrub)
+    scrub_schedule.mark_complete(scrub)
 
 
 def _compare(scrub: Scrub, storage: RegionStorage, batch: list[Stored]) -> int:
@@ -56,7 +56,9 @@ def _compare(scrub: Scrub, storage: RegionStorage, batch: list[Stored]) -> int:
         if item.name == CONFIG and (vault := _vault_of(item)):
             repair.compare_configs(vault, scrub.region, item)
     size = sum(item.size for item in batch)
-    scrub_schedule.went_on(scrub, to=batch[-1].path, objects=len(batch), size=size, set_aside=len(findings.set_aside))
+    scrub_schedule.save_progress(
+        scrub, to=batch[-1].path, objects=len(batch), size=size, set_aside=len(findings.set_aside)
+    )
     return size
 
 

@@ -94,7 +94,7 @@ def trash(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, actor: 
             removals.to_trash(storage, path)
     RemovedObject.objects.filter(path=path, moved_at=None).update(moved_at=timezone.now())
     losses.found_again([path])
-    copy_schedule.due(vault.pk)
+    copy_schedule.schedule(vault.pk)
     return name
 
 
@@ -120,7 +120,7 @@ def put_back(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, acto
             if storage.entry(path) is not None:  # junk that was stored under the name since
                 removals.to_trash(storage, path)
             storage.move(places[0], path)
-    copy_schedule.due(vault.pk)
+    copy_schedule.schedule(vault.pk)
     return name
 
 

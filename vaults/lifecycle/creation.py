@@ -37,7 +37,7 @@ def create(request: VaultRequest, *, actor: Actor) -> Vault:
         },
     )
     if vault.redundancy == Redundancy.GEO:
-        copy_schedule.begin(vault)
+        copy_schedule.create(vault)
     operations.start(vault, Operation.Kind.CREATE)
     return vault
 
@@ -48,7 +48,7 @@ def activate(operation: Operation, total_steps: int) -> None:
         vault = Vault.objects.select_for_update().get(pk=operation.vault_id)
         operations.succeed(operation, total_steps)
         advance(vault, VaultState.ACTIVE, actor=SYSTEM, activated_at=timezone.now(), state_reason="")
-        copy_schedule.due(vault.pk)
+        copy_schedule.schedule(vault.pk)
 
 
 def fail(operation: Operation, reason: str) -> None:
@@ -85,5 +85,5 @@ def retry(vault_id: UUID, *, actor: Actor, expected: str = "") -> Vault:
         operation.vault = vault
         if vault.state == VaultState.FAILED:
             advance(vault, VaultState.CREATING, actor=actor, action="vault:retry", state_reason="")
-        operations.again(operation, actor=actor)
+        operations.retry(operation, actor=actor)
     return vault

@@ -148,14 +148,14 @@ def _copy_made(operation: Operation, total_steps: int) -> None:
     with transaction.atomic():
         Vault.objects.select_for_update().get(pk=operation.vault_id)
         operations.succeed(operation, total_steps)
-        copy_schedule.due(operation.vault_id)
+        copy_schedule.schedule(operation.vault_id)
 
 
 def _copy_ended(operation: Operation, total_steps: int) -> None:
     with transaction.atomic():
         Vault.objects.select_for_update().get(pk=operation.vault_id)
         operations.succeed(operation, total_steps)
-        copy_schedule.forget(operation.vault_id)
+        copy_schedule.delete(operation.vault_id)
 
 
 def _fail(operation: Operation, reason: str) -> None:

@@ -111,7 +111,7 @@ def _begin_work(vault: Vault, actor: Actor) -> None:
     chosen = Redundancy(vault.redundancy)
     operations.supersede(vault, actor=actor, by=f"the vault is {chosen.label.lower()} now")
     if chosen == Redundancy.GEO:
-        copy_schedule.begin(vault)
+        copy_schedule.create(vault)
         operations.start(vault, Operation.Kind.MAKE_COPY)
     else:
         copy_schedule.stop(vault)

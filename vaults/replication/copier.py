@@ -42,11 +42,11 @@ def _make_round(copy: PairedCopy) -> None:
     try:
         _Round(copy).go()
     except _TimeUp:
-        copy_schedule.interrupted(copy)
+        copy_schedule.release(copy)
     except StorageError as error:
-        copy_schedule.troubled(copy, str(error))
+        copy_schedule.record_failure(copy, str(error))
     else:
-        copy_schedule.completed(copy)
+        copy_schedule.mark_complete(copy)
 
 
 class _Round:

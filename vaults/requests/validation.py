@@ -26,7 +26,7 @@ def digest_of(request: VaultRequest) -> str:
     return digest(content)
 
 
-def twin_of(wanted: VaultRequest) -> VaultRequest | None:
+def find_duplicate(wanted: VaultRequest) -> VaultRequest | None:
     """An identical pending request of the same person, seconds old: the form was sent twice."""
     return (
         VaultRequest.objects.select_related("region", "subscription", "requested_by")

@@ -33,7 +33,7 @@ from vaults.lifecycle import creation
 from vaults.models import Decision, NameReservation, Region, VaultRequest
 from vaults.queries import request_seen_by
 from vaults.requests import notices
-from vaults.requests.validation import digest_of, require_valid, twin_of
+from vaults.requests.validation import digest_of, find_duplicate, require_valid
 from vaults.rules import (
     OPEN_FOR,
     decide_until,
@@ -69,7 +69,7 @@ def submit(
         requested_at=timezone.now(),
     )
     require_valid(wanted)
-    if twin := twin_of(wanted):
+    if twin := find_duplicate(wanted):
         return twin
     if problem := name_problem(subscription, name):
         raise NameTaken(problem)
@@ -78,7 +78,7 @@ def submit(
         with transaction.atomic():
             _open(wanted, actor)
     except IntegrityError as error:
-        if twin := twin_of(wanted):
+        if twin := find_duplicate(wanted):
             return twin
         raise NameTaken(name_taken(subscription, name)) from error
     return wanted

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from portal.accounts import signing_in, throttle
+from portal.accounts import authentication, throttle
 from portal.accounts.models import SignInFailure, User
 from portal.core.admission import Admission, Busy
 from portal.core.errors import DomainError, Throttled
@@ -84,7 +84,7 @@ def test_another_address_of_the_same_network_has_no_tries_of_its_own(staff: User
     guesses(throttle.A_MINUTE_WHEN_CROWDED, address=network, seconds=1)
     for last in range(3):
         with pytest.raises(Throttled):
-            signing_in.check("staff", "guess", address=f"2001:db8::{last:x}:5")
+            authentication.check("staff", "guess", address=f"2001:db8::{last:x}:5")
 
 
 def test_a_browser_that_is_known_is_kept_out_by_nobody_else(staff: User) -> None:
@@ -133,7 +133,7 @@ def test_a_browser_is_known_no_more_when_the_password_has_changed_elsewhere(staf
 def all_turns_taken(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """By strangers who sign in."""
     taken = Admission(1, "Busy.")
-    monkeypatch.setattr(signing_in, "admission", taken)
+    monkeypatch.setattr(authentication, "admission", taken)
     with taken():
         taken._places.acquire()
         yield
@@ -149,7 +149,7 @@ def test_whoever_takes_all_turns_has_to_wait_like_others_who_guess(
     with all_turns_taken(monkeypatch):
         for number in range(most + 1):
             with pytest.raises(DomainError) as refused:
-                signing_in.check(f"nobody{number}", "guess", address="127.0.0.1")
+                authentication.check(f"nobody{number}", "guess", address="127.0.0.1")
             answers.append(refused.type)
     assert answers == [Busy] * most + [Throttled]
     assert not SignInFailure.objects.exclude(username=throttle.NOBODY).exists()
@@ -221,12 +221,12 @@ def test_of_many_at_once_few_passwords_are_looked_at(staff: User, monkeypatch: p
         return encode(self, password, salt)
 
     monkeypatch.setattr(MD5PasswordHasher, "encode", slow)
-    monkeypatch.setattr(signing_in, "admission", Admission(2, "Busy."))
+    monkeypatch.setattr(authentication, "admission", Admission(2, "Busy."))
     answers: list[str] = []
 
     def come() -> None:
         try:
-            signing_in.check(next(names), PASSWORD, address="127.0.0.1")
+            authentication.check(next(names), PASSWORD, address="127.0.0.1")
             answers.append("in")
         except Busy as refused:
             answers.append(refused.code)
@@ -252,7 +252,7 @@ def test_of_many_at_once_few_passwords_are_looked_at(staff: User, monkeypatch: p
 
 def test_who_finds_it_busy_keeps_the_form(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = Admission(1, "Too many people are signing in at the moment.")
-    monkeypatch.setattr(signing_in, "admission", taken)
+    monkeypatch.setattr(authentication, "admission", taken)
     with taken():
         taken._places.acquire()
         response = sign_in(Client(), "staff")

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts import tokens
 from portal.accounts.models import User
-from portal.audit import floods
+from portal.audit import refusal_counters
 from portal.audit.charts import bars
 from portal.audit.models import AppendOnly, AuditEvent, RefusalFlood
 from portal.audit.queries import Day, Filter, actions, activity, events
@@ -295,7 +295,7 @@ def test_a_flood_is_the_first_entry_and_then_a_count(staff: User, outsider: User
     refusal("machine:register", actor=as_actor(outsider))
     write_refusal_counts()
     assert AuditEvent.objects.count() == 3
-    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=floods.SECONDS + 1))
+    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=refusal_counters.SECONDS + 1))
     write_refusal_counts()
     write_refusal_counts()
     (count,) = AuditEvent.objects.filter(detail__has_key="repeated")
@@ -331,11 +331,11 @@ def test_refusals_of_different_things_are_no_flood(staff: User, make_vault: Call
 
 def test_a_flood_about_ever_other_things_stays_bounded(staff: User, outsider: User) -> None:
     actor = replace(as_actor(staff), address="192.0.2.66")
-    for number in range(floods.MOST_FROM_ADDRESS + 5):
+    for number in range(refusal_counters.MOST_FROM_ADDRESS + 5):
         refusal("vault:change", actor=actor, detail={"code": f"code {number}"})
     refusal("vault:change", actor=actor, detail={"code": "code 0"})
     assert refusal("vault:change", actor=as_actor(outsider)) is not None
-    assert AuditEvent.objects.count() == floods.MOST_FROM_ADDRESS + 1
+    assert AuditEvent.objects.count() == refusal_counters.MOST_FROM_ADDRESS + 1
     RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
     write_refusal_counts()
     counts = AuditEvent.objects.filter(detail__has_key="repeated").order_by("action")

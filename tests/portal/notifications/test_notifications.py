@@ -9,10 +9,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts.models import Membership, Subscription, User
+from portal.notifications.current import FEW, standing_of
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
 from portal.notifications.queries import area_of, visible_to
-from portal.notifications.standing import FEW, standing_of
 from tests.conftest import person
 from tests.portal.pages import HTMX, inline, text, window
 

@@ -35,8 +35,8 @@ def machine(storage: Path, vault: Vault, regions: tuple[Region, Region]) -> Mach
 def damaged(machine: MachineFolder, vault: Vault) -> Path:
     """An object that is whole in the pair, and has other bytes, but the same size and age, in its region."""
     file = machine.region / machine.put("data", WHOLE)
-    copy_schedule.begin(vault)
-    copy_schedule.due(vault.pk)
+    copy_schedule.create(vault)
+    copy_schedule.schedule(vault.pk)
     copier.run(PairedCopy.objects.get().pk)
     before = file.stat()
     file.write_bytes(JUNK)

@@ -155,8 +155,8 @@ class TestTwice:
         machine.put_at("config", CONFIG)
         for kind in ("keys", "data", "index", "snapshots"):
             machine.put(kind, kind.encode())
-        copy_schedule.begin(vault)
-        copy_schedule.due(vault.pk)
+        copy_schedule.create(vault)
+        copy_schedule.schedule(vault.pk)
         copier.run(PairedCopy.objects.get().pk)
         folder = MachineFolder(storage / "local-b", vault.pk, uuid4())
         folder.path = machine.path
@@ -197,7 +197,7 @@ class TestTwice:
         self, machine: MachineFolder, pair: MachineFolder, vault: Vault
     ) -> None:
         machine.put_at("config", CONFIG[:60])
-        copy_schedule.due(vault.pk)
+        copy_schedule.schedule(vault.pk)
         copier.run(PairedCopy.objects.get().pk)
         assert (pair.region / pair.path / "config").read_bytes() == CONFIG
 

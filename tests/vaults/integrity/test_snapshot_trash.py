@@ -56,7 +56,7 @@ def move(step: Callable[..., str], machine: MachineFolder, copy: PairedCopy, sna
 
 
 def next_round(copy: PairedCopy) -> None:
-    copy_schedule.due(copy.vault_id)
+    copy_schedule.schedule(copy.vault_id)
     copier.run(copy.pk)
     copy.refresh_from_db()
     assert copy.trouble == ""

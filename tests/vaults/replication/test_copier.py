@@ -83,7 +83,7 @@ def test_only_what_is_new_is_copied_again(
     stored = backup(source, b"one ")
     copier.run(copy.pk)
     stored |= backup(source, b"two ")
-    copy_schedule.due(copy.vault_id)
+    copy_schedule.schedule(copy.vault_id)
     copier.run(copy.pk)
     assert (target(), now(copy).objects_copied) == (stored, 8)
 
@@ -108,7 +108,7 @@ def test_nothing_in_the_pair_is_ever_deleted(
     copier.run(copy.pk)
     for path in stored:
         (storage / "local-a" / path).unlink()
-    copy_schedule.due(copy.vault_id)
+    copy_schedule.schedule(copy.vault_id)
     copier.run(copy.pk)
     assert target() == stored
 
@@ -138,7 +138,7 @@ def test_a_region_that_refuses_is_named(
     (storage / "local-b" / pack).parent.rmdir()
     (storage / "local-b" / pack).parent.write_bytes(b"a file in the place of a folder")
     before = now(copy).complete_as_of
-    copy_schedule.due(copy.vault_id)
+    copy_schedule.schedule(copy.vault_id)
     copier.run(copy.pk)
     assert now(copy).trouble.startswith("Local B ")
     assert now(copy).complete_as_of == before
@@ -159,7 +159,7 @@ def test_a_round_begins_with_the_machines_that_reported(
 
     faults.setattr(RcloneRegion, "copy_to", noted)
     for machine in (machines[2], machines[1], uuid4()):
-        copy_schedule.due(copy.vault_id, machine)
+        copy_schedule.schedule(copy.vault_id, machine)
     copier.run(copy.pk)
     assert order == [str(machines[number]) for number in (2, 1, 0, 3)]
     assert now(copy).reported == []
@@ -172,7 +172,7 @@ def test_reports_within_seconds_become_one_round(
     no_broker.clear()
     with django_capture_on_commit_callbacks(execute=True):
         for _ in range(20):
-            copy_schedule.due(copy.vault_id, uuid4())
+            copy_schedule.schedule(copy.vault_id, uuid4())
     assert no_broker == [("vaults.copy_vault", (copy.pk,))]
     assert len(now(copy).reported) == 20
 
@@ -216,7 +216,7 @@ def test_an_upload_under_way_is_left_alone(
     copier.run(copy.pk)
     assert (target(), AuditEvent.objects.filter(action="object:quarantine").count()) == ({}, 0)
     assert source.put("data", whole, age=0) == half
-    copy_schedule.due(copy.vault_id)
+    copy_schedule.schedule(copy.vault_id)
     copier.run(copy.pk)
     assert target() == {half: whole}
 
@@ -241,7 +241,7 @@ def test_a_snapshot_that_appears_in_mid_copy_waits_for_the_next_round(
     copier.run(copy.pk)
     missing = later.keys() - target().keys()
     assert {path.split("/")[2] for path in missing} >= {"index", "snapshots"}
-    copy_schedule.due(copy.vault_id)
+    copy_schedule.schedule(copy.vault_id)
     copier.run(copy.pk)
     assert target() == stored | later
 
@@ -325,8 +325,8 @@ def test_only_so_many_vaults_are_copied_at_once(
     copy: PairedCopy, make_vault: Callable[..., Vault], settings: Any
 ) -> None:
     settings.COPIES_AT_ONCE = 1
-    other = copy_schedule.begin(make_vault("Other"))
-    copy_schedule.due(other.vault_id)
+    other = copy_schedule.create(make_vault("Other"))
+    copy_schedule.schedule(other.vault_id)
     assert now(other).claim(60)
     copier.run(copy.pk)
     assert now(copy).complete_as_of is None
@@ -342,7 +342,7 @@ def test_a_copy_asked_for_in_mid_copy_is_made_right_after(
     make_container = RcloneRegion.make_container
 
     def asking(self: RcloneRegion, path: str) -> None:
-        copy_schedule.due(copy.vault_id)
+        copy_schedule.schedule(copy.vault_id)
         make_container(self, path)
 
     PairedCopy.objects.update(due_at=Now() - timedelta(seconds=1))
@@ -381,5 +381,5 @@ def test_a_copy_that_was_stopped_leaves_no_trace(
 
 
 def test_a_vault_without_a_copy_is_never_due(make_vault: Callable[..., Vault], no_broker: Sent) -> None:
-    copy_schedule.due(make_vault(redundancy="local").pk)
+    copy_schedule.schedule(make_vault(redundancy="local").pk)
     assert no_broker == []

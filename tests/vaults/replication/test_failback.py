@@ -34,7 +34,7 @@ def stored(copy: PairedCopy, ours: MachineFolder) -> dict[str, bytes]:
     """A backup that both regions have; the next round is due."""
     found = backup(ours, b"one ")
     copier.run(copy.pk)
-    copy_schedule.due(copy.vault_id)
+    copy_schedule.schedule(copy.vault_id)
     assert both(ours) == (found, found)
     return found
 
@@ -69,7 +69,7 @@ def test_nothing_is_written_to_a_region_whose_disk_is_not_mounted(
     trouble = PairedCopy.objects.get().trouble
     assert trouble.startswith(f"Local {slug[-1].upper()} does not have the folder of this vault at all.")
     away.rename(folder)
-    copy_schedule.due(copy.vault_id)
+    copy_schedule.schedule(copy.vault_id)
     copier.run(copy.pk)
     assert (both(ours), PairedCopy.objects.get().trouble) == ((stored, stored), "")
 
@@ -172,11 +172,11 @@ class TestRemoved:
         remove(copy, index)
         copier.run(copy.pk)
         (ours.region / index).write_bytes(stored[index])
-        copy_schedule.due(copy.vault_id)
+        copy_schedule.schedule(copy.vault_id)
         copier.run(copy.pk)
         assert (both(ours), RemovedObject.objects.count()) == ((stored, stored), 0)
         (ours.region / index).unlink()
-        copy_schedule.due(copy.vault_id)
+        copy_schedule.schedule(copy.vault_id)
         copier.run(copy.pk)
         assert both(ours) == (stored, stored)
 
@@ -200,7 +200,7 @@ class TestRemoved:
         copier.run(copy.pk)
         faults.undo()
         for _ in range(2):
-            copy_schedule.due(copy.vault_id)
+            copy_schedule.schedule(copy.vault_id)
             copier.run(copy.pk)
         rest = {path: data for path, data in stored.items() if path != index}
         assert both(ours) == (rest, rest)
@@ -221,7 +221,7 @@ class TestRemoved:
         faults.setattr(RcloneRegion, "copy_to", meanwhile)
         copier.run(copy.pk)
         faults.undo()
-        copy_schedule.due(copy.vault_id)
+        copy_schedule.schedule(copy.vault_id)
         copier.run(copy.pk)
         rest = {path: data for path, data in stored.items() if path != index}
         assert both(ours) == (rest, rest)
@@ -244,7 +244,7 @@ def test_rounds_scrubs_and_removals_at_once(copy: PairedCopy, ours: MachineFolde
 
     def round_after_round() -> None:
         for _ in range(4):
-            copy_schedule.due(copy.vault_id)
+            copy_schedule.schedule(copy.vault_id)
             copier.run(copy.pk)
 
     def scrub(region: Region) -> None:
@@ -260,7 +260,7 @@ def test_rounds_scrubs_and_removals_at_once(copy: PairedCopy, ours: MachineFolde
     )
     assert outcomes == [None] * len(outcomes)
     for _ in range(2):
-        copy_schedule.due(copy.vault_id)
+        copy_schedule.schedule(copy.vault_id)
         copier.run(copy.pk)
     rest = {path: data for path, data in stored.items() if path not in removed}
     assert both(ours) == (rest, rest)

@@ -65,7 +65,7 @@ def pair(make_vault: Callable[..., Vault]) -> Callable[[str, str], PairedCopy]:
         rows = [Region.objects.create(slug=slug, name=NAMES[slug]) for slug in (first, second)]
         vault = make_vault(region=rows[0])
         copy = PairedCopy.objects.create(vault=vault, region=rows[1])
-        copy_schedule.due(vault.pk)
+        copy_schedule.schedule(vault.pk)
         return copy
 
     return make
@@ -97,7 +97,7 @@ def test_a_mixed_pair(pair: Callable[[str, str], PairedCopy], first: str, second
         copier.run(copy.pk)
         assert (now(copy).trouble, now(copy).complete_as_of is None) == ("", False)
         assert ours.sha256(list(stored)) == theirs.sha256(list(stored)) == stored
-        copy_schedule.due(copy.vault_id)
+        copy_schedule.schedule(copy.vault_id)
 
     round_leaves_all()
     for path in stored:
@@ -136,7 +136,7 @@ def test_a_round_with_nothing_new_costs_few_requests(pair: Callable[[str, str], 
         data = str(number).encode()
         storage.write(f"{folder}/data/{digest(data)[:2]}/{digest(data)}", data)
     copier.run(copy.pk)
-    copy_schedule.due(copy.vault_id)
+    copy_schedule.schedule(copy.vault_id)
     before = weed.requests()
     copier.run(copy.pk)
     assert now(copy).trouble == ""

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from portal.accounts import people, signing_in, throttle, tokens
+from portal.accounts import authentication, people, throttle, tokens
 from portal.accounts.models import SignInFailure, User
 from portal.audit.models import AuditEvent, RefusalFlood
 from portal.audit.record import write_refusal_counts
@@ -125,7 +125,7 @@ def test_waiting_ends_even_while_somebody_goes_on_knocking(staff: User) -> None:
     failures("staff", throttle.TRIES_FOR_NAME, minutes=1)
     for _ in range(3):
         with pytest.raises(Throttled) as refused:
-            signing_in.check("staff", "guess", address="127.0.0.1")
+            authentication.check("staff", "guess", address="127.0.0.1")
     assert refused.value.retry_after <= 14 * 60
     assert SignInFailure.objects.count() == throttle.TRIES_FOR_NAME
 
