@@ -18,10 +18,11 @@ from deploy.runner.programs import Programs
 from deploy.runner.refused import Refused
 from deploy.runner.reloading import Reloading
 from deploy.runner.signals import Signals
-from deploy.runner.templates import fill, write_private
+from deploy.runner.templates import fill
 from deploy.runner.terminal import say
 from portal import settings
 from portal.config import env
+from portal.core import files
 from vaults.regions import config_file
 
 SLOW = 45.0  # seconds from the start of the parts after which we say what is missing
@@ -71,9 +72,9 @@ def _write_configuration(found: Programs) -> Sequence[Part]:
     data, run_folder = settings.DATA, settings.RUN
     check_sockets(data, slugs)
     all_parts = parts(found, slugs)
-    write_private(data / "broker" / "broker.conf", fill("broker.conf.in", data=data, run=run_folder))
-    write_private(data / "edge" / "Caddyfile", edge.caddyfile(slugs))
-    write_private(run_folder / "supervisord.conf", supervision.configuration(all_parts, getpass.getuser()))
+    files.replace(data / "broker" / "broker.conf", fill("broker.conf.in", data=data, run=run_folder))
+    files.replace(data / "edge" / "Caddyfile", edge.caddyfile(slugs))
+    files.replace(run_folder / "supervisord.conf", supervision.configuration(all_parts, getpass.getuser()))
     return all_parts
 
 

@@ -1,10 +1,10 @@
 """Secrets that the site needs to start: given by the environment, or made once in the data folder."""
 
-import os
 import secrets as random
 from pathlib import Path
 
 from portal.config import env
+from portal.core import files
 
 
 def secret(name: str, data: Path, *, make: bool = True) -> str:
@@ -21,16 +21,5 @@ def secret(name: str, data: Path, *, make: bool = True) -> str:
         return ""
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     if not path.exists():
-        draft = folder / f".{name.lower()}.{os.getpid()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(random.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process was first: its value is the one
-        finally:
-            draft.unlink()
+        files.create(path, random.token_urlsafe(48))  # if another process was first, its value is the one
     return path.read_text().strip()

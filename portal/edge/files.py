@@ -5,8 +5,6 @@ runs the edge has it read them again when they change (deploy/runner/reloading.p
 """
 
 import ipaddress
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal.audit.record import record
+from portal.core import files
 from portal.core.actor import Actor
 from portal.core.times import rfc3339
 from portal.pki import authorities, keyring
@@ -97,11 +96,5 @@ def _good(folder: Path, names: list[str], at: datetime) -> Certificate | None:
 
 
 def _replace(path: Path, text: str) -> None:
-    if path.exists() and path.read_text() == text:
-        return
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+    if not path.exists() or path.read_text() != text:
+        files.replace(path, text)

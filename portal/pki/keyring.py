@@ -8,7 +8,6 @@ replaced there are two.
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+
+from portal.core import files
 
 NAME = "keys.json"
 
@@ -74,11 +75,7 @@ def create(keyring: Keyring) -> None:
     """Store the first keyring, unless another process has stored one meanwhile: then that one is it."""
     path = _path()
     path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    with _draft(keyring, path) as draft:
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
+    files.create(path, _content(keyring))
 
 
 def replace(keyring: Keyring, announce: Callable[[], object]) -> None:
@@ -89,10 +86,10 @@ def replace(keyring: Keyring, announce: Callable[[], object]) -> None:
     path = _path()
     for left in path.parent.glob(f".{NAME}-*"):
         left.unlink()  # of a process that died here; it may hold what was replaced since
-    with _draft(keyring, path) as draft:
+    with files.draft(path, _content(keyring)) as written:
         announce()
-        os.rename(draft, path)
-    _sync(path.parent)
+        os.rename(written, path)
+    files.sync(path.parent)
 
 
 @contextmanager
@@ -106,6 +103,10 @@ def changing() -> Iterator[None]:
         yield
     finally:
         os.close(folder)
+
+
+def _content(keyring: Keyring) -> str:
+    return json.dumps(asdict(keyring), indent=1)
 
 
 def _path() -> Path:
@@ -126,27 +127,3 @@ def _parsed(path: Path, inode: int, changed: int) -> Keyring:
 def _generation(content: dict[str, Any]) -> Generation:
     cas = {name: StoredCA(**content[name]) for name in ("root", "edge", "clients")}
     return Generation(number=content["number"], since=content["since"], **cas)
-
-
-@contextmanager
-def _draft(keyring: Keyring, path: Path) -> Iterator[Path]:
-    """The keyring in a file of its own beside `path`, on disk; the file is gone after the block, unless renamed."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mode 0600
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(keyring), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Make a renaming durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

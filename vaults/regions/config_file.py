@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from portal.core import files
 from portal.core.errors import Unavailable
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -99,12 +100,12 @@ def write_default(path: Path, storage: Path) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_private(path, DEFAULT.format(storage=storage))
+    files.replace(path, DEFAULT.format(storage=storage))
 
 
 def write_rclone_config(path: Path, places: Iterable[Place]) -> None:
     """Write rclone's configuration to `path` (mode 0600): the remote `<slug>:` is the root of that region."""
-    _write_private(path, "\n".join(_sections(place) for place in places))
+    files.replace(path, "\n".join(_sections(place) for place in places))
 
 
 def changed(path: Path, places: Iterable[Place]) -> list[str]:
@@ -201,10 +202,3 @@ def _within(place: Place, other: Place) -> bool:
 
 def _section(name: str, options: Mapping[str, str]) -> str:
     return "".join([f"[{name}]\n", *(f"{key} = {value}\n" for key, value in options.items())])
-
-
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)

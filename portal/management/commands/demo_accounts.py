@@ -1,7 +1,6 @@
 """`manage.py demo_accounts`: the four sign-ins and the subscription of a first run."""
 
 import json
-import os
 import secrets
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.db import transaction
 
 from portal.accounts import people, subscriptions
 from portal.accounts.models import User
+from portal.core import files
 from portal.core.actor import Actor
 
 NAMES = ("staff", "approver", "auditor", "admin")
@@ -34,10 +34,5 @@ class Command(BaseCommand):
             people.create_user(actor, "auditor", passwords["auditor"], is_auditor=True)
             people.create_user(actor, "admin", passwords["admin"], is_administrator=True)
             subscriptions.add_member(actor, staff, subscriptions.create_subscription(actor, SUBSCRIPTION))
-            path = settings.DATA / "demo-accounts.json"
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(passwords, file)
-                file.flush()
-                os.fsync(file.fileno())
+            files.replace(settings.DATA / "demo-accounts.json", json.dumps(passwords))
         self.stdout.write(f"Sign-ins made: {', '.join(NAMES)}.")

@@ -64,7 +64,7 @@ def test_sealing_anew_needs_the_key_before(settings: Settings, own_folder: Path)
 
 
 @pytest.mark.parametrize(
-    "last", ["portal.pki.keyring.tempfile.mkstemp", "portal.pki.keyring.os.fsync", "portal.pki.keyring.os.rename"]
+    "last", ["portal.core.files.tempfile.mkstemp", "portal.core.files.os.fsync", "portal.pki.keyring.os.rename"]
 )
 def test_what_fails_in_the_middle_changes_nothing(
     last: str, settings: Settings, own_folder: Path, monkeypatch: pytest.MonkeyPatch
