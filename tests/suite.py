@@ -52,9 +52,9 @@ def units_on_postgresql() -> bool:
 
 def system() -> bool:
     """Tests with real parts: portal, broker, worker, edge, storage, browser, restic."""
-    others = sorted(path.name for path in (ROOT / "tests").iterdir() if (path / "__init__.py").is_file())
-    folders = [f"tests/{name}" for name in dict.fromkeys((*LONGEST, *others))]
-    return _pytest("system", [*MEASURED, *WAITING, *folders])
+    others = sorted({path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")})
+    places = [f"tests/{name}" for name in dict.fromkeys((*LONGEST, *others))]
+    return _pytest("system", [*MEASURED, *WAITING, *places])
 
 
 def coverage() -> bool:

@@ -13,6 +13,7 @@ from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Now
 
 from portal.core.errors import StaleState
+from portal.core.leases import RELEASED
 from portal.queue import enqueue
 from vaults.models import PairedCopy, Redundancy, Region, Vault
 from vaults.regions.catalog import open_pair_of
@@ -24,8 +25,7 @@ EVERY = timedelta(hours=1)  # at the latest; each reported backup makes a copy d
 GATHER = 5  # seconds within which reports make one round together
 MOST_FIRST = 100  # machines that a round begins with
 LONGEST_WAIT = timedelta(minutes=15)  # after troubles
-NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None}
-NO_ROUND: dict[str, Any] = {**NO_LEASE, "round_began_at": None, "round_done_to": ""}
+NO_ROUND: dict[str, Any] = {"round_began_at": None, "round_done_to": ""}
 
 
 def create(vault: Vault) -> PairedCopy:
@@ -65,7 +65,7 @@ def _beginning_with(copy: PairedCopy, machine_id: UUID | None) -> dict[str, Any]
 
 def stop(vault: Vault) -> None:
     """Stop copying the vault: whoever is at it finds the lease lost. What was copied is ended by an operation."""
-    PairedCopy.objects.filter(vault=vault).update(due_at=None, **NO_ROUND)
+    PairedCopy.objects.filter(vault=vault).update(due_at=None, **NO_ROUND, **RELEASED)
 
 
 def delete(vault_id: UUID) -> None:
@@ -102,7 +102,7 @@ def claim(copy_id: int) -> PairedCopy | None:
     copy = PairedCopy.objects.select_related("vault__region", "vault__subscription", "region").get(pk=copy_id)
     copy.reported = reported  # what this task begins with; on the row are those of the next one
     if copy.vault.state != VaultState.ACTIVE or copy.vault.redundancy != Redundancy.GEO:
-        copy.save_held(due_at=None, **NO_ROUND)
+        copy.save_held(release=True, due_at=None, **NO_ROUND)
         return None
     return copy
 
@@ -115,6 +115,7 @@ def mark_complete(copy: PairedCopy) -> None:
     asked_meanwhile = When(due_at__gt=F("round_began_at"), then=F("due_at"))
     with transaction.atomic():
         copy.save_held(
+            release=True,
             complete_as_of=copy.round_began_at,
             objects_copied=copy.objects_copied,
             trouble="",
@@ -128,15 +129,17 @@ def mark_complete(copy: PairedCopy) -> None:
 def release(copy: PairedCopy) -> None:
     """The time slice is used up: release the lease, so that another task continues the round. Raises LeaseLost."""
     with transaction.atomic():
-        copy.save_held(attempts=0, objects_copied=copy.objects_copied, **NO_LEASE)
+        copy.save_held(release=True, attempts=0, objects_copied=copy.objects_copied)
         _take_up_next()
 
 
-def record_failure(copy: PairedCopy, trouble: str) -> None:
+def record_failure(copy: PairedCopy, trouble: object) -> None:
     """Record the failure and retry later, without limit. Raises LeaseLost."""
     wait = min(timedelta(seconds=5 * 2 ** min(copy.attempts, 10)), LONGEST_WAIT)
     with transaction.atomic():
-        copy.save_held(objects_copied=copy.objects_copied, trouble=trouble[:500], due_at=Now() + wait, **NO_LEASE)
+        copy.save_held(
+            release=True, objects_copied=copy.objects_copied, trouble=str(trouble)[:500], due_at=Now() + wait
+        )
         _take_up_next()
 
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from portal.audit.transitions import advance
 from portal.core.actor import SYSTEM, Actor
+from portal.core.leases import RELEASED
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
 from portal.queue import enqueue
@@ -156,11 +157,10 @@ def postpone(operation: Operation, trouble: str) -> None:
     step = f"{trouble} Trying again ({operation.attempts} of {MAX_ATTEMPTS})."
     with transaction.atomic():
         operation.save_held(
+            release=True,
             step=step[:200],
             timings=operation.timings,
             due_at=Now() + timedelta(seconds=wait),
-            lease_token=None,
-            lease_until=None,
         )
         _announce(operation, step)
         # Also where people look at the vault rather than at the work on it; whatever ends the work replaces it.
@@ -174,7 +174,7 @@ def overdue(limit: int) -> list[UUID]:
 
 
 def _ended() -> dict[str, Any]:
-    return {"finished_at": timezone.now(), "due_at": None, "lease_token": None, "lease_until": None}
+    return {"finished_at": timezone.now(), "due_at": None, **RELEASED}
 
 
 def _note(operation: Operation, reason: str) -> None:

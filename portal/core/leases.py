@@ -6,10 +6,15 @@ broker, is the truth.
 """
 
 import uuid
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models.functions import Least, Now
+
+RELEASED: Mapping[str, Any] = {"lease_token": None, "lease_until": None}
+"""The columns of a row that nobody holds."""
 
 
 class LeaseLost(Exception):
@@ -51,13 +56,15 @@ class Leased(models.Model):
             self.refresh_from_db()
         return bool(taken)
 
-    def save_held(self, *, hold: int = 0, **changes: object) -> None:
-        """Store `changes` on condition that the lease is still ours, holding on for `hold` more seconds if given.
+    def save_held(self, *, hold: int = 0, release: bool = False, **changes: object) -> None:
+        """Store `changes` on condition that the lease is still ours; hold it for `hold` more seconds, or release it.
 
         Raises LeaseLost.
         """
         held = type(self)._default_manager.filter(pk=self.pk, lease_token=self.lease_token)
-        lease = {"lease_until": Now() + timedelta(seconds=hold)} if hold else {}
+        lease: Mapping[str, object] = {"lease_until": Now() + timedelta(seconds=hold)} if hold else {}
+        if release:
+            lease = RELEASED
         if self.lease_token is None or not held.update(**changes, **lease):
             raise LeaseLost(f"{self._meta.label} {self.pk}")
         for name, value in changes.items():
@@ -67,3 +74,30 @@ class Leased(models.Model):
     def extend(self, seconds: int) -> None:
         """Hold the row for `seconds` from now on; raises LeaseLost."""
         self.save_held(hold=seconds)
+
+
+Row = TypeVar("Row", bound=Leased)
+Trouble = TypeVar("Trouble", bound=Exception)
+
+
+def run(
+    claimed: Row | None,
+    work: Callable[[Row], None],
+    *,
+    trouble: type[Trouble],
+    on_trouble: Callable[[Row, Trouble], None],
+) -> None:
+    """Make one attempt at a row that was claimed; nothing for None, which could not be.
+
+    `work` raises `trouble` for what may be over at the next attempt; `on_trouble` notes it and releases the lease.
+    Nothing more is done to a row that another worker or a person has taken over meanwhile.
+    """
+    if claimed is None:
+        return
+    try:
+        try:
+            work(claimed)
+        except trouble as error:
+            on_trouble(claimed, error)
+    except LeaseLost:
+        return

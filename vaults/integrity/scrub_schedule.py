@@ -4,7 +4,6 @@ The row says all; `vaults.integrity.scrubber` does the walking.
 """
 
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db.models import F
@@ -15,7 +14,6 @@ from vaults.models import Region, Scrub
 TASK = "vaults.scrub_region"
 LEASE = 240  # seconds; above the longest batch of objects
 AFTER_TROUBLE = timedelta(minutes=5)
-NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None}
 
 
 def overdue() -> list[int]:
@@ -49,22 +47,22 @@ def save_progress(scrub: Scrub, *, to: str, objects: int, size: int, set_aside: 
 
 def pause(scrub: Scrub, *, seconds: float) -> None:
     """Throttle: release the lease; another task continues after so many seconds. Raises LeaseLost."""
-    scrub.save_held(due_at=Now() + timedelta(seconds=seconds), attempts=0, trouble="", **NO_LEASE)
+    scrub.save_held(release=True, due_at=Now() + timedelta(seconds=seconds), attempts=0, trouble="")
 
 
-def record_failure(scrub: Scrub, trouble: str) -> None:
+def record_failure(scrub: Scrub, trouble: object) -> None:
     """The storage does not answer: note it, and go on later at the same place. Raises LeaseLost."""
-    scrub.save_held(due_at=Now() + AFTER_TROUBLE, trouble=trouble[:500], **NO_LEASE)
+    scrub.save_held(release=True, due_at=Now() + AFTER_TROUBLE, trouble=str(trouble)[:500])
 
 
 def mark_complete(scrub: Scrub) -> None:
     """All has been compared; the next walk begins SCRUB_DAYS after the beginning of this one. Raises LeaseLost."""
     scrub.save_held(
+        release=True,
         finished_at=Now(),
         due_at=F("began_at") + timedelta(days=settings.SCRUB_DAYS),
         began_at=None,
         done_to="",
         attempts=0,
         trouble="",
-        **NO_LEASE,
     )

@@ -7,7 +7,7 @@ import time
 
 from django.conf import settings
 
-from portal.core.leases import LeaseLost
+from portal.core import leases
 from vaults.integrity import repair, scrub_schedule, verify
 from vaults.models import Scrub, Vault
 from vaults.regions.storage import layout
@@ -21,20 +21,7 @@ LONGEST = 60  # seconds of one task
 
 def run(scrub_id: int) -> None:
     """Make one slice: afterwards the walk is complete, or due again, or somebody else's."""
-    scrub = scrub_schedule.claim(scrub_id)
-    if scrub is None:
-        return
-    try:
-        _attempt(scrub)
-    except LeaseLost:
-        return  # taken over by another worker
-
-
-def _attempt(scrub: Scrub) -> None:
-    try:
-        _slice(scrub)
-    except StorageError as error:
-        scrub_schedule.record_failure(scrub, str(error))
+    leases.run(scrub_schedule.claim(scrub_id), _slice, trouble=StorageError, on_trouble=scrub_schedule.record_failure)
 
 
 def _slice(scrub: Scrub) -> None:

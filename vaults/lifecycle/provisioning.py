@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from portal.core.leases import LeaseLost
+from portal.core import leases
 from vaults import copy_schedule, operations
 from vaults.lifecycle import creation
 from vaults.models import Operation, Redundancy, Region, Vault
@@ -34,13 +34,7 @@ class Plan:
 
 def run(operation_id: UUID) -> None:
     """Make one attempt: afterwards the operation has ended, or waits for another attempt, or is somebody else's."""
-    operation = operations.claim(operation_id)
-    if operation is None:
-        return
-    try:
-        _attempt(operation, _plan(operation))
-    except LeaseLost:
-        return  # another worker or a person has taken it over, and will end it
+    leases.run(operations.claim(operation_id), _attempt, trouble=StorageError, on_trouble=_end_or_postpone)
 
 
 def step_labels(operation: Operation) -> list[str]:
@@ -48,19 +42,20 @@ def step_labels(operation: Operation) -> list[str]:
     return [step.label for step in _plan(operation).steps]
 
 
-def _attempt(operation: Operation, plan: Plan) -> None:
+def _attempt(operation: Operation) -> None:
+    plan = _plan(operation)
     if operation.attempts > operations.MAX_ATTEMPTS:  # the last one neither ended it nor gave it back
         plan.fail(operation, f"{STOPPED.format(attempts=operations.MAX_ATTEMPTS)} {AGAIN}")
         return
-    try:
-        operations.work_through(operation, plan.steps)
-    except StorageError as error:
-        if isinstance(error, StorageRefused) or operations.exhausted(operation):
-            plan.fail(operation, f"{error} {AGAIN}")
-        else:
-            operations.postpone(operation, str(error))
+    operations.work_through(operation, plan.steps)
+    plan.succeed(operation, len(plan.steps))
+
+
+def _end_or_postpone(operation: Operation, trouble: StorageError) -> None:
+    if isinstance(trouble, StorageRefused) or operations.exhausted(operation):
+        _plan(operation).fail(operation, f"{trouble} {AGAIN}")
     else:
-        plan.succeed(operation, len(plan.steps))
+        operations.postpone(operation, str(trouble))
 
 
 def _plan(operation: Operation) -> Plan:

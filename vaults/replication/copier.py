@@ -9,7 +9,7 @@ appears in the meantime waits for the next round. A machine is done when both si
 import time
 from collections.abc import Iterable
 
-from portal.core.leases import LeaseLost
+from portal.core import leases
 from vaults import copy_schedule
 from vaults.integrity import removals, verify
 from vaults.models import PairedCopy, Region
@@ -29,13 +29,7 @@ class _TimeUp(Exception):
 
 def run(copy_id: int) -> None:
     """Make one round: afterwards the copy is complete, or due again, or somebody else's."""
-    copy = copy_schedule.claim(copy_id)
-    if copy is None:
-        return
-    try:
-        _make_round(copy)
-    except LeaseLost:
-        return  # stopped, or taken over by another worker
+    leases.run(copy_schedule.claim(copy_id), _make_round, trouble=StorageError, on_trouble=copy_schedule.record_failure)
 
 
 def _make_round(copy: PairedCopy) -> None:
@@ -43,8 +37,6 @@ def _make_round(copy: PairedCopy) -> None:
         _Round(copy).go()
     except _TimeUp:
         copy_schedule.release(copy)
-    except StorageError as error:
-        copy_schedule.record_failure(copy, str(error))
     else:
         copy_schedule.mark_complete(copy)
 
