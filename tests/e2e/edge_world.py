@@ -28,7 +28,7 @@ import json, sys
 from datetime import timedelta
 from django.utils import timezone
 from agents.models import Machine, MachineCertificate
-from portal import pki
+from portal.pki import authorities
 from portal.pki.crypto import certificates, issuing, keys
 from portal.pki.crypto.certificates import Kind, Profile
 
@@ -38,15 +38,15 @@ now = timezone.now().replace(microsecond=0)
 def issue(begin, end, row=None):
     key, begin, end = keys.new_key(), now + timedelta(days=begin), now + timedelta(days=end)
     profile = Profile(Kind.MACHINE, machine.pk)
-    leaf = issuing.issue_client(pki.client_authority(), key.public_key(), profile, at=begin, until=end)
+    leaf = issuing.issue_client(authorities.client_authority(), key.public_key(), profile, at=begin, until=end)
     if row is not None:
         given = {{name: days if days is None else now + timedelta(days=days) for name, days in row.items()}}
         MachineCertificate.objects.create(
             machine=machine, serial=certificates.serial(leaf), fingerprint=certificates.fingerprint(leaf),
-            key_digest=keys.digest(key.public_key()), certificate=pki.client_chain_pem(leaf), not_before=begin,
+            key_digest=keys.digest(key.public_key()), certificate=authorities.client_chain_pem(leaf), not_before=begin,
             **{{"not_after": end, **given}},
         )
-    return pki.client_chain_pem(leaf) + keys.private_pem(key)
+    return authorities.client_chain_pem(leaf) + keys.private_pem(key)
 
 print(json.dumps({{kind: issue(**wanted) for kind, wanted in json.loads('''{wanted}''').items()}}))
 """
