@@ -18,9 +18,9 @@ BIN = Path(sys.executable).parent
 PYTEST = ["-m", "pytest", "-q"]
 MEASURED = ["-m", "coverage", "run", *PYTEST]
 SIDE_BY_SIDE = ["-n", "2"]
-# Tests of real parts wait for them half of the time. Those of a file stay together, since they share what they have
-# started; folders with the longest come first, so that none of them is begun when all others have ended.
-WAITING = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+# The tests of a file stay together, since they share the real parts that they have started; folders with the longest
+# come first, so that none of them is begun when all others have ended.
+BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder"]
 LONGEST = ("faults", "e2e", "run")
 DEBIAN = {"chromium": "chromium", "restic": "restic", "nftables": "nft", "iproute2": "ip"}  # package: program
 
@@ -54,7 +54,7 @@ def system() -> bool:
     """Tests with real parts: portal, broker, worker, edge, storage, browser, restic."""
     others = sorted({path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")})
     places = [f"tests/{name}" for name in dict.fromkeys((*LONGEST, *others))]
-    return _pytest("system", [*MEASURED, *WAITING, *places])
+    return _pytest("system", [*MEASURED, *SIDE_BY_SIDE, *BY_FILE, *places])
 
 
 def coverage() -> bool:

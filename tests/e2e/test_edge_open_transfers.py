@@ -104,8 +104,8 @@ def parked(owner: Owner, number: int) -> Iterator[list[Parked]]:
     threads = [threading.Thread(target=upload.run, daemon=True) for upload in uploads]
     for thread in threads:
         thread.start()
-    wait_for("all to be under way", lambda: len(owner.objects() - before) == number)
-    assert all(upload.opened.is_set() for upload in uploads)
+    wait_for("the region to have the beginnings", lambda: len(owner.objects() - before) == number)
+    wait_for("all to be under way", lambda: all(upload.opened.is_set() for upload in uploads))
     yield uploads
     for upload in uploads:
         upload.go.set()
