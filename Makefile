@@ -24,14 +24,17 @@ run: ## Start the portal with all its parts; Ctrl-C stops it. PORT, EDGE_PORT, S
 dev: setup ## The same, restarting parts whose code, templates or static files change
 	@exec $(BIN)/python -m deploy.dev
 
-shell: setup ## Django's shell on the data folder of `make run`
+shell: ## Django's shell on the data folder of `make run`
+	@deploy/install dev "$(PYTHON)"
 	@exec $(BIN)/python manage.py shell
 
-fmt: setup ## Put imports, style and layout right
-	@$(BIN)/ruff check --fix --quiet . || true
+fmt: ## Put imports, style and layout right
+	@deploy/install dev "$(PYTHON)"
+	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-check: setup ## Style, types and unit tests of one place in seconds: make check T=vaults/requests
+check: ## Style, types and unit tests of one place in seconds: make check T=vaults/requests
+	@deploy/install dev "$(PYTHON)"
 	@exec $(BIN)/python -m tests.check $(T)
 
 test: ## Everything that CI runs: lint, both databases, real parts, a real browser

@@ -1,1 +1,1 @@
-"""What machines may do in storage, as the edge asks: paths, rights, quotas. The gate imports this room only."""
+"""What machines may do in storage, as the edge asks: paths, rights, quotas. The gate answers from here."""
