@@ -1,5 +1,6 @@
 """What all tests share: people, a subscription, regions, and vaults in the state that a test begins with."""
 
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ PASSWORD = "correct horse battery"
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Coverage is measured in the workers of the tests alone: in a whole portal it would cost more than it shows.
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+gc.set_threshold(100_000, 50, 50)  # looking through all that is loaded, again and again, took a tenth of the time
 
 expect.set_options(timeout=30_000)  # milliseconds: pages come late on a busy machine
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -19,11 +20,24 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import empty_database
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 READY = 900  # seconds; the first start builds the agent's package, for which alone it has 600
 STOP = 40
+# It waits in the shell: each start of one costs more than all the questions.
+COPIED = """
+import time
+from vaults.models import Vault
+until = time.monotonic() + {seconds}
+copied = False
+while not copied and time.monotonic() < until:
+    time.sleep(0.2)
+    vault = Vault.objects.select_related("copy").get(pk="{vault}")
+    copied = (vault.copy.complete_as_of or vault.created_at) >= vault.last_backup_at
+print(copied)
+"""
 
 
 @dataclass
@@ -119,15 +133,8 @@ class Portal:
 
     def wait_for_copy(self, vault_id: str, seconds: float = 60) -> None:
         """Return when the paired region has all of the vault."""
-        code = (
-            f"from vaults.models import Vault; vault = Vault.objects.select_related('copy').get(pk='{vault_id}');"
-            "print((vault.copy.complete_as_of or vault.created_at) >= vault.last_backup_at)"
-        )
-
-        def copied() -> bool:
-            return self.manage("shell", "-v", "0", "-c", code).strip() == "True"
-
-        wait_for(f"the copy of vault {vault_id}", copied, seconds=seconds, pause=0.5)
+        code = COPIED.format(vault=vault_id, seconds=seconds)
+        assert self.manage("shell", "-v", "0", "-c", code).strip() == "True", f"{vault_id} was not copied in time"
 
     def log(self) -> str:
         """The end of every log, what the terminal showed first."""
@@ -164,16 +171,49 @@ def start(data: Path, **environment: str) -> Portal:
 
 
 def free_port() -> int:
-    """A port that nobody has just now."""
+    """A port that nobody has just now: below those that the system gives to connections that begin, which could take it
+    before the portal does."""
+    while True:
+        port = secrets.choice(range(20_000, 32_000))  # not from `random`, which tests seed
+        if _binds(port):
+            return port
+
+
+def _binds(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager
 def running(**environment: str) -> Iterator[Portal]:
-    """A ready portal in a folder of its own, both gone afterwards. The path is short: sockets lie below it."""
+    """A ready portal in a folder of its own, both gone afterwards. Its database has the tables already."""
+    data = _new_folder()
+    if "DATABASE_URL" not in environment:
+        empty_database.give(data)
+    with _ready(data, **environment) as portal:
+        yield portal
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[Portal]:
+    """One portal for all tests that leave it as they found it: ready. It has started from nothing, as a first one."""
+    with _ready(_new_folder()) as portal:
+        yield portal
+
+
+def _new_folder() -> Path:
+    """The path is short: sockets lie below it."""
     data = Path(tempfile.mkdtemp(prefix="sr-", dir="/tmp")) / "d"
+    data.mkdir(mode=0o700)
+    return data
+
+
+@contextmanager
+def _ready(data: Path, **environment: str) -> Iterator[Portal]:
     portal = start(data, **environment)
     try:
         portal.wait_until_ready()
@@ -181,13 +221,6 @@ def running(**environment: str) -> Iterator[Portal]:
     finally:
         portal.stop(signal.SIGTERM)
         shutil.rmtree(data.parent)
-
-
-@pytest.fixture(scope="session")
-def portal() -> Iterator[Portal]:
-    """One portal for all tests that leave it as they found it: ready."""
-    with running() as portal:
-        yield portal
 
 
 def _all() -> set[int]:

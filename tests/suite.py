@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTEST = ["-m", "pytest", "-q"]
 MEASURED = ["-m", "coverage", "run", *PYTEST]
-SIDE_BY_SIDE = ["-n", "2"]
+# More than there are cores: tests wait, for a portal to be ready or for the end of a time limit.
+SIDE_BY_SIDE = ["-n", "3"]
+REAL_PARTS = ["-n", "4"]
 # The tests of a file stay together, since they share the real parts that they have started; folders with the longest
 # come first, so that none of them is begun when all others have ended.
 BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder"]
@@ -54,7 +56,7 @@ def system() -> bool:
     """Tests with real parts: portal, broker, worker, edge, storage, browser, restic."""
     others = sorted({path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")})
     places = [f"tests/{name}" for name in dict.fromkeys((*LONGEST, *others))]
-    return _pytest("system", [*MEASURED, *SIDE_BY_SIDE, *BY_FILE, *places])
+    return _pytest("system", [*MEASURED, *REAL_PARTS, *BY_FILE, *places])
 
 
 def coverage() -> bool:

@@ -4,6 +4,7 @@ A build lies beside the installed programs, under the digest of its sources, so 
 installation, however many data folders there are.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -91,15 +92,14 @@ def _build_of(sources: str) -> Path:
     if folder.is_dir():
         return folder
     builds().mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=builds(), prefix=".") as scratch:
+    with (builds() / ".lock").open("w") as lock, TemporaryDirectory(dir=builds(), prefix=".") as scratch:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # portals that start together build once; whoever waits, waits for a build
+        if folder.is_dir():
+            return folder
         draft = Path(scratch) / "build"
         draft.mkdir()
         (draft / "facts.json").write_text(_build(draft / PROGRAM, Path(scratch) / "pex"))
-        try:
-            draft.rename(folder)
-        except OSError:  # another process was first: its build is the same
-            if not folder.is_dir():
-                raise
+        draft.rename(folder)
     for other in set(builds().glob("[!.]*")) - {folder}:
         shutil.rmtree(other)
     return folder

@@ -5,7 +5,7 @@ Fields that we do not know are left aside, so that a newer agent can talk to an 
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from agents.protocol.spent_tokens import CLOCK_TOLERANCE
 from portal.core.errors import Invalid
 from portal.core.texts import in_one_line
 
@@ -48,8 +49,6 @@ FIGURES = (
 )
 DONE = "done"
 """The code of a run that did all it is for; longer ones begin with it and say what is to be known of it."""
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far a machine's clock may be from ours."""
 
 
 class _Message(BaseModel):

@@ -110,7 +110,5 @@ def _gate() -> Part:
 
 
 def _worker() -> Part:
-    celery = [sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "portal.celery", "worker"]
-    options = ["--pool", "threads", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    command = ["TERM", *celery, *options, "--loglevel", "INFO"]
-    return Part("worker", FRONT, command, patience=15, without=_found_in_the_folder())
+    work = [sys.executable, "-m", "deploy.runner.worker"]
+    return Part("worker", FRONT, ["TERM", *work], patience=15, without=_found_in_the_folder())

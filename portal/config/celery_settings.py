@@ -30,6 +30,7 @@ CONFIGURATION: dict[str, Any] = {
     "task_serializer": "json",
     "accept_content": ["json"],
     "worker_prefetch_multiplier": 1,
+    "worker_pool": "threads",
     "worker_concurrency": slots.THREADS,
     "worker_soft_shutdown_timeout": 5,
     "worker_enable_soft_shutdown_on_idle": True,

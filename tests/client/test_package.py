@@ -59,7 +59,7 @@ FOREIGN = {
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("name", [*FOREIGN, "all of them"])
+@pytest.mark.parametrize("name", [*(pytest.param(each, marks=pytest.mark.long) for each in FOREIGN), "all of them"])
 def test_nothing_of_the_calling_environment_reaches_the_package(package: Path, tmp_path: Path, name: str) -> None:
     """Nor do pex's own settings in the home folder, and modules that lie where the person stands."""
     planted = tmp_path / "planted"

@@ -74,7 +74,11 @@ def _unpacked(content: bytes) -> Iterator[bytes]:
         except zlib.error:
             continue  # two bytes that look like a header
     if content.startswith(b"PK"):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        try:
+            archive = zipfile.ZipFile(io.BytesIO(content))
+        except zipfile.BadZipFile:
+            return  # two bytes that look like an archive: once in 65,536 pieces of base64
+        with archive:
             yield from (archive.read(name) for name in archive.namelist())
 
 

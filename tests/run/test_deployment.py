@@ -170,7 +170,7 @@ def test_a_worker_does_not_start_either(tmp_path: Path) -> None:
     unsafe = {"STRONGROOM_PRODUCTION": "yes", "STRONGROOM_DATA": str(tmp_path), "PORTAL_URL": "https://a.example"}
     unsafe |= {"EDGE_URL": "https://a.example:8443"}
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings"}
-    command = [sys.executable, "-m", "celery", "-A", "portal.celery", "worker"]
+    command = [sys.executable, "-m", "deploy.runner.worker"]
     done = subprocess.run(command, env=environment | unsafe, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "STRONGROOM_SEAL_KEY is not set" in done.stderr

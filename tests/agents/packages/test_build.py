@@ -1,6 +1,7 @@
 """`manage.py publish_agent`: builds when the sources have changed, and says so when it cannot."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 from shutil import rmtree
@@ -17,6 +18,8 @@ from tests.agents.packages.test_publish import COMMAND
 pytestmark = pytest.mark.django_db
 SCRIPT = """
 import hashlib, json, pathlib, sys
+with (pathlib.Path(__file__).parent / "builds").open("a") as count:
+    count.write("one\\n")
 content = b"built from " + (pathlib.Path(__file__).parent / "strongroom_agent/main.py").read_bytes()
 pathlib.Path(sys.argv[1]).write_bytes(content)
 facts = {"version": "1.0.0", "platform": "linux", "architecture": "x86_64"}
@@ -45,7 +48,7 @@ def publish() -> str:
 
 def made(sources: Path) -> dict[str, int]:
     """The builds there are, and when each was made."""
-    return {path.name: path.stat().st_mtime_ns for path in (sources.parent / "builds").iterdir()}
+    return {path.name: path.stat().st_mtime_ns for path in (sources.parent / "builds").glob("[!.]*")}
 
 
 def listed() -> AgentPackage:
@@ -59,6 +62,15 @@ def test_it_builds_once_for_the_same_sources(sources: Path) -> None:
     assert publish() == f"strongroom-agent-1.0.0-linux-x86_64-{digest[:8]} is up to date.\n"
     assert made(sources) == before
     assert (listed().sha256, AgentPackage.objects.count()) == (digest, 1)
+
+
+def test_portals_that_start_together_build_once(sources: Path) -> None:
+    """Each build takes a quarter of a minute of a whole core."""
+    wanted = building.fingerprint()
+    with ThreadPoolExecutor(4) as pool:
+        folders = list(pool.map(lambda _: building._build_of(wanted), range(4)))
+    assert len(set(folders)) == 1
+    assert (sources / "builds").read_text() == "one\n"
 
 
 def test_another_data_folder_takes_the_same_build(sources: Path, settings: Settings) -> None:
@@ -108,7 +120,7 @@ def test_another_build_of_the_same_sources_stays_withdrawn_too(sources: Path) ->
     """Builds are not always equal byte for byte, and may be made anew."""
     publish()
     withdraw(listed().pk, actor=COMMAND)
-    for build in (sources.parent / "builds").iterdir():
+    for build in (sources.parent / "builds").glob("[!.]*"):
         rmtree(build)
     assert publish().endswith("was withdrawn and stays so; manage.py publish_agent --again publishes it.\n")
     assert made(sources) == {}
