@@ -27,7 +27,7 @@ from vaults.rules import text_problem
 
 
 @dataclass(frozen=True)
-class Pulse:
+class HeartbeatAnswer:
     """What a machine is told for its heartbeat: its state, whether it is time to renew, and whether its repository
     is known to be damaged."""
 
@@ -62,24 +62,24 @@ def revoke(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -
         replacements.call_off(machine, actor=actor)
 
 
-def heartbeat(body: bytes, *, address: str) -> Pulse:
+def heartbeat(body: bytes, *, address: str) -> HeartbeatAnswer:
     """Note that the machine lives, and with which versions. Raises NotAllowed, ClockSkew, Invalid, Throttled."""
     now = timezone.now()
     sender = authentication.sender_of(body, what="heartbeat", address=address, at=now)
     machine, certificate = sender.machine, sender.certificate
     entitlement.require_machine(machine, machine.vault)
     entitlement.require_current(certificate, now)
-    pulse = messages.parse(Heartbeat, sender.signed.fields)
-    platform = {**machine.platform, "engine": pulse.engine_version}
+    message = messages.parse(Heartbeat, sender.signed.fields)
+    platform = {**machine.platform, "engine": message.engine_version}
     with transaction.atomic():
         authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)
-        heartbeats.note(machine, at=now, address=address, agent_version=pulse.agent_version, platform=platform)
+        heartbeats.note(machine, at=now, address=address, agent_version=message.agent_version, platform=platform)
     renew = now >= certificates.renew_after(certificate)
-    return Pulse(machine.state, renew, losses.known_to_be_damaged(machine.pk))
+    return HeartbeatAnswer(machine.state, renew, losses.known_to_be_damaged(machine.pk))
 
 
 def unregister(body: bytes, *, address: str) -> None:
-    """Take the machine out of its vault at its own wish; its backups stay. Harmless when it has left already.
+    """Take the machine out of its vault because it asks to; its backups stay. Harmless when it has left already.
 
     Raises NotAllowed, ClockSkew, and StaleState when somebody changed the machine at the same moment.
     """

@@ -197,8 +197,8 @@ class Run(models.Model):
         return states.RUN_ENDS.get(self.code, states.RUN_SUCCEEDED)
 
     @property
-    def told(self) -> str:
-        """What people are told of it."""
+    def description(self) -> str:
+        """What people read about it."""
         number = self.figures.get("mismatched")
         files = "file differs" if number == 1 else "files differ"
         differ = f"{number} {files} from what was backed up." if number else ""

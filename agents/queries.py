@@ -11,7 +11,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from agents.models import Machine, MachineCertificate, Run
-from agents.monitoring.concerns import troubled, with_damage
+from agents.monitoring.concerns import needs_attention, with_damage
 from agents.protocol import entitlement
 from agents.states import ALLOWED_IN, MachineState
 from portal.accounts.models import User
@@ -50,7 +50,7 @@ def machine_worked_on_by(actor: Actor, machine_id: UUID) -> Machine:
 
 SHOWS: dict[str, Callable[[], Q]] = {
     "": lambda: ~Q(state=MachineState.UNREGISTERED),
-    "attention": troubled,
+    "attention": needs_attention,
     "left": lambda: Q(state=MachineState.UNREGISTERED),
 }
 """Which machines of a vault somebody wants to see: those that have not left, unless they say otherwise."""

@@ -9,7 +9,7 @@ from agents.models import Machine, RefusedRegistration, Run
 from agents.monitoring import evidence
 from agents.monitoring.evidence import Proof
 from agents.states import MachineState
-from vaults.credentials.vault_credentials import CredentialState, Standing, standing
+from vaults.credentials.vault_credentials import CredentialState, CredentialStatus, status_of
 from vaults.models import Vault
 from vaults.states import VaultState
 
@@ -51,17 +51,17 @@ class Step:
 @dataclass(frozen=True)
 class Progress:
     """What happened so far. `machines` are the last to register, the newest first; `used_by` those of them that came
-    with the credential that `standing` is about, and `used_by_others` the number of its machines that are not shown.
-    `proof`: of one machine that is still here. `troubled`: how many machines somebody must look at, up to MANY."""
+    with the credential of `credential_status`, and `used_by_others` the number of its machines that are not shown.
+    `proof`: of one machine that is still here. `needing_attention`: how many machines need it, up to MANY."""
 
     vault: Vault
     now: datetime
-    standing: Standing
+    credential_status: CredentialStatus
     machines: list[Machine]
     proof: Proof
     refusals: list[RefusedRegistration]
     failures: list[Run]
-    troubled: int
+    needing_attention: int
 
     @property
     def ready(self) -> bool:
@@ -83,19 +83,19 @@ class Progress:
     @property
     def used_by(self) -> list[Machine]:
         """The machines shown that registered with the credential at hand."""
-        credential = self.standing.credential
+        credential = self.credential_status.credential
         return [machine for machine in self.machines if credential and machine.credential_id == credential.pk]
 
     @property
     def used_by_others(self) -> int:
         """How many more machines registered with it."""
-        credential = self.standing.credential
+        credential = self.credential_status.credential
         return max(0, credential.machines_used - len(self.used_by)) if credential else 0
 
     @property
     def listening(self) -> bool:
         """Whether a machine could register just now."""
-        return self.vault.state == VaultState.ACTIVE and self.standing.state == CredentialState.VALID
+        return self.vault.state == VaultState.ACTIVE and self.credential_status.state == CredentialState.VALID
 
     @property
     def at_work(self) -> bool:
@@ -134,7 +134,8 @@ class Progress:
         registered = self.vault.machines > 0
         return {
             "redundancy": self.vault.redundancy_locked or self.vault.redundancy_confirmed_at is not None,
-            "credentials": registered or self.standing.state in {CredentialState.VALID, CredentialState.USED_UP},
+            "credentials": registered
+            or self.credential_status.state in {CredentialState.VALID, CredentialState.USED_UP},
             "agent": registered,
             "register": registered,
             "backup": self.proof.backed_up_at is not None,
@@ -145,15 +146,15 @@ class Progress:
 def progress_of(vault: Vault) -> Progress:
     """Read it, in at most eight queries, however many machines there are."""
     now = timezone.now()
-    troubled = evidence.troubled_machines(vault)
-    machines = evidence.newest_machines(vault, troubled)
+    needing_attention = evidence.machines_needing_attention(vault)
+    machines = evidence.newest_machines(vault, needing_attention)
     return Progress(
         vault=vault,
         now=now,
-        standing=standing(vault),
+        credential_status=status_of(vault),
         machines=machines,
-        proof=evidence.proof_of(vault, troubled),
+        proof=evidence.proof_of(vault, needing_attention),
         refusals=evidence.refusals_of(vault, now),
         failures=evidence.failures_of(machines, now),
-        troubled=len(troubled),
+        needing_attention=len(needing_attention),
     )

@@ -69,7 +69,7 @@ def programs() -> Iterator[Part]:
 
 def packages() -> Iterator[Part]:
     """The Python packages of the lock; raises SystemExit where what is installed is another version."""
-    told = _told(sorted(locked()))
+    told = _described(sorted(locked()))
     for name, version in sorted(locked().items()):
         if name in ELSEWHERE:
             yield Part(name, version, *ELSEWHERE[name])
@@ -86,7 +86,7 @@ def text() -> str:
     return HEAD + "".join(f"\n{title}\n\n{''.join(map(_line, parts))}" for title, parts in sections.items())
 
 
-def _told(names: list[str]) -> dict[str, dict[str, str]]:
+def _described(names: list[str]) -> dict[str, dict[str, str]]:
     command = [
         str(Path(sys.executable).parent / "pip-licenses"),
         "--format=json",

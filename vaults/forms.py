@@ -73,12 +73,12 @@ class VaultRequestForm(forms.Form):
         self.copied = _copied_among(regions)
         explain(self.fields["redundancy"], "the region", "the paired region")
         if regions and not self.copied:
-            self._offer_local_only([region.name for region in regions])
+            self._allow_local_only([region.name for region in regions])
         elif len(self.copied) < len(regions):
             # Asked by script alone: without one, a choice that is closed for the first region could not be opened.
             self.fields["region"].widget.attrs |= REDUNDANCY_CHECK
 
-    def offer_for(self, region: Region) -> None:
+    def explain_region(self, region: Region) -> None:
         """Say what the redundancies mean in this region, and close the one that is not to be had there."""
         if region.slug in self.copied:
             explain(self.fields["redundancy"], region.name, "the paired region")
@@ -87,7 +87,7 @@ class VaultRequestForm(forms.Form):
             self.wished = str(self.initial["redundancy"])
             self.initial["redundancy"] = Redundancy.LOCAL
 
-    def _offer_local_only(self, regions: list[str]) -> None:
+    def _allow_local_only(self, regions: list[str]) -> None:
         """No region that is offered has an open paired one: say so now, not when the form has been sent."""
         field = cast("forms.ChoiceField", self.fields["redundancy"])
         field.choices = [(Redundancy.LOCAL.value, Redundancy.LOCAL.label)]

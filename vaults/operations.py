@@ -136,14 +136,14 @@ def succeed(operation: Operation, total: int) -> None:
     """End the operation well, in the transaction of the caller, who has locked the vault. Raises LeaseLost."""
     operation.save_held(steps_done=total, timings=operation.timings)
     advance(operation, OperationState.SUCCEEDED, actor=SYSTEM, **_ended())
-    _tell(operation, Notification.State.SUCCEEDED, DONE[Operation.Kind(operation.kind)])
+    _notify(operation, Notification.State.SUCCEEDED, DONE[Operation.Kind(operation.kind)])
 
 
 def fail(operation: Operation, reason: str) -> None:
     """End the operation badly, in the transaction of the caller. Raises LeaseLost."""
     operation.save_held(timings=operation.timings, reason=reason)
     advance(operation, OperationState.FAILED, actor=SYSTEM, reason=reason, **_ended())
-    _tell(operation, Notification.State.FAILED, FAILED[Operation.Kind(operation.kind)], step=reason)
+    _notify(operation, Notification.State.FAILED, FAILED[Operation.Kind(operation.kind)], step=reason)
 
 
 def exhausted(operation: Operation) -> bool:
@@ -184,10 +184,10 @@ def _note(operation: Operation, reason: str) -> None:
 
 
 def _announce(operation: Operation, step: str, progress: int = 0) -> None:
-    _tell(operation, Notification.State.RUNNING, TITLES[Operation.Kind(operation.kind)], step=step, progress=progress)
+    _notify(operation, Notification.State.RUNNING, TITLES[Operation.Kind(operation.kind)], step=step, progress=progress)
 
 
-def _tell(operation: Operation, state: Notification.State, title: str, step: str = "", progress: int = 0) -> None:
+def _notify(operation: Operation, state: Notification.State, title: str, step: str = "", progress: int = 0) -> None:
     vault = operation.vault
     publish(
         key_of(operation),

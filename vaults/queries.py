@@ -222,7 +222,7 @@ def vaults_owned(subscription: Subscription) -> int:
     return Vault.objects.filter(subscription=subscription).exclude(state=VaultState.REMOVED)[:MANY].count()
 
 
-def recent_outcomes(user: User) -> dict[str, int]:
+def recent_decisions(user: User) -> dict[str, int]:
     """How many requests of the person's last thirty days were approved, and how many rejected."""
     recent = VaultRequest.objects.filter(requested_by=user, requested_at__gte=timezone.now() - timedelta(days=30))
     return recent.aggregate(
@@ -258,7 +258,7 @@ def activity_of(vault: Vault) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(vault_id=vault.pk)
 
 
-def asking_for(vault: Vault) -> QuerySet[AuditEvent]:
+def entries_of_request(vault: Vault) -> QuerySet[AuditEvent]:
     """The audit entries of the request that the vault came of, the latest first: what happened before it was there."""
     asked = VaultRequest.objects.filter(vault=vault).values_list("pk", flat=True)
     keys = [str(key) for key in asked]

@@ -51,15 +51,15 @@ def renew(request: HttpRequest) -> _Answer:
 @router.post("/runs", response=_Answer, openapi_extra=_SIGNED, summary="Report a run")
 def report(request: HttpRequest) -> _Answer:
     """A backup, a restore, a check; repeating it changes nothing."""
-    heard = _answered(runs.report, request)
-    return {"ok": True, "state": heard.state, "damaged": heard.damaged}
+    answer = _answered(runs.report, request)
+    return {"ok": True, "state": answer.state, "damaged": answer.damaged}
 
 
 @router.post("/heartbeat", response=_Answer, openapi_extra=_SIGNED, summary="Send a heartbeat")
 def heartbeat(request: HttpRequest) -> _Answer:
     """And hear whether it is time to renew, and whether what is stored is known to be damaged."""
-    pulse = _answered(machines.heartbeat, request)
-    return {"ok": True, "state": pulse.state, "renew": pulse.renew, "damaged": pulse.damaged}
+    answer = _answered(machines.heartbeat, request)
+    return {"ok": True, "state": answer.state, "renew": answer.renew, "damaged": answer.damaged}
 
 
 @router.post("/unregister", response=_Answer, openapi_extra=_SIGNED, summary="Unregister")

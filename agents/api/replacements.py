@@ -56,7 +56,7 @@ class ReplacementIn(Body):
 )
 def ask_replacement(request: ApiRequest, machine_id: UUID, body: ReplacementIn) -> Status[dict[str, object]]:
     """An approver, or another member of the vault's subscription, has to agree to it."""
-    made = replacement.ask(machine_id, actor=request.auth, reason=body.reason)
+    made = replacement.request(machine_id, actor=request.auth, reason=body.reason)
     return Status(201, _shown(replacement_seen_by(request.auth, made.pk)))
 
 

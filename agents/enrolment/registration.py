@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from agents.enrolment import applicant
-from agents.enrolment.applicant import Arrival
+from agents.enrolment import registration_request
+from agents.enrolment.registration_request import RegistrationRequest
 from agents.enrolment.takeover import take_over
 from agents.models import Machine, MachineCertificate
 from agents.protocol import authentication, certificates, errors, refusal_log
@@ -53,15 +53,15 @@ def register(body: bytes, *, address: str) -> Registered:
         raise
     try:
         authentication.require_clock(signed, now)
-        arrival = applicant.read(signed, address=address, at=now)
+        request = registration_request.read(signed, address=address, at=now)
         with transaction.atomic():
-            return _admit(arrival, credential)
+            return _admit(request, credential)
     except DomainError as refused:
         refusal_log.note(credential, signed.fields, refused, address=address, at=now)
         raise
 
 
-def _admit(arrival: Arrival, credential: Credential) -> Registered:
+def _admit(request: RegistrationRequest, credential: Credential) -> Registered:
     """1. Lock the vault, then the credential: registrations of a vault, its redundancy and its credentials wait.
     2. Spend the message. 3. Check all that others may have changed. 4. Write."""
     vault = (
@@ -74,16 +74,16 @@ def _admit(arrival: Arrival, credential: Credential) -> Registered:
         .select_related("issued_by")
         .get(pk=credential.pk)
     )
-    authentication.spend(arrival.signed, at=arrival.at, refuse=errors.invalid)
+    authentication.spend(request.signed, at=request.at, refuse=errors.invalid)
     if vault.state != VaultState.ACTIVE:
         raise errors.vault_not_active(vault)
-    if (earlier := _earlier(arrival, credential)) is not None:
+    if (earlier := _earlier(request, credential)) is not None:
         return Registered(False, identity_of(earlier.machine, earlier, vault))
-    _require_current(credential, arrival.at)
+    _require_current(credential, request.at)
     _require_issuer(credential, vault)
-    _require_unused(credential, arrival.at)
+    _require_unused(credential, request.at)
     settle = take_over if credential.purpose == Credential.Purpose.REPLACE else _newcomer
-    machine, certificate = settle(arrival, credential, vault)
+    machine, certificate = settle(request, credential, vault)
     return Registered(True, identity_of(machine, certificate, vault))
 
 
@@ -108,19 +108,19 @@ def _require_issuer(credential: Credential, vault: Vault) -> None:
         raise errors.issuer_left(credential, vault)
 
 
-def _earlier(arrival: Arrival, credential: Credential) -> MachineCertificate | None:
+def _earlier(request: RegistrationRequest, credential: Credential) -> MachineCertificate | None:
     """The certificate that the same credential, name and key were given before, while it still counts.
 
-    It is asked for before the credential's standing: an answer may be lost, and the credential end meanwhile; and
-    nothing is given but what the holder of that key was to have.
+    It comes before the check of what the credential is still good for: a response may be lost, and the credential end
+    meanwhile; and nothing is given but what the holder of that key was to have.
     """
     return (
         MachineCertificate.objects.select_related("machine")
         .filter(
             machine__credential=credential,
-            machine__name_key=arrival.name_key,
+            machine__name_key=request.name_key,
             machine__state__in=ALLOWED_IN,
-            key_digest=keys.digest(arrival.key),
+            key_digest=keys.digest(request.key),
             revoked_at__isnull=True,
         )
         .first()
@@ -133,16 +133,16 @@ def _require_unused(credential: Credential, at: datetime) -> None:
         raise errors.used_up(credential, list(users[:5]))
 
 
-def _newcomer(arrival: Arrival, credential: Credential, vault: Vault) -> tuple[Machine, MachineCertificate]:
+def _newcomer(request: RegistrationRequest, credential: Credential, vault: Vault) -> tuple[Machine, MachineCertificate]:
     """A machine that has not been here before; raises MachineExists."""
-    same_name = vault.machine_set.filter(name_key=arrival.name_key)
+    same_name = vault.machine_set.filter(name_key=request.name_key)
     if same_name.exclude(state=MachineState.UNREGISTERED).exists():
-        raise errors.machine_exists(arrival.details.name, vault)
-    machine = _create(arrival, credential, vault)
-    certificate = certificates.certify(machine, arrival.key, at=arrival.at)
-    _count(machine, credential, vault, arrival)
-    applicant.tell(
-        arrival,
+        raise errors.machine_exists(request.details.name, vault)
+    machine = _create(request, credential, vault)
+    certificate = certificates.certify(machine, request.key, at=request.at)
+    _count(machine, credential, vault, request)
+    registration_request.notify(
+        request,
         machine,
         credential,
         vault,
@@ -152,26 +152,26 @@ def _newcomer(arrival: Arrival, credential: Credential, vault: Vault) -> tuple[M
     return machine, certificate
 
 
-def _create(arrival: Arrival, credential: Credential, vault: Vault) -> Machine:
+def _create(request: RegistrationRequest, credential: Credential, vault: Vault) -> Machine:
     return Machine.objects.create(
         vault=vault,
-        name=arrival.details.name,
-        name_key=arrival.name_key,
+        name=request.details.name,
+        name_key=request.name_key,
         credential=credential,
-        platform=arrival.details.platform.model_dump(),
-        agent_version=arrival.details.agent_version,
-        address=arrival.actor.address,
-        registered_at=arrival.at,
-        last_seen_at=arrival.at,
+        platform=request.details.platform.model_dump(),
+        agent_version=request.details.agent_version,
+        address=request.actor.address,
+        registered_at=request.at,
+        last_seen_at=request.at,
     )
 
 
-def _count(machine: Machine, credential: Credential, vault: Vault, arrival: Arrival) -> None:
+def _count(machine: Machine, credential: Credential, vault: Vault, request: RegistrationRequest) -> None:
     """The credential has a place less, the vault a machine more; the first one ever locks its redundancy."""
-    applicant.use(credential)
-    changes: dict[str, object] = {"machines": F("machines") + 1, "updated_at": arrival.at}
+    registration_request.count_use(credential)
+    changes: dict[str, object] = {"machines": F("machines") + 1, "updated_at": request.at}
     if first := vault.redundancy_locked_at is None:
-        changes |= {"redundancy_locked_at": arrival.at, "redundancy_locked_by": machine.name}
+        changes |= {"redundancy_locked_at": request.at, "redundancy_locked_by": machine.name}
     Vault.objects.filter(pk=vault.pk).update(**changes)
     detail: Mapping[str, object] = {
         "vault": vault.name,
@@ -179,6 +179,6 @@ def _count(machine: Machine, credential: Credential, vault: Vault, arrival: Arri
         "issued_by": credential.issued_by.username,
         "platform": machine.platform,
     }
-    record("machine:register", actor=arrival.actor, target=machine, detail=detail)
+    record("machine:register", actor=request.actor, target=machine, detail=detail)
     if first:
-        record("vault:lock-redundancy", actor=arrival.actor, target=vault, detail={"redundancy": vault.redundancy})
+        record("vault:lock-redundancy", actor=request.actor, target=vault, detail={"redundancy": vault.redundancy})

@@ -5,8 +5,8 @@ The machine keeps its identity, its name and its folder; all certificates that i
 
 from django.db.models import F
 
-from agents.enrolment import applicant
-from agents.enrolment.applicant import Arrival
+from agents.enrolment import registration_request
+from agents.enrolment.registration_request import RegistrationRequest
 from agents.models import Machine, MachineCertificate, ReplacementRequest
 from agents.protocol import certificates, errors
 from agents.replacement.queries import name_taken_by_another
@@ -18,7 +18,7 @@ from portal.pki.crypto import keys
 from vaults.models import Credential, Vault
 
 
-def take_over(arrival: Arrival, credential: Credential, vault: Vault) -> tuple[Machine, MachineCertificate]:
+def take_over(request: RegistrationRequest, credential: Credential, vault: Vault) -> tuple[Machine, MachineCertificate]:
     """Put the computer that has arrived into the place of the credential's machine.
 
     Call it with vault and credential locked and found good, in the transaction that acts. Raises CredentialRefused and
@@ -29,62 +29,62 @@ def take_over(arrival: Arrival, credential: Credential, vault: Vault) -> tuple[M
     """
     agreement = ReplacementRequest.objects.select_related("machine").get(credential=credential)
     machine = Machine.objects.select_for_update(no_key=True).get(pk=agreement.machine_id)
-    _require_its_name(arrival, machine, vault)
-    _require_new_key(arrival, machine)
-    certificates.revoke_all(machine, at=arrival.at)
-    _count(machine, credential, vault, arrival)
-    _come_back(machine, credential, arrival)
-    advance(agreement, ReplacementState.USED, actor=arrival.actor, ended_at=arrival.at)
-    _tell(machine, credential, vault, arrival)
-    return machine, certificates.certify(machine, arrival.key, at=arrival.at)
+    _require_its_name(request, machine, vault)
+    _require_new_key(request, machine)
+    certificates.revoke_all(machine, at=request.at)
+    _count(machine, credential, vault, request)
+    _come_back(machine, credential, request)
+    advance(agreement, ReplacementState.USED, actor=request.actor, ended_at=request.at)
+    _notify(machine, credential, vault, request)
+    return machine, certificates.certify(machine, request.key, at=request.at)
 
 
-def _require_its_name(arrival: Arrival, machine: Machine, vault: Vault) -> None:
-    if arrival.name_key != machine.name_key:
-        others = vault.machine_set.filter(name_key=arrival.name_key).exclude(state=MachineState.UNREGISTERED)
-        raise errors.other_machine(arrival.details.name, machine, vault, exists=others.exists())
+def _require_its_name(request: RegistrationRequest, machine: Machine, vault: Vault) -> None:
+    if request.name_key != machine.name_key:
+        others = vault.machine_set.filter(name_key=request.name_key).exclude(state=MachineState.UNREGISTERED)
+        raise errors.other_machine(request.details.name, machine, vault, exists=others.exists())
     if name_taken_by_another(machine):
         raise errors.name_taken_since(machine, vault)
 
 
-def _require_new_key(arrival: Arrival, machine: Machine) -> None:
+def _require_new_key(request: RegistrationRequest, machine: Machine) -> None:
     """Whoever holds an old key may be whom the machine is being taken from."""
-    if machine.certificates.filter(key_digest=keys.digest(arrival.key)).exists():
+    if machine.certificates.filter(key_digest=keys.digest(request.key)).exists():
         raise Invalid({"csr": ["The machine has had this key before. A replacement needs a new one."]})
 
 
-def _count(machine: Machine, credential: Credential, vault: Vault, arrival: Arrival) -> None:
+def _count(machine: Machine, credential: Credential, vault: Vault, request: RegistrationRequest) -> None:
     """The credential is used; the vault has a machine more if this one was not among its machines."""
-    applicant.use(credential)
+    registration_request.count_use(credential)
     if machine.state in OUT:
-        Vault.objects.filter(pk=vault.pk).update(machines=F("machines") + 1, updated_at=arrival.at)
+        Vault.objects.filter(pk=vault.pk).update(machines=F("machines") + 1, updated_at=request.at)
 
 
-def _come_back(machine: Machine, credential: Credential, arrival: Arrival) -> None:
+def _come_back(machine: Machine, credential: Credential, request: RegistrationRequest) -> None:
     """Registered, and no more: what was restored and compared was so on the computer that is gone."""
     advance(
         machine,
         MachineState.REGISTERED,
-        actor=arrival.actor,
+        actor=request.actor,
         action="machine:replace",
         detail={"credential": credential.serial, "issued_by": credential.issued_by.username},
         state_reason="",
         credential=credential,
-        platform=arrival.details.platform.model_dump(),
-        agent_version=arrival.details.agent_version,
-        address=arrival.actor.address,
-        replaced_at=arrival.at,
-        last_seen_at=arrival.at,
+        platform=request.details.platform.model_dump(),
+        agent_version=request.details.agent_version,
+        address=request.actor.address,
+        replaced_at=request.at,
+        last_seen_at=request.at,
         last_restore_check_at=None,
         concern="",
     )
 
 
-def _tell(machine: Machine, credential: Credential, vault: Vault, arrival: Arrival) -> None:
+def _notify(machine: Machine, credential: Credential, vault: Vault, request: RegistrationRequest) -> None:
     for key in ("machine-suspend", "machine-unregister", "machine-ready", "replacement-outcome"):
         withdraw(f"{key}:{machine.pk}")
-    applicant.tell(
-        arrival,
+    registration_request.notify(
+        request,
         machine,
         credential,
         vault,

@@ -49,7 +49,7 @@ KNOWN_DAMAGE = "Objects of its repository are set aside or missing in every regi
 
 
 @dataclass(frozen=True)
-class Worry:
+class Reason:
     """One reason: how it is shown, the run that told of it (none for damage that the portal found), what to do."""
 
     look: StateDisplay
@@ -97,10 +97,10 @@ def worst(concerns: Iterable[Concern | None]) -> str:
 
 def of_reports(machine: Machine) -> str:
     """The worst that its runs are a reason for; empty when none is."""
-    return worst(concern for concern, _ in standing(machine))
+    return worst(concern for concern, _ in current_concerns(machine))
 
 
-def standing(machine: Machine) -> list[tuple[Concern, Run]]:
+def current_concerns(machine: Machine) -> list[tuple[Concern, Run]]:
     """What its runs are a reason for, the worst first; a query for each kind that is judged, two where that is vague.
 
     Of each kind the newest run that says something counts, and a newer check that was kept from looking beside it: so
@@ -141,21 +141,21 @@ def with_damage(machines: QuerySet[Machine]) -> QuerySet[Machine]:
     return machines.annotate(damaged=Exists(LostObject.objects.filter(machine_id=OuterRef("pk"))))
 
 
-def troubled() -> Q:
+def needs_attention() -> Q:
     """Of machines `with_damage()`: those that somebody must look at."""
     return ~Q(state__in=OUT) & (~Q(concern="") | Q(damaged=True))
 
 
-def worries_of(machine: Machine) -> list[Worry]:
+def reasons_of(machine: Machine) -> list[Reason]:
     """Each reason, the worst first, with what to do, for a machine `with_damage()`; a query for each kind judged."""
     if machine.attention is None:
         return []
-    found = standing(machine)
-    worries = [Worry(CONCERNS[concern], run.told, _remedy(concern, run), run) for concern, run in found]
+    found = current_concerns(machine)
+    reasons = [Reason(CONCERNS[concern], run.description, _remedy(concern, run), run) for concern, run in found]
     damaged: bool = machine.damaged  # type: ignore[attr-defined]  # added by with_damage()
     if damaged and all(concern != Concern.DAMAGED for concern, _ in found):
-        worries.insert(0, Worry(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, _REMEDIES[Concern.DAMAGED]))
-    return worries
+        reasons.insert(0, Reason(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, _REMEDIES[Concern.DAMAGED]))
+    return reasons
 
 
 def _remedy(concern: Concern, run: Run) -> str:

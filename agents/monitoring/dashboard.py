@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Count, F, Min, Q
 
 from agents.models import Machine, Run
-from agents.monitoring.concerns import troubled, with_damage
+from agents.monitoring.concerns import needs_attention, with_damage
 from agents.states import ALLOWED_IN, CONCERNS, OUT, Concern, MachineState
 from portal.core.states import StateDisplay
 from vaults.models import Vault
@@ -40,19 +40,19 @@ class Late:
 class Estate:
     """The machines that the vault counts, by state; those that somebody must look at, and those that are late.
 
-    `proven`: how many are Ready and nothing has cast doubt on that since, as far as `troubled` goes.
+    `proven`: how many are Ready and nothing has cast doubt on that since, as far as `needing_attention` goes.
     """
 
     states: list[tuple[StateDisplay, int]]
     proven: int
     oldest_proof: datetime | None
-    troubled: list[Machine]
+    needing_attention: list[Machine]
     late: list[Late]
 
     @property
-    def troubled_shown(self) -> list[Machine]:
+    def needing_attention_shown(self) -> list[Machine]:
         """The first of them."""
-        return self.troubled[:SHOWN]
+        return self.needing_attention[:SHOWN]
 
     @property
     def late_shown(self) -> list[Late]:
@@ -66,13 +66,13 @@ def estate_of(vault: Vault, now: datetime) -> Estate:
     counted = here.order_by().values("state").annotate(number=Count("pk"), oldest=Min(_PROOF, filter=sure))
     numbers: dict[str, int] = {row["state"]: row["number"] for row in counted}
     oldest: dict[str, datetime] = {row["state"]: row["oldest"] for row in counted if row["oldest"]}
-    looked_at = list(with_damage(vault.machine_set.all()).filter(troubled()).order_by("name_key", "id")[:MOST])
+    looked_at = list(with_damage(vault.machine_set.all()).filter(needs_attention()).order_by("name_key", "id")[:MOST])
     doubted = sum(one.state == MachineState.READY and one.attention in _DOUBTED for one in looked_at)
     return Estate(
         states=[(look, numbers[state]) for state, look in Machine.STATES.looks.items() if state in numbers],
         proven=numbers.get(MachineState.READY, 0) - doubted,
         oldest_proof=oldest.get(MachineState.READY),
-        troubled=looked_at,
+        needing_attention=looked_at,
         late=_late(vault, now),
     )
 

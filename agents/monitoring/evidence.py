@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import F, Q, QuerySet
 
 from agents.models import Machine, RefusedRegistration, Run
-from agents.monitoring.concerns import troubled, with_damage
+from agents.monitoring.concerns import needs_attention, with_damage
 from agents.states import OUT, MachineState
 from portal.core.prepared import prepared
 from vaults.models import Vault
@@ -53,7 +53,7 @@ class Proof:
 def newest_machines(vault: Vault, known: Mapping[UUID, bool]) -> list[Machine]:
     """The last to register, the newest first, those that have left as well; each with its credential's `issued_at`.
 
-    `known`: as troubled_machines() has it.
+    `known`: as machines_needing_attention() has it.
     """
     machines = _newest(vault.pk)
     for machine in machines:
@@ -67,26 +67,26 @@ def _newest(vault_id: UUID) -> QuerySet[Machine]:
     return newest.annotate(issued_at=F("credential__issued_at"))[:SHOWN]
 
 
-def troubled_machines(vault: Vault) -> dict[UUID, bool]:
+def machines_needing_attention(vault: Vault) -> dict[UUID, bool]:
     """The machines of the vault that somebody must look at, up to MANY, each with whether what it stored is damaged."""
     if not vault.machines:
         return {}
-    return dict(_troubled(vault.pk))
+    return dict(_need_attention(vault.pk))
 
 
 @prepared
-def _troubled(vault_id: UUID) -> QuerySet[Machine, tuple[UUID, bool]]:
-    machines = with_damage(Machine.objects.filter(vault=vault_id).order_by()).filter(troubled())
+def _need_attention(vault_id: UUID) -> QuerySet[Machine, tuple[UUID, bool]]:
+    machines = with_damage(Machine.objects.filter(vault=vault_id).order_by()).filter(needs_attention())
     return machines.values_list("pk", "damaged")[:MANY]  # type: ignore[misc]  # the plugin loses the annotation
 
 
-def proof_of(vault: Vault, troubled: Collection[UUID]) -> Proof:
+def proof_of(vault: Vault, needing: Collection[UUID]) -> Proof:
     """Of the Ready machine that was restored last, if possible of one that nobody must look at; while none is Ready, of
     the one that was backed up last."""
     if not vault.machines or not (vault.last_backup_at or vault.last_restore_check_at):
         return Proof()
     machine = (
-        (_restored().filter(vault=vault).exclude(pk__in=troubled).first() if troubled else None)
+        (_restored().filter(vault=vault).exclude(pk__in=needing).first() if needing else None)
         or _restored_last.first(vault.pk)
         or _backed_up_last.first(vault.pk)
     )

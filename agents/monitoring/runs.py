@@ -30,14 +30,14 @@ HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReportAnswer:
     """What a machine is told for its report: its state after it, and whether its repository is known to be damaged."""
 
     state: str
     damaged: bool
 
 
-def report(body: bytes, *, address: str) -> Heard:
+def report(body: bytes, *, address: str) -> ReportAnswer:
     """Store what the machine reports; a run that is known changes nothing.
 
     Raises NotAllowed, ClockSkew, Invalid, Throttled. In one transaction: the run, the facts of machine and vault that
@@ -52,7 +52,7 @@ def report(body: bytes, *, address: str) -> Heard:
         return _store(sender, told, now)
 
 
-def _store(sender: Sender, told: Report, at: datetime) -> Heard:
+def _store(sender: Sender, told: Report, at: datetime) -> ReportAnswer:
     # The vault first, then the machine: the order in which everybody locks them.
     vault = (
         Vault.objects.select_for_update(no_key=True, of=("self",))
@@ -70,8 +70,8 @@ def _store(sender: Sender, told: Report, at: datetime) -> Heard:
     Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
     if known is None:
         _require_few(machine, at)
-        _take(sender, machine, vault, told)
-    return Heard(machine.state, losses.known_to_be_damaged(machine.pk))
+        _apply(sender, machine, vault, told)
+    return ReportAnswer(machine.state, losses.known_to_be_damaged(machine.pk))
 
 
 def _require_few(machine: Machine, at: datetime) -> None:
@@ -86,9 +86,9 @@ def _require_few(machine: Machine, at: datetime) -> None:
         )
 
 
-def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
-    last, before = concerns.newest_of(machine, told.kind), concerns.standing(machine)
-    run = _kept(machine, told)
+def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
+    last, before = concerns.newest_of(machine, told.kind), concerns.current_concerns(machine)
+    run = _create_run(machine, told)
     record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=_audited(run))
     if told.stores_backup:
         _note(machine, vault, "last_backup_at", told.finished_at)
@@ -102,12 +102,12 @@ def _take(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
     if machine.state == MachineState.REGISTERED and machine.last_backup_at and machine.last_restore_check_at:
         _ready(sender, machine, vault, machine.last_restore_check_at)
     if last is None or last.finished_at <= run.finished_at:
-        after = concerns.standing(machine)
+        after = concerns.current_concerns(machine)
         Machine.objects.filter(pk=machine.pk).update(concern=concerns.worst(concern for concern, _ in after))
-        _tell(machine, vault, run, before, after)
+        _notify(machine, vault, run, before, after)
 
 
-def _kept(machine: Machine, told: Report) -> Run:
+def _create_run(machine: Machine, told: Report) -> Run:
     return Run.objects.create(
         id=told.run,
         machine=machine,
@@ -135,7 +135,7 @@ def _note(machine: Machine, vault: Vault, fact: str, moment: datetime) -> None:
             setattr(obj, fact, moment)
 
 
-Standing = list[tuple[Concern, Run]]
+Concerns = list[tuple[Concern, Run]]
 
 
 def _ready(sender: Sender, machine: Machine, vault: Vault, at: datetime) -> None:
@@ -150,7 +150,7 @@ def _ready(sender: Sender, machine: Machine, vault: Vault, at: datetime) -> None
     )
 
 
-def _tell(machine: Machine, vault: Vault, run: Run, before: Standing, after: Standing) -> None:
+def _notify(machine: Machine, vault: Vault, run: Run, before: Concerns, after: Concerns) -> None:
     """Show what somebody must look at as long as it stands: once for each change, not for each run.
 
     Runs that are not judged, such as restores, are told when they fail, until one of their kind ends well.
@@ -169,8 +169,8 @@ def _tell(machine: Machine, vault: Vault, run: Run, before: Standing, after: Sta
         withdraw(_key(machine, run.kind))
 
 
-def _newest_by_kind(standing: Standing) -> dict[str, tuple[Concern, Run]]:
-    return {run.kind: (concern, run) for concern, run in sorted(standing, key=lambda pair: pair[1].finished_at)}
+def _newest_by_kind(found: Concerns) -> dict[str, tuple[Concern, Run]]:
+    return {run.kind: (concern, run) for concern, run in sorted(found, key=lambda pair: pair[1].finished_at)}
 
 
 def _key(machine: Machine, kind: str) -> str:
@@ -184,7 +184,7 @@ def _publish(machine: Machine, vault: Vault, run: Run, concern: Concern | None) 
         title=f'{Run.Kind(run.kind).label} of machine "{machine.name}" in vault "{vault.name}" failed.'
         if run.failed
         else concerns.title_of(concern or "", machine.name, vault.name),
-        step=run.told,
+        step=run.description,
         url=f"/machines/{machine.pk}/",
         subscription=vault.subscription,
     )

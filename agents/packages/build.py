@@ -31,7 +31,7 @@ class BuildFailed(Exception):
     """The package could not be built; the text says why, in one line."""
 
 
-class KeptBack(Exception):
+class Withdrawn(Exception):
     """The package that these sources make was withdrawn by somebody; the text is its file's name."""
 
 
@@ -43,7 +43,7 @@ def bring_up_to_date(actor: Actor, *, again: bool = False) -> tuple[AgentPackage
     """
     sources = fingerprint()
     if not again:
-        _require_not_kept_back(sources=sources)
+        _require_not_withdrawn(sources=sources)
     build = _build_of(sources)
     facts: dict[str, str] = json.loads((build / "facts.json").read_text())
     package = _published(facts["sha256"])
@@ -51,15 +51,15 @@ def bring_up_to_date(actor: Actor, *, again: bool = False) -> tuple[AgentPackage
         AgentPackage.objects.filter(pk=package.pk).update(sources=sources)
         return package, False
     if not again:
-        _require_not_kept_back(sha256=facts["sha256"])
+        _require_not_withdrawn(sha256=facts["sha256"])
     named = {name: facts[name] for name in ("platform", "architecture", "version")}
     return publish(build / PROGRAM, **named, actor=actor, sources=sources), True
 
 
-def _require_not_kept_back(**made: str) -> None:
+def _require_not_withdrawn(**made: str) -> None:
     withdrawn = AgentPackage.objects.filter(**made, kept_back=True).first()
     if withdrawn is not None:
-        raise KeptBack(withdrawn.file_name)
+        raise Withdrawn(withdrawn.file_name)
 
 
 def fingerprint() -> str:

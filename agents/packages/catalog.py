@@ -9,7 +9,7 @@ from agents.packages.publish import PLATFORMS
 
 
 @dataclass(frozen=True)
-class Offer:
+class PlatformRow:
     """A platform with one of its packages; None where none is published. `withdrawn`: one that somebody took back, and
     no other is published. `yours`: the visitor seems to be on it."""
 
@@ -20,19 +20,21 @@ class Offer:
     withdrawn: AgentPackage | None = None
 
 
-def offers(user_agent: str) -> list[Offer]:
+def platform_rows(user_agent: str) -> list[PlatformRow]:
     """The platforms, the visitor's first; one with packages for several architectures has a row for each."""
     here = platform_of(user_agent)
     listed: dict[str, list[AgentPackage]] = {platform: [] for platform in PLATFORMS}
-    taken_back: dict[str, AgentPackage] = {}
+    withdrawn: dict[str, AgentPackage] = {}
     for package in _known():
         if package.withdrawn_at is None:
             listed[package.platform].append(package)
         else:
-            taken_back[package.platform] = package
+            withdrawn[package.platform] = package
     order = sorted(PLATFORMS, key=lambda platform: platform != here)
     return [
-        Offer(platform, PLATFORMS[platform], package, platform == here, None if package else taken_back.get(platform))
+        PlatformRow(
+            platform, PLATFORMS[platform], package, platform == here, None if package else withdrawn.get(platform)
+        )
         for platform in order
         for package in (listed[platform] or (None,))
     ]

@@ -37,22 +37,22 @@ def decided(asked: ReplacementRequest) -> None:
     by = asked.decided_by.display_name if asked.decided_by else ""
     said = f"{by}: {asked.comment}" if asked.comment else f"By {by}."
     if asked.state == ReplacementState.REJECTED:
-        _tell(asked, State.ATTENTION, "was rejected", said)
+        _notify(asked, State.ATTENTION, "was rejected", said)
     elif until := download_until(asked):
         who = asked.requested_by.display_name
-        _tell(
+        _notify(
             asked, State.INFO, "was agreed to", f"{who} can download its credentials until {for_people(until)}. {said}"
         )
 
 
 def cancelled(asked: ReplacementRequest, actor: Actor) -> None:
     """Tell the subscription's people that somebody took it back."""
-    _tell(asked, State.INFO, "was cancelled", f"By {actor.person.display_name}.")
+    _notify(asked, State.INFO, "was cancelled", f"By {actor.person.display_name}.")
 
 
 def called_off(asked: ReplacementRequest) -> None:
     """Tell the subscription's people that the agreement has ended with the revocation of the machine."""
-    _tell(
+    _notify(
         asked,
         State.ATTENTION,
         "was cancelled",
@@ -62,10 +62,12 @@ def called_off(asked: ReplacementRequest) -> None:
 
 def expired(asked: ReplacementRequest) -> None:
     """Tell the subscription's people that it was not decided, or not used, in time."""
-    _tell(asked, State.ATTENTION, "has expired", "It was not decided or not used in time. Request it again if needed.")
+    _notify(
+        asked, State.ATTENTION, "has expired", "It was not decided or not used in time. Request it again if needed."
+    )
 
 
-def _tell(asked: ReplacementRequest, state: Notification.State, how: str, step: str) -> None:
+def _notify(asked: ReplacementRequest, state: Notification.State, how: str, step: str) -> None:
     withdraw(_open_key(asked))
     publish(
         f"replacement-outcome:{asked.machine_id}",

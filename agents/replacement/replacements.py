@@ -50,10 +50,10 @@ from vaults.states import VaultState
 
 def shown_to_ask(machine: Machine) -> str:
     """The tag of what a page shows when it offers to ask for a replacement."""
-    return expected_state.tag_of(**_before_asking(machine, _latest_ended(machine)))
+    return expected_state.tag_of(**_state_shown(machine, _latest_ended(machine)))
 
 
-def ask(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -> ReplacementRequest:
+def request(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -> ReplacementRequest:
     """Ask that another computer may take the place of the machine. The same again from the same person is the same.
 
     `expected` is what `shown_to_ask()` gave for the page. Raises NotFound, NotAllowed, Invalid, VaultNotActive,
@@ -71,13 +71,13 @@ def ask(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -> R
         with transaction.atomic():
             return _open(machine, actor, reason.strip(), expected)
     except IntegrityError as error:
-        standing = open_replacement(machine)
-        if standing is None:
+        open_request = open_replacement(machine)
+        if open_request is None:
             raise
-        if (standing.requested_by_id, standing.reason) == (actor.person.pk, reason.strip()):
-            return standing
+        if (open_request.requested_by_id, open_request.reason) == (actor.person.pk, reason.strip()):
+            return open_request
         raise StaleState(
-            f"{standing.requested_by.display_name} has already requested this.",
+            f"{open_request.requested_by.display_name} has already requested this.",
             remedy="See the machine's Replace page; the request can be cancelled there.",
         ) from error
 
@@ -181,7 +181,7 @@ def _latest_ended(machine: Machine) -> ReplacementRequest | None:
     return replacements_of(machine).exclude(ended_at=None).order_by("-ended_at", "id").first()
 
 
-def _before_asking(machine: Machine, latest: ReplacementRequest | None) -> dict[str, object]:
+def _state_shown(machine: Machine, latest: ReplacementRequest | None) -> dict[str, object]:
     """What somebody should know who asks: how the machine is, and which request for it was the latest to end."""
     return {"machine": machine.pk, "state": machine.state, "latest": latest.pk if latest else ""}
 
@@ -192,7 +192,7 @@ def _require_as_shown(machine: Machine, expected: str) -> None:
     now = f"{machine.name} is {machine.state}."
     if latest:
         now += f" The last request to replace it was made by {latest.requested_by.display_name}: {_label(latest)}."
-    expected_state.require(expected, now, **_before_asking(machine, latest))
+    expected_state.require(expected, now, **_state_shown(machine, latest))
 
 
 def _open(machine: Machine, actor: Actor, reason: str, expected: str) -> ReplacementRequest:

@@ -71,7 +71,7 @@ class _Facts(NamedTuple):
     machine_quota: int | None
 
 
-class Answer(IntEnum):
+class EdgeAnswer(IntEnum):
     """What the edge is told, as the status that it is told with."""
 
     YES = 204
@@ -95,26 +95,26 @@ class Question(NamedTuple):
     fingerprint: str
 
 
-def decide(question: Question, *, at: datetime) -> Answer:
+def decide(question: Question, *, at: datetime) -> EdgeAnswer:
     """Whether the holder of the certificate may make the request; raises what the database raises."""
     serial, fingerprint = question.serial, question.fingerprint
     if serial == _NOBODY or not _SERIAL.fullmatch(serial) or not _FINGERPRINT.fullmatch(fingerprint):
-        return Answer.NO
+        return EdgeAnswer.NO
     asked = restic_paths.parse(question.method, question.uri)
     if asked is None:
-        return Answer.NO
+        return EdgeAnswer.NO
     facts = _facts(asked, format(int(serial), "x"), fingerprint, at)
-    return Answer.NO if facts is None else _judge(asked, facts)
+    return EdgeAnswer.NO if facts is None else _judge(asked, facts)
 
 
-def remove_object(question: Question, *, address: str, at: datetime) -> Answer:
+def remove_object(question: Question, *, address: str, at: datetime) -> EdgeAnswer:
     """Do what the request asks, a deletion of an index object, if its holder may; raises what the database raises.
 
     What cannot be done now leaves everything in its place, and is answered with LATER.
     """
     answer, asked = decide(question, at=at), restic_paths.parse(question.method, question.uri)
-    if answer != Answer.YES or asked is None or not asked.removes_index:
-        return answer if answer != Answer.YES else Answer.NO
+    if answer != EdgeAnswer.YES or asked is None or not asked.removes_index:
+        return answer if answer != EdgeAnswer.YES else EdgeAnswer.NO
     from vaults.integrity import removals  # the gate, which never does this, need not load Celery and httpx for it
 
     machine = Machine.objects.select_related("vault__region").get(pk=asked.machine)
@@ -122,11 +122,11 @@ def remove_object(question: Question, *, address: str, at: datetime) -> Answer:
     try:
         removals.remove_index(machine.vault, machine.pk, asked.removes_index, actor=actor)
     except ObjectMissing:
-        return Answer.MISSING
+        return EdgeAnswer.MISSING
     except (StorageError, Throttled, Busy) as error:
         log.warning("Machine %s cannot remove an index object just now: %s", machine.pk, error)
-        return Answer.LATER
-    return Answer.DONE
+        return EdgeAnswer.LATER
+    return EdgeAnswer.DONE
 
 
 def _facts(asked: StorageRequest, serial: str, fingerprint: str, at: datetime) -> _Facts | None:
@@ -139,15 +139,15 @@ def _facts(asked: StorageRequest, serial: str, fingerprint: str, at: datetime) -
     return None if row is None else _Facts(*row)
 
 
-def _judge(asked: StorageRequest, facts: _Facts) -> Answer:
+def _judge(asked: StorageRequest, facts: _Facts) -> EdgeAnswer:
     if facts.machine_state not in ALLOWED_IN or facts.vault_state != VaultState.ACTIVE:
-        return Answer.NO
+        return EdgeAnswer.NO
     if asked.region == facts.region:
         no_room = (asked.stores and _full(facts)) or (asked.locks and _no_room_for_locks(facts))
-        return Answer.FULL if no_room else Answer.YES
+        return EdgeAnswer.FULL if no_room else EdgeAnswer.YES
     if facts.redundancy == Redundancy.GEO and asked.reads and asked.region == facts.pair:
-        return Answer.YES
-    return Answer.NO
+        return EdgeAnswer.YES
+    return EdgeAnswer.NO
 
 
 def _full(facts: _Facts) -> bool:

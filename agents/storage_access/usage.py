@@ -64,10 +64,10 @@ def _measure(vault: Vault) -> None:
         total, now = sum(used.values()), timezone.now()
         Vault.objects.filter(pk=vault.pk).update(used_bytes=total, used_measured_at=now)
         history.note_stored(vault, total, now)
-        _tell(vault, total, max(used.values(), default=0))
+        _notify(vault, total, max(used.values(), default=0))
 
 
-def _tell(vault: Vault, total: int, most: int) -> None:
+def _notify(vault: Vault, total: int, most: int) -> None:
     """Of a quota that is used up; the entry goes away with the reason for it."""
     key = f"quota:{vault.pk}"
     region = vault.region

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from agents.storage_access.authorize import Answer, Question, decide, remove_object
+from agents.storage_access.authorize import EdgeAnswer, Question, decide, remove_object
 from portal.core.http import client_address
 
 log = logging.getLogger(__name__)
@@ -45,10 +45,10 @@ def remove(request: HttpRequest) -> HttpResponse:
     return _answer(request, lambda question: remove_object(question, address=address, at=timezone.now()))
 
 
-def _answer(request: HttpRequest, act: Callable[[Question], Answer]) -> HttpResponse:
+def _answer(request: HttpRequest, act: Callable[[Question], EdgeAnswer]) -> HttpResponse:
     headers = request.headers
     if not _is_edge(request):
-        return HttpResponse(status=Answer.NO)
+        return HttpResponse(status=EdgeAnswer.NO)
     question = Question(
         method=headers.get("X-Forwarded-Method", ""),
         uri=headers.get("X-Forwarded-Uri", ""),
@@ -59,7 +59,7 @@ def _answer(request: HttpRequest, act: Callable[[Question], Answer]) -> HttpResp
         return HttpResponse(status=act(question))
     except Error as error:
         log.warning("No decision about a storage request: the database does not answer (%s)", type(error).__name__)
-        return HttpResponse(status=Answer.LATER)
+        return HttpResponse(status=EdgeAnswer.LATER)
 
 
 @login_not_required
@@ -71,12 +71,12 @@ def transfers(request: HttpRequest) -> HttpResponse:
     The body is a list of `[method, uri, serial, fingerprint]`. 503 when it cannot be told just now.
     """
     if not _is_edge(request):
-        return HttpResponse(status=Answer.NO)
+        return HttpResponse(status=EdgeAnswer.NO)
     asked = [Question(*one) for one in json.loads(request.body)]
     now = timezone.now()
     try:
         answers = {question: decide(question, at=now) for question in set(asked)}
     except Error as error:
         log.warning("No decision about open transfers: the database does not answer (%s)", type(error).__name__)
-        return HttpResponse(status=Answer.LATER)
+        return HttpResponse(status=EdgeAnswer.LATER)
     return JsonResponse([int(answers[question]) for question in asked], safe=False)

@@ -13,7 +13,7 @@ from agents.machines import revoke as lock_out
 from agents.machines import shown
 from agents.models import Machine
 from agents.monitoring.charts import HEIGHT, WIDTH, bars, per_cent_left
-from agents.monitoring.concerns import worries_of
+from agents.monitoring.concerns import reasons_of
 from agents.queries import SHOWS, last_backups, machine_seen_by, machine_worked_on_by, machines_of, proof_of, runs_of
 from agents.replacement.queries import open_replacement, with_replacement_asked
 from agents.states import MachineState
@@ -69,7 +69,7 @@ def _page(request: PersonRequest, found: Machine, refused: RevokeForm | None = N
     context: dict[str, object] = {
         "machine": found,
         "vault": found.vault,
-        "worries": worries_of(found),
+        "reasons": reasons_of(found),
         "proof": proof_of(found),
         "member": is_member(actor_of(request), found.vault.subscription_id),
         "certificates": [(one, per_cent_left(one, now)) for one in found.certificates.order_by("-not_after")[:BARS]],

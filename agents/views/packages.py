@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from agents.models import AgentPackage
-from agents.packages.catalog import offers
+from agents.packages.catalog import platform_rows
 from agents.packages.publish import FILES_URL
 from agents.packages.shell_commands import digest_command, signature_command
 from portal.core.http import PersonRequest
@@ -14,7 +14,7 @@ from portal.core.http import PersonRequest
 @require_safe
 def package_list(request: PersonRequest) -> HttpResponse:
     """What can be downloaded, and for what is not published yet, what to do instead."""
-    rows = offers(request.headers.get("User-Agent", ""))
+    rows = platform_rows(request.headers.get("User-Agent", ""))
     checks = [_checks(offer.package) for offer in rows if offer.package]
     sources = any(not offer.package and not offer.withdrawn and offer.platform != "linux" for offer in rows)
     context = {"offers": rows, "files": FILES_URL, "checks": checks, "sources": sources}

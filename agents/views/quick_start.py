@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from agents.forms import CredentialForm
-from agents.packages.catalog import Offer, offers
+from agents.packages.catalog import PlatformRow, platform_rows
 from agents.packages.publish import FILES_URL
 from agents.packages.shell_commands import BACKUP, EVERY_NIGHT, setup_command, unpack_command
 from agents.quick_start import Progress, Step, progress_of
@@ -74,7 +74,7 @@ def confirm(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 
 def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status: int = 200) -> HttpResponse:
     progress = progress_of(vault)
-    offered = offers(request.headers.get("User-Agent", ""))
+    offered = platform_rows(request.headers.get("User-Agent", ""))
     first, *others = offered
     steps, oob = progress.steps, bool(request.htmx)
     if any(offer.withdrawn for offer in offered) and not any(offer.package for offer in offered):
@@ -93,7 +93,7 @@ def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status:
         "first": first,
         "others": others,
         "redundancy_shown": redundancy.shown(vault),
-        "credential_shown": vault_credentials.shown(progress.standing.credential),
+        "credential_shown": vault_credentials.shown(progress.credential_status.credential),
         "files": FILES_URL,
         "backup": BACKUP,
         "every_night": EVERY_NIGHT,
@@ -109,9 +109,9 @@ def _mark(key: str, step: Step, *, oob: bool) -> SafeString:
     return format_html(MARK, key=key, sign=sign, word=word, swap=swap)
 
 
-def _commands(progress: Progress, offered: list[Offer]) -> dict[str, object]:
+def _commands(progress: Progress, offered: list[PlatformRow]) -> dict[str, object]:
     """What to type, with the names that the files really have; for a file not issued yet, the name it will have."""
-    credential = progress.standing.credential
+    credential = progress.credential_status.credential
     issued_at = credential.issued_at if credential and progress.listening else timezone.now()
     name = file_name(progress.vault.name, issued_at)
     package = next((offer.package for offer in offered if offer.package and offer.platform == "linux"), None)

@@ -10,7 +10,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from agents.forms import ReplacementDecisionForm, ReplacementForm
 from agents.models import Machine, ReplacementRequest
-from agents.packages.catalog import offers
+from agents.packages.catalog import platform_rows
 from agents.packages.shell_commands import replace_command
 from agents.queries import machine_seen_by, machine_worked_on_by
 from agents.replacement import replacements
@@ -52,12 +52,14 @@ def page(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     form, refusal = ReplacementForm(sent(request), initial=refilled(request)), None
     if form.is_valid():
         try:
-            replacements.ask(machine_id, actor=actor, reason=form.cleaned_data["reason"], expected=expected(request))
+            replacements.request(
+                machine_id, actor=actor, reason=form.cleaned_data["reason"], expected=expected(request)
+            )
             return redirect("agents:replacement", machine_id)
         except (ContentChanged, StaleState) as error:
             refusal, found = error, machine_seen_by(actor, machine_id)
     asked = open_replacement(found)
-    if request.htmx and request.GET.get("seen") != _standing(found, asked):
+    if request.htmx and request.GET.get("seen") != _state_tag(found, asked):
         return HttpResponseClientRefresh()  # another page altogether, with other forms
     context = {
         **_context(actor, found, asked),
@@ -103,7 +105,7 @@ def download(request: PersonRequest, request_id: UUID) -> HttpResponse:
     return credential_file_response(replacements.issue(request_id, actor=actor_of(request)))
 
 
-def _standing(machine: Machine, asked: ReplacementRequest | None) -> str:
+def _state_tag(machine: Machine, asked: ReplacementRequest | None) -> str:
     """What the page is made for: when this changes, another one is shown."""
     return f"{machine.state}-{asked.pk}-{asked.state}-{downloadable(asked)}" if asked else machine.state
 
@@ -115,7 +117,7 @@ def _context(actor: Actor, machine: Machine, asked: ReplacementRequest | None) -
         "active": machine.vault.state == VaultState.ACTIVE,
         "taken": name_taken_by_another(machine),
         "member": is_member(actor, machine.vault.subscription_id),
-        "standing": _standing(machine, asked),
+        "state_tag": _state_tag(machine, asked),
         "seconds": pause(5, asked.decided_at or asked.requested_at) if asked else SLOW,
         "earlier": list(replacements_of(machine).exclude(ended_at=None).order_by("-requested_at", "id")[:EARLIER]),
         "asked": asked,
@@ -129,7 +131,7 @@ def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[st
     # For a file that was not issued yet, the name that it will have.
     issued_at = asked.credential.issued_at if asked.credential else timezone.now()
     name = file_name(machine.vault.name, issued_at, Replaced(machine.pk, machine.name))
-    downloaded = any(offer.package for offer in offers("") if offer.platform == "linux")
+    downloaded = any(offer.package for offer in platform_rows("") if offer.platform == "linux")
     return {
         "pending": pending,
         "own": asked.requested_by_id == actor.person.pk,

@@ -11,7 +11,7 @@ from django.contrib.auth import authenticate
 from portal.accounts import browsers
 from portal.accounts.admission import admission, admission_of_known
 from portal.accounts.models import User
-from portal.accounts.throttle import forget_tries, found_no_turn, must_wait, take_a_try
+from portal.accounts.throttle import clear_attempts, found_no_turn, must_wait, take_a_try
 from portal.audit.record import record, refusal
 from portal.core.actor import Actor
 from portal.core.admission import Busy
@@ -57,7 +57,7 @@ def check(username: str, password: str, *, address: str, browser: str = "") -> U
             "Incorrect user name or password.",
             remedy="Check both. Passwords are case-sensitive.",
         )
-    forget_tries(key, address=address, browser=known)
+    clear_attempts(key, address=address, browser=known)
     return user
 
 
@@ -76,7 +76,7 @@ def confirm(password: str, *, actor: Actor, field: str) -> None:
     if not right:
         refusal(CONFIRM, actor=actor, detail={"code": "wrong"})
         raise Invalid({field: ["Incorrect password."]})
-    forget_tries(person.username, address=actor.address, session=actor.session)
+    clear_attempts(person.username, address=actor.address, session=actor.session)
 
 
 def signed_in(*, actor: Actor) -> None:

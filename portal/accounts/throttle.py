@@ -47,7 +47,7 @@ def take_a_try(name: str, *, address: str, browser: str = "", session: str = "")
     return seconds
 
 
-def forget_tries(name: str, *, address: str, browser: str = "", session: str = "") -> None:
+def clear_attempts(name: str, *, address: str, browser: str = "", session: str = "") -> None:
     """The password was right: tries of this name from there count no more, nor do those that found no turn there, as
     when many of a company come at once."""
     source = _source(address, browser, session)
@@ -89,7 +89,7 @@ def _source(address: str, browser: str, session: str) -> str:
 def _seconds(attempt: SignInFailure, browser: str, session: str) -> int:
     if session:
         return _wait_of(attempt, IN_SESSION, TRIES_IN_SESSIONS)
-    return _wait_of(attempt, IN_BROWSER, TRIES_IN_BROWSERS) if browser else _wait_of_stranger(attempt)
+    return _wait_of(attempt, IN_BROWSER, TRIES_IN_BROWSERS) if browser else _wait_of_unknown_browser(attempt)
 
 
 def _wait_of(attempt: SignInFailure, kind: str, allowed: int) -> int:
@@ -99,7 +99,7 @@ def _wait_of(attempt: SignInFailure, kind: str, allowed: int) -> int:
     return max(_wait(own, TRIES_FOR_NAME, attempt.at), _wait(alike, allowed, attempt.at))
 
 
-def _wait_of_stranger(attempt: SignInFailure) -> int:
+def _wait_of_unknown_browser(attempt: SignInFailure) -> int:
     of_name = _before(attempt).filter(username=attempt.username)
     here = _before(attempt).filter(address=attempt.address)
     wait = _wait(of_name, TRIES_FOR_NAME, attempt.at)

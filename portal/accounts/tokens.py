@@ -41,7 +41,7 @@ def make(name: str, *, actor: Actor, scope: str, days: int, password: str) -> tu
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         _lock(actor.person)
-        if ApiToken.objects.filter(_live(timezone.now()), user=actor.person).count() >= MOST:
+        if ApiToken.objects.filter(_valid(timezone.now()), user=actor.person).count() >= MOST:
             raise Invalid({"name": [f"You have {MOST} valid tokens, the maximum. Revoke one first."]})
         token = ApiToken.objects.create(
             user=actor.person,
@@ -68,7 +68,7 @@ def revoke_all(user: User) -> int:
     """End all tokens of a person, who leaves or has another password; the number that were live. The caller audits it,
     in the transaction in which it has changed the person."""
     now = timezone.now()
-    return ApiToken.objects.filter(_live(now), user=user).update(revoked_at=now)
+    return ApiToken.objects.filter(_valid(now), user=user).update(revoked_at=now)
 
 
 def bearer(secret: str, *, address: str) -> Actor | None:
@@ -77,7 +77,7 @@ def bearer(secret: str, *, address: str) -> Actor | None:
     Notes the use, at most once a minute.
     """
     now = timezone.now()
-    live = ApiToken.objects.filter(_live(now), digest=_digest(secret), user__is_active=True)
+    live = ApiToken.objects.filter(_valid(now), digest=_digest(secret), user__is_active=True)
     token = live.select_related("user").first()
     if token is None:
         return None
@@ -90,7 +90,7 @@ def bearer(secret: str, *, address: str) -> Actor | None:
 
 def tokens_of(user: User) -> list[ApiToken]:
     """All live tokens of the person, then the last of those that have ended; both the newest first."""
-    live, newest_first = _live(timezone.now()), ApiToken.objects.filter(user=user).order_by("-created_at")
+    live, newest_first = _valid(timezone.now()), ApiToken.objects.filter(user=user).order_by("-created_at")
     return [*newest_first.filter(live), *newest_first.exclude(live)[:ENDED_SHOWN]]
 
 
@@ -102,7 +102,7 @@ def _lock(user: User) -> None:
         raise StaleState("Your password has just been changed.", remedy="Sign in again.")
 
 
-def _live(now: datetime) -> Q:
+def _valid(now: datetime) -> Q:
     return Q(expires_at__gt=now, revoked_at__isnull=True)
 
 

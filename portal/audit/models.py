@@ -69,7 +69,7 @@ class AuditEvent(models.Model):
         raise AppendOnly("Audit entries are not deleted.")
 
 
-class RefusalFlood(models.Model):
+class RefusalCounter(models.Model):
     """The same refusal, again and again: the first is an entry at once, the others are counted here for a minute."""
 
     action = models.CharField(max_length=64)

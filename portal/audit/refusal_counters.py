@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from portal.audit.models import RefusalFlood
+from portal.audit.models import RefusalCounter
 from portal.audit.targets import Target
 from portal.core.actor import Actor
 
@@ -36,7 +36,7 @@ def is_repetition(action: str, *, actor: Actor, target: Target, code: str) -> bo
     }
     if _counted(same):
         return True
-    if RefusalFlood.objects.filter(address=actor.address).count() < MOST_FROM_ADDRESS:
+    if RefusalCounter.objects.filter(address=actor.address).count() < MOST_FROM_ADDRESS:
         more = {"target_label": target.label, "vault_id": target.vault_id}
         return not _begun(same, actor.via, **more) and _counted(same)
     same = {**dict.fromkeys(same, ""), **OTHERS, "address": actor.address}
@@ -45,21 +45,21 @@ def is_repetition(action: str, *, actor: Actor, target: Target, code: str) -> bo
 
 
 def _counted(same: dict[str, str]) -> bool:
-    return bool(RefusalFlood.objects.filter(**same).update(repeated=F("repeated") + 1))
+    return bool(RefusalCounter.objects.filter(**same).update(repeated=F("repeated") + 1))
 
 
 def _begun(same: dict[str, str], via: str, **more: object) -> bool:
     defaults = {"via": via, "since": timezone.now(), **more}
-    return RefusalFlood.objects.get_or_create(**same, defaults=defaults)[1]
+    return RefusalCounter.objects.get_or_create(**same, defaults=defaults)[1]
 
 
-def take_ended() -> list[RefusalFlood]:
+def take_ended() -> list[RefusalCounter]:
     """End the floods whose minute is over; those in which something was repeated, for an entry each.
 
     Rows that another transaction is taking are left to it.
     """
-    over = RefusalFlood.objects.filter(since__lte=timezone.now() - timedelta(seconds=SECONDS))
+    over = RefusalCounter.objects.filter(since__lte=timezone.now() - timedelta(seconds=SECONDS))
     ended = list(over.select_for_update(skip_locked=True).order_by("since")[:AT_ONCE])
     if ended:
-        RefusalFlood.objects.filter(pk__in=[flood.pk for flood in ended]).delete()
+        RefusalCounter.objects.filter(pk__in=[flood.pk for flood in ended]).delete()
     return [flood for flood in ended if flood.repeated]

@@ -25,6 +25,6 @@ def age(name: str) -> timedelta | None:
     return None if at is None else timezone.now() - at
 
 
-def forget() -> None:
+def clear() -> None:
     """Forget all of them, before a start: signs of an earlier run would say that parts live which are not there yet."""
     Heartbeat.objects.all().delete()

@@ -104,7 +104,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Current:
     """What stands in the area. `seen_until` is how far the person has read what ended."""
 
     running: Part
@@ -113,7 +113,7 @@ class Standing:
     seen_until: datetime
 
 
-def standing_of(user: User, now: datetime, *, most: int, counted: int) -> Standing:
+def current_of(user: User, now: datetime, *, most: int, counted: int) -> Current:
     """The latest of each part, at most `most`, and their numbers, counted up to `counted`. Two queries.
 
     What has succeeded and was seen is not in it, nor what was dismissed since it last changed.
@@ -134,7 +134,7 @@ def standing_of(user: User, now: datetime, *, most: int, counted: int) -> Standi
     many = reading.memberships > FEW  # type: ignore[attr-defined]  # beside the columns
     rows = list(Notification.objects.raw(_QUESTIONS[many, user.is_approver], values))
     running, needs, ended = (_part(rows, place) for place in range(len(PARTS)))
-    return Standing(running, needs, ended, seen)
+    return Current(running, needs, ended, seen)
 
 
 def _part(rows: Sequence[Notification], place: int) -> Part:

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import Membership, User
-from portal.notifications.current import Part, Standing, standing_of
+from portal.notifications.current import Current, Part, current_of
 from portal.notifications.models import Notification
 
 SHOWN = 4
@@ -49,30 +49,30 @@ class Heading:
 class Area:
     """What the area shows now: a line, and the list that it opens."""
 
-    standing: Standing
+    current: Current
 
     @cached_property
     def parts(self) -> list[Heading]:
         """What the list has under each heading, without those that have nothing."""
-        standing = self.standing
+        current = self.current
         parts = [
-            Heading("Needs you", "needs", standing.needs),
-            Heading("Running", "running", standing.running),
-            Heading("Completed", "ended", standing.ended),
+            Heading("Needs you", "needs", current.needs),
+            Heading("Running", "running", current.running),
+            Heading("Completed", "ended", current.ended),
         ]
         return [part for part in parts if part.entries]
 
     @cached_property
     def line(self) -> Notification | None:
         """What the line says: what runs, else what ended and was not seen yet, else the newest that needs them."""
-        running, needs, ended = self.standing.running.entries, self.standing.needs.entries, self.standing.ended.entries
-        fresh = [entry for entry in ended[:1] if entry.updated_at > self.standing.seen_until]
+        running, needs, ended = self.current.running.entries, self.current.needs.entries, self.current.ended.entries
+        fresh = [entry for entry in ended[:1] if entry.updated_at > self.current.seen_until]
         return next(iter([*running, *fresh, *needs]), None)
 
     @property
     def summary(self) -> list[str]:
         """What there is beside the line, the most urgent first: `1 needs you`, `3 running`, `4 ended`."""
-        running, needs, ended = self.standing.running.number, self.standing.needs.number, self.standing.ended.number
+        running, needs, ended = self.current.running.number, self.current.needs.number, self.current.ended.number
         words = [
             f"{_count(needs)} need{'s' if needs == 1 else ''} you" if needs else "",
             f"{_count(running)} running" if running > 1 else "",
@@ -89,20 +89,20 @@ class Area:
     @property
     def completed_until(self) -> datetime | None:
         """Up to when `Dismiss completed` dismisses: what the list shows, and what is older."""
-        entries = self.standing.ended.entries
+        entries = self.current.ended.entries
         return entries[0].updated_at if entries else None
 
     @property
     def seconds(self) -> int:
         """How long until the page asks again: often while something runs."""
-        return OFTEN if self.standing.running.number else SELDOM
+        return OFTEN if self.current.running.number else SELDOM
 
     @cached_property
     def tag(self) -> str:
         """The same as long as the area shows the same: these rows unchanged, so many of them, seen up to there."""
-        standing = self.standing
+        current = self.current
         facts = [str(self.leaves)]
-        for part in (standing.running, standing.needs, standing.ended):
+        for part in (current.running, current.needs, current.ended):
             facts += [str(part.number), *(f"{row.pk} {row.updated_at.isoformat()}" for row in part.entries)]
         return f'"{hashlib.sha256(" ".join(facts).encode()).hexdigest()[:32]}"'
 
@@ -116,7 +116,7 @@ def visible_to(user: User) -> QuerySet[Notification]:
 
 def area_of(user: User) -> Area:
     """The area of the person, in two queries."""
-    return Area(standing_of(user, timezone.now(), most=SHOWN, counted=COUNTED + 1))
+    return Area(current_of(user, timezone.now(), most=SHOWN, counted=COUNTED + 1))
 
 
 def _count(number: int) -> str:

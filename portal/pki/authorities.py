@@ -31,7 +31,7 @@ MINIMUM_SECRET = 32  # characters
 
 def roots() -> list[Certificate]:
     """The certificates that our servers, our clients and the agents trust, the newest first."""
-    found = [_parsed(each.root.certificate) for each in ring().generations]
+    found = [_parsed(each.root.certificate) for each in load_keyring().generations]
     return list(dict.fromkeys(found))
 
 
@@ -42,7 +42,7 @@ def roots_pem() -> str:
 
 def edge_authority() -> Authority:
     """The CA of our servers' certificates: one whose root agents know that have not renewed since a rotation began."""
-    found = ring()
+    found = load_keyring()
     previous = found.previous
     if previous is not None and previous.root.certificate != found.current.root.certificate:
         return authority(previous.edge, "edge")
@@ -51,17 +51,17 @@ def edge_authority() -> Authority:
 
 def client_authority() -> Authority:
     """The CA that issues certificates to credentials and machines now."""
-    return authority(_issuing_to_clients(ring()).clients, "clients")
+    return authority(_issuing_to_clients(load_keyring()).clients, "clients")
 
 
 def client_issuers() -> list[Certificate]:
     """The CAs whose certificates for credentials and machines are accepted, the newest first."""
-    return [_parsed(each.clients.certificate) for each in ring().generations]
+    return [_parsed(each.clients.certificate) for each in load_keyring().generations]
 
 
 def signing_key() -> PrivateKey:
     """The key that signs credential files and agent packages. It is not rotated."""
-    return _unsealed(ring().signing, "signing")
+    return _unsealed(load_keyring().signing, "signing")
 
 
 def client_chain_pem(leaf: Certificate) -> str:
@@ -82,14 +82,14 @@ def require_client_chain(chain: Sequence[Certificate], *, at: datetime) -> None:
     certificates.require_chain(chain, roots=roots(), at=at)
 
 
-def ring() -> Keyring:
+def load_keyring() -> Keyring:
     """What is stored, made now if there is nothing yet."""
     if (found := keyring.read()) is not None:
         return found
     at = timezone.now()
     generation = new_generation(1, at, new_root(1, at))
     keyring.create(Keyring(seal(keys.new_key(), "signing"), generation))
-    return ring()
+    return load_keyring()
 
 
 def new_root(number: int, at: datetime) -> Authority:

@@ -31,7 +31,7 @@ def rotate(actor: Actor, *, with_root: bool) -> Generation:
     Raises StaleState while an earlier rotation is unfinished. The edge's files are not touched.
     """
     with keyring.changing():
-        ring = authorities.ring()
+        ring = authorities.load_keyring()
         if ring.previous is not None:
             raise StaleState(
                 f"Generation {ring.previous.number} is still trusted beside {ring.current.number}.",
@@ -52,7 +52,7 @@ def retire(actor: Actor, *, whoever_needs_it: bool = False) -> Generation:
     are not touched.
     """
     with keyring.changing():
-        ring = authorities.ring()
+        ring = authorities.load_keyring()
         if ring.previous is None:
             raise StaleState("No generation is waiting to be retired.", remedy="There is nothing to do.")
         needed_by = needing_previous(ring)
@@ -86,7 +86,7 @@ def reseal(actor: Actor) -> int:
     What STRONGROOM_SEAL_KEY does not open, STRONGROOM_SEAL_KEY_OLD must: raises ImproperlyConfigured otherwise.
     """
     with keyring.changing():
-        ring = authorities.ring()
+        ring = authorities.load_keyring()
         resealed = replace(
             ring,
             signing=authorities.seal(authorities.signing_key(), "signing"),

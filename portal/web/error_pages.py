@@ -17,7 +17,7 @@ from portal.accounts.forms import SignInForm
 from portal.accounts.models import User
 from portal.core.errors import DATABASE_AWAY, DomainError, NotAllowed, NotFound, Unavailable, unavailable
 from portal.web import kept_forms
-from portal.web.kept_forms import Kept
+from portal.web.kept_forms import KeptForm
 
 TEMPLATES = {403: "errors/403.html", 404: "errors/404.html", 503: "errors/503.html"}
 FORBIDDEN = DomainError(
@@ -74,7 +74,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _page(request, OUTDATED, 403, template="errors/refused.html")
 
 
-def sign_in_first(request: HttpRequest, form: Kept) -> HttpResponse:
+def sign_in_first(request: HttpRequest, form: KeptForm) -> HttpResponse:
     """The sign-in page, which carries a form that could not be sent; 401."""
     return _sign_in(request, SignInForm(request), next=form.page, kept=kept_forms.sealed(form))  # type: ignore[arg-type]
 

@@ -43,7 +43,7 @@ SECRET = frozenset({"old", "new", "again"})
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptForm:
     """A form as it was sent to the path `action` from `page`, without secrets; `why` it was not taken, in words."""
 
     action: str
@@ -79,7 +79,7 @@ def from_our_pages(request: HttpRequest) -> bool:
     return bool(there.netloc) and (there.scheme, there.netloc) == (here.scheme, here.netloc)
 
 
-def keep(request: HttpRequest, why: str) -> Kept | None:
+def keep(request: HttpRequest, why: str) -> KeptForm | None:
     """What was typed into the form that the request sends; None when it is nothing, too much, or not from our pages."""
     if request.method != "POST" or not from_our_pages(request):
         return None
@@ -88,7 +88,7 @@ def keep(request: HttpRequest, why: str) -> Kept | None:
     if not fields or sum(len(text) for values in fields.values() for text in values) > LARGEST:
         return None
     made_for = str(request.POST.get(FOR, ANYBODY))
-    return Kept(request.path, _page_of(request), why, made_for, fields, time.time(), len(fields) < len(sent))
+    return KeptForm(request.path, _page_of(request), why, made_for, fields, time.time(), len(fields) < len(sent))
 
 
 def again(request: HttpRequest) -> list[tuple[str, str]]:
@@ -99,12 +99,12 @@ def again(request: HttpRequest) -> list[tuple[str, str]]:
     return [(name, value) for name, value in fields if name not in NOT_KEPT and not is_secret(name)]
 
 
-def sealed(kept: Kept) -> str:
+def sealed(kept: KeptForm) -> str:
     """The kept form as a field of the sign-in page: encrypted and authenticated."""
     return seal(settings.SECRET_KEY, json.dumps(asdict(kept)).encode(), label=LABEL)
 
 
-def unsealed(text: str) -> Kept | None:
+def unsealed(text: str) -> KeptForm | None:
     """What `sealed` was given; None for anything else, and for what is too old."""
     try:
         return _live(json.loads(unseal(settings.SECRET_KEY, text, label=LABEL)))
@@ -112,7 +112,7 @@ def unsealed(text: str) -> Kept | None:
         return None
 
 
-def give_back(request: HttpRequest, kept: Kept, user: User) -> bool:
+def give_back(request: HttpRequest, kept: KeptForm, user: User) -> bool:
     """Keep it in the session of the person, for the page that shows it; False when it was made for somebody else."""
     if kept.made_for not in (ANYBODY, mark_of(user.pk)):
         return False
@@ -120,7 +120,7 @@ def give_back(request: HttpRequest, kept: Kept, user: User) -> bool:
     return True
 
 
-def kept_for(request: HttpRequest) -> Kept | None:
+def kept_for(request: HttpRequest) -> KeptForm | None:
     """What comes back on the page that is asked for, if anything."""
     user = getattr(request, "user", AnonymousUser())
     if request.method == "POST" or not user.is_authenticated or SESSION_KEY not in request.session:
@@ -142,8 +142,8 @@ def forget(request: HttpRequest) -> None:
         del request.session[SESSION_KEY]
 
 
-def _live(values: dict[str, object]) -> Kept | None:
-    kept = Kept(**values)  # type: ignore[arg-type]  # as asdict() made them
+def _live(values: dict[str, object]) -> KeptForm | None:
+    kept = KeptForm(**values)  # type: ignore[arg-type]  # as asdict() made them
     return kept if time.time() - kept.at < GOOD_FOR else None
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from portal.accounts.models import Membership, Subscription, User
 from portal.core.prepared import prepared
 from portal.notifications.queries import Area, area_of
-from portal.web.kept_forms import Kept, kept_for
+from portal.web.kept_forms import KeptForm, kept_for
 from portal.web.navigation import waiting_for
 
 THEMES = frozenset({"light", "dark"})
@@ -74,7 +74,7 @@ class Shell:
         return waiting_for("requests", self._person)
 
     @cached_property
-    def kept(self) -> Kept | None:
+    def kept(self) -> KeptForm | None:
         """A form of this page that could not be taken, and comes back filled in."""
         return kept_for(self.request)
 

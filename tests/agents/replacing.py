@@ -19,7 +19,7 @@ def colleague_of(subscription: Subscription, username: str = "colleague") -> Use
 
 def ask(user: User, machine_id: str | UUID, reason: str = "The disk is broken.") -> ReplacementRequest:
     """Ask for a replacement of the machine."""
-    return replacements.ask(UUID(str(machine_id)), actor=as_actor(user), reason=reason)
+    return replacements.request(UUID(str(machine_id)), actor=as_actor(user), reason=reason)
 
 
 def agree(user: User, asked: ReplacementRequest) -> ReplacementRequest:

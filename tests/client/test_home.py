@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.portal import keys, renewal, reports
-from strongroom_agent.portal.client import Answer
+from strongroom_agent.portal.client import Response
 from strongroom_agent.state import identity
 from strongroom_agent.state.home import Home, default_folder
 from strongroom_agent.state.identity import Identity
@@ -56,10 +56,10 @@ class Answering:
         self.authority = authority
         self.asked: list[str] = []
 
-    def post(self, _what: str, _signer: object, fields: dict[str, Any]) -> Answer:
+    def post(self, _what: str, _signer: object, fields: dict[str, Any]) -> Response:
         """One renewal."""
         self.asked.append(fields["csr"])
-        return Answer(200, answer_for(self.authority, fields["csr"]))
+        return Response(200, answer_for(self.authority, fields["csr"]))
 
 
 def fail(*_: object) -> None:

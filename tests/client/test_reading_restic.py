@@ -128,8 +128,8 @@ def test_a_person_is_told_that_restic_waits(
     retries, told = Retries(), []
     for moment in (1000, 1001, 1059, 1062, 1100, 4700):
         clock.now = float(moment)
-        retries.heard(said)
-        retries.heard("Fatal: something else")
+        retries.observe(said)
+        retries.observe("Fatal: something else")
         if text := capsys.readouterr().err:
             told.append((moment, text))
     assert [moment for moment, _ in told] == [1000, 1062, 4700]
@@ -146,7 +146,7 @@ def test_since_when_is_told_on_a_machine_that_has_just_started(
     retries = Retries()
     for moment in (5.0, 6.0):
         clock.now = moment
-        retries.heard("Load(<data/def0>, 1, 0) returned error, retrying after 552ms: connection refused")
+        retries.observe("Load(<data/def0>, 1, 0) returned error, retrying after 552ms: connection refused")
     found = re.fullmatch(r"note: the storage has failed since (.*); still trying, .*\n", capsys.readouterr().err)
     assert found is not None
     assert re.fullmatch(r"\d{1,2} \w{3} \d{4}, \d\d:\d\d UTC", found[1])

@@ -130,7 +130,7 @@ def test_a_generated_passphrase_is_saved_once_and_found_again(tmp_path: Path) ->
     first = target.read_text()
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     setup_passphrase.settle(home, None, str(target), None)
-    assert target.read_text() == first == f"{passphrase.kept(home)}\n"
+    assert target.read_text() == first == f"{passphrase.stored(home)}\n"
 
 
 def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
@@ -140,13 +140,13 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
         setup_passphrase.settle(home, None, str(target), None)
     assert caught.value.code == "passphrase_file_exists"
     assert target.read_text() == "the only copy of something"
-    assert passphrase.kept(home) is None
+    assert passphrase.stored(home) is None
 
 
 def test_a_passphrase_in_use_is_not_exchanged(tmp_path: Path) -> None:
     home, other = Home(tmp_path / "home"), tmp_path / "other"
     other.write_text("y" * 20)
-    passphrase.keep(home, "x" * 20)
+    passphrase.store(home, "x" * 20)
     used = Settings("/i", "/c", ["/p"], opened=True)
     with pytest.raises(AgentError) as caught:
         setup_passphrase.settle(home, str(other), None, used)
@@ -154,7 +154,7 @@ def test_a_passphrase_in_use_is_not_exchanged(tmp_path: Path) -> None:
     setup_passphrase.settle(home, None, str(tmp_path / "copy"), used)
     assert (tmp_path / "copy").read_text() == "x" * 20 + "\n"
     setup_passphrase.settle(home, str(other), None, Settings("/i", "/c", ["/p"]))
-    assert passphrase.kept(home) == "y" * 20
+    assert passphrase.stored(home) == "y" * 20
 
 
 def test_a_setup_that_died_half_way_goes_on_with_its_passphrase(tmp_path: Path) -> None:

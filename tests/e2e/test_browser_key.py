@@ -101,7 +101,7 @@ def files_below(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
 
 
-def standings(portal: Portal, vault: str) -> list[list[str]]:
+def credential_rows(portal: Portal, vault: str) -> list[list[str]]:
     """How each credential of the vault ended and where its key was made, in the order of issue."""
     code = (
         "import json; from vaults.models import Credential;"
@@ -157,7 +157,7 @@ def test_no_request_carries_the_private_key(portal: Portal, staff: Person, vault
     expect(staff.page.get_by_text("Ready: backed up and restored on").first).to_be_visible()
     assert found(pieces, log.sent) == []
     assert found(pieces - {b"PRIVATE KEY"}, files_below(portal.data)) == []
-    assert standings(portal, vault) == [["", "browser"]]
+    assert credential_rows(portal, vault) == [["", "browser"]]
     assert found(pieces, [staff.page.evaluate(KEPT_BY_THE_PAGE).encode()]) == []
 
 
@@ -187,7 +187,7 @@ def test_without_webcrypto_the_portal_makes_the_key_and_the_page_says_so(
     assert log.bodies("/credentials") == [{"machines": 1}]
     _fits_by_openssl(json.loads(path.read_text()), tmp_path)
     make_machine(tmp_path, "old-browser", files=3, megabytes=1).setup(path)
-    assert standings(portal, vault) == [["", "server"]]
+    assert credential_rows(portal, vault) == [["", "server"]]
 
 
 def test_a_browser_that_can_make_no_key_says_so_and_falls_back_at_the_next_press(
@@ -199,10 +199,10 @@ def test_a_browser_that_can_make_no_key_says_so_and_falls_back_at_the_next_press
     press(staff)
     expect(staff.page.locator("#credential-outcome")).to_contain_text("This browser could not make a key. Press again")
     expect(staff.page.get_by_text("The portal makes the private key")).to_be_visible()
-    assert standings(portal, vault) == []
+    assert credential_rows(portal, vault) == []
     with staff.page.expect_download():
         press(staff)
-    assert standings(portal, vault) == [["", "server"]]
+    assert credential_rows(portal, vault) == [["", "server"]]
 
 
 def test_without_javascript_the_form_hands_out_the_file(
@@ -216,7 +216,7 @@ def test_without_javascript_the_form_hands_out_the_file(
         with page.expect_download() as download:
             page.get_by_role("button", name="Download vault credentials").click()
         assert json.loads(download.value.path().read_text())["vault"]["id"] == vault
-    assert standings(portal, vault) == [["", "server"]]
+    assert credential_rows(portal, vault) == [["", "server"]]
 
 
 def test_what_went_wrong_is_told(portal: Portal, staff: Person, vault: str) -> None:
@@ -244,7 +244,7 @@ def test_what_went_wrong_is_told(portal: Portal, staff: Person, vault: str) -> N
     with staff.page.expect_download():
         press(staff)
     expect(outcome).to_contain_text("Saved as")
-    assert standings(portal, vault) == [["", "browser"]]
+    assert credential_rows(portal, vault) == [["", "browser"]]
 
 
 def test_a_button_pressed_twenty_times_is_one_press(portal: Portal, staff: Person, vault: str) -> None:
@@ -254,7 +254,7 @@ def test_a_button_pressed_twenty_times_is_one_press(portal: Portal, staff: Perso
             "button => { for (let n = 0; n < 20; n++) button.click(); }"
         )
     expect(staff.page.locator("#credential-outcome")).to_contain_text("Saved as")
-    assert standings(portal, vault) == [["", "browser"]]
+    assert credential_rows(portal, vault) == [["", "browser"]]
 
 
 def test_of_twenty_presses_at_once_exactly_the_last_is_valid(portal: Portal, staff: Person, vault: str) -> None:
@@ -267,7 +267,7 @@ def test_of_twenty_presses_at_once_exactly_the_last_is_valid(portal: Portal, sta
         }"""
     )
     assert len({file["private_key"] for file in files}) == len({file["issued_at"] for file in files}) == 20
-    assert standings(portal, vault) == [["replaced", "browser"]] * 19 + [["", "browser"]]
+    assert credential_rows(portal, vault) == [["replaced", "browser"]] * 19 + [["", "browser"]]
     last = max(files, key=lambda file: str(file["issued_at"]))
     staff.page.reload()
     until = datetime.fromisoformat(last["expires_at"])

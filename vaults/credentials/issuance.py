@@ -73,7 +73,7 @@ def issue(public_key: PublicKey, vault: Vault, terms: Terms, actor: Actor) -> Is
     """
     with transaction.atomic():
         _lock_active(vault.pk)
-        issued_at = _next_moment(vault)
+        issued_at = _next_issue_time(vault)
         vault.credentials.filter(**terms.line, ended_at__isnull=True).update(
             ended_at=issued_at, end=Credential.End.REPLACED
         )
@@ -100,7 +100,7 @@ def _lock_active(vault_id: uuid.UUID) -> None:
         )
 
 
-def _next_moment(vault: Vault) -> datetime:
+def _next_issue_time(vault: Vault) -> datetime:
     """Now, or just after the last issue when a clock has gone back."""
     newest = _last_issued.first(vault.pk)
     now = timezone.now()

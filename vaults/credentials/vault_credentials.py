@@ -48,7 +48,7 @@ class CredentialState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class CredentialStatus:
     """The newest credential of a vault, what it is good for, and for how many machines more."""
 
     state: CredentialState
@@ -97,10 +97,10 @@ def issue_replacement_to(
 
 def end_replacement(machine_id: UUID, *, actor: Actor) -> None:
     """End the unused replacement credential of the machine, where there is one, in the transaction that is open."""
-    standing = Credential.objects.filter(
+    status_of = Credential.objects.filter(
         purpose=Credential.Purpose.REPLACE, machine_id=machine_id, ended_at__isnull=True, machines_used=0
     )
-    for credential in standing:
+    for credential in status_of:
         Credential.objects.filter(pk=credential.pk).update(ended_at=timezone.now(), end=Credential.End.ENDED)
         record("credential:end", actor=actor, target=credential, detail={"serial": credential.serial})
 
@@ -128,16 +128,16 @@ def end(vault_id: UUID, *, actor: Actor, expected: str = "") -> None:
         record("credential:end", actor=actor, target=newest, detail={"serial": newest.serial})
 
 
-def standing(vault: Vault) -> Standing:
+def status_of(vault: Vault) -> CredentialStatus:
     """How the vault stands with credentials, in one query."""
     credential = _newest.first(vault.pk, vault.subscription_id)
     if credential is None:
-        return Standing(CredentialState.NONE, None, 0)
+        return CredentialStatus(CredentialState.NONE, None, 0)
     state = state_of(credential, timezone.now())
     issuer_here: bool = credential.issuer_here  # type: ignore[attr-defined]  # annotated
     if state == CredentialState.VALID and not (credential.issued_by.is_active and issuer_here):
         state = CredentialState.ISSUER_LEFT
-    return Standing(state, credential, machines_left(credential))
+    return CredentialStatus(state, credential, machines_left(credential))
 
 
 @prepared

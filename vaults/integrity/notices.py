@@ -15,7 +15,7 @@ _DO = "Run `strongroom-agent check` on that machine, then a backup."
 _LOST = "Without it the machine's backups in that region cannot be opened; tell an administrator."
 
 
-def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
+def notify_loss(vault: Vault, region: Region, item: Stored) -> None:
     """An object was set aside, and there is none to put in its place."""
     losses.note(vault, region, item)
     machine = _machine(item)
@@ -26,7 +26,7 @@ def tell_of_loss(vault: Vault, region: Region, item: Stored) -> None:
     _publish(vault, f"quarantine:{region.slug}:{machine}", title, what)
 
 
-def tell_of_repair(vault: Vault, region: Region, other: Region, item: Stored) -> None:
+def notify_repair(vault: Vault, region: Region, other: Region, item: Stored) -> None:
     """An object was set aside, and is there again, from the other region."""
     losses.found_again([item.path])
     machine = _machine(item)
@@ -39,7 +39,7 @@ def tell_of_repair(vault: Vault, region: Region, other: Region, item: Stored) ->
     )
 
 
-def tell_of_return(vault: Vault, other: Region, machine: UUID, count: int) -> None:
+def notify_return(vault: Vault, other: Region, machine: UUID, count: int) -> None:
     """Objects that the vault's region had lost are there again, from the other one."""
     _publish(
         vault,
@@ -51,7 +51,7 @@ def tell_of_return(vault: Vault, other: Region, machine: UUID, count: int) -> No
     )
 
 
-def tell_of_trashed_snapshot(vault: Vault, machine: UUID, snapshot: str, reason: str) -> None:
+def notify_trashed_snapshot(vault: Vault, machine: UUID, snapshot: str, reason: str) -> None:
     """An administrator has moved a snapshot to the trash."""
     _publish(
         vault,
@@ -62,7 +62,7 @@ def tell_of_trashed_snapshot(vault: Vault, machine: UUID, snapshot: str, reason:
     )
 
 
-def tell_of_snapshot_put_back(vault: Vault, machine: UUID, snapshot: str, reason: str) -> None:
+def notify_snapshot_put_back(vault: Vault, machine: UUID, snapshot: str, reason: str) -> None:
     """An administrator has moved a snapshot back from the trash; this takes the place of what said that it is gone."""
     _publish(
         vault,
@@ -73,7 +73,7 @@ def tell_of_snapshot_put_back(vault: Vault, machine: UUID, snapshot: str, reason
     )
 
 
-def tell_of_difference(vault: Vault, region: Region, other: Region, item: Stored) -> None:
+def notify_difference(vault: Vault, region: Region, other: Region, item: Stored) -> None:
     """The two regions have different objects, and nobody but the machine can tell which one is right."""
     machine = _machine(item)
     _publish(

@@ -50,7 +50,7 @@ def replaced(vault: Vault, storage: RegionStorage, region: Region, item: Stored,
     detail = {"region": region.slug, "object": item.path, "from": other.slug}
     with transaction.atomic():
         record("object:repair", actor=SYSTEM, target=vault, detail=detail)
-        notices.tell_of_repair(vault, region, other, item)
+        notices.notify_repair(vault, region, other, item)
     return True
 
 
@@ -69,7 +69,7 @@ def compare_configs(vault: Vault, region: Region, item: Stored) -> bool:
     detail = {"region": region.slug, "other": other.slug, "object": item.path, "sha256": digests}
     with transaction.atomic():
         record("object:differs", actor=SYSTEM, target=vault, detail=detail)
-        notices.tell_of_difference(vault, region, other, item)
+        notices.notify_difference(vault, region, other, item)
     return False
 
 

@@ -40,7 +40,7 @@ class NotWhole(DomainError):
 
 
 @dataclass(frozen=True)
-class Kept:
+class SnapshotObject:
     """A snapshot's object: `size` in bytes, its `path` in the region, and whether that is in the trash.
 
     `name` is the digest that it was stored under; in the trash, the path may end with a date behind it.
@@ -54,18 +54,18 @@ class Kept:
     trashed: bool
 
 
-def of_machine(vault: Vault, machine_id: UUID) -> list[Kept]:
+def of_machine(vault: Vault, machine_id: UUID) -> list[SnapshotObject]:
     """The objects of the machine's snapshots in all regions of the vault, oldest first. Raises StorageError."""
     found = []
     for region in _regions(vault):
         storage, machine = region_storage(region), f"{vault.pk}/{machine_id}"
         listed = layout.flat(storage, machine, "snapshots")
-        found += [Kept(each.name, each.path, each.size, each.modified, region, False) for each in listed]
+        found += [SnapshotObject(each.name, each.path, each.size, each.modified, region, False) for each in listed]
         folder = f"{removals.AREA}/{machine}/snapshots"
         for each in storage.entries(folder):
             name = removals.stored_name(each.name)
             if layout.DIGEST.fullmatch(name) and not each.is_folder:
-                found.append(Kept(name, f"{folder}/{each.name}", each.size, each.modified, region, True))
+                found.append(SnapshotObject(name, f"{folder}/{each.name}", each.size, each.modified, region, True))
     return sorted(found, key=lambda each: (each.modified, each.name, each.trashed))
 
 
@@ -87,7 +87,7 @@ def trash(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, actor: 
         }
         RemovedObject.objects.update_or_create(path=path, defaults=values)
         record("snapshot:trash", actor=actor, target=vault, detail=_detail(machine_id, name, reason))
-        notices.tell_of_trashed_snapshot(vault, machine_id, name, reason)
+        notices.notify_trashed_snapshot(vault, machine_id, name, reason)
     for region in _regions(vault):
         storage = region_storage(region)
         if storage.entry(path) is not None:
@@ -113,7 +113,7 @@ def put_back(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, acto
     with transaction.atomic():
         RemovedObject.objects.filter(path=path).delete()
         record("snapshot:put-back", actor=actor, target=vault, detail=_detail(machine_id, name, reason))
-        notices.tell_of_snapshot_put_back(vault, machine_id, name, reason)
+        notices.notify_snapshot_put_back(vault, machine_id, name, reason)
     for region, places in whole.items():
         if places and path not in places:
             storage = region_storage(region)
@@ -124,7 +124,7 @@ def put_back(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, acto
     return name
 
 
-def _whole(region: Region, path: str, trashed: list[Kept]) -> list[str]:
+def _whole(region: Region, path: str, trashed: list[SnapshotObject]) -> list[str]:
     """Where the region has the snapshot of that path as it was stored: there, or in the trash."""
     name = path.rpartition("/")[2]
     places = [path, *sorted(each.path for each in trashed if each.region == region and each.name == name)]
@@ -141,7 +141,7 @@ def _path(vault: Vault, machine_id: UUID, name: str) -> str:
     return f"{vault.pk}/{machine_id}/snapshots/{name}"
 
 
-def _named(snapshot: str, among: list[Kept], where: str = "stored") -> str:
+def _named(snapshot: str, among: list[SnapshotObject], where: str = "stored") -> str:
     """The whole name of the one snapshot that begins like this."""
     if not ID.fullmatch(snapshot):
         raise NotFound("A snapshot is named by the first 8 to 64 digits (0-9, a-f) of its ID.")

@@ -70,7 +70,7 @@ def set_aside(storage: RegionStorage, region: Region, item: Stored, digest: str)
             if repair.replaced(vault, storage, region, item, keep=place):
                 return
             with transaction.atomic():
-                notices.tell_of_loss(vault, region, item)
+                notices.notify_loss(vault, region, item)
         storage.move(item.path, place)
     except ObjectMissing:
         log.info("Region %s: %s is gone already.", region.slug, item.path)

@@ -38,7 +38,7 @@ def bring_back(copy: PairedCopy, batch: list[Stored]) -> None:
     _take_away_again(region, paths)
     if brought := [item for item in found.genuine if item.path not in gone]:
         log.warning("Region %s had lost %s objects of %s.", region.slug, len(brought), batch[0].machine)
-        _tell(copy, brought)
+        _notify(copy, brought)
 
 
 def _take_away_again(region: RegionStorage, paths: list[str]) -> None:
@@ -47,7 +47,7 @@ def _take_away_again(region: RegionStorage, paths: list[str]) -> None:
         removals.to_trash(region, path)
 
 
-def _tell(copy: PairedCopy, brought: list[Stored]) -> None:
+def _notify(copy: PairedCopy, brought: list[Stored]) -> None:
     detail = {
         "region": copy.vault.region.slug,
         "from": copy.region.slug,
@@ -57,4 +57,4 @@ def _tell(copy: PairedCopy, brought: list[Stored]) -> None:
     with transaction.atomic():
         record("object:repair", actor=SYSTEM, target=copy.vault, detail=detail)
         losses.found_again(item.path for item in brought)
-        notices.tell_of_return(copy.vault, copy.region, machine, len(brought))
+        notices.notify_return(copy.vault, copy.region, machine, len(brought))

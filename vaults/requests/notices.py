@@ -31,17 +31,17 @@ def decided(request: VaultRequest) -> None:
 
 def rejected(request: VaultRequest, actor: Actor, comment: str) -> None:
     """Tell the subscription's people who said no, and why."""
-    _tell(request, State.ATTENTION, "was rejected", f"{actor.person.display_name}: {comment.strip()}")
+    _notify(request, State.ATTENTION, "was rejected", f"{actor.person.display_name}: {comment.strip()}")
 
 
 def cancelled(request: VaultRequest, actor: Actor) -> None:
     """Tell the subscription's people that the requester took it back."""
-    _tell(request, State.INFO, "was cancelled", f"By {actor.person.display_name}.")
+    _notify(request, State.INFO, "was cancelled", f"By {actor.person.display_name}.")
 
 
 def expired(request: VaultRequest) -> None:
     """Tell the subscription's people that nobody decided in time, and what to do."""
-    _tell(
+    _notify(
         request,
         State.ATTENTION,
         "has expired",
@@ -49,7 +49,7 @@ def expired(request: VaultRequest) -> None:
     )
 
 
-def _tell(request: VaultRequest, state: Notification.State, how: str, step: str) -> None:
+def _notify(request: VaultRequest, state: Notification.State, how: str, step: str) -> None:
     publish(
         f"vault-request-outcome:{request.pk}",
         state=state,

@@ -65,7 +65,7 @@ def new_redundancy(request: PersonRequest) -> HttpResponse:
     region = get_object_or_404(Region, enabled=True, pk=key_in(request.GET.get("region", "")))
     chosen = request.GET.get("wished") or request.GET.get("redundancy", "")
     form = VaultRequestForm(request.user, initial={"redundancy": chosen if chosen in Redundancy else Redundancy.GEO})
-    form.offer_for(region)
+    form.explain_region(region)
     return render(request, "vaults/new.html#redundancy", {"form": form})
 
 

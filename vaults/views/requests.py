@@ -21,7 +21,7 @@ from vaults.models import Decision, Redundancy, Vault, VaultRequest
 from vaults.queries import (
     REQUEST_ORDERS,
     open_requests,
-    recent_outcomes,
+    recent_decisions,
     request_seen_by,
     requests_in_state,
     vaults_owned,
@@ -133,6 +133,6 @@ def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
         "pair": pair_of(asked.region) if asked.redundancy == Redundancy.GEO else None,
         "digest": asked.digest,
         "vaults_owned": vaults_owned(asked.subscription),
-        "outcomes": recent_outcomes(asked.requested_by),
+        "outcomes": recent_decisions(asked.requested_by),
         **(named(deciders(asked)) if pending else {"next_url": _next_url(actor)}),
     }

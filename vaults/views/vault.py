@@ -26,7 +26,7 @@ from vaults.models import Operation, Redundancy, Region, Vault
 from vaults.queries import (
     activity_of,
     approval_of,
-    asking_for,
+    entries_of_request,
     last_operations,
     operations_of,
     vault_seen_by,
@@ -146,7 +146,7 @@ def activity(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """What happened to the vault, from the audit log."""
     vault = vault_seen_by(actor_of(request), vault_id)
     page = page_of(activity_of(vault), "-id", after=request.GET.get("after", ""))
-    before = [] if page.next else list(asking_for(vault))
+    before = [] if page.next else list(entries_of_request(vault))
     events = page.items + before
     rows = activity_rows(events, auditor=request.user.is_auditor)
     context = {"vault": vault, "tab": "activity", "page": page, "events": events, "rows": rows}

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from agents.packages.build import BuildFailed, KeptBack, bring_up_to_date
+from agents.packages.build import BuildFailed, Withdrawn, bring_up_to_date
 from portal.core.actor import Actor
 
 ACTOR = Actor(label="publish_agent", via="command")
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         """Build, publish, say what; exit status 1 with one line when the build fails."""
         try:
             package, built = bring_up_to_date(ACTOR, again=options["again"])
-        except KeptBack as withdrawn:
+        except Withdrawn as withdrawn:
             self.stdout.write(f"{withdrawn} was withdrawn and stays so; manage.py publish_agent --again publishes it.")
             return
         except BuildFailed as error:

@@ -47,7 +47,8 @@ class Command(BaseCommand):
 
 
 def _fingerprints(options: argparse.Namespace) -> str:
-    return "\n".join([*report.stored(authorities.ring()), *report.at_the_edge(authorities.ring(), settings.EDGE_URL)])
+    keyring = authorities.load_keyring()
+    return "\n".join([*report.stored(keyring), *report.at_the_edge(keyring, settings.EDGE_URL)])
 
 
 def _rotate(options: argparse.Namespace) -> str:

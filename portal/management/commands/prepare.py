@@ -33,7 +33,7 @@ class Command(BaseCommand):
             self._call("publish_agent")
         except CommandError as error:
             self.stderr.write(str(error))
-        heartbeats.forget()
+        heartbeats.clear()
 
     def _call(self, command: str, **arguments: Any) -> None:
         call_command(command, stdout=self.stdout, stderr=self.stderr, **arguments)

@@ -28,7 +28,7 @@ class Command(BaseCommand):
                 ownership.start_anew(actor)
             ownership.require()
             prepared = files.bring_up_to_date(actor)
-            ownership.begin(authorities.ring())
+            ownership.begin(authorities.load_keyring())
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         leaf = prepared.certificate

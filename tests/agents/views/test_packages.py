@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from agents.models import AgentPackage
-from agents.packages.catalog import offers, platform_of
+from agents.packages.catalog import platform_of, platform_rows
 from agents.packages.publish import WINDOWS
 from portal.accounts.models import User
 
@@ -52,14 +52,14 @@ def test_the_visitors_platform_comes_first_and_each_has_a_row() -> None:
     linux = package()
     arm = package(architecture="aarch64")
     package("windows", withdrawn_at=timezone.now())
-    rows = offers(FIREFOX.format("X11; Linux x86_64"))
+    rows = platform_rows(FIREFOX.format("X11; Linux x86_64"))
     assert [(row.platform, row.package, row.yours) for row in rows] == [
         ("linux", arm, True),
         ("linux", linux, True),
         ("windows", None, False),
         ("macos", None, False),
     ]
-    assert [row.platform for row in offers("")] == ["windows", "linux", "linux", "macos"]
+    assert [row.platform for row in platform_rows("")] == ["windows", "linux", "linux", "macos"]
 
 
 def test_a_row_has_version_size_digest_and_button(

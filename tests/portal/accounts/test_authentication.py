@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.accounts import authentication, people, throttle, tokens
 from portal.accounts.models import SignInFailure, User
-from portal.audit.models import AuditEvent, RefusalFlood
+from portal.audit.models import AuditEvent, RefusalCounter
 from portal.audit.record import write_refusal_counts
 from portal.core.actor import SYSTEM
 from portal.core.errors import Throttled
@@ -139,7 +139,7 @@ def test_a_flood_of_refusals_is_two_entries(staff: User) -> None:
     for _ in range(5):
         sign_in(Client(), "staff", "wrong password")
     assert told() == [("session:sign-in", "staff", True, {"code": "wrong"})]
-    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
+    RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=61))
     sign_in(Client(), "nobody", "wrong password")
     assert [(label, detail.get("repeated")) for _, label, _, detail in told()] == [
         ("staff", None),
@@ -193,7 +193,7 @@ def test_the_ninth_wrong_password_of_a_session_waits(staff: User) -> None:
     assert "Too many attempts. Wait 15 minutes, then try again." in text(response)
     staff.refresh_from_db()
     assert staff.check_password(PASSWORD)
-    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
+    RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=61))
     write_refusal_counts()
     wrong, throttled, again = told()
     assert wrong == ("session:confirm", "staff", True, {"code": "wrong"})

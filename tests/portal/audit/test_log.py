@@ -17,7 +17,7 @@ from portal.accounts import tokens
 from portal.accounts.models import User
 from portal.audit import refusal_counters
 from portal.audit.charts import bars
-from portal.audit.models import AppendOnly, AuditEvent, RefusalFlood
+from portal.audit.models import AppendOnly, AuditEvent, RefusalCounter
 from portal.audit.queries import Day, Filter, actions, activity, events
 from portal.audit.record import record, refusal, write_refusal_counts
 from tests.agents.pages import credential_of, machine_in
@@ -295,7 +295,7 @@ def test_a_flood_is_the_first_entry_and_then_a_count(staff: User, outsider: User
     refusal("machine:register", actor=as_actor(outsider))
     write_refusal_counts()
     assert AuditEvent.objects.count() == 3
-    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=refusal_counters.SECONDS + 1))
+    RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=refusal_counters.SECONDS + 1))
     write_refusal_counts()
     write_refusal_counts()
     (count,) = AuditEvent.objects.filter(detail__has_key="repeated")
@@ -306,7 +306,7 @@ def test_a_flood_is_the_first_entry_and_then_a_count(staff: User, outsider: User
         True,
     )
     assert (count.detail["repeated"], count.detail["seconds"], count.detail["code"]) == (3, 60, "clock_skew")
-    assert (AuditEvent.objects.count(), RefusalFlood.objects.count()) == (4, 0)
+    assert (AuditEvent.objects.count(), RefusalCounter.objects.count()) == (4, 0)
 
 
 def test_refusals_of_different_things_are_no_flood(staff: User, make_vault: Callable[..., Vault]) -> None:
@@ -315,7 +315,7 @@ def test_refusals_of_different_things_are_no_flood(staff: User, make_vault: Call
     for _ in range(3):
         for target, code in ((one, "not_allowed"), (one, "stale_state"), (other, "not_allowed"), (None, "not_allowed")):
             refusal("vault:change", actor=as_actor(staff), target=target, detail={"code": code})
-    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
+    RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=61))
     write_refusal_counts()
     what = [("One", "not_allowed"), ("One", "stale_state"), ("Other", "not_allowed"), ("", "not_allowed")]
     entries = [(event.target_label, event.detail["code"]) for event in AuditEvent.objects.order_by("id")]
@@ -336,7 +336,7 @@ def test_a_flood_about_ever_other_things_stays_bounded(staff: User, outsider: Us
     refusal("vault:change", actor=actor, detail={"code": "code 0"})
     assert refusal("vault:change", actor=as_actor(outsider)) is not None
     assert AuditEvent.objects.count() == refusal_counters.MOST_FROM_ADDRESS + 1
-    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
+    RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=61))
     write_refusal_counts()
     counts = AuditEvent.objects.filter(detail__has_key="repeated").order_by("action")
     assert [(count.action, count.actor_label, count.address, count.detail["repeated"]) for count in counts] == [
@@ -348,7 +348,7 @@ def test_a_flood_about_ever_other_things_stays_bounded(staff: User, outsider: Us
 def test_after_the_minute_the_next_one_is_written_again(staff: User) -> None:
     for _ in range(2):
         refusal("machine:register", actor=as_actor(staff))
-    RefusalFlood.objects.update(since=timezone.now() - timedelta(seconds=61))
+    RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=61))
     refusal("machine:register", actor=as_actor(staff))
     assert [event.detail.get("repeated") for event in AuditEvent.objects.order_by("id")] == [None, 1, None]
 

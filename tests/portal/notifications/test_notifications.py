@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts.models import Membership, Subscription, User
-from portal.notifications.current import FEW, standing_of
+from portal.notifications.current import FEW, current_of
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
 from portal.notifications.queries import area_of, visible_to
@@ -109,12 +109,12 @@ def test_the_area_and_the_list_agree_on_the_audience(
         tell(f"{state} of {both} thrice", state, user=both, subscription=subscription, for_approvers=True)
         tell(f"{state} of approvers", state, for_approvers=True)
         tell(f"{state} of nobody", state)
-    standing = standing_of(users[who], timezone.now(), most=1000, counted=1000)
+    current = current_of(users[who], timezone.now(), most=1000, counted=1000)
     expected = visible_to(users[who])
     for part, states in (
-        (standing.running, ["running"]),
-        (standing.needs, ["failed", "attention"]),
-        (standing.ended, ["succeeded", "info"]),
+        (current.running, ["running"]),
+        (current.needs, ["failed", "attention"]),
+        (current.ended, ["succeeded", "info"]),
     ):
         keys = set(expected.filter(state__in=states).values_list("key", flat=True))
         assert (sorted(row.key for row in part.entries), part.number) == (sorted(keys), len(keys))
@@ -128,7 +128,7 @@ def test_the_tag_is_of_what_is_shown_and_of_how_much_is_not(staff: User) -> None
     assert area_of(staff).tag == before.tag
     tell("no 6", hours=7, user=staff)
     after = area_of(staff)
-    assert [row.key for row in after.standing.ended.entries] == [row.key for row in before.standing.ended.entries]
+    assert [row.key for row in after.current.ended.entries] == [row.key for row in before.current.ended.entries]
     assert after.tag != before.tag
 
 

@@ -51,7 +51,7 @@ def test_a_second_host_is_turned_away_before_it_makes_anything(host: Host) -> No
 
 def test_nor_does_one_with_another_root(host: Host) -> None:
     host.settings.PKI = host.folder / "b" / "pki"
-    authorities.ring()
+    authorities.load_keyring()
     host.starts("a")
     with pytest.raises(CommandError, match="has another"):
         host.starts("b")
@@ -93,7 +93,7 @@ def test_who_dies_before_the_renaming_starts_again(host: Host, monkeypatch: pyte
         with pytest.raises(OSError, match="killed"):
             steps[step]()
     host.starts("a")
-    assert ownership.fingerprint(authorities.ring().current) in known()
+    assert ownership.fingerprint(authorities.load_keyring().current) in known()
 
 
 def test_a_root_that_is_lost_is_given_up_by_name(host: Host) -> None:
@@ -111,7 +111,7 @@ def test_of_two_that_begin_at_once_one_is_first(host: Host) -> None:
     rings = []
     for name in ("a", "b"):
         host.settings.PKI = host.folder / name / "pki"
-        rings.append(authorities.ring())
+        rings.append(authorities.load_keyring())
     at_once([lambda ring=ring: ownership.begin(ring) for ring in rings])  # type: ignore[misc]
     assert len(known()) == 1
     assert known() < {ownership.fingerprint(ring.current) for ring in rings}

@@ -45,7 +45,7 @@ def test_sealed_anew(settings: Settings) -> None:
 
 def fingerprints() -> list[str]:
     """The public keys of all that is sealed, in the order of the file."""
-    ring = authorities.ring()
+    ring = authorities.load_keyring()
     found = [authorities.signing_key()]
     for each in ring.generations:
         found += [authorities.authority(getattr(each, name), name).key for name in ("root", "edge", "clients")]

@@ -30,7 +30,7 @@ def own_folder(settings: Settings, tmp_path: Path) -> Path:
     """A data folder with keys of generation 1 and no edge in front."""
     settings.PKI = tmp_path / "pki"
     settings.EDGE_URL = f"https://localhost:{free_port()}"
-    authorities.ring()
+    authorities.load_keyring()
     return tmp_path / "pki"
 
 
@@ -151,7 +151,7 @@ def test_one_rotation_at_a_time(own_folder: Path) -> None:
 def test_of_two_rotations_at_once_one_wins() -> None:
     outcomes = at_once([lambda: rotation.rotate(ACTOR, with_root=True)] * 2)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Generation", "StaleState"]
-    assert [each.number for each in authorities.ring().generations] == [2, 1]
+    assert [each.number for each in authorities.load_keyring().generations] == [2, 1]
     assert AuditEvent.objects.filter(action="pki:rotate").count() == 1
 
 
@@ -161,13 +161,13 @@ def test_nothing_to_retire() -> None:
 
 
 def test_retiring_deletes_the_old_keys(own_folder: Path, settled: None) -> None:
-    old = authorities.ring().current
+    old = authorities.load_keyring().current
     call_command("pki", "rotate", "root")
     call_command("pki", "retire")
     left = (own_folder / "keys.json").read_text()
     assert [ca.key in left for ca in (old.root, old.edge, old.clients)] == [False, False, False]
     call_command("pki", "rotate", "root")
-    assert authorities.ring().current.number == 3
+    assert authorities.load_keyring().current.number == 3
 
 
 # What is needed still
@@ -242,9 +242,10 @@ def test_fingerprints_are_those_of_openssl(capsys: pytest.CaptureFixture[str], o
     capsys.readouterr()
     call_command("pki", "fingerprints")
     lines = capsys.readouterr().out.splitlines()
+    keyring = authorities.load_keyring()
     assert [line for line in lines if not line.startswith(" ")] == [
-        f"Generation 2, made {exactly(authorities.ring().current.made_at)}",
-        f"Generation 1, made {exactly(authorities.ring().generations[1].made_at)}; to be retired, needed by nobody",
+        f"Generation 2, made {exactly(keyring.current.made_at)}",
+        f"Generation 1, made {exactly(keyring.generations[1].made_at)}; to be retired, needed by nobody",
         "Signing key of credential files and agent packages (SHA-256 of the public key)",
         f"In effect at {django_settings.EDGE_URL}",
     ]

@@ -16,7 +16,7 @@ from tests.portal.pages import HTMX, sign_in, text, window
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WORDS = "The portal is temporarily unavailable. Try again in a minute."
-TABLES = "accounts_signinfailure, django_session, audit_auditevent, audit_refusalflood"
+TABLES = "accounts_signinfailure, django_session, audit_auditevent, audit_refusalcounter"
 
 
 def _remember(request: HttpRequest) -> HttpResponse:

@@ -55,7 +55,7 @@ def test_only_an_active_vault_hands_them_out(make_vault: Callable[..., Vault], s
     with pytest.raises(VaultNotActive) as refused:
         vault_credentials.issue(vault.pk, actor=as_actor(staff))
     assert (refused.value.code, refused.value.status) == ("vault_not_active", 409)
-    assert vault_credentials.standing(vault).state == CredentialState.NONE
+    assert vault_credentials.status_of(vault).state == CredentialState.NONE
 
 
 def test_file_holds_what_the_protocol_says(vault: Vault, staff: User) -> None:
@@ -152,7 +152,7 @@ def test_next_one_ends_the_one_before(vault: Vault, staff: User) -> None:
     first.refresh_from_db()
     assert vault_credentials.state_of(first, timezone.now()) == CredentialState.REPLACED
     assert first.ended_at == second.issued_at
-    assert vault_credentials.standing(vault) == vault_credentials.Standing(CredentialState.VALID, second, 1)
+    assert vault_credentials.status_of(vault) == vault_credentials.CredentialStatus(CredentialState.VALID, second, 1)
 
 
 def test_issue_times_increase_even_when_the_clock_goes_back(vault: Vault, staff: User) -> None:
@@ -170,7 +170,7 @@ def test_end_now_leaves_none(vault: Vault, staff: User) -> None:
     vault_credentials.end(vault.pk, actor=as_actor(staff))
     with pytest.raises(StaleState):
         vault_credentials.end(vault.pk, actor=as_actor(staff))
-    assert vault_credentials.standing(vault).state == CredentialState.ENDED
+    assert vault_credentials.status_of(vault).state == CredentialState.ENDED
     assert list(AuditEvent.objects.filter(vault_id=vault.pk).values_list("action", "target_id")) == [
         ("credential:end", str(issued.pk)),
         ("credential:issue", str(issued.pk)),

@@ -234,7 +234,7 @@ def test_the_list_says_where_each_lies(ours: MachineFolder, copy: PairedCopy, ju
     ]
 
 
-def of_machine(machine: MachineFolder, copy: PairedCopy) -> list[snapshot_trash.Kept]:
+def of_machine(machine: MachineFolder, copy: PairedCopy) -> list[snapshot_trash.SnapshotObject]:
     return snapshot_trash.of_machine(copy.vault, number(machine))
 
 

@@ -74,9 +74,9 @@ def test_ending_a_credential_ends_the_one_that_was_shown(vault: Vault, staff: Us
     answer = client.post(url, sent)
     assert answer.status_code == 409
     assert "has downloaded a newer credential at" in text(answer)
-    assert vault_credentials.standing(vault).state == "valid"
+    assert vault_credentials.status_of(vault).state == "valid"
     assert client.post(url, carried(client.get(f"/vaults/{vault.pk}/quick-start/"), url)).status_code == 302
-    assert vault_credentials.standing(vault).state == "ended"
+    assert vault_credentials.status_of(vault).state == "ended"
 
 
 def test_the_work_that_is_done_again_is_the_one_that_was_shown(vault: Vault, staff: User) -> None:

@@ -77,14 +77,14 @@ def _carry_out(given: argparse.Namespace) -> Done:
 def _change(given: argparse.Namespace, home: Home) -> Done:
     """The commands that need the state folder for themselves."""
     if given.command == "setup":
-        return setup.run(home, _setup_wish(given))
+        return setup.run(home, _setup_options(given))
     if given.command == "unregister" and given.forget:
         return status.run_forget(home)
     session = open_session(home)
     try:
         return _run(given, session)
     except AgentError as error:
-        raise session.told_why(error) from error
+        raise session.with_reason(error) from error
 
 
 def _run(given: argparse.Namespace, session: Session) -> Done:
@@ -92,8 +92,8 @@ def _run(given: argparse.Namespace, session: Session) -> Done:
         case "backup":
             return backup.run(session, accept_losses=given.accept_losses)
         case "restore":
-            wish = restore.Wish(given.target, given.snapshot, given.include, given.region, given.overwrite)
-            return restore.run(session, wish)
+            options = restore.RestoreOptions(given.target, given.snapshot, given.include, given.region, given.overwrite)
+            return restore.run(session, options)
         case "snapshots":
             return snapshots.run(session, given.region)
         case "check":
@@ -113,8 +113,8 @@ def _tidy(home: Home) -> None:
             surroundings.clear_temporary(Path(chosen.cache_dir))
 
 
-def _setup_wish(given: argparse.Namespace) -> setup.Wish:
-    return setup.Wish(
+def _setup_options(given: argparse.Namespace) -> setup.SetupOptions:
+    return setup.SetupOptions(
         credentials=given.credentials,
         install_dir=given.install_dir,
         cache_dir=given.cache_dir,

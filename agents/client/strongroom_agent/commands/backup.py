@@ -39,9 +39,9 @@ class _Progress:
         if kind == "summary":
             self.summary = message
         elif kind == "status":
-            self._tell(message)
+            self._show(message)
 
-    def _tell(self, message: dict[str, object]) -> None:
+    def _show(self, message: dict[str, object]) -> None:
         percent = int(float(str(message.get("percent_done") or 0)) * 100)
         if percent // 10 > self.tenths or time.monotonic() - self.told_at > _SILENCE:
             self.tenths, self.told_at = percent // 10, time.monotonic()

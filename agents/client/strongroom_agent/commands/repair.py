@@ -102,7 +102,7 @@ def _repair(session: Session) -> RepairResult:
     found = soundness.look(restic, read_data=True)
     for each in found.errors[:_SHOWN]:
         progress(f"found: {each}")
-    _mend(restic, found)
+    _repair_objects(restic, found)
     saved = backup.back_up(session, options=("--force",))
     if soundness.look(restic).errors:
         lost = soundness.lost(restic) or {"unknown": ["unknown"]}
@@ -112,7 +112,7 @@ def _repair(session: Session) -> RepairResult:
     return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone)
 
 
-def _mend(restic: Restic, found: soundness.Findings) -> None:
+def _repair_objects(restic: Restic, found: soundness.Findings) -> None:
     """Make the index name only what is there and whole. What is whole in a damaged pack moves to a new one."""
     if found.errors:
         progress("rebuilding the index")

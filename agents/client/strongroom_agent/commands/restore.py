@@ -28,7 +28,7 @@ _RESTORABLE = ("dir", "symlink", "fifo", "dev", "chardev")  # a socket is made b
 
 
 @dataclass(frozen=True)
-class Wish:
+class RestoreOptions:
     """What to restore, as the command line says it."""
 
     target: str
@@ -38,23 +38,23 @@ class Wish:
     overwrite: bool = False
 
 
-def run(session: Session, wish: Wish) -> Done:
+def run(session: Session, options: RestoreOptions) -> Done:
     """Restore to a folder: files lie below it under their full original path."""
-    new = targets.lacking(wish.target)
-    target = targets.prepared(wish.target, overwrite=wish.overwrite, engine=session.engine)
+    new = targets.lacking(options.target)
+    target = targets.prepared(options.target, overwrite=options.overwrite, engine=session.engine)
     try:
         session.prepare()
-        result = record(session, "restore", lambda: _restore(session, wish, target))
+        result = record(session, "restore", lambda: _restore(session, options, target))
     finally:
         targets.remove_empty(new)
     return Done(result.message, details=result.details)
 
 
-def _restore(session: Session, wish: Wish, target: str) -> RestoreResult:
-    with _before_the_run(wish):
-        read = _contents(session, wish)
+def _restore(session: Session, options: RestoreOptions, target: str) -> RestoreResult:
+    with _before_the_run(options):
+        read = _contents(session, options)
         found = read.value
-        parts = [matching(found, path) for path in wish.include]
+        parts = [matching(found, path) for path in options.include]
     inside = [part.listed for part in parts]
     files = [each for each in found.files if not inside or any(is_below(each.path, one) for one in inside)]
     others = [
@@ -62,23 +62,26 @@ def _restore(session: Session, wish: Wish, target: str) -> RestoreResult:
         for each in found.others
         if each.kind in _RESTORABLE and (not inside or any(is_below(each.path, one) for one in inside))
     ]
-    recovery = Recovery(session, found, parts, target, wish.overwrite, files, others)
-    with _before_the_run(wish):
+    recovery = Recovery(session, found, parts, target, options.overwrite, files, others)
+    with _before_the_run(options):
         _check_room(session, recovery, read.repository)
     progress(f"restoring {counted(len(files), 'file')} of snapshot {found.snapshot.id[:8]}")
-    order = [read.repository, *(each for each in sources.candidates(session, wish.region) if each != read.repository)]
+    order = [
+        read.repository,
+        *(each for each in sources.candidates(session, options.region) if each != read.repository),
+    ]
     try:
         recovery.run(order)
     except AgentError as error:
         raise _with_what_is_left(error, recovery) from error
-    older = last_snapshot.older(session.home, found.snapshot) if wish.snapshot == "latest" else ""
+    older = last_snapshot.older(session.home, found.snapshot) if options.snapshot == "latest" else ""
     return RestoreResult(recovery, read.note, [each.region for each in order], older)
 
 
 @contextlib.contextmanager
-def _before_the_run(wish: Wish) -> Iterator[None]:
+def _before_the_run(options: RestoreOptions) -> Iterator[None]:
     """A snapshot or part that is not there, or no room: nothing was written, and no backup is in doubt."""
-    codes = {"usage", "no_room"} | ({"snapshot_unknown"} if wish.snapshot != "latest" else set())
+    codes = {"usage", "no_room"} | ({"snapshot_unknown"} if options.snapshot != "latest" else set())
     try:
         yield
     except AgentError as error:
@@ -86,25 +89,25 @@ def _before_the_run(wish: Wish) -> Iterator[None]:
         raise
 
 
-def _contents(session: Session, wish: Wish) -> Read[Contents]:
+def _contents(session: Session, options: RestoreOptions) -> Read[Contents]:
     """What is in the snapshot; `latest` is the newest of all regions, not of what one of them can still read."""
-    wanted = wish.snapshot
-    if wanted == "latest" and (newest := _newest_elsewhere(session, wish.region)):
+    wanted = options.snapshot
+    if wanted == "latest" and (newest := _newest_elsewhere(session, options.region)):
         wanted = newest
 
     def list_it(restic: Restic, _: Repository) -> Contents:
         return snapshots.contents(restic, wanted)
 
     if wanted == "latest":
-        first = sources.candidates(session, wish.region)[0]
+        first = sources.candidates(session, options.region)[0]
         try:
             return Read(sources.attempt(session, first, list_it), first)
         except AgentError as error:
             if not sources.may_be_elsewhere(error):
                 raise
         # What another region calls the latest may be an older one.
-        wanted = snapshot_catalog.of(session, wish.region).newest().id
-    return sources.read(session, wish.region, list_it)
+        wanted = snapshot_catalog.of(session, options.region).newest().id
+    return sources.read(session, options.region, list_it)
 
 
 def _newest_elsewhere(session: Session, region: str | None) -> str | None:

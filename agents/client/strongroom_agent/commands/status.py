@@ -6,7 +6,7 @@ from strongroom_agent.core.output import Done
 from strongroom_agent.core.times import for_people, now, render
 from strongroom_agent.portal import registration, renewal, reports
 from strongroom_agent.proof import losses
-from strongroom_agent.state import identity, last_snapshot, passphrase, standing
+from strongroom_agent.state import identity, last_snapshot, passphrase, status_lines
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.session import Session, describe, open_session
 
@@ -24,10 +24,10 @@ def run(session: Session) -> Done:
         f"certificate valid until {for_people(current.expires_at)}."
     )
     return Done(
-        "\n".join([text, *standing.lines(session)]),
+        "\n".join([text, *status_lines.lines(session)]),
         details={
             **describe(current),
-            **standing.details(session),
+            **status_lines.details(session),
             "renew_after": render(current.renew_after),
             "protect": session.settings.protect,
             "cache_dir": session.settings.cache_dir,

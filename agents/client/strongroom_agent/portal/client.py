@@ -25,7 +25,7 @@ _ASK_AGAIN = frozenset({502, 503, 504})
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What the portal said yes to: 200, or 201 where something was made."""
 
     status: int
@@ -41,7 +41,7 @@ class Portal:
         self._trust = trust_only(ca_certificates)
         self._proxy = proxy
 
-    def post(self, what: str, signer: Signer, fields: dict[str, object]) -> Answer:
+    def post(self, what: str, signer: Signer, fields: dict[str, object]) -> Response:
         """Send one request, again while nobody answers; each attempt is signed afresh.
 
         Refused with the portal's code when it says no, AgentError `network` when it cannot be reached.
@@ -97,12 +97,12 @@ def unreachable(url: str, trouble: str, proxy: str | None = None) -> AgentError:
     )
 
 
-def _answer(response: httpx.Response) -> Answer:
+def _answer(response: httpx.Response) -> Response:
     body = _object(response)
     if body is None:
         raise unreachable(str(response.url), f"it answered {response.status_code} without JSON")
     if response.is_success:
-        return Answer(response.status_code, body)
+        return Response(response.status_code, body)
     raise _refusal(response.status_code, body)
 
 

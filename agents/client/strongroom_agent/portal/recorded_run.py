@@ -48,7 +48,7 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
         if error.code == "repository_damaged":
             damage.mark(session, error.problem, diagnosis.objects(error))
             error = damage.with_way_out(session, error)
-        _tell(session, run.report("failed", error.message, code=error.code))
+        _report(session, run.report("failed", error.message, code=error.code))
         raise error from first
     except BaseException as error:
         # Stopped by a person, the system or a mistake of ours: no time for the network, the next run tells.
@@ -58,12 +58,12 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
         reports.end(session.home, report)
         raise
     if failure := result.failure:
-        _tell(session, run.report("failed", failure.message, **{**result.figures, "code": failure.code}))
+        _report(session, run.report("failed", failure.message, **{**result.figures, "code": failure.code}))
         raise failure
-    _tell(session, run.report("succeeded", result.remark, **{"code": "done", **result.figures}))
+    _report(session, run.report("succeeded", result.remark, **{"code": "done", **result.figures}))
     return result
 
 
-def _tell(session: Session, report: dict[str, object]) -> None:
+def _report(session: Session, report: dict[str, object]) -> None:
     reports.end(session.home, report)
     session.deliver_reports()

@@ -150,7 +150,7 @@ def _collect(
     for raw in process.stderr or ():
         if line := as_text(raw).strip("\r\n "):
             complaints.append(line)
-            retries.heard(line)
+            retries.observe(line)
             if on_complaint is not None:
                 on_complaint(line)
             if is_final(line):

@@ -22,7 +22,7 @@ class Retries:
         # Not 0: the monotonic clock may count from the start of the machine.
         self._told_at = self._heard_at = -math.inf
 
-    def heard(self, line: str) -> None:
+    def observe(self, line: str) -> None:
         """Say at the first retry, and every minute as long as there are more, since when and why."""
         found = _RETRYING.search(plain(line))
         if not found:

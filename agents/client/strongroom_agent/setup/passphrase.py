@@ -27,7 +27,7 @@ def settle(
     a setup that is being repeated. Once a passphrase has opened the repository it is not exchanged for another one:
     nothing stored could be read any more.
     """
-    kept = passphrase.kept(home)
+    kept = passphrase.stored(home)
     if given is not None:
         opens = before is not None and before.opened
         _provided(home, _read(Path(given), replaces=replaces), kept if opens else None)
@@ -61,7 +61,7 @@ def _provided(home: Home, wanted: str, used: str | None) -> None:
             "This machine's backups are encrypted with another passphrase.",
             f"Give the one in {home.path(passphrase.FILE)}; it cannot be changed afterwards.",
         )
-    passphrase.keep(home, wanted)
+    passphrase.store(home, wanted)
 
 
 def _generated(home: Home, target: Path, kept: str | None, used: str | None) -> Path | None:
@@ -71,7 +71,7 @@ def _generated(home: Home, target: Path, kept: str | None, used: str | None) -> 
         return None
     wanted = used or passphrase.generate()
     if not target.exists():
-        passphrase.keep(home, wanted)
+        passphrase.store(home, wanted)
     passphrase.save_new(target, wanted)
     return target if used is None else None
 

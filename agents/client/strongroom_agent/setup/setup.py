@@ -30,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9.-]{1,63}")
 
 
 @dataclass(frozen=True)
-class Wish:
+class SetupOptions:
     """The answers that setup needs, as the command line gives them."""
 
     credentials: str
@@ -46,32 +46,37 @@ class Wish:
     proxy_password: str | None = field(default=None, repr=False)
 
 
-def run(home: Home, wish: Wish) -> Done:
+def run(home: Home, options: SetupOptions) -> Done:
     """Check everything that can be checked here, register, back up, restore, compare, report."""
-    wanted = None if wish.name is None else machine_name(wish.name)
-    chosen = _check_installation(home, wish)
+    wanted = None if options.name is None else machine_name(options.name)
+    chosen = _check_installation(home, options)
     engine.find()
     given = credential.load(
-        Path(wish.credentials), times.now(), partial(registration.begun_with, home), partial(_time_of_portal, wish)
+        Path(options.credentials),
+        times.now(),
+        partial(registration.begun_with, home),
+        partial(_time_of_portal, options),
     )
     name = _name_for(given, wanted)
     existing = registration.current(home, given, name)
     before = settings.before_setup(home) if identity.load(home) else None
     if given.replaces and before is None:
-        passphrase.require_given(wish.passphrase_file, given.machine["name"])
-    saved_to = passphrase.settle(home, wish.passphrase_file, wish.save_passphrase_to, before, replaces=given.replaces)
-    _save(home, chosen, before, wish)
+        passphrase.require_given(options.passphrase_file, given.machine["name"])
+    saved_to = passphrase.settle(
+        home, options.passphrase_file, options.save_passphrase_to, before, replaces=given.replaces
+    )
+    _save(home, chosen, before, options)
     program = install.install(Path(chosen.install_dir))
     registered = existing or _register(home, given, name, chosen, saved_to)
     session = Session(home, registered, settings.load(home) or chosen)
     session.prepare()
     repository.ensure(session)
     earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
-    return finish.prove(session, program, earlier, wish.save_passphrase_to)
+    return finish.prove(session, program, earlier, options.save_passphrase_to)
 
 
-def _time_of_portal(wish: Wish, given: credential.Credential) -> datetime | None:
-    proxy = settings.with_sign_in(wish.proxy, wish.proxy_user, wish.proxy_password) if wish.proxy else None
+def _time_of_portal(options: SetupOptions, given: credential.Credential) -> datetime | None:
+    proxy = settings.with_sign_in(options.proxy, options.proxy_user, options.proxy_password) if options.proxy else None
     return clock.of_portal(given.edge_url, given.ca_certificates, proxy)
 
 
@@ -95,32 +100,32 @@ def machine_name(name: str) -> str:
     return name
 
 
-def _check_installation(home: Home, wish: Wish) -> Settings:
+def _check_installation(home: Home, options: SetupOptions) -> Settings:
     """Everything about folders and proxy, before anything is written but the folders themselves."""
     home.ensure()
-    if wish.proxy:
-        settings.check_proxy(wish.proxy)
-    protect = setup_protect.choose(wish.protect)
-    cache_dir, network = absolute(wish.cache_dir), wish.include_network
+    if options.proxy:
+        settings.check_proxy(options.proxy)
+    protect = setup_protect.choose(options.protect)
+    cache_dir, network = absolute(options.cache_dir), options.include_network
     own = [cache_dir, str(home.folder.resolve())]
-    secrets = {"--passphrase-file": wish.passphrase_file, "--save-passphrase-to": wish.save_passphrase_to}
+    secrets = {"--passphrase-file": options.passphrase_file, "--save-passphrase-to": options.save_passphrase_to}
     setup_protect.keep_out(protect, own, secrets, network=network)
-    credential_file = absolute(wish.credentials)
+    credential_file = absolute(options.credentials)
     cache_folder.check(Path(cache_dir), setup_protect.extent(protect, [*own, credential_file], network=network))
     return Settings(
-        absolute(wish.install_dir),
+        absolute(options.install_dir),
         cache_dir,
         protect.names,
-        wish.proxy,
-        wish.proxy_user,
+        options.proxy,
+        options.proxy_user,
         include_network=network,
         credential_file=credential_file,
     )
 
 
-def _save(home: Home, chosen: Settings, before: Settings | None, wish: Wish) -> None:
+def _save(home: Home, chosen: Settings, before: Settings | None, options: SetupOptions) -> None:
     """Store the settings; what is known about the repository of an existing machine stays known."""
-    settings.keep_proxy_password(home, wish.proxy_password)
+    settings.keep_proxy_password(home, options.proxy_password)
     if before is not None:
         chosen = Settings(**{**vars(chosen), "key_hint": before.key_hint, "opened": before.opened})
     settings.save(home, chosen)

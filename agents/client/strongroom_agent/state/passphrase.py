@@ -79,12 +79,12 @@ def save_new(path: Path, passphrase: str) -> None:
         ) from error
 
 
-def keep(home: Home, passphrase: str) -> None:
+def store(home: Home, passphrase: str) -> None:
     """Keep the passphrase for the runs that follow."""
     home.write_text(FILE, passphrase + "\n")
 
 
-def kept(home: Home) -> str | None:
+def stored(home: Home) -> str | None:
     """The passphrase kept on this machine; None if there is none. AgentError `state_damaged` if it is none any more."""
     try:
         text = home.read_text(FILE)

@@ -10,7 +10,7 @@ from strongroom_agent import __version__
 from strongroom_agent.core import surroundings
 from strongroom_agent.core.errors import AgentError, Refused
 from strongroom_agent.portal import renewal, reports
-from strongroom_agent.portal.client import Answer, Portal
+from strongroom_agent.portal.client import Portal, Response
 from strongroom_agent.portal.storage import Storage, missing
 from strongroom_agent.restic import cache, engine
 from strongroom_agent.restic.process import Connection, Restic
@@ -66,7 +66,7 @@ class Session:
 
     def restic(self, repository: Repository) -> Restic:
         """restic bound to one of this machine's repositories."""
-        if passphrase.kept(self.home) is None:
+        if passphrase.stored(self.home) is None:
             raise passphrase.missing(self.home)
         client_pem, ca_pem = identity.write_for_restic(self.home, self.identity)
         return Restic(
@@ -99,12 +99,12 @@ class Session:
         portal, signer = self.portal, self.identity.signer
         reports.deliver(self.home, lambda report: portal.post("runs", signer, report), self.sign_of_life)
 
-    def sign_of_life(self) -> Answer:
+    def sign_of_life(self) -> Response:
         """What the portal says to this machine at this moment. AgentError when it refuses or cannot be reached."""
         versions: dict[str, object] = {"agent_version": __version__, "engine_version": self.engine.version}
         return self.portal.post("heartbeat", self.identity.signer, versions)
 
-    def told_why(self, error: AgentError) -> AgentError:
+    def with_reason(self, error: AgentError) -> AgentError:
         """The portal's own words where the storage only says no; else the error as it is."""
         if error.code != "not_allowed" or isinstance(error, Refused):
             return error

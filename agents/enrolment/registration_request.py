@@ -1,5 +1,5 @@
-"""What arrives at registration: what a computer says of itself, and the key that it has proved to hold; and what is
-written of every arrival, whatever kind of credential it came with."""
+"""A registration request: what a computer says of itself, and the key that it has proved to hold; and what every
+registration changes and notifies, whatever kind of credential it came with."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ from vaults.models import Credential, Vault
 
 
 @dataclass(frozen=True)
-class Arrival:
+class RegistrationRequest:
     """A well-formed registration, signed with a credential of ours. Whether that still counts is not checked."""
 
     signed: Signed
@@ -37,29 +37,38 @@ class Arrival:
         return self.details.name.lower()
 
 
-def read(signed: Signed, *, address: str, at: datetime) -> Arrival:
+def read(signed: Signed, *, address: str, at: datetime) -> RegistrationRequest:
     """The registration in a message; raises Invalid, also for a machine that has no key of its own."""
     details = messages.parse(Registration, signed.fields)
     key = certification.requested_key(details.csr)
     if keys.digest(key) == keys.digest(certificates.public_key(signed.certificate)):
         raise Invalid({"csr": ["A machine has a key of its own, not the credential's."]})
-    return Arrival(signed, details, key, Actor(label=f"machine {details.name}", via="agent", address=address), at)
+    return RegistrationRequest(
+        signed, details, key, Actor(label=f"machine {details.name}", via="agent", address=address), at
+    )
 
 
-def use(credential: Credential) -> None:
-    """Note that the credential has a place less."""
+def count_use(credential: Credential) -> None:
+    """Count one more machine as registered with the credential."""
     Credential.objects.filter(pk=credential.pk).update(machines_used=F("machines_used") + 1)
 
 
-def tell(
-    arrival: Arrival, machine: Machine, credential: Credential, vault: Vault, *, key: str, title: str, more: str = ""
+def notify(
+    request: RegistrationRequest,
+    machine: Machine,
+    credential: Credential,
+    vault: Vault,
+    *,
+    key: str,
+    title: str,
+    more: str = "",
 ) -> None:
     """Tell the vault's people who came, from where, and with whose file; nobody registers unseen."""
     publish(
         f"{key}:{machine.pk}",
         state=Notification.State.INFO,
         title=title,
-        step=f"From {arrival.actor.address}, with the credential that {credential.issued_by} downloaded"
+        step=f"From {request.actor.address}, with the credential that {credential.issued_by} downloaded"
         f" at {for_people(credential.issued_at)}.{more}",
         url=f"/machines/{machine.pk}/",
         subscription=vault.subscription,

@@ -99,7 +99,7 @@ def _kind(run: Mapping[str, object]) -> str:
 def _passphrase(home: Home) -> str:
     """What is wrong with the passphrase on this machine, as far as that is seen without the backups."""
     try:
-        there = passphrase.kept(home) is not None
+        there = passphrase.stored(home) is not None
     except AgentError as error:
         return error.message
     return "" if there else passphrase.missing(home).message
