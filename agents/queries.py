@@ -14,24 +14,16 @@ from agents.models import Machine, MachineCertificate, Run
 from agents.monitoring.concerns import needs_attention, with_damage
 from agents.protocol import entitlement
 from agents.states import ALLOWED_IN, MachineState
-from portal.accounts.models import User
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
 from vaults.rules import require_member
-
-
-def visible_machines(user: User) -> QuerySet[Machine]:
-    """The machines of the vaults that the person may see."""
-    if user.sees_all:
-        return Machine.objects.all()
-    return Machine.objects.filter(vault__subscription__memberships__user=user)
 
 
 def machine_seen_by(actor: Actor, machine_id: UUID) -> Machine:
     """The machine, with its vault, region, subscription and credential, and `with_damage()`; raises NotFound for
     outsiders."""
     machine = (
-        with_damage(visible_machines(actor.person))
+        with_damage(Machine.objects.visible_to(actor.person))
         .select_related("vault__region", "vault__subscription", "credential__issued_by")
         .filter(pk=machine_id)
         .first()

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from django.urls import reverse
 
 from agents.models import Machine
-from agents.queries import visible_machines
 from portal.accounts.models import User
 from portal.core.name_index import named_like
 from portal.web.search import Hit, ResultGroup
@@ -13,7 +12,7 @@ from portal.web.search import Hit, ResultGroup
 
 def find(user: User, text: str, most: int) -> Sequence[ResultGroup]:
     """Machines that the person sees and that have `text` in their name."""
-    machines = visible_machines(user).filter(named_like(Machine, text)).select_related("vault__subscription")
+    machines = Machine.objects.visible_to(user).filter(named_like(Machine, text)).select_related("vault__subscription")
     found = [
         Hit(
             one.name,

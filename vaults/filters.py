@@ -12,7 +12,7 @@ from portal.core.name_index import named_like
 from portal.core.paging import Page, counted, page_of
 from portal.core.sorting import Sorting, sorting
 from vaults.models import Vault
-from vaults.queries import FEW, seen_in_order, visible_vaults
+from vaults.queries import FEW, seen_in_order
 from vaults.states import VaultState
 
 LATE = timedelta(days=2)
@@ -105,7 +105,7 @@ class VaultFilter:
         return [matching.filter(state=VaultState.FAILED), matching.filter(is_late)]
 
     def _matching(self, user: User) -> QuerySet[Vault]:
-        vaults = seen_in_order(user, visible_vaults(user), one_subscription=self.subscription is not None)
+        vaults = seen_in_order(user, Vault.objects.visible_to(user), one_subscription=self.subscription is not None)
         if self.region is not None:
             vaults = vaults.filter(region_id=self.region)
         if self.subscription is not None:

@@ -14,7 +14,6 @@ from django.db.models.lookups import In
 from django.utils import timezone
 
 from portal.accounts.models import Membership, Subscription, User
-from portal.accounts.queries import subscriptions_seen_by
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor
 from portal.core.errors import Invalid, NotFound
@@ -38,11 +37,6 @@ REQUEST_ORDERS = {"when": ("requested_at", "-id"), "name": ("name_key", "id")}
 def own_subscriptions(user: User) -> QuerySet[Subscription]:
     """The subscriptions that the person belongs to, and so may ask for vaults in."""
     return Subscription.objects.filter(memberships__user=user)
-
-
-def visible_vaults(user: User) -> QuerySet[Vault]:
-    """The vaults that the person may see."""
-    return Vault.objects.all() if user.sees_all else Vault.objects.filter(subscription__memberships__user=user)
 
 
 def seen_in_order(user: User, gathered: QuerySet[Row], *, one_subscription: bool = False) -> QuerySet[Row]:
@@ -95,13 +89,6 @@ def _failed_last(user_id: int, *vault_ids: UUID, only_own: bool) -> QuerySet[Ope
     return work.only("vault_id").order_by()
 
 
-def visible_requests(user: User) -> QuerySet[VaultRequest]:
-    """The requests that the person may see."""
-    if user.sees_all:
-        return VaultRequest.objects.all()
-    return VaultRequest.objects.filter(subscription__memberships__user=user)
-
-
 def with_names(requests: QuerySet[VaultRequest]) -> QuerySet[VaultRequest]:
     """The requests with what they name."""
     return requests.select_related("region", "subscription", "requested_by")
@@ -141,7 +128,7 @@ def vault_worked_on_by(actor: Actor, vault_id: UUID) -> Vault:
 
 def request_seen_by(actor: Actor, request_id: UUID) -> VaultRequest:
     """The request, with what its page shows; raises NotFound for outsiders."""
-    request = with_decisions(visible_requests(actor.person)).filter(pk=request_id).first()
+    request = with_decisions(VaultRequest.objects.visible_to(actor.person)).filter(pk=request_id).first()
     if request is None:
         raise NotFound
     return request
@@ -149,7 +136,7 @@ def request_seen_by(actor: Actor, request_id: UUID) -> VaultRequest:
 
 def subscription_named(actor: Actor, name: str) -> Subscription:
     """The subscription of that name that the person may see; raises Invalid, in one way for all others."""
-    subscription = subscriptions_seen_by(actor.person).filter(name__iexact=name).first()
+    subscription = Subscription.objects.visible_to(actor.person).filter(name__iexact=name).first()
     if subscription is None:
         raise Invalid({"subscription": ["Unknown subscription, or you are not a member."]})
     return subscription
@@ -166,7 +153,7 @@ def region_named(name: str) -> Region:
 
 def open_requests(user: User, subscription_id: int | None = None) -> QuerySet[VaultRequest]:
     """Requests that wait for a decision, as far as the person sees them; unordered."""
-    requests = with_names(visible_requests(user).filter(state=RequestState.PENDING))
+    requests = with_names(VaultRequest.objects.visible_to(user).filter(state=RequestState.PENDING))
     if subscription_id is not None:
         requests = requests.filter(subscription_id=subscription_id)
     return requests
@@ -206,7 +193,7 @@ def _to_decide(user_id: int) -> QuerySet[VaultRequest, UUID]:
 
 def requests_in_state(user: User, state: str) -> QuerySet[VaultRequest]:
     """The requests in that state that the person may see, for pages in one of REQUEST_ORDERS; unordered."""
-    seen = visible_requests(user)
+    seen = VaultRequest.objects.visible_to(user)
     if user.sees_all or state == RequestState.PENDING:  # of which there are never many
         return seen.filter(state=state)
     found = seen_in_order(user, seen)

@@ -10,7 +10,6 @@ from portal.core.digests import shortened
 from portal.core.name_index import named_like
 from portal.web.search import Hit, ResultGroup
 from vaults.models import Credential, Vault, VaultRequest
-from vaults.queries import visible_requests, visible_vaults
 
 SERIAL = 8
 """Fewer digits of a serial are not looked for: they may be a part of a name."""
@@ -18,10 +17,9 @@ SERIAL = 8
 
 def find(user: User, text: str, most: int) -> Sequence[ResultGroup]:
     """Vaults and requests that the person sees and that have `text` in their name, credentials by their serial."""
-    vaults = visible_vaults(user).filter(named_like(Vault, text)).select_related("subscription", "region")
-    requests = (
-        visible_requests(user).filter(named_like(VaultRequest, text)).select_related("subscription", "requested_by")
-    )
+    vaults = Vault.objects.visible_to(user).filter(named_like(Vault, text)).select_related("subscription", "region")
+    requests = VaultRequest.objects.visible_to(user).filter(named_like(VaultRequest, text))
+    requests = requests.select_related("subscription", "requested_by")
     found_vaults = [
         Hit(one.name, f"{one.subscription.name} · {one.region.name}", one.get_absolute_url(), one)
         for one in vaults.order_by("name_key", "id")[: most + 1]
@@ -47,7 +45,8 @@ def _credentials(user: User, text: str, most: int) -> list[ResultGroup]:
     serial = text.lower().replace(":", "")
     if not re.fullmatch(f"[0-9a-f]{{{SERIAL},40}}", serial):
         return []
-    rows = Credential.objects.filter(serial__gte=serial, serial__lt=f"{serial}~", vault__in=visible_vaults(user))
+    vaults = Vault.objects.visible_to(user)
+    rows = Credential.objects.filter(serial__gte=serial, serial__lt=f"{serial}~", vault__in=vaults)
     rows = rows.select_related("vault__subscription").order_by("serial")[: most + 1]
     found = [
         Hit(

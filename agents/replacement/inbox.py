@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from agents.models import ReplacementRequest
-from agents.replacement.queries import decidable_by, visible_replacements
+from agents.replacement.queries import decidable_by
 from agents.states import ReplacementState
 from portal.accounts.models import User
 from portal.core.prepared import prepared
@@ -16,7 +16,7 @@ from portal.web.navigation import MOST
 
 def waiting(user: User, most: int) -> Queue:
     """What the person sees of them, decides on it or not: those who asked look here as well."""
-    rows = visible_replacements(user).filter(state=ReplacementState.PENDING)
+    rows = ReplacementRequest.objects.visible_to(user).filter(state=ReplacementState.PENDING)
     rows = rows.select_related("machine__vault__subscription", "requested_by").order_by("requested_at", "id")
     found = [_shown(asked) for asked in rows[: most + 1]]
     return Queue("Machines to be replaced", found[:most], len(found) > most)

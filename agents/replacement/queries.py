@@ -18,18 +18,6 @@ AGREED_FOR = timedelta(hours=48)
 """How long after the agreement a credential can be downloaded; it lives 48 hours itself."""
 
 
-def visible_replacements(user: User) -> QuerySet[ReplacementRequest]:
-    """The requests about machines of the vaults that the person may see."""
-    if user.sees_all:
-        return ReplacementRequest.objects.all()
-    return ReplacementRequest.objects.filter(_of_own_subscription(user.pk))
-
-
-def _of_own_subscription(user_id: int) -> Exists:
-    """Asked of each request: joined instead, SQLite would begin with the person's machines, of which there are more."""
-    return Exists(Membership.objects.filter(user=user_id, subscription=OuterRef("machine__vault__subscription")))
-
-
 def with_people(requests: QuerySet[ReplacementRequest]) -> QuerySet[ReplacementRequest]:
     """The requests with all that is shown of them."""
     return requests.select_related("machine__vault__subscription", "requested_by", "decided_by", "credential")
@@ -37,7 +25,7 @@ def with_people(requests: QuerySet[ReplacementRequest]) -> QuerySet[ReplacementR
 
 def replacement_seen_by(actor: Actor, request_id: UUID) -> ReplacementRequest:
     """The request, with what is shown of it; raises NotFound for outsiders."""
-    asked = with_people(visible_replacements(actor.person)).filter(pk=request_id).first()
+    asked = with_people(ReplacementRequest.objects.visible_to(actor.person)).filter(pk=request_id).first()
     if asked is None:
         raise NotFound
     return asked
@@ -123,7 +111,7 @@ def why_not_decide(actor: Actor, asked: ReplacementRequest) -> str:
 def decidable_by(user_id: int, *, is_approver: bool) -> QuerySet[ReplacementRequest]:
     """The requests that wait for a second person and on which this one may decide, as `why_not_decide` has it."""
     waiting = ReplacementRequest.objects.filter(state=ReplacementState.PENDING).exclude(requested_by=user_id)
-    return waiting if is_approver else waiting.filter(_of_own_subscription(user_id))
+    return waiting if is_approver else waiting.of_member(user_id)
 
 
 def deciders(asked: ReplacementRequest) -> QuerySet[User]:

@@ -1,11 +1,12 @@
 """People, the subscriptions that own vaults, who belongs to them, and tokens for the API."""
 
 import uuid
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
+from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -85,6 +86,14 @@ class User(AbstractBaseUser):
         return self.is_active and self.is_administrator
 
 
+class SubscriptionsQuerySet(QuerySet["Subscription"]):
+    """Subscriptions."""
+
+    def visible_to(self, person: User) -> Self:
+        """Those that the person belongs to, by name; all of them for approvers and auditors."""
+        return self if person.sees_all else self.filter(memberships__user=person)
+
+
 class Subscription(models.Model):
     """The unit that owns vaults: a team or a cost centre."""
 
@@ -92,6 +101,8 @@ class Subscription(models.Model):
     description = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="subscriptions")
+
+    objects = SubscriptionsQuerySet.as_manager()
 
     class Meta:
         ordering = [Lower("name")]

@@ -1,7 +1,8 @@
 """What stands in somebody's notification area, in SQL by hand.
 
 Every page asks for it, and every open page again and again: putting the question together with the ORM took ten times
-as long as answering it. Who sees which entries is also said by `visible_to()`, for lists; tests hold both to the same.
+as long as answering it. Who sees which entries is also said by the model's `visible_to()`, for lists; tests hold both
+to the same.
 
 What it costs does not grow with what there is. What ended counts from the moment up to which the person has read, and
 each part stops at its limit. For people of few subscriptions the entries of each are looked up; for those of many,

@@ -9,12 +9,11 @@ from django.utils import timezone
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
 from portal.notifications.models import Dismissal, Notification, Reading
-from portal.notifications.queries import visible_to
 
 
 def dismiss(notification_id: UUID, *, actor: Actor) -> None:
     """Put one ended entry away; one that runs stays. Raises NotFound for what the person does not see."""
-    notification = visible_to(actor.person).filter(pk=notification_id).first()
+    notification = Notification.objects.visible_to(actor.person).filter(pk=notification_id).first()
     if notification is None:
         raise NotFound
     if notification.state != Notification.State.RUNNING:

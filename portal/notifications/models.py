@@ -1,15 +1,26 @@
 """The status area at the bottom of every page: one row for each operation or message."""
 
 import uuid
+from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from portal.accounts.models import Subscription
+from portal.accounts.models import Membership, Subscription, User
 
 OPEN = ("attention", "failed", "running")
 """States of what is not over for people: it runs, or it needs somebody."""
+
+
+class NotificationQuerySet(QuerySet["Notification"]):
+    """Notifications. Whose they are is also said in SQL by hand, for the area (current.py)."""
+
+    def visible_to(self, person: User) -> Self:
+        """What is addressed to the person: to themselves, their subscriptions, and approvers when they are one."""
+        mine = Membership.objects.filter(user=person).values("subscription_id")
+        audience = Q(user=person) | Q(subscription__in=mine)
+        return self.filter(audience | Q(for_approvers=True) if person.is_approver else audience)
 
 
 class Notification(models.Model):
@@ -38,6 +49,8 @@ class Notification(models.Model):
     started_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+
+    objects = NotificationQuerySet.as_manager()
 
     class Meta:
         indexes = [

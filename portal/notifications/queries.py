@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from portal.accounts.models import Membership, User
+from portal.accounts.models import User
 from portal.notifications.current import Current, Part, current_of
 from portal.notifications.models import Notification
 
@@ -105,13 +104,6 @@ class Area:
         for part in (current.running, current.needs, current.ended):
             facts += [str(part.number), *(f"{row.pk} {row.updated_at.isoformat()}" for row in part.entries)]
         return f'"{hashlib.sha256(" ".join(facts).encode()).hexdigest()[:32]}"'
-
-
-def visible_to(user: User) -> QuerySet[Notification]:
-    """What is addressed to the person: to themselves, to their subscriptions, and to approvers when they are one."""
-    mine = Membership.objects.filter(user=user).values("subscription_id")
-    audience = Q(user=user) | Q(subscription__in=mine)
-    return Notification.objects.filter(audience | Q(for_approvers=True) if user.is_approver else audience)
 
 
 def area_of(user: User) -> Area:

@@ -15,7 +15,7 @@ from portal.core.http import PersonRequest, actor_of
 from portal.core.paging import page_of
 from portal.notifications import dismissals
 from portal.notifications.models import Notification
-from portal.notifications.queries import COMPLETED, OFTEN, SELDOM, Area, area_of, visible_to
+from portal.notifications.queries import COMPLETED, OFTEN, SELDOM, Area, area_of
 from portal.web.polling import live
 
 State = Notification.State
@@ -35,7 +35,7 @@ def area(request: PersonRequest) -> HttpResponse:
 @require_GET
 def notifications(request: PersonRequest) -> HttpResponse:
     """All that was ever addressed to the person, latest first; live. `?show=` for a part."""
-    rows = visible_to(request.user)
+    rows = Notification.objects.visible_to(request.user)
     show = request.GET.get("show", "")
     if show in SHOW:
         rows = rows.filter(state__in=SHOW[show])

@@ -10,7 +10,8 @@ from portal.core.errors import ContentChanged, NameTaken, NotFound, OwnRequest, 
 from portal.core.http import ApiRequest
 from portal.core.paging import page_of
 from vaults.api.schemas import DecisionIn, RequestIn, RequestOut, request_out
-from vaults.queries import region_named, request_seen_by, subscription_named, visible_requests, with_decisions
+from vaults.models import VaultRequest
+from vaults.queries import region_named, request_seen_by, subscription_named, with_decisions
 from vaults.requests import vault_requests
 
 router = Router()
@@ -35,7 +36,7 @@ def submit(request: ApiRequest, body: RequestIn) -> Status[dict[str, object]]:
 @router.get("", response=PageOut[RequestOut], summary="Requests, newest first")
 def requests(request: ApiRequest, wanted: PageQuery) -> dict[str, object]:
     """The requests that you may see."""
-    rows = with_decisions(visible_requests(request.auth.person))
+    rows = with_decisions(VaultRequest.objects.visible_to(request.auth.person))
     return listed(page_of(rows, "-requested_at", "id", after=wanted.after, limit=wanted.limit), request_out)
 
 

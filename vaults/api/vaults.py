@@ -14,7 +14,8 @@ from vaults.api.schemas import ChallengeOut, CredentialIn, RedundancyIn, VaultOu
 from vaults.credentials import possession, vault_credentials
 from vaults.credentials.issuance import VaultNotActive
 from vaults.lifecycle import creation, redundancy
-from vaults.queries import vault_seen_by, visible_vaults
+from vaults.models import Vault
+from vaults.queries import vault_seen_by
 
 router = Router()
 
@@ -22,7 +23,7 @@ router = Router()
 @router.get("", response=PageOut[VaultOut], summary="Vaults, by name")
 def vaults(request: ApiRequest, wanted: PageQuery) -> dict[str, object]:
     """The vaults that you may see."""
-    rows = visible_vaults(request.auth.person).select_related("region", "subscription")
+    rows = Vault.objects.visible_to(request.auth.person).select_related("region", "subscription")
     return listed(page_of(rows, "name_key", "id", after=wanted.after, limit=wanted.limit), vault_out)
 
 

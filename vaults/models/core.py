@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 
 from portal.accounts.models import Subscription
+from portal.accounts.visibility import SubscriptionQuerySet
 from portal.core.digests import shortened
 from portal.core.fields import KeyField
 from portal.core.leases import Leased
@@ -46,6 +47,10 @@ class Region(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class VaultQuerySet(SubscriptionQuerySet["Vault"]):
+    """Vaults; `visible_to()` says whose."""
 
 
 class Vault(models.Model):
@@ -88,6 +93,8 @@ class Vault(models.Model):
         editable=False,
     )
 
+    objects = VaultQuerySet.as_manager()
+
     class Meta:
         indexes = [
             # The last column lets the usual filter, "not removed", be answered by the index alone.
@@ -114,6 +121,10 @@ class Vault(models.Model):
         return self.redundancy_locked_at is not None
 
 
+class VaultRequestQuerySet(SubscriptionQuerySet["VaultRequest"]):
+    """Requests; `visible_to()` says whose."""
+
+
 class VaultRequest(models.Model):
     """Somebody asks for a vault; approvers decide on exactly what `digest` stands for."""
 
@@ -134,6 +145,8 @@ class VaultRequest(models.Model):
     name_key = models.GeneratedField(
         expression=Lower("name"), output_field=KeyField(max_length=50), db_persist=True, editable=False
     )
+
+    objects = VaultRequestQuerySet.as_manager()
 
     class Meta:
         indexes = [

@@ -11,7 +11,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.accounts.models import Subscription
-from portal.accounts.queries import subscriptions_seen_by
 from portal.accounts.rules import require_few_open
 from portal.audit.record import record, refusal
 from portal.audit.transitions import advance
@@ -56,7 +55,7 @@ def submit(
     The same again from the same person within seconds is the same request. Raises NotFound, NotAllowed, Invalid (with
     the messages for each field), NameTaken and TooManyOpen.
     """
-    if not subscriptions_seen_by(actor.person).filter(pk=subscription.pk).exists():
+    if not Subscription.objects.visible_to(actor.person).filter(pk=subscription.pk).exists():
         raise NotFound
     require_member(actor, subscription)
     wanted = VaultRequest(

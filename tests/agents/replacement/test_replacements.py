@@ -18,7 +18,6 @@ from portal.audit.models import AuditEvent
 from portal.core.actor import Actor
 from portal.core.errors import ContentChanged, DomainError, Invalid, NotAllowed, NotFound, OwnRequest, StaleState
 from portal.notifications.models import Notification
-from portal.notifications.queries import visible_to
 from tests.agents import peer
 from tests.agents.conftest import register, say
 from tests.agents.enrolment.test_registration import Issue
@@ -97,7 +96,8 @@ class TestAsking:
         told = Notification.objects.get(key=key)
         assert told.title == 'staff requests the replacement of machine "hr-db-02" of "Payroll".'
         people = (staff, colleague, approver, auditor, outsider)
-        assert [visible_to(user).filter(key=key).exists() for user in people] == [True, True, True, False, False]
+        seen = [Notification.objects.visible_to(user).filter(key=key).exists() for user in people]
+        assert seen == [True, True, True, False, False]
         entry = AuditEvent.objects.get(action="replacement:ask")
         assert (entry.actor, entry.vault_id) == (staff, asked.machine.vault_id)
         assert entry.detail == {"machine": str(asked.machine_id), "reason": "The disk is broken."}

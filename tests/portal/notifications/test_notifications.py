@@ -12,7 +12,7 @@ from portal.accounts.models import Membership, Subscription, User
 from portal.notifications.current import FEW, current_of
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
-from portal.notifications.queries import area_of, visible_to
+from portal.notifications.queries import area_of
 from tests.conftest import person
 from tests.portal.pages import HTMX, inline, text, window
 
@@ -110,7 +110,7 @@ def test_the_area_and_the_list_agree_on_the_audience(
         tell(f"{state} of approvers", state, for_approvers=True)
         tell(f"{state} of nobody", state)
     current = current_of(users[who], timezone.now(), most=1000, counted=1000)
-    expected = visible_to(users[who])
+    expected = Notification.objects.visible_to(users[who])
     for part, states in (
         (current.running, ["running"]),
         (current.needs, ["failed", "attention"]),
