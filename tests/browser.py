@@ -1,13 +1,16 @@
 """Debian's Chromium, driven by Playwright."""
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+NAMES = ("chromium-headless-shell", "chromium")
+"""Programs that will do, the better one first: the shell has no window to draw, and takes a third less of the CPU."""
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), "/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests import postgres
+from tests import browser, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -24,7 +24,13 @@ REAL_PARTS = ["-n", "4"]
 # come first, so that none of them is begun when all others have ended.
 BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder"]
 LONGEST = ("faults", "e2e", "run")
-DEBIAN = {"chromium": "chromium", "restic": "restic", "nftables": "nft", "iproute2": "ip"}  # package: program
+DEBIAN = {
+    "chromium-headless-shell": browser.NAMES,
+    "restic": ("restic",),
+    "nftables": ("nft",),
+    "iproute2": ("ip",),
+}
+"""Packages, and the programs one of which each is for."""
 
 LINT = (
     [str(BIN / "ruff"), "check"],
@@ -94,7 +100,9 @@ def main(names: Sequence[str]) -> int:
 
 def _missing() -> list[str]:
     search = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-    missing = [package for package, program in DEBIAN.items() if shutil.which(program, path=search) is None]
+    missing = [
+        package for package, programs in DEBIAN.items() if not any(shutil.which(each, path=search) for each in programs)
+    ]
     try:
         postgres.programs()
     except postgres.NoPostgres:

@@ -90,7 +90,7 @@ def _open(page: Page, portal: Portal) -> Page:
 
 
 def _chromium() -> str:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        raise programs.Broken("There is no Chromium to see with.")
-    return path
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    raise programs.Broken("There is no Chromium to see with.")
