@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from agents.models import AgentPackage
 from agents.packages.publish import withdraw
+from portal.core.actor import Via
 from portal.core.http import actor_of
 from portal.core.times import for_people
 from portal.templatetags.amounts import binary
@@ -72,4 +73,4 @@ class PackageAdmin(AuditedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401
         """Through the function that audits it."""
         if form.cleaned_data.get("withdraw"):
-            withdraw(obj.pk, actor=actor_of(request, via="admin"))
+            withdraw(obj.pk, actor=actor_of(request, via=Via.ADMIN))

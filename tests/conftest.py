@@ -12,7 +12,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from portal.accounts.models import Membership, Subscription, User
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from tests.browser import browser as browser  # a fixture
 from tests.documented import undocumented
 from tests.portal_process import portal as portal  # a fixture, for all system tests
@@ -115,7 +115,7 @@ def outsider(db: None) -> User:
     return user
 
 
-def as_actor(user: User, via: str = "page") -> Actor:
+def as_actor(user: User, via: Via = Via.PAGE) -> Actor:
     """The person as domain functions take them."""
     return Actor(label=user.username, via=via, user=user, address="192.0.2.7")
 

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from portal.core import sizes
+from portal.core.actor import Via
 from portal.core.http import actor_of
 from portal.core.sizes import SizeField
 from portal.web.admin_site import AuditedAdmin, PlainTexts
@@ -59,7 +60,7 @@ class RegionAdmin(AuditedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401 - as Django's
         """Rename, switch and limit as the form says."""
-        actor = actor_of(request, via="admin")
+        actor = actor_of(request, via=Via.ADMIN)
         if "name" in form.changed_data:
             catalog.rename(obj.pk, actor=actor, name=obj.name)
         if "enabled" in form.changed_data:

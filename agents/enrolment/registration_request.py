@@ -11,7 +11,7 @@ from agents.protocol import certificates as certification
 from agents.protocol import messages
 from agents.protocol.authentication import Signed
 from agents.protocol.messages import Registration
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import Invalid
 from portal.core.times import for_people
 from portal.notifications.models import Notification
@@ -44,7 +44,7 @@ def read(signed: Signed, *, address: str, at: datetime) -> RegistrationRequest:
     if keys.digest(key) == keys.digest(certificates.public_key(signed.certificate)):
         raise Invalid({"csr": ["A machine has a key of its own, not the credential's."]})
     return RegistrationRequest(
-        signed, details, key, Actor(label=f"machine {details.name}", via="agent", address=address), at
+        signed, details, key, Actor(label=f"machine {details.name}", via=Via.AGENT, address=address), at
     )
 
 

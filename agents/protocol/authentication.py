@@ -14,7 +14,7 @@ from django.conf import settings
 from agents.models import Machine, MachineCertificate
 from agents.protocol import errors, refusal_log, spent_tokens
 from agents.protocol.spent_tokens import CLOCK_TOLERANCE
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import DomainError
 from portal.pki import authorities, jws
 from portal.pki.crypto import certificates
@@ -97,7 +97,7 @@ def sender_of(body: bytes, *, what: str, address: str, at: datetime) -> Sender:
         raise
     require_clock(signed, at)
     machine = certificate.machine
-    return Sender(signed, certificate, machine, Actor(label=f"machine {machine}", via="agent", address=address))
+    return Sender(signed, certificate, machine, Actor(label=f"machine {machine}", via=Via.AGENT, address=address))
 
 
 def require_clock(signed: Signed, at: datetime) -> None:

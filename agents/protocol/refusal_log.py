@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from agents.models import RefusedRegistration
 from agents.protocol.messages import NAME
 from portal.audit.record import refusal
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import DomainError
 from vaults.models import Credential
 
@@ -31,7 +31,7 @@ def note(
     if _noted_enough(credential, name, refused.code, address, at):
         log.info("Registration refused again: %s, credential %s, from %s", refused.code, credential.serial, address)
         return
-    actor = Actor(label=f"machine {name}".strip(), via="agent", address=address)
+    actor = Actor(label=f"machine {name}".strip(), via=Via.AGENT, address=address)
     detail = {"code": refused.code, "credential": credential.serial, "name": name}
     refusal("machine:register", actor=actor, target=credential, detail=detail)
     RefusedRegistration.objects.create(
@@ -48,7 +48,7 @@ def note(
 def note_stranger(what: str, refused: DomainError, *, address: str) -> None:
     """Note that a message was refused that none of our credentials or machines has signed."""
     log.info("Message for %s refused, from %s: %s", what, address, refused.message)
-    actor = Actor(label="unknown", via="agent", address=address)
+    actor = Actor(label="unknown", via=Via.AGENT, address=address)
     refusal("agent-message:refuse", actor=actor, detail={"endpoint": what, "reason": refused.message})
 
 

@@ -19,7 +19,7 @@ from agents.protocol.entitlement import quota_reached
 from agents.states import ALLOWED_IN
 from agents.storage_access import restic_paths
 from agents.storage_access.restic_paths import StorageRequest
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.admission import Busy
 from portal.core.errors import Throttled
 from vaults.models import PairedCopy, Redundancy, Region, Vault
@@ -118,7 +118,7 @@ def remove_object(question: Question, *, address: str, at: datetime) -> EdgeAnsw
     from vaults.integrity import removals  # the gate, which never does this, need not load Celery and httpx for it
 
     machine = Machine.objects.select_related("vault__region").get(pk=asked.machine)
-    actor = Actor(label=f"machine {machine}", via="agent", address=address)
+    actor = Actor(label=f"machine {machine}", via=Via.AGENT, address=address)
     try:
         removals.remove_index(machine.vault, machine.pk, asked.removes_index, actor=actor)
     except ObjectMissing:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from portal.accounts import people, subscriptions
 from portal.accounts.models import Membership, Subscription, User
+from portal.core.actor import Via
 from portal.core.http import actor_of
 from portal.core.times import for_people
 from portal.web.admin_site import AuditedAdmin, PlainTexts
@@ -67,7 +68,7 @@ class WithMemberships(AuditedAdmin):
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:  # noqa: ANN401
         """Each one through the function that audits it."""
-        actor = actor_of(request, via="admin")
+        actor = actor_of(request, via=Via.ADMIN)
         added = formset.save(commit=False)
         for membership in formset.deleted_objects:
             subscriptions.remove_member(actor, membership.user, membership.subscription)
@@ -105,7 +106,7 @@ class PersonAdmin(WithMemberships):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401
         """Through the functions that audit what changed."""
-        actor, values = actor_of(request, via="admin"), form.cleaned_data
+        actor, values = actor_of(request, via=Via.ADMIN), form.cleaned_data
         roles = people.Roles(**{name: values[name] for name in ROLES})
         if not change:
             described = {"full_name": values["full_name"], "email": values["email"]}
@@ -136,7 +137,7 @@ class SubscriptionAdmin(WithMemberships):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ANN401
         """Through the functions that audit it."""
-        actor, values = actor_of(request, via="admin"), form.cleaned_data
+        actor, values = actor_of(request, via=Via.ADMIN), form.cleaned_data
         if not change:
             made = subscriptions.create_subscription(actor, values["name"], description=values["description"])
             obj.pk, obj._state.adding = made.pk, False

@@ -4,7 +4,9 @@ Confirming on a page has tries of its session, so that nobody else's guesses kee
 count at the sign-in too, so a session that was stolen is no place to guess at leisure.
 """
 
+import dataclasses
 import math
+from typing import Protocol
 
 from django.contrib.auth import authenticate
 
@@ -13,7 +15,7 @@ from portal.accounts.admission import admission, admission_of_known
 from portal.accounts.models import User
 from portal.accounts.throttle import clear_attempts, found_no_turn, must_wait, take_a_try
 from portal.audit.record import record, refusal
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.admission import Busy
 from portal.core.errors import DomainError, Invalid, Throttled
 from portal.core.texts import shown
@@ -61,21 +63,49 @@ def check(username: str, password: str, *, address: str, browser: str = "") -> U
     return user
 
 
-def confirm(password: str, *, actor: Actor, field: str) -> None:
+class Answer(Protocol):
+    """What a person who is signed in gives to show once more who they are. Another way of signing in brings its own."""
+
+    @property
+    def field(self) -> str:
+        """The field of the form that it came in, which a wrong one is told at."""
+
+    @property
+    def wrong(self) -> str:
+        """What is said of a wrong one."""
+
+    def is_of(self, person: User) -> bool:
+        """Whether it is right; may take as long as checking a password does."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Password:
+    """The person's password once more."""
+
+    text: str = dataclasses.field(repr=False)
+    field: str = "password"
+    wrong: str = "Incorrect password."
+
+    def is_of(self, person: User) -> bool:
+        """Whether it is theirs."""
+        return person.check_password(self.text)
+
+
+def reauthenticate(answer: Answer, *, actor: Actor) -> None:
     """Have a person who is signed in show once more who they are, before what a stolen session must not do.
 
-    Raises Throttled, Busy, or Invalid for `field`; the first and the last are audited. Call it where no transaction is
-    open.
+    Raises Throttled, Busy, or Invalid for the answer's field; the first and the last are audited. Call it where no
+    transaction is open.
     """
     person = actor.person
     where = {"address": actor.address, "session": actor.session}
     _refuse_who_must_wait(must_wait(person.username, **where), actor, CONFIRM)
     with admission_of_known():
         _refuse_who_must_wait(take_a_try(person.username, **where), actor, CONFIRM)
-        right = person.check_password(password)
+        right = answer.is_of(person)
     if not right:
         refusal(CONFIRM, actor=actor, detail={"code": "wrong"})
-        raise Invalid({field: ["Incorrect password."]})
+        raise Invalid({answer.field: [answer.wrong]})
     clear_attempts(person.username, address=actor.address, session=actor.session)
 
 
@@ -97,7 +127,7 @@ def _refuse_who_must_wait(seconds: int, actor: Actor, action: str) -> None:
 
 def _coming(person: User | None, address: str, otherwise: str) -> Actor:
     """Somebody who has not shown who they are, so not an actor with a person, but with that person's name."""
-    return Actor(label=person.username if person else otherwise, via="page", address=address)
+    return Actor(label=person.username if person else otherwise, via=Via.PAGE, address=address)
 
 
 def _time(seconds: int) -> str:

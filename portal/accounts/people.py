@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from portal.accounts import authentication, tokens
+from portal.accounts.authentication import Password
 from portal.accounts.models import User
 from portal.accounts.rules import require_administrator, require_valid
 from portal.audit.record import record
@@ -126,7 +127,7 @@ def change_own_password(old: str, new: str, *, actor: Actor) -> int:
     Raises Invalid for a wrong `old` and a weak `new` one, Throttled for one wrong `old` too many.
     """
     user = actor.person
-    authentication.confirm(old, actor=actor, field="old")
+    authentication.reauthenticate(Password(old, field="old"), actor=actor)
     if old == new:
         raise Invalid({"new": ["This is already your password."]})
     known = user.password

@@ -14,10 +14,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.accounts import authentication
+from portal.accounts.authentication import Answer
 from portal.accounts.models import ApiToken, User
 from portal.audit.record import record
 from portal.core import texts
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import Invalid, NotFound, StaleState
 
 PREFIX = "strongroom_"
@@ -30,14 +31,14 @@ ENDED_SHOWN = 50
 NOTED_EVERY = timedelta(minutes=1)
 
 
-def make(name: str, *, actor: Actor, scope: str, days: int, password: str) -> tuple[ApiToken, str]:
+def make(name: str, *, actor: Actor, scope: str, days: int, answer: Answer) -> tuple[ApiToken, str]:
     """A new token of the actor, good for `days`, and its secret, which nobody can see again.
 
-    Raises Invalid for a scope or a lifetime that there is not, for an empty name, for one token too many and for a
-    password that is not the actor's; Throttled for one guess too many.
+    `answer` shows once more who the actor is. Raises Invalid for a scope or a lifetime that there is not, for an empty
+    name, for one token too many and for a wrong answer; Throttled for one guess too many.
     """
     _check(name, scope, days)
-    authentication.confirm(password, actor=actor, field="password")
+    authentication.reauthenticate(answer, actor=actor)
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         _lock(actor.person)
@@ -84,7 +85,7 @@ def bearer(secret: str, *, address: str) -> Actor | None:
     if token.last_used_at is None or token.last_used_at < now - NOTED_EVERY:
         unnoted = Q(last_used_at=None) | Q(last_used_at__lt=now - NOTED_EVERY)
         ApiToken.objects.filter(unnoted, pk=token.pk).update(last_used_at=now)
-    actor = Actor(label=token.user.username, via="token", user=token.user, address=address)
+    actor = Actor(label=token.user.username, via=Via.TOKEN, user=token.user, address=address)
     return replace(actor, read_only=token.scope == ApiToken.Scope.READ)
 
 

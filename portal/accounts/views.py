@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts import authentication, browsers, people, tokens
+from portal.accounts.authentication import Password
 from portal.accounts.forms import PasswordForm, ProvenForm, SignInForm, TokenForm
 from portal.core.admission import Busy
 from portal.core.errors import DomainError, Invalid, Throttled
@@ -107,7 +108,9 @@ def own_tokens(request: PersonRequest) -> HttpResponse:
     form, secret = TokenForm(sent(request), initial=kept_forms.refilled(request)), ""
     if form.is_valid():
         try:
-            _, secret = tokens.make(actor=actor_of(request), **form.cleaned_data)
+            wanted = dict(form.cleaned_data)
+            answer = Password(wanted.pop("password"))
+            _, secret = tokens.make(actor=actor_of(request), answer=answer, **wanted)
             form = TokenForm()
         except (Invalid, Throttled, Busy) as error:
             form.refuse(error)

@@ -15,7 +15,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from portal.accounts.tokens import bearer
 from portal.api.problems import NotSignedIn, describe
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import DATABASE_AWAY, DomainError, Invalid, NotAllowed, NotFound, unavailable
 from portal.core.http import ApiRequest, actor_of, client_address
 
@@ -49,7 +49,7 @@ class Session(SessionAuth):
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Actor:
         """The person who is signed in; raises NotAllowed for one who has to choose a password of their own first."""
-        actor = actor_of(request, via="api")
+        actor = actor_of(request, via=Via.API)
         if actor.person.must_change_password:
             raise NotAllowed("Your password was set by an administrator.", remedy="Change it on the Your account page.")
         return actor

@@ -5,6 +5,8 @@
 `action` where the detail has an `outcome`. A test holds every action that the code records against these tables.
 """
 
+from portal.core.actor import Via
+
 SENTENCES = {
     # requests and vaults
     "vault-request:submit": "requested vault {target}[ in {subscription}][, {region}][, {redundancy:redundancy}]",
@@ -156,14 +158,14 @@ REASONS = {
 }
 """Codes in words; those that are not here are shown with spaces."""
 
-WAYS = {
-    "page": "portal",
-    "api": "API",
-    "token": "API token",
-    "agent": "agent",
-    "admin": "administration",
-    "command": "command line",
-    "worker": "background work",
+WAYS: dict[str, str] = {
+    Via.PAGE: "portal",
+    Via.API: "API",
+    Via.TOKEN: "API token",
+    Via.AGENT: "agent",
+    Via.ADMIN: "administration",
+    Via.COMMAND: "command line",
+    Via.WORKER: "background work",
 }
 """By which way an actor came."""
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from portal.audit import refusal_counters
 from portal.audit.models import AuditEvent
 from portal.audit.targets import Target
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 
 
 def record(
@@ -58,7 +58,7 @@ def write_refusal_counts() -> None:
 
 def _write_counts() -> None:
     for flood in refusal_counters.take_ended():
-        actor = Actor(label=flood.actor_label, via=flood.via, address=flood.address)
+        actor = Actor(label=flood.actor_label, via=Via(flood.via), address=flood.address)
         detail = {"repeated": flood.repeated, "since": flood.since.isoformat(), "seconds": refusal_counters.SECONDS}
         if flood.code:
             detail["code"] = flood.code

@@ -9,7 +9,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils.crypto import salted_hmac
 from django_htmx.middleware import HtmxDetails
 
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -52,7 +52,7 @@ def client_address(request: HttpRequest) -> str:
     return str(request.META.get("HTTP_X_REAL_IP") or request.META.get("REMOTE_ADDR", ""))
 
 
-def actor_of(request: HttpRequest, via: str = "page") -> Actor:
+def actor_of(request: HttpRequest, via: Via = Via.PAGE) -> Actor:
     """The person who is signed in, as an Actor; raises TypeError when nobody is."""
     user = request.user
     if isinstance(user, AnonymousUser):

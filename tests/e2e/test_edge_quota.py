@@ -17,11 +17,11 @@ pytestmark = pytest.mark.system
 NAME = "0123456789abcdef" * 4
 _SET = """
 from agents.storage_access import usage
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.accounts.models import User
 from vaults.regions import catalog
 from vaults.models import Region, Vault
-admin = Actor(label="admin", via="page", user=User.objects.get(username="admin"), address="127.0.0.1")
+admin = Actor(label="admin", via=Via.PAGE, user=User.objects.get(username="admin"), address="127.0.0.1")
 region = Region.objects.get(slug="local-a")
 catalog.set_quotas(region.pk, actor=admin, vault_bytes=None, machine_bytes={quota})
 Vault.objects.update(used_measured_at=None)

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.packages.build import BuildFailed, Withdrawn, bring_up_to_date
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 
-ACTOR = Actor(label="publish_agent", via="command")
+ACTOR = Actor(label="publish_agent", via=Via.COMMAND)
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.models import Machine
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import DomainError
 from portal.core.texts import problem
 from portal.core.times import exactly
@@ -18,7 +18,7 @@ from portal.templatetags.amounts import binary
 from vaults.integrity import snapshot_trash
 from vaults.regions.storage.base import StorageError
 
-ACTOR = Actor(label="snapshots", via="command")
+ACTOR = Actor(label="snapshots", via=Via.COMMAND)
 LONGEST_REASON = 500
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.accounts import people
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import Invalid
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         password = _asked() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         try:
             people.create_user(
-                Actor(label="add_administrator", via="command"), username, password, is_administrator=True
+                Actor(label="add_administrator", via=Via.COMMAND), username, password, is_administrator=True
             )
         except Invalid as error:
             raise CommandError(

@@ -11,7 +11,7 @@ from django.db import transaction
 from portal.accounts import people, subscriptions
 from portal.accounts.models import User
 from portal.core import files
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 
 NAMES = ("staff", "approver", "auditor", "admin")
 SUBSCRIPTION = "Default"
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if settings.PRODUCTION or User.objects.exists():
             return
         passwords = {name: secrets.token_urlsafe(12) for name in NAMES}
-        actor = Actor(label="demo_accounts", via="command")
+        actor = Actor(label="demo_accounts", via=Via.COMMAND)
         with transaction.atomic():
             staff = people.create_user(actor, "staff", passwords["staff"])
             people.create_user(actor, "approver", passwords["approver"], is_approver=True)

@@ -10,13 +10,13 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import DomainError
 from portal.core.times import exactly
 from portal.edge import files
 from portal.pki import authorities, report, rotation
 
-ACTOR = Actor(label="pki", via="command")
+ACTOR = Actor(label="pki", via=Via.COMMAND)
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.edge import files
 from portal.pki import authorities, ownership
 from portal.pki.crypto import certificates
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, another_root: bool = False, **options: Any) -> None:
         """Do it, and say what the certificate is; CommandError when the keys cannot be opened, or are another's."""
-        actor = Actor(label="prepare_pki", via="command")
+        actor = Actor(label="prepare_pki", via=Via.COMMAND)
         try:
             if another_root:
                 ownership.start_anew(actor)

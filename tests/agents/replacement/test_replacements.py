@@ -15,7 +15,7 @@ from agents.states import ReplacementState
 from agents.tasks import expire_replacements
 from portal.accounts.models import Membership, Subscription, User
 from portal.audit.models import AuditEvent
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import ContentChanged, DomainError, Invalid, NotAllowed, NotFound, OwnRequest, StaleState
 from portal.notifications.models import Notification
 from tests.agents import peer
@@ -128,7 +128,7 @@ class TestDeciding:
         assert state_of(asked) == State.PENDING
 
     def test_not_with_a_token_that_may_only_read(self, colleague: User, asked: ReplacementRequest) -> None:
-        reader = Actor(label="colleague", via="token", user=colleague, read_only=True)
+        reader = Actor(label="colleague", via=Via.TOKEN, user=colleague, read_only=True)
         for act in (replacements.approve, replacements.reject):
             with pytest.raises(NotAllowed):
                 act(asked.pk, actor=reader, comment="x", digest=digest_of(asked))

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.accounts import authentication, people, throttle, tokens
+from portal.accounts.authentication import Password
 from portal.accounts.models import SignInFailure, User
 from portal.audit.models import AuditEvent, RefusalCounter
 from portal.audit.record import write_refusal_counts
@@ -172,7 +173,7 @@ def test_what_strangers_call_themselves_is_spelt_out(staff: User) -> None:
 def test_changing_the_password_ends_the_other_sessions(staff: User) -> None:
     here, there = window(staff), window(staff)
     for name in ("one", "another"):
-        tokens.make(name, actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+        tokens.make(name, actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))
     new = "a new and better one"
     form = {"old": PASSWORD, "new": new, "again": new}
     assert here.post("/accounts/password/", form)["Location"] == "/accounts/"

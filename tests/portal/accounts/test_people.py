@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from portal.accounts import people, subscriptions, tokens
+from portal.accounts.authentication import Password
 from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.people import LastAdministrator, Roles
 from portal.audit.models import AuditEvent
-from portal.core.actor import SYSTEM, Actor
+from portal.core.actor import SYSTEM, Actor, Via
 from portal.core.errors import Invalid, NotAllowed, StaleState
 from tests.conftest import PASSWORD, as_actor, person
 
@@ -46,7 +47,7 @@ def test_only_administrators_may(
     administrator: User,
     subscription: Subscription,
 ) -> None:
-    reader = Actor(label="admin", via="token", user=administrator, read_only=True)
+    reader = Actor(label="admin", via=Via.TOKEN, user=administrator, read_only=True)
     before = rows()
     for actor in (as_actor(staff), as_actor(approver), as_actor(auditor), reader):
         with pytest.raises(NotAllowed):
@@ -57,7 +58,7 @@ def test_only_administrators_may(
 
 
 def test_a_new_person_can_sign_in_and_has_the_roles(administrator: User) -> None:
-    made = people.create_user(as_actor(administrator, "admin"), " nora ", GOOD, full_name="Nora", is_auditor=True)
+    made = people.create_user(as_actor(administrator, Via.ADMIN), " nora ", GOOD, full_name="Nora", is_auditor=True)
     made.refresh_from_db()
     assert (made.username, made.full_name, Roles.of(made)) == ("nora", "Nora", Roles(is_auditor=True))
     assert made.check_password(GOOD)
@@ -113,7 +114,7 @@ def test_an_administrator_remains(administrator: User) -> None:
 
 
 def test_who_is_shut_out_loses_tokens(staff: User) -> None:
-    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))
     people.set_active(SYSTEM, staff, False)
     people.set_active(SYSTEM, staff, True)
     assert tokens.bearer(secret, address="") is None
@@ -135,8 +136,8 @@ def test_a_password_is_set_and_never_told(staff: User) -> None:
 @pytest.mark.parametrize("whose", ["own", "administrator's"])
 def test_another_password_ends_the_tokens(whose: str, staff: User, approver: User) -> None:
     """They may be a thief's, who had the old one."""
-    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
-    _, others = tokens.make("a", actor=as_actor(approver), scope="full", days=1, password=PASSWORD)
+    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))
+    _, others = tokens.make("a", actor=as_actor(approver), scope="full", days=1, answer=Password(PASSWORD))
     if whose == "own":
         assert people.change_own_password(PASSWORD, GOOD, actor=as_actor(staff)) == 1
     else:

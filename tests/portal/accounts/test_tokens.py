@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.accounts import people, throttle, tokens
+from portal.accounts.authentication import Password
 from portal.accounts.models import ApiToken, User
 from portal.audit.models import AuditEvent
 from portal.core.errors import Invalid, NotFound, StaleState
@@ -71,7 +72,7 @@ def test_a_password_changed_meanwhile_makes_no_token(staff: User) -> None:
     late = as_actor(User.objects.get())
     people.change_own_password(PASSWORD, "a new and better one", actor=as_actor(staff))
     with pytest.raises(StaleState):
-        tokens.make("late", actor=late, scope="full", days=1, password=PASSWORD)
+        tokens.make("late", actor=late, scope="full", days=1, answer=Password(PASSWORD))
     assert not ApiToken.objects.exists()
 
 
@@ -100,7 +101,7 @@ def test_the_last_place_is_taken_once(staff: User) -> None:
 
     def make() -> object:
         actor = as_actor(User.objects.get())
-        return tokens.make("last", actor=actor, scope="read", days=1, password=PASSWORD)
+        return tokens.make("last", actor=actor, scope="read", days=1, answer=Password(PASSWORD))
 
     outcomes = at_once([make] * 3)
     assert [type(one) for one in outcomes].count(Invalid) == 2
@@ -127,14 +128,15 @@ def test_all_live_ones_are_shown_and_can_be_revoked_ended_ones_after_them(staff:
 )
 def test_the_function_checks_as_well(wrong: dict[str, object], staff: User) -> None:
     values = {"name": "report", "scope": "read", "days": 30, "password": PASSWORD, **wrong}
+    answer = Password(str(values.pop("password")))
     with pytest.raises(Invalid) as refused:
-        tokens.make(str(values.pop("name")), actor=as_actor(staff), **values)  # type: ignore[arg-type]
+        tokens.make(str(values.pop("name")), actor=as_actor(staff), answer=answer, **values)  # type: ignore[arg-type]
     assert set(refused.value.errors) == set(wrong)
 
 
 def test_a_token_says_who_comes_and_what_they_may(staff: User) -> None:
-    _, reading = tokens.make("a", actor=as_actor(staff), scope="read", days=1, password=PASSWORD)
-    _, full = tokens.make("b", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+    _, reading = tokens.make("a", actor=as_actor(staff), scope="read", days=1, answer=Password(PASSWORD))
+    _, full = tokens.make("b", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))
     actor = tokens.bearer(reading, address="192.0.2.1")
     assert actor is not None
     assert (actor.user, actor.via, actor.address, actor.read_only) == (staff, "token", "192.0.2.1", True)
@@ -144,7 +146,7 @@ def test_a_token_says_who_comes_and_what_they_may(staff: User) -> None:
 
 
 def test_what_opens_nothing(staff: User) -> None:
-    token, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+    token, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))
     assert tokens.bearer("", address="") is None
     assert tokens.bearer(secret + "x", address="") is None
     assert tokens.bearer(token.digest, address="") is None
@@ -158,7 +160,7 @@ def test_what_opens_nothing(staff: User) -> None:
 
 
 def test_use_is_noted_at_most_once_a_minute(staff: User) -> None:
-    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+    _, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))
     tokens.bearer(secret, address="")
     first = ApiToken.objects.get().last_used_at
     assert first is not None
@@ -172,7 +174,7 @@ def test_use_is_noted_at_most_once_a_minute(staff: User) -> None:
 
 
 def test_revoking_ends_it_at_once_and_is_audited_once(staff: User) -> None:
-    token, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+    token, secret = tokens.make("a", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))
     client = window(staff)
     for _ in range(2):
         assert client.post(f"/accounts/tokens/{token.pk}/revoke/").status_code == 302
@@ -182,7 +184,9 @@ def test_revoking_ends_it_at_once_and_is_audited_once(staff: User) -> None:
 
 
 def test_nobody_sees_or_revokes_those_of_others(staff: User, outsider: User) -> None:
-    token, secret = tokens.make("report of staff", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+    token, secret = tokens.make(
+        "report of staff", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD)
+    )
     client = window(outsider)
     assert "report of staff" not in text(client.get("/accounts/tokens/"))
     assert client.post(f"/accounts/tokens/{token.pk}/revoke/").status_code == 404
@@ -192,7 +196,7 @@ def test_nobody_sees_or_revokes_those_of_others(staff: User, outsider: User) -> 
 
 
 def test_revoking_is_a_post_with_a_token(staff: User) -> None:
-    token, _ = tokens.make("a", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+    token, _ = tokens.make("a", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))
     client = Client(enforce_csrf_checks=True)
     client.force_login(staff)
     assert client.get(f"/accounts/tokens/{token.pk}/revoke/").status_code == 405

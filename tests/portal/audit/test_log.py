@@ -14,12 +14,14 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts import tokens
+from portal.accounts.authentication import Password
 from portal.accounts.models import User
 from portal.audit import refusal_counters
 from portal.audit.charts import bars
 from portal.audit.models import AppendOnly, AuditEvent, RefusalCounter
 from portal.audit.queries import Day, Filter, actions, activity, events
 from portal.audit.record import record, refusal, write_refusal_counts
+from portal.core.actor import Via
 from tests.agents.pages import credential_of, machine_in
 from tests.conftest import PASSWORD, as_actor
 from tests.portal.pages import inline, text, window
@@ -228,7 +230,7 @@ def test_reading_is_noted_once_for_each_filter_in_ten_minutes(auditor: User) -> 
     client = window(auditor)
     for query in ("", "", "person=staff", "person=staff&after=", "refused=on"):
         client.get(f"/audit/?{query}")
-    _, secret = tokens.make("siem", actor=as_actor(auditor), scope="read", days=1, password=PASSWORD)
+    _, secret = tokens.make("siem", actor=as_actor(auditor), scope="read", days=1, answer=Password(PASSWORD))
     client.get(API + "?person=staff")
     Client().get(API + "?action=x", headers={"Authorization": f"Bearer {secret}"})
     notes = AuditEvent.objects.filter(action="audit:read").order_by("id")
@@ -360,7 +362,7 @@ def test_what_is_done_is_never_counted_away(staff: User) -> None:
 
 
 def test_the_json_says_what_the_page_says(auditor: User, vault: Vault) -> None:
-    event = record("vault:active", actor=as_actor(auditor, "worker"), target=vault, detail={"from": "Creating"})
+    event = record("vault:active", actor=as_actor(auditor, Via.WORKER), target=vault, detail={"from": "Creating"})
     answer = window(auditor).get(f"{API}?vault={vault.pk}&from=2026-01-01&limit=1").json()
     assert answer["next"] is None
     (item,) = answer["items"]

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from portal.accounts import people, subscriptions, tokens
+from portal.accounts.authentication import Password
 from portal.accounts.models import Subscription, User
 from portal.core import texts
 from portal.core.actor import SYSTEM
@@ -81,7 +82,7 @@ class TestEverywhere:
     @pytest.mark.parametrize("name", ["night\u202ely", "\u200b", "two\nlines"], ids=ascii)
     def test_tokens(self, name: str, staff: User) -> None:
         with pytest.raises(Invalid) as refused:
-            tokens.make(name, actor=as_actor(staff), scope="read", days=1, password=PASSWORD)
+            tokens.make(name, actor=as_actor(staff), scope="read", days=1, answer=Password(PASSWORD))
         assert set(refused.value.errors) == {"name"}
 
     @pytest.mark.parametrize("text", ["Pay\u202eroll", "two\nlines"], ids=ascii)

@@ -8,13 +8,13 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from portal.audit.models import AuditEvent
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.models import KnownRoot
 from portal.pki import authorities, keyring, ownership, rotation
 from tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db
-ACTOR = Actor(label="pki", via="command")
+ACTOR = Actor(label="pki", via=Via.COMMAND)
 
 
 @pytest.fixture

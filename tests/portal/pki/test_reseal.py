@@ -8,12 +8,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.pki import authorities, rotation
 from portal.pki.crypto import keys
 
 pytestmark = pytest.mark.django_db
-ACTOR = Actor(label="pki", via="command")
+ACTOR = Actor(label="pki", via=Via.COMMAND)
 OTHER = "another secret, which is long enough to be one"
 
 

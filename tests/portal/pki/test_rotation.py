@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from portal.audit.models import AuditEvent
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.times import exactly
 from portal.pki import authorities, rotation
 from portal.pki.crypto import certificates, issuing, keys
@@ -22,7 +22,7 @@ from tests.at_once import at_once
 from tests.portal_process import free_port
 
 pytestmark = pytest.mark.django_db
-ACTOR = Actor(label="pki", via="command")
+ACTOR = Actor(label="pki", via=Via.COMMAND)
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.accounts import tokens
+from portal.accounts.authentication import Password
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
@@ -61,7 +62,7 @@ Keys = dict[str, object]
 def keys(vault: Vault, staff: User, ask: Callable[..., Any]) -> Keys:  # noqa: F811 - fixture
     """One of each that staff have, and nobody else may know of."""
     machine = machine_in(vault, credential_of(vault, staff))
-    token, _ = tokens.make("script", actor=as_actor(staff), scope="full", days=1, password=PASSWORD)
+    token, _ = tokens.make("script", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))
     now = timezone.now()
     notification = Notification.objects.create(key="x", user=staff, title="secret", started_at=now, updated_at=now)
     return {

@@ -11,6 +11,7 @@ from django.test import Client
 
 from agents.models import Machine, ReplacementRequest
 from portal.accounts import tokens
+from portal.accounts.authentication import Password
 from portal.accounts.models import User
 from tests.agents import replacing
 from tests.agents.pages import credential_of, machine_in
@@ -108,7 +109,7 @@ def test_a_session_alone_changes_nothing(method: str, path: str, keys: Keys, sta
 
 @pytest.mark.parametrize(("method", "path"), CHANGING)
 def test_a_token_to_read_changes_nothing(method: str, path: str, keys: Keys, staff: User) -> None:
-    _, secret = tokens.make("script", actor=as_actor(staff), scope="read", days=1, password=PASSWORD)
+    _, secret = tokens.make("script", actor=as_actor(staff), scope="read", days=1, answer=Password(PASSWORD))
     before = everything()
     headers = {"Authorization": f"Bearer {secret}"}
     require_problem(send(Client(), method, filled(path, keys), **headers), 403, "not_allowed")

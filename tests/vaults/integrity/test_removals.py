@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents.machines import revoke
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.admission import Admission, Busy
 from portal.core.errors import Throttled
 from portal.pki.crypto import certificates
@@ -28,7 +28,7 @@ from vaults.models import RemovalCount, RemovedObject, Vault
 from vaults.regions.storage.base import Entry, ObjectMissing, StorageUnavailable
 from vaults.regions.storage.rclone import RcloneRegion
 
-ACTOR = Actor(label="machine db-01", via="agent", address="192.0.2.7")
+ACTOR = Actor(label="machine db-01", via=Via.AGENT, address="192.0.2.7")
 INDEX = b"an index object"
 NAME = digest(INDEX)
 

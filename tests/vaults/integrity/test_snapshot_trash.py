@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import NotFound
 from portal.notifications.models import Notification
 from tests.vaults.replication.test_copier import backup
@@ -21,7 +21,7 @@ from vaults.regions.storage.base import StorageUnavailable
 from vaults.regions.storage.rclone import RcloneRegion, region_storage
 from vaults.replication import copier
 
-ACTOR = Actor(label="snapshots", via="command")
+ACTOR = Actor(label="snapshots", via=Via.COMMAND)
 JUNK = b"no snapshot of restic's"
 
 

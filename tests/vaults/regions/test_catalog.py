@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
+from portal.core.actor import Via
 from portal.core.errors import Invalid, NotAllowed, NotFound
 from tests.conftest import as_actor
 from vaults.models import Region
@@ -150,7 +151,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_administrators_rename_and_switch(regions: tuple[Region, Region], administrator: User) -> None:
-    actor = as_actor(administrator, via="admin")
+    actor = as_actor(administrator, via=Via.ADMIN)
     domain.rename(regions[0].pk, actor=actor, name=" Frankfurt ")
     domain.set_enabled(regions[0].pk, actor=actor, enabled=False)
     region = Region.objects.get(pk=regions[0].pk)

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.notifications.models import Notification
 from tests.at_once import at_once
 from tests.vaults.replication.test_copier import backup, now
@@ -21,7 +21,7 @@ from vaults.models import LostObject, PairedCopy, Region, RemovedObject
 from vaults.regions.storage.rclone import RcloneRegion
 from vaults.replication import copier
 
-ACTOR = Actor(label="machine db-01", via="agent")
+ACTOR = Actor(label="machine db-01", via=Via.AGENT)
 
 
 @pytest.fixture

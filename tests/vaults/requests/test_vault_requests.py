@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.accounts.models import Membership, Subscription, User
 from portal.audit.models import AuditEvent
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from portal.core.errors import (
     ContentChanged,
     DomainError,
@@ -211,7 +211,7 @@ def test_only_the_requester_cancels(ask: Ask, approver: User) -> None:
 def test_tokens_that_may_read_decide_nothing(ask: Ask, approver: User, staff: User, decide: Decide) -> None:
     request = ask()
     user = staff if decide == vault_requests.cancel else approver
-    reader = Actor(label=user.username, via="token", user=user, read_only=True)
+    reader = Actor(label=user.username, via=Via.TOKEN, user=user, read_only=True)
     with pytest.raises(NotAllowed):
         decide(request.pk, actor=reader, comment="x", digest=request.digest)
 

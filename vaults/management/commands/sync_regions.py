@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.core.actor import Actor
+from portal.core.actor import Actor, Via
 from vaults.regions import catalog
 from vaults.regions.config_file import BadRegionsFile
 
@@ -16,7 +16,7 @@ class Command(BaseCommand):
         """Apply the file; CommandError with one clear line when it is wrong."""
         try:
             changed = catalog.changed()
-            found = catalog.sync(Actor(label="sync_regions", via="command"))
+            found = catalog.sync(Actor(label="sync_regions", via=Via.COMMAND))
         except BadRegionsFile as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Regions: {', '.join(str(region) for region in found)}.")
