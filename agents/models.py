@@ -9,13 +9,13 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from agents import states
 from portal.accounts.models import Membership, User
-from portal.accounts.visibility import SubscriptionQuerySet
+from portal.accounts.visibility import OwnedQuerySet
 from portal.core.digests import shortened
 from portal.core.states import StateDisplay, StateTable
 from vaults.models import Credential, Vault
 
 
-class MachineQuerySet(SubscriptionQuerySet["Machine"]):
+class MachineQuerySet(OwnedQuerySet["Machine"]):
     """Machines; `visible_to()` says whose."""
 
     members = "vault__subscription__memberships__user"

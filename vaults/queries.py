@@ -1,4 +1,4 @@
-"""Reading: which requests and vaults a person sees, and fetching one with the check of access in one step.
+"""Reading: one request or vault, fetched with the check of access in one step, and what lists and pages need of them.
 
 An outsider gets NotFound, so that nobody learns what exists; a member without the right NotAllowed.
 """

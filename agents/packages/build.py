@@ -39,7 +39,7 @@ def bring_up_to_date(actor: Actor, *, again: bool = False) -> tuple[AgentPackage
     """The published package for Linux, and whether it was published only now, because its sources have changed.
 
     Building takes up to a minute and needs the package index. Raises BuildFailed; what was published before stays then.
-    Raises KeptBack where somebody withdrew what these sources make, unless it is to be published `again`.
+    Raises Withdrawn where somebody withdrew what these sources make, unless it is to be published `again`.
     """
     sources = fingerprint()
     if not again:

@@ -86,7 +86,7 @@ class User(AbstractBaseUser):
         return self.is_active and self.is_administrator
 
 
-class SubscriptionsQuerySet(QuerySet["Subscription"]):
+class SubscriptionQuerySet(QuerySet["Subscription"]):
     """Subscriptions."""
 
     def visible_to(self, person: User) -> Self:
@@ -102,7 +102,7 @@ class Subscription(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="subscriptions")
 
-    objects = SubscriptionsQuerySet.as_manager()
+    objects = SubscriptionQuerySet.as_manager()
 
     class Meta:
         ordering = [Lower("name")]

@@ -9,7 +9,7 @@ from portal.accounts.models import User
 Row = TypeVar("Row", bound=Model)
 
 
-class SubscriptionQuerySet(QuerySet[Row]):
+class OwnedQuerySet(QuerySet[Row]):
     """Rows that belong to a subscription. Say in `members` how its members are looked up from such a row."""
 
     members: ClassVar[str] = "subscription__memberships__user"

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 
 from portal.accounts.models import Subscription
-from portal.accounts.visibility import SubscriptionQuerySet
+from portal.accounts.visibility import OwnedQuerySet
 from portal.core.digests import shortened
 from portal.core.fields import KeyField
 from portal.core.leases import Leased
@@ -49,7 +49,7 @@ class Region(models.Model):
         return self.name
 
 
-class VaultQuerySet(SubscriptionQuerySet["Vault"]):
+class VaultQuerySet(OwnedQuerySet["Vault"]):
     """Vaults; `visible_to()` says whose."""
 
 
@@ -121,7 +121,7 @@ class Vault(models.Model):
         return self.redundancy_locked_at is not None
 
 
-class VaultRequestQuerySet(SubscriptionQuerySet["VaultRequest"]):
+class VaultRequestQuerySet(OwnedQuerySet["VaultRequest"]):
     """Requests; `visible_to()` says whose."""
 
 
