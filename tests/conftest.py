@@ -1,7 +1,6 @@
 """What all tests share: people, a subscription, regions, and vaults in the state that a test begins with."""
 
 import gc
-import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,13 +20,16 @@ from vaults.states import VaultState
 
 PASSWORD = "correct horse battery"
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Coverage is measured in the workers of the tests alone: in a whole portal it would cost more than it shows.
-    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
-
 gc.set_threshold(100_000, 50, 50)  # looking through all that is loaded, again and again, took a tenth of the time
 
 expect.set_options(timeout=30_000)  # milliseconds: pages come late on a busy machine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the database: those are the ones which another database can tell something."""
+    for item in items:
+        if {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db"):
+            item.add_marker("database")
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,10 @@ from tests import browser, postgres
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTEST = ["-m", "pytest", "-q"]
-MEASURED = ["-m", "coverage", "run", *PYTEST]
+COVERED = ROOT / ".covered"
+"""A folder with a file for each part that measures which branches its tests take."""
+
+LEAST_COVERED = 95  # per cent of lines and branches
 # More than there are cores: tests wait, for a portal to be ready or for the end of a time limit.
 SIDE_BY_SIDE = ["-n", "3"]
 REAL_PARTS = ["-n", "4"]
@@ -49,25 +52,32 @@ def lint() -> bool:
 
 def units() -> bool:
     """Tests without other processes, on SQLite."""
-    return _pytest("not system", [*MEASURED, *SIDE_BY_SIDE])
+    return _pytest("not system", [*_measured("units"), *SIDE_BY_SIDE])
 
 
 def units_on_postgresql() -> bool:
-    """The same on PostgreSQL."""
+    """Those of them that use the database, on PostgreSQL."""
     with postgres.cluster() as url:
-        return _pytest("not system", [*PYTEST, *SIDE_BY_SIDE], DATABASE_URL=url)
+        return _pytest("not system and database", [*PYTEST, *SIDE_BY_SIDE], DATABASE_URL=url)
 
 
 def system() -> bool:
     """Tests with real parts: portal, broker, worker, edge, storage, browser, restic."""
     others = sorted({path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")})
     places = [f"tests/{name}" for name in dict.fromkeys((*LONGEST, *others))]
-    return _pytest("system", [*MEASURED, *REAL_PARTS, *BY_FILE, *places])
+    return _pytest("system", [*_measured("system"), *REAL_PARTS, *BY_FILE, *places])
 
 
 def coverage() -> bool:
-    """Branches that the tests took, in their own processes: pytest's, not those of a portal that they start."""
-    return all(run([sys.executable, "-m", "coverage", *command]) for command in (["combine", "-q"], ["report"]))
+    """Lines and branches that the tests took, in their own processes: pytest's, not those of a portal they start."""
+    measured = sorted(map(str, COVERED.glob("*.json")))
+    both = ["--merge", *measured, "--out", str(COVERED / "all"), "--fail-under", str(LEAST_COVERED)]
+    return run([sys.executable, "-m", "slipcover", *both])
+
+
+def _measured(part: str) -> list[str]:
+    COVERED.mkdir(exist_ok=True)
+    return ["-m", "slipcover", "--dont-wrap-pytest", "--json", "--out", str(COVERED / f"{part}.json"), *PYTEST]
 
 
 PARTS: dict[str, Callable[[], bool]] = {
@@ -84,8 +94,7 @@ def main(names: Sequence[str]) -> int:
     if unknown := set(names) - set(PARTS):
         return _refuse(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}.")
     wanted = list(names) or list(PARTS)
-    for left in ROOT.glob(".coverage*"):
-        left.unlink()
+    shutil.rmtree(COVERED, ignore_errors=True)
     missing = _missing() if set(wanted) - {"lint", "units"} else []
     if missing and not _installed(missing):
         return _refuse(f"packages are missing. Install them with:  apt-get install -y {' '.join(missing)}")

@@ -25,7 +25,7 @@ COMMANDS = ("backup", "check", "restore", "snapshots", "repair")
 CACHED = {"snapshots": "snapshots", "index": "index", "tree": "data"}
 # What the machine cannot store again: the way in, and the list of what an old snapshot was.
 FOR_GOOD = ("config", "keys", "snapshots")
-SHARE = 4  # of each kind, in `make test`
+SHARE = 2  # of each kind, in `make test`
 
 Case = tuple[str, str, str, str]
 

@@ -34,6 +34,7 @@ def packs(blank: World, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> di
     return {path.name: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_the_share_that_was_read_is_the_share_that_is_told(blank: World, packs: dict[str, int]) -> None:
     ran = blank.run("check")
     assert (ran.status, ran.answer["code"]) == (0, "done"), ran
@@ -48,6 +49,7 @@ def test_the_share_that_was_read_is_the_share_that_is_told(blank: World, packs: 
     assert f", {100 * read / stored:.1f} %, were read and are whole." in ran.answer["message"]
 
 
+@pytest.mark.long
 def test_a_part_is_no_less_than_what_one_first_byte_of_names_has(
     blank: World, packs: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,7 @@ def test_a_disk_below_the_target_is_named_when_it_is_the_one_that_fills(large: W
         assert (ran.answer["needed_bytes"], ran.answer["free_bytes"] < 1_000_000) == (20_000_000, True)
 
 
+@pytest.mark.long
 def test_a_disk_without_inodes_is_told_apart_from_one_without_room(large: World) -> None:
     with small_disk(large.root / "out", "100m,nr_inodes=9"):
         ran = restore(large, "--overwrite")
@@ -93,7 +94,7 @@ def test_a_full_cache_is_not_told_as_a_full_target(large: World) -> None:
     cache.rename(large.root / "whole cache")
     try:
         with small_disk(cache, "1m"):
-            (cache / "filled").write_bytes(bytes(1_000_000))
+            (cache / "filled").write_bytes(bytes(253 * 4096))  # of 256 pages: room to open a cache, none to fill it
             ran = restore(large, "--overwrite")
             assert (ran.status, ran.answer["code"]) == (1, "disk_full"), ran
             assert f"{cache}/" in ran.answer["message"]
@@ -129,6 +130,7 @@ def test_exactly_the_file_that_was_named_is_restored(odd: World) -> None:
         shutil.rmtree(odd.root / "out")
 
 
+@pytest.mark.long
 def test_all_names_can_be_restored_in_groups(odd: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the scratch folder of a check takes only a part at a time."""
     monkeypatch.setattr(selection, "_PATTERNS", 3)

@@ -38,6 +38,7 @@ def test_check_fails_and_the_next_backup_ends_it(gone: tuple[World, str, str]) -
     assert machine.run("backup").answer["code"] == "done"
 
 
+@pytest.mark.long
 def test_a_backup_tells_it_once(gone: tuple[World, str, str]) -> None:
     machine, _, newer = gone
     ran = machine.run("backup")
@@ -66,6 +67,7 @@ def test_snapshots_and_restore_name_it_and_offer_the_newest_there_is(
     assert "this is an older one" in ran.answer["message"]
 
 
+@pytest.mark.long
 def test_repair_tells_it(gone: tuple[World, str, str]) -> None:
     machine, _, newer = gone
     ran = machine.run("repair")

@@ -31,6 +31,7 @@ def test_a_folder_that_is_not_empty_is_refused(machine: World, place: Path) -> N
     assert (ran.status, ran.answer["code"], ran.answer["needed_version"]) == (1, "engine_too_old", "0.18")
 
 
+@pytest.mark.long
 def test_a_fresh_disk_counts_as_empty(machine: World) -> None:
     (machine.root / "out" / "lost+found").mkdir(parents=True)
     assert restore(machine).status == 0
@@ -71,6 +72,7 @@ def test_a_linked_folder_in_the_target_is_replaced_not_followed(machine: World, 
     assert restored(machine) == truth(machine.source)
 
 
+@pytest.mark.long
 def test_pipes_and_files_in_the_way_are_replaced(machine: World, place: Path) -> None:
     (place / "sub").rmdir()
     (place / "sub").write_text("a file")
@@ -88,6 +90,7 @@ def test_a_folder_with_something_in_it_is_never_deleted(machine: World, place: P
     assert restored(machine) == {"ledger.db/keep": b"mine"}
 
 
+@pytest.mark.long
 def test_the_target_may_be_a_link_itself(machine: World) -> None:
     (machine.root / "real").mkdir()
     (machine.root / "out").symlink_to(machine.root / "real")
@@ -96,6 +99,7 @@ def test_the_target_may_be_a_link_itself(machine: World) -> None:
     assert restored(machine) == truth(machine.source)
 
 
+@pytest.mark.long
 def test_files_in_use_are_replaced(machine: World, place: Path) -> None:
     with (place / "ledger.db").open("wb") as held:
         held.write(b"in use")

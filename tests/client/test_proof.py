@@ -54,8 +54,9 @@ def engine(old: bool) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("how", "old"),
     [
-        *(pytest.param(how, False) for how in ("flipped", "gone", "half", "zeros")),
+        pytest.param("flipped", False),
         pytest.param("gone", True),
+        *(pytest.param(how, False, marks=pytest.mark.long) for how in ("gone", "half", "zeros")),
         *(pytest.param(how, True, marks=pytest.mark.long) for how in ("flipped", "half", "zeros")),
     ],
 )
@@ -72,8 +73,15 @@ def test_what_the_first_region_has_damaged_comes_from_the_pair(
     assert machine.told == [("restore", "succeeded")]
 
 
-@pytest.mark.parametrize("old", [False, True])
-@pytest.mark.parametrize("how", ["flipped", "gone"])
+@pytest.mark.parametrize(
+    ("how", "old"),
+    [
+        pytest.param("flipped", False),
+        pytest.param("gone", True),
+        pytest.param("flipped", True, marks=pytest.mark.long),
+        pytest.param("gone", False, marks=pytest.mark.long),
+    ],
+)
 def test_what_no_region_has_fails_by_name_and_loses_its_name(
     machine: World, storage: Storage, how: str, old: bool
 ) -> None:
@@ -96,7 +104,9 @@ def test_a_named_region_is_read_alone(machine: World, storage: Storage) -> None:
     assert (ran.status, ran.answer["regions"]) == (0, {"Local B": 2})
 
 
-@pytest.mark.parametrize("kind", ["keys", "snapshots", "index", "tree"])
+@pytest.mark.parametrize(
+    "kind", ["index", "tree", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("keys", "snapshots"))]
+)
 def test_each_part_comes_from_where_it_is_whole(machine: World, storage: Storage, kind: str) -> None:
     damage(objects(repository(storage, machine), kind)[0], "flipped")
     damage(objects(repository(storage, machine, "local-b"), "data")[0], "flipped")

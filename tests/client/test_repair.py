@@ -65,6 +65,7 @@ def test_a_pack_that_is_gone_everywhere_is_stored_again_by_the_next_backup(
     assert told == ["done_on_damaged", "done_on_damaged"]
 
 
+@pytest.mark.long
 def test_repair_heals_all_snapshots_where_the_file_is_still_there(big: World, storage: Storage, tmp_path: Path) -> None:
     first = big.run("snapshots").answer["snapshots"][0]["id"]
     largest_pack(big, storage).unlink()
@@ -109,6 +110,7 @@ def test_what_is_lost_for_good_is_named_and_the_newest_snapshot_is_whole(
     assert big.run("backup").answer["code"] == "done_with_losses"  # most of the ledger's bytes, and no damage
 
 
+@pytest.mark.long
 def test_a_pack_that_a_check_finds_damaged_is_replaced_by_the_next_backup(
     big: World, storage: Storage, tmp_path: Path
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_pack_that_a_check_finds_damaged_is_replaced_by_the_next_backup(
     assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
 
 
+@pytest.mark.long
 def test_a_damaged_pack_that_cannot_be_deleted_is_replaced(big: World, storage: Storage, tmp_path: Path) -> None:
     """A disk has flipped bytes in the middle, and the portal has not noticed yet: packs are not for us to delete."""
     pack = largest_pack(big, storage)
@@ -140,6 +143,7 @@ def test_a_damaged_pack_that_cannot_be_deleted_is_replaced(big: World, storage: 
     assert list((big.root / "cache" / "tmp").iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["index", "snapshots"])
 def test_other_kinds_that_are_gone(big: World, storage: Storage, tmp_path: Path, kind: str) -> None:
     for path in (folder(big, storage) / kind).iterdir():

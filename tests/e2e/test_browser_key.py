@@ -171,6 +171,7 @@ def _fits_by_openssl(document: dict[str, Any], folder: Path) -> None:
     assert public[1] == b"Key is valid\n" + public[0]
 
 
+@pytest.mark.long
 def test_without_webcrypto_the_portal_makes_the_key_and_the_page_says_so(
     portal: Portal, staff: Person, vault: str, tmp_path: Path
 ) -> None:
@@ -190,6 +191,7 @@ def test_without_webcrypto_the_portal_makes_the_key_and_the_page_says_so(
     assert credential_rows(portal, vault) == [["", "server"]]
 
 
+@pytest.mark.long
 def test_a_browser_that_can_make_no_key_says_so_and_falls_back_at_the_next_press(
     staff: Person, vault: str, tmp_path: Path, portal: Portal
 ) -> None:
@@ -219,6 +221,7 @@ def test_without_javascript_the_form_hands_out_the_file(
     assert credential_rows(portal, vault) == [["", "server"]]
 
 
+@pytest.mark.long
 def test_what_went_wrong_is_told(portal: Portal, staff: Person, vault: str) -> None:
     """Refused, unreachable, answered by something that is not us: each in words, and the button works again."""
     staff.go(f"/vaults/{vault}/quick-start/")
@@ -247,6 +250,7 @@ def test_what_went_wrong_is_told(portal: Portal, staff: Person, vault: str) -> N
     assert credential_rows(portal, vault) == [["", "browser"]]
 
 
+@pytest.mark.long
 def test_a_button_pressed_twenty_times_is_one_press(portal: Portal, staff: Person, vault: str) -> None:
     staff.go(f"/vaults/{vault}/quick-start/")
     with staff.page.expect_download():

@@ -1,5 +1,6 @@
-"""Machines restore whatever people do: sign-ins by the hundred and a locked database hold up no storage request."""
+"""Machines restore whatever people do: sign-ins by the dozen and a locked database hold up no storage request."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -16,8 +17,9 @@ from tests.e2e.wire import ask, request
 from tests.portal_process import Portal
 
 pytestmark = pytest.mark.system
-SIGN_INS = 100
+SIGN_INS = 100 if os.environ.get("STRONGROOM_LONG") else 30
 SLOWEST = 3.0  # seconds for a storage request; a hundredth of that on a machine with nothing else to do
+PAUSE = 0.05  # seconds between requests, so that the tests beside this one get their share
 LOCKED = 15.0  # seconds; a writer waits for twenty
 WAITING = 12  # the web has eight threads
 
@@ -30,6 +32,7 @@ def reading(world: World, until: Callable[[], bool]) -> list[float]:
         began = time.monotonic()
         assert ask(world.portal, world.owners, wanted).status == 200
         took.append(time.monotonic() - began)
+        time.sleep(PAUSE)
     return took
 
 
@@ -58,7 +61,7 @@ def locked_database(portal: Portal) -> Iterator[None]:
             database.execute("ROLLBACK")
 
 
-def test_a_hundred_sign_ins_at_once_hold_up_no_storage(world: World) -> None:
+def test_many_sign_ins_at_once_hold_up_no_storage(world: World) -> None:
     """All of them are let in, too."""
     with ThreadPoolExecutor(SIGN_INS) as pool:
         people = [pool.submit(sign_in, world.portal) for _ in range(SIGN_INS)]

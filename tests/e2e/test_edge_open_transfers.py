@@ -171,7 +171,9 @@ def replaced(owner: Owner, staff: ApiPerson) -> float:
 LockOut = Callable[[Owner, ApiPerson], float]
 
 
-@pytest.mark.parametrize("locked_out", [revoked, suspended, replaced])
+@pytest.mark.parametrize(
+    "locked_out", [revoked, *(pytest.param(other, marks=pytest.mark.long) for other in (suspended, replaced))]
+)
 def test_what_is_under_way_ends(
     owner: Owner, staff: ApiPerson, locked_out: Callable[[Owner, ApiPerson], float]
 ) -> None:

@@ -113,6 +113,7 @@ def test_a_pack_gone_from_both_regions_is_found_told_stored_again_and_over(patie
     assert machine.agent("backup")["code"] == "done"
 
 
+@pytest.mark.long
 def test_repair_alone_does_it_too(patient: Patient, tmp_path: Path) -> None:
     for path in patient.copies(patient.largest_pack):
         path.unlink()
@@ -136,6 +137,7 @@ def test_a_pack_gone_from_the_first_region_comes_back_by_itself(patient: Patient
     patient.comes_back(tmp_path / "back")
 
 
+@pytest.mark.long
 def test_a_junk_snapshot_goes_to_the_trash(patient: Patient, tmp_path: Path) -> None:
     """As whoever has the machine's key but not its passphrase could store it."""
     junk = patient.put_snapshot(b"junk " * 50)
@@ -148,6 +150,7 @@ def test_a_junk_snapshot_goes_to_the_trash(patient: Patient, tmp_path: Path) -> 
     assert patient.machine.agent("check")["code"] == "done"
 
 
+@pytest.mark.long
 def test_a_snapshot_that_is_lost_for_good_goes_to_the_trash(patient: Patient, tmp_path: Path) -> None:
     """What it alone had is in no region and not on the machine any more: without this no check would ever pass."""
     machine = patient.machine

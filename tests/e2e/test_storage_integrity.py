@@ -144,6 +144,7 @@ def test_half_an_object_after_kill_9_of_the_gateway(
     victim.works(tmp_path)
 
 
+@pytest.mark.long
 def test_junk_of_every_type_from_a_machine_that_may_store(
     portal: Portal, staff: ApiPerson, two: tuple[Stored, Stored], tmp_path: Path
 ) -> None:

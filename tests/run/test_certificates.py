@@ -93,6 +93,7 @@ def test_edge_is_renewed_in_the_middle_of_a_backup(own_portal: Portal, machine: 
     own_portal.wait_until_ready()
 
 
+@pytest.mark.long
 def test_a_rotation_of_the_root_under_real_machines(own_portal: Portal, machine: Machine, tmp_path: Path) -> None:
     """The commands of docs/operations/certificates.md in their order; who stayed away has to come anew."""
     machine.agent("renew")

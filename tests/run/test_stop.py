@@ -35,7 +35,13 @@ def started(folder: Path) -> Iterator[Portal]:
             portal.stop(signal.SIGTERM)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "signum",
+    [
+        signal.SIGTERM,
+        *(pytest.param(other, marks=pytest.mark.long) for other in (signal.SIGINT, signal.SIGHUP)),
+    ],
+)
 def test_a_signal_stops_everything(started: Portal, signum: signal.Signals) -> None:
     """With status 0, every process gone, no gateway marked as unclean."""
     assert started.stop(signum) == 0
@@ -50,6 +56,7 @@ def test_when_supervisord_is_killed_everything_ends(started: Portal) -> None:
     assert started.processes() == set()
 
 
+@pytest.mark.long
 def test_when_the_start_itself_is_killed_everything_ends(started: Portal) -> None:
     """No process of ours is there to see to it: the kernel tells supervisord, and supervisord the parts."""
     started.process.kill()
