@@ -27,6 +27,11 @@ _SHEBANG = "/usr/bin/env python3"
 # Of the calling shell's environment only what the agent's README names reaches Python and pex: modules could be planted
 # with PYTHONPATH, and other programs be run with PEX_MODULE. The shell reads no further than these lines.
 _KEPT = ("PATH", "HOME", "STRONGROOM_AGENT_HOME", "RESTIC")
+# Of PATH only the parts that name a place by themselves, or else a python3 in the current folder might be run.
+_SAFE_PATH = r"""set -f; IFS=:; kept=
+for part in $PATH; do case $part in /*) kept=$kept:$part ;; esac; done
+PATH=${kept#:}; unset IFS
+"""
 
 
 def build(output: Path, pex: str | None = None) -> dict[str, object]:
@@ -111,7 +116,10 @@ def _command(pex: str, sources: Path, draft: Path, machine: str) -> list[str]:
 def _isolated(package: bytes) -> bytes:
     """The package with a start of our own instead of pex's: a zip file may have anything before it."""
     kept = " ".join(f'${{{name}+"{name}=${name}"}}' for name in _KEPT)
-    start = f'#!/bin/sh\nexec /usr/bin/env -i {kept} PEX_DISABLE_VARIABLES=1 python3 -I -W ignore -X utf8 "$0" "$@"\n'
+    start = (
+        f"#!/bin/sh\n{_SAFE_PATH}"
+        f'exec /usr/bin/env -i {kept} PEX_DISABLE_VARIABLES=1 python3 -I -W ignore -X utf8 "$0" "$@"\n'
+    )
     line, end, archive = package.partition(b"\n")
     if line + end != f"#!{_SHEBANG}\n".encode():
         raise ValueError("pex has begun the package in a way that we do not know")

@@ -3,7 +3,9 @@
 Only the wire is left out: what the agent would send over TLS goes to the portal's views in this process.
 """
 
+import contextlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -42,11 +44,13 @@ class Wireless:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Nothing was opened."""
 
-    def post(self, url: str, content: str, headers: dict[str, str]) -> httpx.Response:
+    @contextlib.contextmanager
+    def stream(self, method: str, url: str, content: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
         """One request."""
+        assert method == "POST"
         given = {"X-Real-IP": "192.0.2.9"}
         answer = self.client.post(urlsplit(url).path, content, content_type=headers["Content-Type"], headers=given)
-        return httpx.Response(answer.status_code, content=answer.content, request=httpx.Request("POST", url))
+        yield httpx.Response(answer.status_code, stream=httpx.ByteStream(answer.content))
 
 
 @pytest.fixture(autouse=True)

@@ -59,19 +59,29 @@ FOREIGN = {
     "PYTHONVERBOSE": "1", "PEX_MODULE": "json", "PEX_INTERPRETER": "1", "PEX_EXTRA_SYS_PATH": "{planted}",
     "PEX_PYTHON": "/bin/false", "PEX_PATH": "/nowhere", "PEX_ROOT": "{planted}/root", "PEX_VERBOSE": "9",
     "PEX_INHERIT_PATH": "prefer", "__PEX_EXE__": "/bin/false", "LC_ALL": "xx_YY.koi8-r", "PEX_DISABLE_VARIABLES": "0",
+    "PATH": ":.:bin:{path}:",
 }  # fmt: skip
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("name", [*(pytest.param(each, marks=pytest.mark.long) for each in FOREIGN), "all of them"])
 def test_nothing_of_the_calling_environment_reaches_the_package(package: Path, tmp_path: Path, name: str) -> None:
-    """Nor do pex's own settings in the home folder, and modules that lie where the person stands."""
+    """Nor do pex's own settings in the home folder, and modules and programs that lie where the person stands."""
     planted = tmp_path / "planted"
     planted.mkdir()
     for module in ("json", "httpx", "re", "strongroom_agent"):
         (planted / f"{module}.py").write_text("raise SystemExit('planted')")
+    (planted / "bin").mkdir()
+    for program in ("python3", "restic", "env"):
+        for place in (planted, planted / "bin"):
+            (place / program).write_text(f"#!/bin/sh\ntouch {planted}/root\n")
+            (place / program).chmod(0o755)
     (tmp_path / ".pexrc").write_text("PEX_MODULE=json\nPEX_VERBOSE=9\n")
-    given = {key: value.format(planted=planted) for key, value in FOREIGN.items() if name in (key, "all of them")}
+    given = {
+        key: value.format(planted=planted, path=os.environ["PATH"])
+        for key, value in FOREIGN.items()
+        if name in (key, "all of them")
+    }
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **given}
     ran = subprocess.run([package, "--version"], env=environment, cwd=planted, capture_output=True, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"strongroom-agent {__version__}\n".encode(), b"")

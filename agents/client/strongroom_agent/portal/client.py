@@ -12,7 +12,7 @@ import httpx
 from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError, Refused
 
-from . import clock
+from . import answers, clock
 from .jws import Signer
 
 ATTEMPTS = 4
@@ -52,13 +52,13 @@ class Portal:
             for _ in pauses():
                 body = signer.sign(url, fields)
                 try:
-                    response = client.post(url, content=body, headers={"Content-Type": "application/jose"})
+                    status, answer = _ask(client, url, body)
                 except httpx.TransportError as error:
                     failure = self._clock_trouble(error) or unreachable(self.edge_url, describe(error), self._proxy)
                     continue
-                if response.status_code not in _ASK_AGAIN:
-                    return _answer(response)
-                failure = _unavailable(response)
+                if status not in _ASK_AGAIN:
+                    return _response(url, status, answer)
+                failure = _unavailable(url, status, answer)
         raise failure
 
     def _clock_trouble(self, error: httpx.TransportError) -> AgentError | None:
@@ -97,26 +97,33 @@ def unreachable(url: str, trouble: str, proxy: str | None = None) -> AgentError:
     )
 
 
-def _answer(response: httpx.Response) -> Response:
-    body = _object(response)
+def _ask(client: httpx.Client, url: str, body: str) -> tuple[int, bytes]:
+    """The status and the body of the answer."""
+    headers = {"Content-Type": "application/jose", **answers.PLAIN}
+    with client.stream("POST", url, content=body, headers=headers) as response:
+        return response.status_code, answers.read(response)
+
+
+def _response(url: str, status: int, answer: bytes) -> Response:
+    body = _object(answer)
     if body is None:
-        raise unreachable(str(response.url), f"it answered {response.status_code} without JSON")
-    if response.is_success:
-        return Response(response.status_code, body)
-    raise _refusal(response.status_code, body)
+        raise unreachable(url, f"it answered {status} without JSON")
+    if httpx.codes.is_success(status):
+        return Response(status, body)
+    raise _refusal(status, body)
 
 
-def _unavailable(response: httpx.Response) -> AgentError:
+def _unavailable(url: str, status: int, answer: bytes) -> AgentError:
     """In the portal's words if it said something, otherwise nobody was there."""
-    body = _object(response)
+    body = _object(answer)
     if body and body.get("code"):
-        return _refusal(response.status_code, body)
-    return unreachable(str(response.url), f"it answered {response.status_code}")
+        return _refusal(status, body)
+    return unreachable(url, f"it answered {status}")
 
 
-def _object(response: httpx.Response) -> dict[str, object] | None:
+def _object(answer: bytes) -> dict[str, object] | None:
     try:
-        body = response.json()
+        body = answers.parsed(answer)
     except ValueError:
         return None
     return body if isinstance(body, dict) else None

@@ -1,6 +1,7 @@
 """Asking the storage by HTTP what restic would only say after many retries."""
 
 import hashlib
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -9,6 +10,7 @@ from strongroom_agent.core.errors import AgentError
 from strongroom_agent.restic.errors import storage_refusal
 from strongroom_agent.state.identity import Repository
 
+from . import answers
 from .client import describe, pauses, trust_only, unreachable
 
 _TIMEOUT = httpx.Timeout(20, connect=10)
@@ -40,7 +42,8 @@ class Storage:
         if answer.status_code == 404:
             return {}
         try:
-            return {str(each["name"]): int(each["size"]) for each in answer.json() or []}
+            listed: Any = answers.parsed(answer.content) or []
+            return {str(each["name"]): int(each["size"]) for each in listed}
         except (ValueError, TypeError, KeyError) as error:
             raise storage_refusal(answer.status_code) from error
 
@@ -49,13 +52,13 @@ class Storage:
         digest = hashlib.sha256()
         with (
             httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client,
-            client.stream("GET", f"{repository.url}{kind}/{name}") as answer,
+            client.stream("GET", f"{repository.url}{kind}/{name}", headers=answers.PLAIN) as answer,
         ):
             if answer.status_code == 404:
                 return False
             if answer.status_code != 200:
                 raise storage_refusal(answer.status_code)
-            for part in answer.iter_bytes():
+            for part in answer.iter_raw():
                 digest.update(part)
         return digest.hexdigest() == name
 
@@ -85,7 +88,9 @@ class Storage:
 
     def _once(self, method: str, url: str, content: bytes | None) -> httpx.Response:
         with httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client:
-            return client.request(method, url, headers=_LIST_V2, content=content)
+            with client.stream(method, url, headers=_LIST_V2 | answers.PLAIN, content=content) as response:
+                body = answers.read(response, most=answers.LARGEST_LIST, seconds=None)
+            return httpx.Response(response.status_code, content=body)
 
 
 def _silent(url: str, trouble: str) -> AgentError:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from strongroom_agent.core import surroundings
 from strongroom_agent.core.errors import AgentError, why
 
 MINIMUM = (0, 14)
@@ -35,11 +36,11 @@ class Engine:
 
 
 def find() -> Engine:
-    """The restic of `$RESTIC`, else the one beside this program, else of the PATH.
+    """The restic of `$RESTIC`, else the one beside this program, else of the absolute parts of PATH.
 
     AgentError if missing, broken or too old.
     """
-    program = os.environ.get("RESTIC") or _beside() or shutil.which("restic")
+    program = os.environ.get("RESTIC") or _beside() or surroundings.find_program("restic")
     if not program:
         raise AgentError("engine_missing", "restic, which does the backups, is not installed.", advice())
     found = _VERSION.match(_ask(program))

@@ -12,6 +12,7 @@ from pathlib import Path
 from strongroom_agent.core import mounts
 from strongroom_agent.core.errors import AgentError, why
 from strongroom_agent.core.sizes import readable
+from strongroom_agent.core.surroundings import require_own
 
 _SHARE = 20  # one twentieth is 5 %
 _BLOCK = 512
@@ -36,9 +37,10 @@ def measure(paths: list[str], skip: frozenset[str]) -> Extent:
 
 
 def check(folder: Path, extent: Extent) -> None:
-    """AgentError unless the folder can be made, written to, is local and has 5 % of the data free."""
+    """AgentError unless the folder can be made, written to, is ours alone, is local and has 5 % of the data free."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_own(folder)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"strongroom")
         free = shutil.disk_usage(folder).free

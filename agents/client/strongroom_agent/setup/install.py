@@ -2,11 +2,12 @@
 
 import os
 import shlex
-import shutil
 import site
 import sys
+import tempfile
 from pathlib import Path
 
+from strongroom_agent.core import ownership
 from strongroom_agent.core.errors import AgentError, why
 
 
@@ -14,7 +15,7 @@ def install(folder: Path) -> Path:
     """Put the program into the folder and return its path there.
 
     The single-file agent is copied; an agent that was installed as a Python package gets a small
-    launcher. AgentError if the folder cannot be written to.
+    launcher. AgentError if the folder cannot be written to, or others could put another program there.
     """
     windows = sys.platform == "win32"
     single_file = os.environ.get("PEX")
@@ -22,13 +23,14 @@ def install(folder: Path) -> Path:
     target = folder / name
     try:
         _make(folder)
-        temporary = folder / f".{name}.new"
-        if single_file:
-            shutil.copyfile(single_file, temporary)
-        else:
-            temporary.write_text(_launcher(windows), encoding="utf-8")
-        temporary.chmod(0o755)
-        temporary.replace(target)
+        if trouble := ownership.problem(folder, groups=True):
+            raise AgentError(
+                "install_failed",
+                f"The installation folder {folder} cannot be trusted: {trouble}. Others could exchange the program.",
+                "Choose a folder that only administrators can write to with --install-dir.",
+            )
+        content = Path(single_file).read_bytes() if single_file else _launcher(windows).encode()
+        _put(target, content)
     except OSError as error:
         raise AgentError(
             "install_failed",
@@ -36,6 +38,19 @@ def install(folder: Path) -> Path:
             "Choose another folder with --install-dir.",
         ) from error
     return target
+
+
+def _put(target: Path, content: bytes) -> None:
+    """Put the program in its place in one step; its file is new, with a name that nobody can have known before."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).chmod(0o755)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _make(folder: Path) -> None:

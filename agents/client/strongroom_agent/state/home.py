@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from strongroom_agent.core import ownership
 from strongroom_agent.core.errors import AgentError, why
 
 from . import lock
@@ -39,13 +40,35 @@ class Home:
         return self.folder / name
 
     def ensure(self) -> None:
-        """Make the folder, or tighten the mode of an existing one. AgentError if that fails."""
+        """Make the folder, or tighten the mode of an existing one.
+
+        AgentError if that fails, or when somebody else could change, or has written, what we go by.
+        """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if stat.S_IMODE(self.folder.stat().st_mode) != 0o700:
+            state = self.folder.stat()
+            ours = sys.platform == "win32" or state.st_uid == os.geteuid()
+            if ours and stat.S_IMODE(state.st_mode) != 0o700:
                 self.folder.chmod(0o700)
         except OSError as error:
             raise self._unusable(error) from error
+        self.require_own()
+
+    def require_own(self) -> None:
+        """AgentError `home_unusable` when others could change what is in the folder, or have put something there."""
+        try:
+            trouble = ownership.problem(self.folder) or ownership.foreign(self.folder)
+        except FileNotFoundError:
+            return  # then there is nothing in it either
+        except OSError as error:
+            raise self._unusable(error) from error
+        if trouble:
+            raise AgentError(
+                "home_unusable",
+                f"The state folder {self.folder} cannot be trusted: {trouble}. Others could change what is in it.",
+                "Run the agent as the user that set this machine up, and keep the folder, and those above it, for "
+                "that user alone; or choose another folder with STRONGROOM_AGENT_HOME.",
+            )
 
     def read_text(self, name: str) -> str | None:
         """The content of a file; None when there is none."""

@@ -135,7 +135,9 @@ class Session:
 
 
 def open_session(home: Home) -> Session:
-    """The session of a registered machine. AgentError `not_registered` before setup."""
+    """The session of a registered machine. AgentError `not_registered` before setup, `home_unusable` where others could
+    have written what it says."""
+    home.require_own()
     found, chosen = identity.load(home), settings.load(home)
     if found is None or chosen is None:
         raise AgentError(

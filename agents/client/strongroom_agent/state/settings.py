@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from strongroom_agent.core import surroundings
 from strongroom_agent.core.errors import AgentError, usage
 from strongroom_agent.core.output import progress
 
@@ -37,7 +38,7 @@ class Settings:
     @property
     def restic_cache(self) -> Path:
         """restic's own cache inside the cache folder."""
-        return Path(self.cache_dir) / "restic"
+        return Path(self.cache_dir) / surroundings.RESTIC
 
 
 def load(home: Home) -> Settings | None:
