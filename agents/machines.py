@@ -72,8 +72,8 @@ def heartbeat(body: bytes, *, address: str) -> HeartbeatAnswer:
     message = messages.parse(Heartbeat, sender.signed.fields)
     platform = {**machine.platform, "engine": message.engine_version}
     with transaction.atomic():
-        authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)
         heartbeats.note(machine, at=now, address=address, agent_version=message.agent_version, platform=platform)
+        authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)
     renew = now >= certificates.renew_after(certificate)
     return HeartbeatAnswer(machine.state, renew, losses.known_to_be_damaged(machine.pk))
 

@@ -33,7 +33,7 @@ _Answer = dict[str, object]
 @router.post(
     "/register",
     response={200: _Answer, 201: _Answer},
-    openapi_extra=_BODY | refuses(CredentialRefused, MachineExists, VaultNotActive, ClockSkew),
+    openapi_extra=_BODY | refuses(CredentialRefused, MachineExists, VaultNotActive, ClockSkew, Throttled),
     summary="Register a machine",
 )
 def register(request: HttpRequest) -> Status[_Answer]:

@@ -19,6 +19,7 @@ from agents.enrolment import registration_request
 from agents.enrolment.registration_request import RegistrationRequest
 from agents.enrolment.takeover import take_over
 from agents.models import Machine, MachineCertificate
+from agents.monitoring import heartbeats
 from agents.protocol import authentication, certificates, errors, refusal_log
 from agents.protocol.responses import identity_of
 from agents.states import ALLOWED_IN, MachineState
@@ -42,7 +43,8 @@ def register(body: bytes, *, address: str) -> Registered:
     """Register the machine that sent `body`, a signed message as docs/protocol.md describes it.
 
     Raises the refusals of the contract: CredentialRefused, ClockSkew, Invalid, VaultNotActive, MachineExists. Repeating
-    it with the same credential, name and key gives the same machine, even when the credential has ended by then.
+    it with the same credential, name and key gives the same machine, even when the credential has ended by then, but
+    not without end: Throttled.
     """
     now = timezone.now()
     try:
@@ -63,7 +65,7 @@ def register(body: bytes, *, address: str) -> Registered:
 
 def _admit(request: RegistrationRequest, credential: Credential) -> Registered:
     """1. Lock the vault, then the credential: registrations of a vault, its redundancy and its credentials wait.
-    2. Spend the message. 3. Check all that others may have changed. 4. Write."""
+    2. Count it if it is repeated, and spend it. 3. Check all that others may have changed. 4. Write."""
     vault = (
         Vault.objects.select_for_update(no_key=True, of=("self",))
         .select_related("region", "subscription")
@@ -74,10 +76,13 @@ def _admit(request: RegistrationRequest, credential: Credential) -> Registered:
         .select_related("issued_by")
         .get(pk=credential.pk)
     )
+    earlier = _earlier(request, credential)
+    if earlier is not None:
+        heartbeats.note_repetition(earlier.machine, at=request.at)
     authentication.spend(request.signed, at=request.at, refuse=errors.invalid)
     if vault.state != VaultState.ACTIVE:
         raise errors.vault_not_active(vault)
-    if (earlier := _earlier(request, credential)) is not None:
+    if earlier is not None:
         return Registered(False, identity_of(earlier.machine, earlier, vault))
     _require_current(credential, request.at)
     _require_issuer(credential, vault)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.models import Machine, MachineCertificate
+from agents.monitoring import heartbeats
 from agents.protocol import authentication, certificates, entitlement, errors, messages
 from agents.protocol.authentication import Sender
 from agents.protocol.messages import Renewal
@@ -54,14 +55,17 @@ def _renewed(sender: Sender, key: PublicKey, at: datetime) -> MachineCertificate
     """The certificate for `key`; None when the machine was suspended instead.
 
     1. Lock the machine: of two renewals at once the second sees what the first did.
-    2. Answer a repeated request as before. 3. Suspend, or issue and supersede, with an entry in the audit log.
+    2. Answer a repeated request as before, as often as makes sense.
+    3. Suspend, or issue and supersede, with an entry in the audit log.
     """
     machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
-    authentication.spend(sender.signed, at=at, refuse=errors.not_entitled)
     entitlement.require_machine(machine, sender.machine.vault)
     current = MachineCertificate.objects.get(pk=sender.certificate.pk)
     entitlement.require_renewable(current, at)
     same_key = machine.certificates.filter(key_digest=keys.digest(key), revoked_at__isnull=True).first()
+    if same_key is not None:
+        heartbeats.note_repetition(machine, at=at)
+    authentication.spend(sender.signed, at=at, refuse=errors.not_entitled)
     if same_key is not None:
         return same_key
     if current.superseded_at is not None:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agents.models import Machine, Run
-from agents.monitoring import concerns
+from agents.monitoring import concerns, heartbeats
 from agents.protocol import authentication, entitlement, errors, messages
 from agents.protocol.authentication import Sender
 from agents.protocol.messages import Report
@@ -60,16 +60,19 @@ def _store(sender: Sender, told: Report, at: datetime) -> ReportAnswer:
         .get(pk=sender.machine.vault_id)
     )
     machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
-    authentication.spend(sender.signed, at=at, refuse=errors.not_entitled)
     entitlement.require_machine(machine, vault)
     sender.certificate.refresh_from_db(fields=["revoked_at", "superseded_at"])
     entitlement.require_current(sender.certificate, at)
     known = Run.objects.filter(pk=told.run).first()
     if known is not None and known.machine_id != machine.pk:
         raise Invalid({"run": ["This is the number of another run."]})
-    Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
     if known is None:
         _require_few(machine, at)
+    else:
+        heartbeats.note_repetition(machine, at=at)
+    authentication.spend(sender.signed, at=at, refuse=errors.not_entitled)
+    Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
+    if known is None:
         _apply(sender, machine, vault, told)
     return ReportAnswer(machine.state, losses.known_to_be_damaged(machine.pk))
 

@@ -16,12 +16,12 @@ is turned away for being one too many is taken out again: rejected attempts do n
 
 import math
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import SignInFailure
+from portal.core.networks import network_of
 
 WINDOW = timedelta(minutes=15)
 MINUTE = timedelta(minutes=1)
@@ -67,17 +67,6 @@ def found_no_turn(*, address: str, browser: str = "", session: str = "") -> None
     """
     if not browser and not session:
         SignInFailure.objects.create(username=NOBODY, address=network_of(address), at=timezone.now())
-
-
-def network_of(address: str) -> str:
-    """What counts as one address: IPv4 as it is, of IPv6 the first half: whoever comes chooses the second."""
-    try:
-        parsed = ip_address(address.split("%", maxsplit=1)[0])
-    except ValueError:
-        return address[:45]  # a unix socket
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
 
 
 def _source(address: str, browser: str, session: str) -> str:

@@ -74,7 +74,9 @@ class RefusalCounter(models.Model):
 
     action = models.CharField(max_length=64)
     actor_label = models.CharField(max_length=200)
-    address = models.CharField(max_length=45, blank=True)
+    address = models.CharField(max_length=45, blank=True)  # what counts as one: portal.core.networks
+    # The default of the database is for a portal of the version before, which may write beside this one.
+    stranger = models.BooleanField(default=False, db_default=False)
     target_type = models.CharField(max_length=64, blank=True)
     target_id = models.CharField(max_length=64, blank=True)
     code = models.CharField(max_length=64, blank=True)

@@ -65,16 +65,20 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         folder.usable(tmp_path / "file")
 
 
-OTHERS = ["", "secrets", "secrets/secret_key", "pki", "pki/keys.json", "regions.toml", "rclone.conf"]
+MADE = ["run", "logs", "broker", "edge", "gateway"]
+FOLDERS = ["secrets", "pki", "storage", "agents", "static"]
+FILES = ["secrets/secret_key", "pki/keys.json", "regions.toml", "rclone.conf", "demo-accounts.json", "whatever-else"]
+DATABASE = ["strongroom.sqlite3", "strongroom.sqlite3-wal", "strongroom.sqlite3-shm"]
+OTHERS = ["", *MADE, *FOLDERS, *FILES, *DATABASE]
 
 
 def filled(data: Path) -> Path:
-    """A data folder with what a start believes."""
+    """A data folder with all that lies in it after a while."""
     folder.usable(data)
-    for name in OTHERS[1:]:
-        path = data / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        path.mkdir(mode=0o700) if name in {"secrets", "pki"} else path.touch(mode=0o600)
+    for name in FOLDERS:
+        (data / name).mkdir(mode=0o700)
+    for name in (*FILES, *DATABASE):
+        (data / name).touch(mode=0o600)
     return data
 
 
@@ -109,7 +113,7 @@ def test_a_folder_above_that_others_can_write_is_refused(tmp_path: Path) -> None
     assert folder.usable(data) == data
 
 
-@pytest.mark.parametrize("name", ["", "secrets", "regions.toml"])
+@pytest.mark.parametrize("name", ["", "secrets", "regions.toml", "storage", "strongroom.sqlite3"])
 def test_where_links_lead_counts(tmp_path: Path, name: str) -> None:
     """Not only where they lie."""
     elsewhere = tmp_path / "elsewhere"
@@ -121,6 +125,55 @@ def test_where_links_lead_counts(tmp_path: Path, name: str) -> None:
     assert folder.usable(data) == data
     elsewhere.chmod(0o777)
     with pytest.raises(Refused, match=rf"{elsewhere} \(mode 0777\) can be written by other users"):
+        folder.usable(data)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o666])
+def test_what_a_link_leads_to_must_be_ours_too(tmp_path: Path, mode: int) -> None:
+    """As storage on a disk of its own, which is mounted elsewhere."""
+    data, elsewhere = filled(tmp_path / "d"), tmp_path / "elsewhere"
+    (data / "storage").rename(elsewhere)
+    (data / "storage").symlink_to(elsewhere)
+    elsewhere.chmod(mode)
+    with pytest.raises(Refused, match=rf"{data}/storage \(mode {mode:04o}\) can be written by other users"):
+        folder.usable(data)
+
+
+def test_what_is_read_by_others_or_holds_nothing_is_taken(tmp_path: Path) -> None:
+    """Modes that a umask of 022 gives, links to nothing (an editor's), sockets, and what lies deep in storage: there
+    may be millions of files, which nobody else reaches."""
+    data = filled(tmp_path / "d")
+    for name in OTHERS:
+        (data / name).chmod(0o755 if (data / name).is_dir() else 0o644)
+    (data / ".#regions.toml").symlink_to("somebody@somewhere.1234")
+    deep = data / "storage" / "region"
+    deep.mkdir()
+    deep.chmod(0o777)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(data / "socket"))
+        (data / "socket").chmod(0o777)
+        assert folder.usable(data) == data
+    assert (data / "run").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_file_that_goes_meanwhile_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A portal that runs on the folder, and stops, removes the database's files; the lock is looked at later."""
+    data = filled(tmp_path / "d")
+    original = Path.iterdir
+
+    def listed(self: Path) -> Iterator[Path]:
+        found = list(original(self))
+        (data / "strongroom.sqlite3-wal").unlink(missing_ok=True)
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", listed)
+    assert folder.usable(data) == data
+
+
+def test_what_cannot_be_looked_at_is_refused_in_a_line(tmp_path: Path) -> None:
+    data = filled(tmp_path / "d")
+    (data / "round").symlink_to(data / "round")
+    with pytest.raises(Refused, match=rf"^{data}/round cannot be looked at \(Too many levels of symbolic links\)\.$"):
         folder.usable(data)
 
 

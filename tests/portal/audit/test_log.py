@@ -333,11 +333,11 @@ def test_refusals_of_different_things_are_no_flood(staff: User, make_vault: Call
 
 def test_a_flood_about_ever_other_things_stays_bounded(staff: User, outsider: User) -> None:
     actor = replace(as_actor(staff), address="192.0.2.66")
-    for number in range(refusal_counters.MOST_FROM_ADDRESS + 5):
+    for number in range(refusal_counters.MOST_FROM_NETWORK + 5):
         refusal("vault:change", actor=actor, detail={"code": f"code {number}"})
     refusal("vault:change", actor=actor, detail={"code": "code 0"})
     assert refusal("vault:change", actor=as_actor(outsider)) is not None
-    assert AuditEvent.objects.count() == refusal_counters.MOST_FROM_ADDRESS + 1
+    assert AuditEvent.objects.count() == refusal_counters.MOST_FROM_NETWORK + 1
     RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=61))
     write_refusal_counts()
     counts = AuditEvent.objects.filter(detail__has_key="repeated").order_by("action")
