@@ -105,7 +105,7 @@ def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
 
 def _away(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     """The database is away, locked for longer than we wait, or out of room."""
-    log.warning("%s %r failed: the database does not answer (%s)", request.method, request.path, error)
+    log.warning("The database does not answer (%s): %s %r failed", error, request.method, request.path)
     return _refused(request, unavailable())
 
 

@@ -1,27 +1,96 @@
-"""What the log leaves out: tracebacks of what is no mistake of the program, and most of what strangers send."""
+"""What the log leaves out: tracebacks of what is no mistake of the program, and most of what strangers send.
+
+Logs are kept up to a size: whoever can cause lines without end, or long ones, pushes out what was there before.
+"""
 
 import logging
+import threading
+import time
 
 from portal.core.errors import DATABASE_AWAY
 
-LONGEST = 300  # characters of a line that a stranger can cause
+LONGEST = 120
+"""Characters of a line that a stranger can cause."""
+LONGEST_AWAY = 300
+"""Characters of a line about a database that is away: its own words are the cause."""
+MOST_IN_A_MINUTE = 60
+"""Lines about refusals in one process, and as many about a database that is away."""
+MINUTE = 60
+REFUSALS = ("django.request", "django.security", "agents.protocol.refusal_log")
+"""Whose lines are about what people and programs sent, unless a mistake of ours is in them."""
+AWAY = ("portal.web.middleware", "portal.api.app", "agents.views.gateway")
+"""Who says that a request was not answered because the database is away."""
+
+log = logging.getLogger(__name__)
+
+
+class _Minute:
+    """How many lines of a kind there have been within a minute, the clock's or one that began with the first."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._lock = what, threading.Lock()
+        self._since, self._lines = 0.0, 0
+
+    def end(self, at: float) -> str:
+        """What is to be said of lines that were left out, once the minute is over; empty when it is not, or of none."""
+        with self._lock:
+            if 0 <= at - self._since < MINUTE:  # not when the clock was put back
+                return ""
+            left_out, since = self._lines - MOST_IN_A_MINUTE, self._since
+            self._since, self._lines = at, 0
+        began = time.strftime("%H:%M:%S", time.localtime(since))
+        return f"{left_out} more lines about {self._what} were left out, from {began} on." if left_out > 0 else ""
+
+    def takes_one_more(self) -> bool:
+        """Count a line; whether it is written."""
+        with self._lock:
+            self._lines += 1
+            return self._lines <= MOST_IN_A_MINUTE
 
 
 class Brief(logging.Filter):
-    """One short line for a request that Django refuses (a wrong host, say), and for a database that is away."""
+    """One short line, and not too many, for what Django or an endpoint refuses, and for a database that is away.
+
+    What is left out is told with the next line after the minute. A mistake of ours is always written, and whole.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._refusals, self._away = _Minute("what was refused"), _Minute("a database that is away")
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep every record, shortened where strangers could otherwise roll the log over."""
-        refused = record.name.startswith("django.request") and not record.exc_info
-        if refused or record.name.startswith("django.security") or _is_away(record):
-            record.exc_info = record.exc_text = None
-            record.msg, record.args = _one_line(record.getMessage()), None
+        """Shorten a line of these kinds; False for one that is too many."""
+        for minute in (self._refusals, self._away):
+            if left_out := minute.end(record.created):
+                log.warning("%s", left_out)  # it comes by here, too, and passes
+        if _is_away(record):
+            _shorten(record, LONGEST_AWAY)
+            return self._away.takes_one_more()
+        if _is_refusal(record):
+            _shorten(record, LONGEST)
+            return self._refusals.takes_one_more()
         return True
 
 
 def _is_away(record: logging.LogRecord) -> bool:
-    return record.exc_info is not None and isinstance(record.exc_info[1], DATABASE_AWAY)
+    if record.exc_info is not None:
+        return isinstance(record.exc_info[1], DATABASE_AWAY)
+    return _is_of(record, AWAY)
 
 
-def _one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:LONGEST])
+def _is_refusal(record: logging.LogRecord) -> bool:
+    """Django tells of what it refuses with the exception that made it do so; the status says whose mistake it was."""
+    if not _is_of(record, REFUSALS):
+        return False
+    status = getattr(record, "status_code", 0)
+    return not record.exc_info or 400 <= status < 500 or _is_of(record, ("django.security",))
+
+
+def _is_of(record: logging.LogRecord, names: tuple[str, ...]) -> bool:
+    return any(record.name == name or record.name.startswith(f"{name}.") for name in names)
+
+
+def _shorten(record: logging.LogRecord, longest: int) -> None:
+    text = record.getMessage()[:longest]
+    record.exc_info = record.exc_text = None
+    record.msg, record.args = "".join(letter if letter.isprintable() else "\ufffd" for letter in text), None

@@ -92,7 +92,7 @@ class DomainErrorMiddleware(MiddlewareMixin):
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Render it; other exceptions go their way."""
         if isinstance(exception, DATABASE_AWAY):
-            log.warning("%s %r failed: the database does not answer (%s)", request.method, request.path, exception)
+            log.warning("The database does not answer (%s): %s %r failed", exception, request.method, request.path)
             return database_away(request)
         return refused(request, exception) if isinstance(exception, DomainError) else None
 
