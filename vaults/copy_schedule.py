@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from portal.core.errors import StaleState
 from portal.core.leases import RELEASED
@@ -22,7 +23,7 @@ from vaults.states import VaultState
 TASK = "vaults.copy_vault"
 LEASE = 240  # seconds; above the longest batch of objects
 EVERY = timedelta(hours=1)  # at the latest; each reported backup makes a copy due
-GATHER = 5  # seconds within which reports make one round together
+GATHER = timedelta(seconds=5)  # within which reports make one round together, after one that has just been
 MOST_FIRST = 100  # machines that a round begins with
 LONGEST_WAIT = timedelta(minutes=15)  # after troubles
 NO_ROUND: dict[str, Any] = {"round_began_at": None, "round_done_to": ""}
@@ -45,15 +46,16 @@ def create(vault: Vault) -> PairedCopy:
 def schedule(vault_id: UUID, machine_id: UUID | None = None) -> None:
     """Copy the vault within seconds, beginning with that machine; no-op for a vault without a copy.
 
-    What is asked for within GATHER seconds becomes one round, unless a worker is looking for work just then; what is
-    asked for while a round is under way becomes another one.
+    The first round after a while begins at once: until it is over, what a machine has just stored is in one place only.
+    What is asked for within GATHER after the beginning of a round, or while it is under way, becomes one round more.
     """
     asked_before = Q(due_at__lte=Now()) & (Q(round_began_at__isnull=True) | Q(due_at__gt=F("round_began_at")))
     for copy in PairedCopy.objects.filter(vault_id=vault_id, vault__redundancy=Redundancy.GEO):
         own = PairedCopy.objects.filter(pk=copy.pk)
         own.update(attempts=0, **_beginning_with(copy, machine_id))
         if own.exclude(asked_before).update(due_at=Now()):
-            enqueue(TASK, copy.pk, delay=GATHER)
+            just_been = copy.complete_as_of is not None and timezone.now() - copy.complete_as_of < GATHER
+            enqueue(TASK, copy.pk, delay=GATHER.seconds if just_been else 0)
 
 
 def _beginning_with(copy: PairedCopy, machine_id: UUID | None) -> dict[str, Any]:

@@ -177,6 +177,20 @@ def test_reports_within_seconds_become_one_round(
     assert len(now(copy).reported) == 20
 
 
+def test_the_first_round_after_a_while_begins_at_once(
+    copy: PairedCopy, source: MachineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then what was stored is in one place only; those that follow wait for each other."""
+    waited = list[int]()
+    monkeypatch.setattr(copy_schedule, "enqueue", lambda _task, _copy, delay=0: waited.append(delay))
+    PairedCopy.objects.update(complete_as_of=timezone.now() - copy_schedule.GATHER)
+    copy_schedule.schedule(copy.vault_id)
+    copier.run(copy.pk)
+    assert (now(copy).complete_as_of or timezone.now() - copy_schedule.GATHER) > timezone.now() - copy_schedule.GATHER
+    copy_schedule.schedule(copy.vault_id)
+    assert waited == [0, 5]
+
+
 def test_half_an_object_in_the_pair_is_made_whole(
     copy: PairedCopy, source: MachineFolder, storage: Path, target: Callable[[], dict[str, bytes]]
 ) -> None:
