@@ -183,11 +183,11 @@ def test_the_first_round_after_a_while_begins_at_once(
     """Until then what was stored is in one place only; those that follow wait for each other."""
     waited = list[int]()
     monkeypatch.setattr(copy_schedule, "enqueue", lambda _task, _copy, delay=0: waited.append(delay))
-    PairedCopy.objects.update(complete_as_of=timezone.now() - copy_schedule.GATHER)
-    copy_schedule.schedule(copy.vault_id)
     copier.run(copy.pk)
-    assert (now(copy).complete_as_of or timezone.now() - copy_schedule.GATHER) > timezone.now() - copy_schedule.GATHER
-    copy_schedule.schedule(copy.vault_id)
+    PairedCopy.objects.update(complete_as_of=timezone.now() - copy_schedule.GATHER)
+    for _ in range(2):
+        copy_schedule.schedule(copy.vault_id)
+        copier.run(copy.pk)
     assert waited == [0, 5]
 
 
