@@ -42,6 +42,10 @@ _REMEDIES: dict[str, str] = {
     Concern.RESTORE_CHECK_FAILED: "Run strongroom-agent check on the machine. If it fails again, run strongroom-agent"
     " repair.",
 }
+REPAIRED_IN_VAIN = (
+    "The last repair could not bring everything back, and its message says what is left to do. The warning ends when "
+    "strongroom-agent check finds nothing missing."
+)
 PREVENTED_REMEDY = (
     "This says nothing about what is stored. Do what the message says, then run strongroom-agent check on the machine."
 )
@@ -151,15 +155,24 @@ def reasons_of(machine: Machine) -> list[Reason]:
     if machine.attention is None:
         return []
     found = current_concerns(machine)
-    reasons = [Reason(CONCERNS[concern], run.description, _remedy(concern, run), run) for concern, run in found]
+    in_vain = any(run.kind == Run.Kind.REPAIR for _, run in found)
+    reasons = [
+        Reason(CONCERNS[concern], run.description, _remedy(concern, run, in_vain=in_vain), run)
+        for concern, run in found
+    ]
     damaged: bool = machine.damaged  # type: ignore[attr-defined]  # added by with_damage()
     if damaged and all(concern != Concern.DAMAGED for concern, _ in found):
-        reasons.insert(0, Reason(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, _REMEDIES[Concern.DAMAGED]))
+        remedy = REPAIRED_IN_VAIN if in_vain else _REMEDIES[Concern.DAMAGED]
+        reasons.insert(0, Reason(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, remedy))
     return reasons
 
 
-def _remedy(concern: Concern, run: Run) -> str:
-    return PREVENTED_REMEDY if is_prevented(run) else _REMEDIES[concern]
+def _remedy(concern: Concern, run: Run, *, in_vain: bool) -> str:
+    """`in_vain` says that the newest repair could not bring everything back."""
+    if is_prevented(run):
+        return PREVENTED_REMEDY
+    repairable = concern in (Concern.DAMAGED, Concern.CHECK_FAILED, Concern.RESTORE_CHECK_FAILED)
+    return REPAIRED_IN_VAIN if in_vain and repairable else _REMEDIES[concern]
 
 
 def title_of(concern: str, machine: str, vault: str) -> str:

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal.accounts import authentication, browsers, people, tokens
 from portal.accounts.authentication import Password
@@ -68,9 +68,11 @@ def profile(request: PersonRequest) -> HttpResponse:
 
 @sensitive_post_parameters()
 @never_cache
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def password(request: PersonRequest) -> HttpResponse:
-    """Change one's own password; all other sessions and all tokens end."""
+    """Change one's own password; all other sessions and all tokens end. The address alone leads to the form."""
+    if request.method != "POST":
+        return redirect("accounts:profile")
     form = PasswordForm(request.user, request.POST)
     if form.is_valid():
         old, new = form.cleaned_data["old"], form.cleaned_data["new"]

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 View = Callable[..., HttpResponse]
 _SIGN_IN = ("You are not signed in.", "Sign in, or send an API token.")
+_SIGN_IN_AGAIN = ("Your session has ended.", "Sign in again, then repeat this.")  # said to a page of ours
 _NEW_TOKEN = ("This API token is unknown, has expired, or was revoked.", "Create a new one on the API tokens page.")
 
 
@@ -97,7 +98,8 @@ def _absent(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(AuthenticationError)
 def _stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-    message, remedy = _NEW_TOKEN if "Authorization" in request.headers else _SIGN_IN
+    of_a_page = _SIGN_IN_AGAIN if "X-CSRFToken" in request.headers else _SIGN_IN
+    message, remedy = _NEW_TOKEN if "Authorization" in request.headers else of_a_page
     response = _refused(request, NotSignedIn(message, remedy=remedy))
     response["WWW-Authenticate"] = "Bearer"
     return response

@@ -125,6 +125,6 @@ def test_damage_that_was_found_before_a_check_was_cut_off_is_remembered(
     ran = blank.run("check")
     assert (ran.status, ran.answer["code"]) == (4 if code == "network" else 1, code), ran
     assert known.exists() is (code == "repository_damaged")
-    assert (NAME[:10] in ran.answer["message"]) is (code == "repository_damaged")
+    assert (NAME[:8] in ran.answer["message"]) is (code == "repository_damaged")
     assert [run["code"] for run in blank.peer.runs.values() if run["kind"] == "check"] == [code]
     known.unlink(missing_ok=True)

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from strongroom_agent.core.sizes import readable
 from strongroom_agent.restic import engine
 from strongroom_agent.restic.engine import Engine
 
 from .conftest import Storage
+from .test_proof import OLD
 from .world import World
 
 pytestmark = pytest.mark.system
@@ -102,6 +104,9 @@ def test_what_is_lost_for_good_is_named_and_the_newest_snapshot_is_whole(
         assert f"{advice}: manage.py snapshots trash {machine} {first[:8]} --reason TEXT" in remedy
         assert "--include" in remedy
         assert "strongroom-agent repair" not in remedy
+    whole = big.run("restore", "--target", str(tmp_path / "first"), "--snapshot", first[:8])
+    assert (whole.status, whole.answer["code"]) == (1, "restore_incomplete"), whole
+    assert whole.answer["remedy"] == checked.answer["remedy"]
     assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
     repaired = [run for run in big.peer.runs.values() if run["kind"] == "repair"]
     assert [(run["outcome"], run["code"]) for run in repaired] == [("failed", "repair_incomplete")]
@@ -157,7 +162,7 @@ def test_other_kinds_that_are_gone(big: World, storage: Storage, tmp_path: Path,
 def test_nothing_damaged_is_told(ready: World) -> None:
     ran = ready.run("repair")
     assert (ran.status, ran.answer["errors_found"]) == (0, 0)
-    assert ran.answer["message"].startswith("Nothing was damaged")
+    assert ran.answer["message"].startswith("Nothing that is in use was damaged: all of it was read")
 
 
 def test_an_engine_that_cannot_repair_says_which_can(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,3 +187,46 @@ def test_a_portal_that_takes_no_deletions_of_indexes_still_gets_its_backup(big: 
     ran = big.run("backup")
     assert (ran.status, ran.answer["code"], ran.answer["files"]) == (0, "done_on_damaged", 14), ran
     assert "It could not be repaired now" in ran.answer["message"]
+
+
+@pytest.mark.parametrize("healer", ["repair", "backup"])
+def test_what_was_damaged_before_stays_out_of_use(big: World, storage: Storage, tmp_path: Path, healer: str) -> None:
+    """This machine can delete no pack: each rebuilding of the index finds those damaged earlier, and takes them in."""
+    spoiled = set[Path]()
+    for number in (1, 2, 3):
+        packs = set((folder(big, storage) / "data").glob("*/*")) - spoiled
+        newest = max(packs, key=lambda path: (path.stat().st_size > 2_000_000, path.stat().st_mtime_ns))
+        if number == 2:  # so that a backup rebuilds the index too
+            newest.unlink()
+        else:
+            spoil(newest)
+            spoiled.add(newest)
+        ran = big.run("check")
+        assert (ran.status, ran.answer["code"]) == (1, "repository_damaged"), ran
+        ran = big.run(healer)
+        assert (ran.status, ran.answer["code"]) == (0, "done" if healer == "repair" else "done_on_damaged"), ran
+        assert restored(big, tmp_path / f"out {number}") == (big.source / "ledger.db").read_bytes()
+        ran = big.run("check")
+        assert (ran.status, ran.answer["code"]) == (0, "done"), ran
+        assert ran.answer["unused_packs"] == len(spoiled)
+    size = readable(sum(path.stat().st_size for path in spoiled))
+    assert ran.answer["message"].endswith(f"was read and is whole. Not in use, and not judged: 2 more packs, {size}.")
+
+
+def test_an_older_restic_says_what_it_did_not_judge(big: World, storage: Storage) -> None:
+    stray = folder(big, storage) / "data" / "00" / ("00" * 32)
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(os.urandom(1000))
+    ran = big.run("check", RESTIC=OLD)
+    assert (ran.status, ran.answer["unused_packs"]) == (0, 1), ran
+    assert ran.answer["message"].endswith("was read and is whole. Not in use, and not judged: 1 more pack, 1000 B.")
+
+
+@pytest.mark.parametrize("command", ["backup", "check", "repair"])
+def test_a_lost_config_is_told_as_what_it_is(big: World, storage: Storage, command: str) -> None:
+    (folder(big, storage) / "config").unlink()
+    ran = big.run(command)
+    assert (ran.status, ran.answer["code"]) == (1, "repository_damaged"), ran
+    assert "In region Local A: config is missing" in ran.answer["message"]
+    assert "no backups" not in ran.answer["message"]
+    assert "strongroom-agent repair" not in ran.answer["remedy"]

@@ -232,7 +232,7 @@ class TestAttention:
             ("backup", {"code": "done_on_damaged"}, "Damaged", "stores again what is still on the machine"),
             ("backup", {"outcome": "failed"}, "Backup failed", "run strongroom-agent backup on the machine"),
             ("check", {"outcome": "failed"}, "Check failed", "Run strongroom-agent repair"),
-            ("repair", {"outcome": "failed", "code": "repair_incomplete"}, "Damaged", "The warning ends when"),
+            ("repair", {"outcome": "failed", "code": "repair_incomplete"}, "Damaged", "its message says what is left"),
             ("restore_check", {"outcome": "failed"}, "Restore check failed", "Run strongroom-agent check"),
             ("check", {"outcome": "failed", "code": "passphrase_wrong"}, "Check failed", "says nothing about what is"),
         ],
@@ -268,6 +268,15 @@ class TestAttention:
         assert of_reports(machine) == "damaged"
         well_run(machine, Run.Kind.CHECK)
         assert of_reports(machine) == ""
+
+    def test_after_a_repair_in_vain_nothing_advises_another(self, client: Client, machine: Machine) -> None:
+        run_of(machine, Run.Kind.REPAIR, outcome=Run.Outcome.FAILED, code="repair_incomplete", ago=timedelta(hours=2))
+        run_of(machine, Run.Kind.CHECK, outcome=Run.Outcome.FAILED, code="repository_damaged", message="Damaged.")
+        lost_of(machine)
+        Machine.objects.update(concern=of_reports(machine))
+        shown = client.get(f"/machines/{machine.pk}/").content.decode()
+        assert "its message says what is left to do" in shown
+        assert "strongroom-agent repair" not in shown.partition("<template")[0]
 
     @pytest.mark.parametrize(("code", "over"), [("state_damaged", ""), ("repository_damaged", "check-failed")])
     def test_a_check_that_could_not_look_is_over_with_the_next_run_that_can(

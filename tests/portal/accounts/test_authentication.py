@@ -177,6 +177,7 @@ def test_changing_the_password_ends_the_other_sessions(staff: User) -> None:
     new = "a new and better one"
     form = {"old": PASSWORD, "new": new, "again": new}
     assert here.post("/accounts/password/", form)["Location"] == "/accounts/"
+    assert here.get("/accounts/password/")["Location"] == "/accounts/"  # where a form that was refused left the browser
     page = here.get("/accounts/")
     assert "Sessions on other devices have ended, and your API tokens are revoked." in text(page)
     assert (page.status_code, there.get("/accounts/").status_code) == (200, 302)

@@ -158,3 +158,17 @@ def away_for(table: str) -> Callable[..., Any]:
         return execute(sql, params, many, context)
 
     return execute_or_fail
+
+
+@pytest.mark.parametrize(
+    ("headers", "remedy"),
+    [
+        ({}, "Sign in, or send an API token."),
+        ({"X-CSRFToken": "x"}, "Sign in again, then repeat this."),
+        ({"Authorization": "Bearer x", "X-CSRFToken": "x"}, "Create a new one on the API tokens page."),
+    ],
+)
+def test_whoever_is_not_signed_in_is_told_what_helps_them(db: None, headers: dict[str, str], remedy: str) -> None:
+    """A page of ours, whose session has ended, needs no token."""
+    answer = Client().get("/api/v1/vaults", headers=headers)
+    assert (answer.status_code, answer.json()["remedy"].startswith(remedy)) == (401, True), answer.json()

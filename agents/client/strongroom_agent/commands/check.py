@@ -3,12 +3,11 @@
 import math
 import random
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import Done, progress
-from strongroom_agent.core.sizes import readable
+from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.proof import damage, restore_check
 from strongroom_agent.restic.errors import damaged, is_of_the_object, plain
@@ -20,6 +19,9 @@ from strongroom_agent.state.session import Session
 # or of about 1/256 of what is stored where that is more (from 512 GiB on).
 READ_UP_TO = 2 * 1024**3
 _MOST_PARTS = 256  # restic tells parts by the first byte of a pack's name, and takes no more
+# Packs of interrupted runs, and damaged ones that a repair has put out of the index: no snapshot refers to them.
+_UNUSED = re.compile(r"^pack ([0-9a-f]{64}): not referenced in any index")
+_UNUSED_COUNT = re.compile(r"^(\d+) additional files were found in the repo")  # all that older ones say
 _NAMED = re.compile(r"\b(pack|index|snapshot|tree|blob|data)\b[ /]+<?([0-9a-f]{8,64})\b")
 _SHOWN = 20
 
@@ -29,8 +31,8 @@ class _Sound:
 
     failure: AgentError | None = None
 
-    def __init__(self, read: int, stored: int) -> None:
-        self.read, self.stored = read, stored
+    def __init__(self, read: int, stored: int, unused: int, unused_bytes: int) -> None:
+        self.read, self.stored, self.unused, self.unused_bytes = read, stored, unused, unused_bytes
 
     @property
     def figures(self) -> dict[str, object]:
@@ -38,14 +40,23 @@ class _Sound:
 
     @property
     def remark(self) -> str:
-        """How much was read."""
+        """How much was read, and what was not judged."""
+        what = "in use" if self.unused else "stored"
         if self.whole:
-            return f"All that is stored, {readable(self.stored)}, was read and is whole."
+            return f"All that is {what}, {readable(self.stored)}, was read and is whole.{self._not_judged}"
         share = 100 * self.read / self.stored
         return (
-            f"The structure is whole; {readable(self.read)} of the {readable(self.stored)} that are stored, "
-            f"{share:.1f} %, were read and are whole."
+            f"The structure is whole; {readable(self.read)} of the {readable(self.stored)} that are {what}, "
+            f"{share:.1f} %, were read and are whole.{self._not_judged}"
         )
+
+    @property
+    def _not_judged(self) -> str:
+        """About what no snapshot refers to, as after a repair: it may be damaged, and was not looked at."""
+        if not self.unused:
+            return ""
+        size = f", {readable(self.unused_bytes)}" if self.unused_bytes else ""
+        return f" Not in use, and not judged: {counted(self.unused, 'more pack')}{size}."
 
     @property
     def whole(self) -> bool:
@@ -62,7 +73,12 @@ def run(session: Session) -> Done:
     damage.clear(session)
     return Done(
         f"The backups are sound{'' if sound.whole else ' as far as they were read'}: {result.remark} {sound.remark}",
-        details={**result.figures, "read_bytes": sound.read, "stored_bytes": sound.stored},
+        details={
+            **result.figures,
+            "read_bytes": sound.read,
+            "stored_bytes": sound.stored,
+            "unused_packs": sound.unused,
+        },
     )
 
 
@@ -71,33 +87,47 @@ def _structure(session: Session) -> _Sound:
     last_snapshot.require(session)
     packs = session.storage.sizes(session.primary, "data")
     stored = sum(packs.values())
-    how, read = "--read-data", stored
+    how, part = "--read-data", set(packs)
     if stored > READ_UP_TO and damage.known(session) is None:
-        how, read = _part(packs)
+        how, part = _part(packs)
     with restore_check.fresh(session) as restic:
-        _read(restic, stored, how)
-    return _Sound(read, stored)
+        unused, number = _read(restic, stored, how)
+    in_use = {name: size for name, size in packs.items() if name not in unused}
+    read = sum(size for name, size in in_use.items() if name in part)
+    return _Sound(read, sum(in_use.values()), number, sum(packs[name] for name in unused & packs.keys()))
 
 
-def _part(packs: Mapping[str, int]) -> tuple[str, int]:
-    """The option that has a random part of the packs read, and how many bytes are in that part.
+def _part(packs: Mapping[str, int]) -> tuple[str, set[str]]:
+    """The option that has a random part of the packs read, and which are in that part.
 
     A part by its size would not do: restic takes that share of the number of packs, of whatever size they are.
     """
     parts = min(_MOST_PARTS, math.ceil(sum(packs.values()) / READ_UP_TO))
-    sizes: Counter[int] = Counter()
-    for name, size in packs.items():
-        sizes[int(name[:2], 16) % parts] += size
-    chosen = random.SystemRandom().choice(sorted(sizes))
-    return f"--read-data-subset={chosen + 1}/{parts}", sizes[chosen]
+    members: dict[int, set[str]] = {}
+    for name in packs:
+        members.setdefault(int(name[:2], 16) % parts, set()).add(name)
+    chosen = random.SystemRandom().choice(sorted(members))
+    return f"--read-data-subset={chosen + 1}/{parts}", members[chosen]
 
 
-def _read(restic: Restic, stored: int, how: str) -> None:
-    """Check everything, and read as much of it as `how` says."""
+def _read(restic: Restic, stored: int, how: str) -> tuple[set[str], int]:
+    """Check everything, and read as much of it as `how` says. The packs that are not in use, and how many those are:
+    older restics do not name them."""
     progress(f"checking the repository, {readable(stored)}")
     lines: list[str] = []
+    unused, number = set[str](), 0
+
+    def take(line: str) -> None:
+        nonlocal number
+        if found := _UNUSED.match(line):
+            unused.add(found[1])
+        elif found := _UNUSED_COUNT.match(line):
+            number = int(found[1])
+        else:
+            lines.append(line)
+
     try:
-        restic.run("check", "--with-cache", how, on_line=lines.append, on_complaint=lines.append)
+        restic.run("check", "--verbose", "--with-cache", how, on_line=take, on_complaint=take)
     except AgentError as error:
         about = f"The check found: {error.problem.removeprefix('Stored backups are damaged. ')}"
         if error.code not in ("repository_damaged", "engine_failed"):
@@ -111,11 +141,12 @@ def _read(restic: Restic, stored: int, how: str) -> None:
         better = damaged(f"{about} {_sentence(named)}".strip(), damaged_objects=named[:_SHOWN])
         better.complaints = error.complaints
         raise better from error
+    return unused, max(number, len(unused))
 
 
 def _objects(lines: Iterable[str]) -> list[str]:
     """The objects that restic names in its complaints, once each."""
-    found = [f"{kind} {name[:10]}" for line in lines for kind, name in _NAMED.findall(plain(line))]
+    found = [f"{kind} {name[:8]}" for line in lines for kind, name in _NAMED.findall(plain(line))]
     return list(dict.fromkeys(found))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from strongroom_agent.core.errors import AgentError
-from strongroom_agent.core.sizes import readable
+from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.proof.comparing import Tally
 from strongroom_agent.restic.snapshots import Snapshot
 
@@ -13,12 +13,13 @@ _SHOWN = 20
 @dataclass(frozen=True)
 class CheckResult:
     """What the check found; `total` counts the regular files in the snapshot, `unproven` names those that came back
-    damaged or not at all."""
+    damaged or not at all, `left_out` are those that were not asked for: of much data a sample is restored."""
 
     snapshot: Snapshot
     tally: Tally
     total: int
     unproven: list[str]
+    left_out: int = 0
 
     @property
     def figures(self) -> dict[str, object]:
@@ -68,5 +69,10 @@ class CheckResult:
                 f"{tally.proven} of {self.total} files restored and proven against the snapshot; "
                 f"{tally.compared} of them, {size}, compared with the source byte for byte"
             )
-        changed = tally.changed
-        return f"{text}; {changed} changed since the backup." if changed else f"{text}."
+        if self.left_out:
+            text += f"; {counted(self.left_out, 'file')} not in the sample"
+        if tally.changed:
+            text += f"; {tally.changed} changed since the backup"
+        if tally.gone:
+            text += f", {tally.gone} of them {'is' if tally.gone == 1 else 'are'} not there any more"
+        return f"{text}."

@@ -77,19 +77,14 @@ class RepairResult:
                 f"{self.snapshot[:8]}, which was restored."
             )
         if not self.found:
-            return "Nothing was damaged: all data was read and the newest snapshot restored."
+            return "Nothing that is in use was damaged: all of it was read, and the newest snapshot restored."
         return "What was lost has been stored again; all snapshots are whole, and the newest one was restored."
 
 
 def run(session: Session) -> Done:
     """Repair and report it. AgentError `repair_incomplete` when something is lost for good."""
     if not healing.recent(session):
-        version = session.engine.version
-        raise AgentError(
-            "engine_too_old",
-            f"repair needs restic 0.18 or newer; this is {version}.",
-            "Get a newer restic and name it with the environment variable RESTIC, then run this again.",
-        )
+        session.engine.must_be_recent("repair")
     session.prepare()
     result = record(session, "repair", lambda: _repair(session))
     return Done(result.remark, details=result.details)
@@ -102,7 +97,7 @@ def _repair(session: Session) -> RepairResult:
     found = soundness.look(restic, read_data=True)
     for each in found.errors[:_SHOWN]:
         progress(f"found: {each}")
-    _repair_objects(restic, found)
+    _repair_objects(session, restic, found)
     saved = backup.back_up(session, options=("--force",))
     if soundness.look(restic).errors:
         lost = soundness.lost(restic) or {"unknown": ["unknown"]}
@@ -112,11 +107,10 @@ def _repair(session: Session) -> RepairResult:
     return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone)
 
 
-def _repair_objects(restic: Restic, found: soundness.Findings) -> None:
+def _repair_objects(session: Session, restic: Restic, found: soundness.Findings) -> None:
     """Make the index name only what is there and whole. What is whole in a damaged pack moves to a new one."""
+    damaged = set(found.broken)
     if found.errors:
         progress("rebuilding the index")
-        restic.run("repair", "index")
-    if found.broken:
-        progress(f"saving what is whole in {counted(len(found.broken), 'damaged pack')}")
-        soundness.salvage(restic, found.broken)
+        damaged |= healing.rebuild_index(session, restic)
+    healing.save(restic, damaged)

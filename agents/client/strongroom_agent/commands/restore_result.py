@@ -5,7 +5,8 @@ from functools import cached_property
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.paths import is_below, machine_form
-from strongroom_agent.core.sizes import readable
+from strongroom_agent.core.sizes import counted, readable
+from strongroom_agent.proof import damage
 from strongroom_agent.proof.free_room import became_full
 from strongroom_agent.proof.recovery import NOT_THERE, Recovery
 from strongroom_agent.restic.errors import is_full, is_of_the_place
@@ -91,7 +92,7 @@ class RestoreResult:
         reason = self._reason
         because = f" ({reason})" if reason else ""
         problem = (
-            f"{len(self.lacking)} of {total} items were not restored as the snapshot has them, beginning with "
+            f"{len(self.lacking)} of {counted(total, 'item')} not restored as the snapshot has them, beginning with "
             f"{self.lacking[0]}{because}. {self._left}"
         )
         return AgentError("restore_incomplete", problem.strip(), self._remedy(reason), **more)
@@ -100,7 +101,9 @@ class RestoreResult:
     def message(self) -> str:
         """The whole answer for a person."""
         recovery = self.recovery
-        text = f"Restored {len(recovery.proven)} files, {readable(sum(each.size for each in recovery.proven))}"
+        text = (
+            f"Restored {counted(len(recovery.proven), 'file')}, {readable(sum(each.size for each in recovery.proven))}"
+        )
         bare = [each for each in recovery.parts if all(one.path != each.listed for one in recovery.files)]
         if not recovery.files and bare:
             text += ", and the links and empty folders asked for"
@@ -180,6 +183,8 @@ class RestoreResult:
         if all(is_of_the_place(self.recovery.failed[path]) for path in self.lacking):
             return "Check owner and permissions of what is in the target, or restore to a new folder."
         if any(self._said(sign) or sign in reason for sign in _DAMAGE) or self.recovery.error is not None:
+            if advice := damage.way_out(self.recovery.session, self.recovery.found.snapshot.id):
+                return advice
             return (
                 "Run strongroom-agent repair: it brings back what the other region or this machine still has. "
                 "An older snapshot may have these files whole: strongroom-agent restore --snapshot ID."

@@ -34,7 +34,7 @@ def run(session: Session, region: str | None) -> Done:
         named = ", ".join(each[:8] for each in found.unreadable)
         problems.append(f"{len(found.unreadable)} snapshots cannot be read in any region: {named}.")
     if problems:
-        raise found.trouble("\n".join([*problems, *lines]), details)
+        raise found.trouble("\n".join([*lines, " ".join(problems)]), details)
     if not found.snapshots and region is None and reports.backed_up(session.home):
         raise damaged("There is no snapshot any more in any region, though this machine has made some.", **details)
     return Done("\n".join(filter(None, [*lines, note])) or "There is no snapshot yet.", details=details)

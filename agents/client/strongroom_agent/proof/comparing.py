@@ -32,6 +32,7 @@ class Tally:
     compared: int = 0
     compared_bytes: int = 0
     changed: int = 0
+    gone: int = 0  # of the changed ones: not there any more
     mismatched: list[str] = field(default_factory=list)
 
     def equal(self, size: int) -> None:
@@ -43,6 +44,7 @@ class Tally:
         """A file is not as it was stored: its own doing if it was changed since, else a failure."""
         if changed_since(source, listed, began_ns):
             self.changed += 1
+            self.gone += not os.path.lexists(source)
         else:
             self.mismatched.append(source)
 

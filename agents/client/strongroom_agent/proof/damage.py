@@ -24,15 +24,17 @@ class Damage:
 
 
 def mark(session: Session, reason: str, objects: Iterable[str] = ()) -> None:
-    """Remember that the backups are damaged. The first reason stays, as does its time.
+    """Remember that the backups are damaged, and since when.
 
-    `objects` are as `blame` names them: packs among them can be saved by the next backup, if they are not just gone.
+    `objects` are as `blame` names them: packs among them can be saved by the next backup, if they are not just gone. A
+    reason that names some takes the place of the one before; else that stays.
     """
-    before = known(session)
+    before, named = known(session), list(objects)
     found = before or Damage(reason, times.render(times.now()))
-    packs = found.packs | {name for each in objects for name in _PACK.findall(each)}
-    if before is None or packs != before.packs:
-        _write(session, replace(found, packs=packs))
+    packs = found.packs | {name for each in named for name in _PACK.findall(each)}
+    found = replace(found, reason=reason if named else found.reason, packs=packs)
+    if found != before:
+        _write(session, found)
 
 
 def mark_lost(session: Session, reason: str, lost: Iterable[str]) -> None:
@@ -42,10 +44,13 @@ def mark_lost(session: Session, reason: str, lost: Iterable[str]) -> None:
         _write(session, replace(found, lost=tuple(sorted(lost))))
 
 
-def way_out(session: Session) -> str:
-    """What helps after a repair that was incomplete, as long as one of those snapshots is there; else empty."""
+def way_out(session: Session, snapshot: str = "") -> str:
+    """What helps after a repair that was incomplete, as long as one of those snapshots is there; else empty.
+
+    With the id of a `snapshot` only if that is one of them.
+    """
     found = known(session)
-    if found is None or not found.lost:
+    if found is None or not found.lost or (snapshot and snapshot[:8] not in found.lost):
         return ""
     try:
         there = session.storage.names(session.primary, "snapshots")

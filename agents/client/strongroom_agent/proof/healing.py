@@ -3,6 +3,7 @@
 A backup alone would not do: restic believes its index, which still names what is gone.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from strongroom_agent.core.errors import AgentError
@@ -93,13 +94,25 @@ def _rebuilt(session: Session, restic: Restic, packs: frozenset[str]) -> bool:
         return False
     if lost:
         progress("rebuilding the index, then storing again what is lost and still here")
-        restic.run("repair", "index")
-    if packs:
-        progress(
-            f"saving what is whole in {counted(len(packs), 'damaged pack')}, then storing again what is still here"
-        )
-        soundness.salvage(restic, packs)
+        packs |= rebuild_index(session, restic)
+    save(restic, packs)
     return True
+
+
+def rebuild_index(session: Session, restic: Restic) -> frozenset[str]:
+    """Make the index name what is there; the damaged packs among those that it names again.
+
+    restic takes in every pack that there is, also those from which all that is whole was saved before: this machine
+    cannot delete them. What they have lost would count as stored, so they must go out of the index again.
+    """
+    return _unsound(session, frozenset(soundness.rebuild_index(restic)))
+
+
+def save(restic: Restic, packs: Collection[str]) -> None:
+    """Move what is whole in damaged packs to new ones, and put the damaged ones out of the index."""
+    if packs:
+        progress(f"saving what is whole in {counted(len(packs), 'damaged pack')}")
+        soundness.salvage(restic, packs)
 
 
 def recent(session: Session) -> bool:

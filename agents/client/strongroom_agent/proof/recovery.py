@@ -9,6 +9,7 @@ from typing import TypeVar
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import progress
 from strongroom_agent.core.paths import is_below, pattern
+from strongroom_agent.core.sizes import counted
 from strongroom_agent.core.trees import empty
 from strongroom_agent.portal.sources import attempt, may_be_elsewhere
 from strongroom_agent.restic.errors import is_full, is_of_the_place
@@ -105,7 +106,7 @@ class Recovery:
             again = sorted(path for path, said in self.failed.items() if not is_of_the_place(said))
             if not again:
                 break
-            progress(f"note: {len(again)} items are tried again from region {repository.region}.")
+            progress(f"note: {counted(len(again), 'item')} tried again from region {repository.region}.")
             self._pass(repository, None if self.error else again)
 
     def _may_go_on(self) -> bool:
@@ -221,9 +222,9 @@ class Recovery:
         self.renamed += self.aside.settle(proven=not self.failed)
 
 
-def _taken(counted: Counter[tuple[str, T]], path: str, what: T) -> bool:
+def _taken(count: Counter[tuple[str, T]], path: str, what: T) -> bool:
     """Whether there is one more of it, which is taken."""
-    if not counted[path, what]:
+    if not count[path, what]:
         return False
-    counted[path, what] -= 1
+    count[path, what] -= 1
     return True

@@ -80,7 +80,7 @@ class _Check:
             self._stream(each, tally)
         skip = frozenset(backup.excluded(self.session))
         tally.mismatched += overlooked(snapshot.paths, skip, files, snapshot.began_ns)
-        return CheckResult(snapshot, tally, len(files), unproven)
+        return CheckResult(snapshot, tally, len(files), unproven, left_out=len(files) - len(chosen))
 
     def _batch(self, batch: Batch, cache: Path, tally: Tally) -> list[str]:
         """Restore and compare one batch; the files in it that are not proven."""

@@ -13,6 +13,7 @@ from .process import ANY, Restic
 
 _ERRORS_FOUND = "repository contains errors"
 _SNAPSHOT = re.compile(r"^snapshot ([0-9a-f]{8,64}) of ")
+_ADDED = re.compile(r"^adding pack file to index ([0-9a-f]{64})")
 _LOST = re.compile(r'^ +(?:file|dir) "(.*)": ')
 
 
@@ -41,6 +42,13 @@ def look(restic: Restic, *, read_data: bool = False) -> Findings:
     packs = [each["broken_packs"] for each in messages if isinstance(each.get("broken_packs"), list)]
     told = [each for each in errors if not _is_advice(each)]
     return Findings(told or (errors if ended.status else []), [str(name) for names in packs for name in names])
+
+
+def rebuild_index(restic: Restic) -> list[str]:
+    """Make the index name all packs that are there; the names of those that it did not name before."""
+    printed: list[str] = []
+    restic.run("repair", "index", on_line=printed.append, on_complaint=printed.append)
+    return [found[1] for line in printed if (found := _ADDED.search(line))]
 
 
 def salvage(restic: Restic, packs: Iterable[str]) -> None:

@@ -119,8 +119,21 @@ class Session:
     def open_primary(self) -> Restic:
         """restic on the writable repository, found present and freed of locks that died with a run."""
         if not self.storage.exists(self.primary):
-            raise missing(self.primary)
+            raise self._without_config()
         return self.unlocked(self.primary)
+
+    def _without_config(self) -> AgentError:
+        """The repository cannot be opened: it was never there, or has lost the object that opens it."""
+        if not self.storage.names(self.primary, "data"):
+            return missing(self.primary)
+        return AgentError(
+            "repository_damaged",
+            f"Stored backups are damaged. In region {self.primary.region}: config is missing, and nothing can be read "
+            "without it.",
+            "The portal brings it back from the paired region within minutes; then run this again. If it does not, or "
+            "the vault has one region only, the backups are lost: register this machine anew with setup, and keep "
+            "what is stored until an administrator has looked for another copy of config.",
+        )
 
     def unlocked(self, repository: Repository) -> Restic:
         """restic on a repository, without locks: this machine is its only writer and runs one agent at a time (`Home`
