@@ -131,8 +131,11 @@ class Portal:
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def wait_for_copy(self, vault_id: str, seconds: float = 60) -> None:
-        """Return when the paired region has all of the vault."""
+    def wait_for_copy(self, vault_id: str, seconds: float = 300) -> None:
+        """Return when the paired region has all of the vault.
+
+        A worker that was killed before holds its copies for four minutes, and no more than a few are made at once.
+        """
         code = COPIED.format(vault=vault_id, seconds=seconds)
         assert self.manage("shell", "-v", "0", "-c", code).strip() == "True", f"{vault_id} was not copied in time"
 

@@ -100,6 +100,11 @@ def test_a_revoked_machine_is_told_so_and_does_not_try_the_pair(ready: World) ->
         for command in ("backup", "snapshots", "check", "status", "unregister"):
             ran = ready.run(command)
             assert (ran.status, ran.answer["code"]) == (1, "not_allowed")
+            assert all("unregister --forget" in ran.answer[part] for part in ("message", "remedy")) is (
+                command == "unregister"
+            )
+            assert (f"Protected: {ready.source}." in ran.answer["message"]) is (command == "status")
+            assert ("last_runs" in ran.answer) is (command == "status")
     finally:
         machine.state = "Registered"
     assert not [path for _, path in ready.peer.requests if "/local-b/" in path]

@@ -10,13 +10,20 @@ from strongroom_agent.state import identity, last_snapshot, passphrase, status_l
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.session import Session, describe, open_session
 
+_FORGET = "strongroom-agent unregister --forget deletes its keys here all the same."
+
 
 def run(session: Session) -> Done:
     """What this machine knows about itself, and what the portal says about it now.
 
-    A portal out of reach is part of the answer, not a failure; being refused is one.
+    A portal out of reach is part of the answer, not a failure; being refused is one, told with all that is known here.
     """
-    portal = _ask_portal(session)
+    try:
+        portal = _ask_portal(session)
+    except Refused as refused:
+        said = "\n".join([*status_lines.lines(session), refused.problem])
+        known = {**describe(session.identity), **status_lines.details(session)}
+        raise Refused(refused.code, said, refused.remedy, **{**known, **refused.details}) from refused
     current = session.identity
     there = f"the portal says {portal['state']}" if portal["reachable"] else "portal out of reach"
     text = (
@@ -58,7 +65,10 @@ def run_unregister(session: Session, *, forget: bool) -> Done:
     told = True
     try:
         _leave(session)
-    except AgentError:
+    except AgentError as error:
+        if not forget and error.code == "not_allowed":
+            remedy = f"{error.remedy} {_FORGET}".strip()
+            raise Refused(error.code, f"{error.problem} {_FORGET}", remedy, **error.details) from error
         if not forget:
             raise
         told = False
