@@ -22,7 +22,7 @@ COVERED = ROOT / ".covered"
 LEAST_COVERED = 95  # per cent of lines and branches
 # More than there are cores: tests wait, for a portal to be ready or for the end of a time limit.
 SIDE_BY_SIDE = ["-n", "3"]
-REAL_PARTS = ["-n", "6"]
+REAL_PARTS = ["-n", "4"]
 # The tests of a file stay together, since they share the real parts that they have started; folders with the longest
 # come first, so that none of them is begun when all others have ended.
 BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder"]
