@@ -21,7 +21,7 @@ READ_UP_TO = 2 * 1024**3
 _MOST_PARTS = 256  # restic tells parts by the first byte of a pack's name, and takes no more
 # Packs of interrupted runs, and damaged ones that a repair has put out of the index: no snapshot refers to them.
 _UNUSED = re.compile(r"^pack ([0-9a-f]{64}): not referenced in any index")
-_UNUSED_COUNT = re.compile(r"^(\d+) additional files were found in the repo")  # all that older ones say
+_UNUSED_COUNT = re.compile(r"^(\d+) additional files were found in the repo")  # the same, where they are not named
 _NAMED = re.compile(r"\b(pack|index|snapshot|tree|blob|data)\b[ /]+<?([0-9a-f]{8,64})\b")
 _SHOWN = 20
 
@@ -111,8 +111,8 @@ def _part(packs: Mapping[str, int]) -> tuple[str, set[str]]:
 
 
 def _read(restic: Restic, stored: int, how: str) -> tuple[set[str], int]:
-    """Check everything, and read as much of it as `how` says. The packs that are not in use, and how many those are:
-    older restics do not name them."""
+    """Check everything, and read as much of it as `how` says. The packs that are not in use, as far as restic names
+    them, and how many those are."""
     progress(f"checking the repository, {readable(stored)}")
     lines: list[str] = []
     unused, number = set[str](), 0
