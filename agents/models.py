@@ -3,13 +3,13 @@
 import uuid
 from typing import ClassVar, Self
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, QuerySet
 
 from agents import states
 from portal.accounts.models import Membership, User
 from portal.accounts.visibility import OwnedQuerySet
+from portal.approvals.models import Approvable
 from portal.core.digests import shortened
 from portal.core.states import StateDisplay, StateTable
 from vaults.models import Credential, Vault
@@ -113,7 +113,7 @@ class ReplacementQuerySet(QuerySet["ReplacementRequest"]):
         return self if person.sees_all else self.of_member(person.pk)
 
 
-class ReplacementRequest(models.Model):
+class ReplacementRequest(Approvable):
     """Somebody asks that another computer may take the place of a machine, and so reach its backups.
 
     A second person agrees to it; then the one who asked may download a credential for that machine alone.
@@ -121,17 +121,10 @@ class ReplacementRequest(models.Model):
 
     STATES: ClassVar[StateTable] = states.REPLACEMENT
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     machine = models.ForeignKey(Machine, models.PROTECT, related_name="replacements")
-    reason = models.TextField(max_length=2000)
     state = models.CharField(
         max_length=9, choices=states.ReplacementState.choices, default=states.ReplacementState.PENDING
     )
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    requested_at = models.DateTimeField()
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    decided_at = models.DateTimeField(null=True)
-    comment = models.TextField(max_length=2000, blank=True)  # of the person who decided
     credential = models.ForeignKey(Credential, models.PROTECT, null=True, related_name="+")  # the last one issued
     ended_at = models.DateTimeField(null=True)
 
@@ -144,10 +137,6 @@ class ReplacementRequest(models.Model):
                 fields=["machine"],
                 condition=models.Q(state__in=["pending", "approved"]),
                 name="replacement_one_open",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(decided_by__isnull=True) | ~models.Q(decided_by=models.F("requested_by")),
-                name="replacement_decided_by_another",
             ),
         ]
 

@@ -12,6 +12,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "portal.apps.PortalModels",
     "portal.accounts",
+    "portal.approvals",
     "portal.audit",
     "portal.notifications",
     "vaults.apps.VaultModels",

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "template_partials",
     "portal",
     "portal.accounts",
+    "portal.approvals",
     "portal.audit",
     "portal.notifications",
     "vaults",

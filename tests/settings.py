@@ -23,3 +23,5 @@ if "sqlite3" in str(DATABASES["default"]["ENGINE"]):  # noqa: F405
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 
 OPEN_REQUESTS = 1000  # tests of lists ask for many; tests/vaults/requests/test_open_requests.py has the bound
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.portal.approvals.quota_changes"]  # noqa: F405

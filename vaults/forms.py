@@ -6,9 +6,10 @@ from django import forms
 from django.urls import reverse_lazy
 
 from portal.accounts.models import Subscription, User
+from portal.approvals.models import Decision
 from portal.core.errors import Unavailable
 from portal.web.widgets import ExplainedRadios
-from vaults.models import Decision, Redundancy, Region
+from vaults.models import Redundancy, Region
 from vaults.queries import own_subscriptions
 from vaults.regions.catalog import with_open_pair
 

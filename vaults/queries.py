@@ -14,15 +14,17 @@ from django.db.models.lookups import In
 from django.utils import timezone
 
 from portal.accounts.models import Membership, Subscription, User
+from portal.approvals.models import Decision
+from portal.approvals.states import RequestState
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor
 from portal.core.errors import Invalid, NotFound
 from portal.core.prepared import prepared
 from portal.templatetags.amounts import plural
 from portal.web.navigation import MOST
-from vaults.models import Credential, Decision, Operation, Region, Vault, VaultRequest
+from vaults.models import Credential, Operation, Region, Vault, VaultRequest
 from vaults.rules import require_member
-from vaults.states import OperationState, RequestState, VaultState
+from vaults.states import OperationState, VaultState
 
 Row = TypeVar("Row", bound=Model)
 MANY = 1000
@@ -230,13 +232,14 @@ def last_operations(vault_id: UUID) -> QuerySet[Operation]:
 
 
 def approval_of(vault: Vault) -> Decision | None:
-    """The decision that the vault came of; None when no person took it."""
+    """The last of the decisions that the vault came of; None when no person took one."""
     return _approvals.first(vault.pk)
 
 
 @prepared
 def _approvals(vault_id: UUID) -> QuerySet[Decision]:
-    approvals = Decision.objects.filter(request__vault=vault_id, verdict=Decision.Verdict.APPROVE)
+    asked = VaultRequest.objects.filter(vault=vault_id).values("pk")
+    approvals = Decision.objects.filter(request_id__in=asked, verdict=Decision.Verdict.APPROVE)
     return approvals.select_related("by").order_by("-pk")[:1]
 
 

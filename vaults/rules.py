@@ -1,29 +1,19 @@
 """Who may do what with requests and vaults, and what is well-formed: questions that answer, or raise."""
 
 import re
-from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from portal.accounts.models import Membership, Subscription, User
+from portal.accounts.rules import require_full
 from portal.core import texts
 from portal.core.actor import Actor
 from portal.core.errors import NotAllowed
 from portal.core.prepared import prepared
-from vaults.models import NameReservation, Operation, Vault, VaultRequest
-from vaults.states import OperationState, RequestState, VaultState
-
-OPEN_FOR = timedelta(days=14)
-"""How long a request waits for a decision before it expires."""
+from vaults.models import NameReservation, Operation, Vault
+from vaults.states import OperationState, VaultState
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,49}")
-
-
-def require_full(actor: Actor) -> None:
-    """Raise NotAllowed for a token that may only read."""
-    if actor.read_only:
-        raise NotAllowed("This token is read-only.", remedy="Create one with full access.")
 
 
 def is_member(actor: Actor, subscription_id: int) -> bool:
@@ -49,46 +39,6 @@ def require_member(actor: Actor, subscription: Subscription) -> None:
             f"Only members of {subscription.name} may do this.",
             remedy="Ask an administrator to make you a member.",
         )
-
-
-def require_approver(actor: Actor) -> None:
-    """Raise NotAllowed unless the person is an approver and did not come with a read-only token."""
-    require_full(actor)
-    if not actor.person.is_approver:
-        raise NotAllowed("Only approvers can decide on requests.")
-
-
-def may_decide(actor: Actor, request: VaultRequest) -> str:
-    """Why the person may not approve or reject the request now; "" when they may."""
-    if request.state != RequestState.PENDING:
-        return "It has already been decided."
-    if is_overdue(request):
-        return "Nobody decided in time."
-    if not actor.person.is_approver:
-        return "Only approvers can decide on requests."
-    if request.requested_by_id == actor.person.pk:
-        return "You requested it yourself: another approver has to decide."
-    return ""
-
-
-def deciders(request: VaultRequest) -> QuerySet[User]:
-    """The people who can decide on the request: all approvers but the one who asked."""
-    return deciders_for(request.requested_by).order_by("username")
-
-
-def deciders_for(requester: User) -> QuerySet[User]:
-    """The people who can decide on what this person asks for; unordered."""
-    return User.objects.filter(is_active=True, is_approver=True).exclude(pk=requester.pk)
-
-
-def decide_until(request: VaultRequest) -> datetime:
-    """When the request expires if nobody decides."""
-    return request.requested_at + OPEN_FOR
-
-
-def is_overdue(request: VaultRequest) -> bool:
-    """Whether the time for a decision is over; the sweep ends the request soon."""
-    return timezone.now() >= decide_until(request)
 
 
 def may_be_retried(vault: Vault, latest: Operation) -> bool:

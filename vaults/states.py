@@ -2,17 +2,8 @@
 
 from django.db import models
 
+from portal.approvals.states import table
 from portal.core.states import StateDisplay, StateTable
-
-
-class RequestState(models.TextChoices):
-    """A request for a vault."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
 
 
 class VaultState(models.TextChoices):
@@ -33,22 +24,7 @@ class OperationState(models.TextChoices):
     FAILED = "failed"
 
 
-REQUEST = StateTable(
-    noun="vault-request",
-    looks={
-        RequestState.PENDING: StateDisplay("Waiting for approval", "amber", "An approver must review it."),
-        RequestState.APPROVED: StateDisplay("Approved", "green", "The vault has been or is being created."),
-        RequestState.REJECTED: StateDisplay("Rejected", "red", "Rejected by an approver; the comment says why."),
-        RequestState.CANCELLED: StateDisplay("Cancelled", "grey", "Cancelled by the requester."),
-        RequestState.EXPIRED: StateDisplay("Expired", "grey", "Nobody decided in time."),
-    },
-    moves={
-        RequestState.PENDING: frozenset(
-            {RequestState.APPROVED, RequestState.REJECTED, RequestState.CANCELLED, RequestState.EXPIRED}
-        ),
-    },
-    busy=frozenset({RequestState.PENDING}),
-)
+REQUEST = table("vault-request", approved="The vault has been or is being created.")
 
 VAULT = StateTable(
     noun="vault",

@@ -12,7 +12,8 @@ from agents.models import ReplacementRequest
 from agents.protocol.errors import MachineExists
 from agents.queries import machine_seen_by
 from agents.replacement import replacements as replacement
-from agents.replacement.queries import digest_of, download_until, replacement_seen_by, replacements_of
+from agents.replacement.queries import download_until, replacement_seen_by, replacements_of
+from agents.replacement.replacements import workflow
 from portal.api.problems import refuses
 from portal.api.schemas import Body, PageOut, PageQuery, Text, listed
 from portal.core.errors import ContentChanged, OwnRequest, StaleState, TooManyOpen
@@ -152,9 +153,9 @@ def _shown(asked: ReplacementRequest) -> dict[str, object]:
         "reason": asked.reason,
         "requested_by": asked.requested_by.username,
         "requested_at": asked.requested_at,
-        "decided_by": asked.decided_by.username if asked.decided_by else None,
+        "decided_by": asked.verdict.by.username if asked.verdict else None,
         "decided_at": asked.decided_at,
-        "comment": asked.comment,
+        "comment": asked.verdict.comment if asked.verdict else "",
         "download_until": download_until(asked),
-        "digest": digest_of(asked),
+        "digest": workflow.digest_of(asked),
     }

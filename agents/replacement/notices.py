@@ -4,12 +4,11 @@ from django.urls import reverse
 
 from agents.models import ReplacementRequest
 from agents.replacement.queries import download_until
-from agents.states import ReplacementState
+from portal.approvals.policy import OPEN_FOR
 from portal.core.actor import Actor
 from portal.core.times import for_people
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, put_away, withdraw
-from vaults.rules import OPEN_FOR
 
 State = Notification.State
 
@@ -32,17 +31,17 @@ def waiting(asked: ReplacementRequest) -> None:
     put_away(_open_key(asked), asked.requested_by)
 
 
-def decided(asked: ReplacementRequest) -> None:
-    """Take the entry for those who decide away, and tell the subscription's people how it was decided, by whom."""
-    by = asked.decided_by.display_name if asked.decided_by else ""
-    said = f"{by}: {asked.comment}" if asked.comment else f"By {by}."
-    if asked.state == ReplacementState.REJECTED:
-        _notify(asked, State.ATTENTION, "was rejected", said)
-    elif until := download_until(asked):
-        who = asked.requested_by.display_name
-        _notify(
-            asked, State.INFO, "was agreed to", f"{who} can download its credentials until {for_people(until)}. {said}"
-        )
+def agreed(asked: ReplacementRequest, actor: Actor, comment: str) -> None:
+    """Take the entry for those who decide away, and tell the subscription's people until when it can be used."""
+    if until := download_until(asked):
+        who, by = asked.requested_by.display_name, actor.person.display_name
+        step = f"{who} can download its credentials until {for_people(until)}. "
+        _notify(asked, State.INFO, "was agreed to", step + (f"{by}: {comment}" if comment else f"By {by}."))
+
+
+def rejected(asked: ReplacementRequest, actor: Actor, comment: str) -> None:
+    """Tell the subscription's people who said no, and why."""
+    _notify(asked, State.ATTENTION, "was rejected", f"{actor.person.display_name}: {comment}")
 
 
 def cancelled(asked: ReplacementRequest, actor: Actor) -> None:

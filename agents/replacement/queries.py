@@ -1,18 +1,19 @@
 """Requests to replace a machine, as people see them: which there are, who may decide, and until when."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from agents.models import Machine, ReplacementRequest
 from agents.states import ALLOWED_IN, OPEN, MachineState, ReplacementState
 from portal.accounts.models import Membership, User
+from portal.approvals.models import Decision
+from portal.approvals.policy import OPEN_FOR
 from portal.core.actor import Actor
-from portal.core.digests import digest
 from portal.core.errors import NotFound
-from vaults.rules import OPEN_FOR, is_member
 
 AGREED_FOR = timedelta(hours=48)
 """How long after the agreement a credential can be downloaded; it lives 48 hours itself."""
@@ -20,7 +21,9 @@ AGREED_FOR = timedelta(hours=48)
 
 def with_people(requests: QuerySet[ReplacementRequest]) -> QuerySet[ReplacementRequest]:
     """The requests with all that is shown of them."""
-    return requests.select_related("machine__vault__subscription", "requested_by", "decided_by", "credential")
+    decisions = Prefetch("decisions", Decision.objects.select_related("by"))
+    rows = requests.select_related("machine__vault__subscription", "requested_by", "credential")
+    return rows.prefetch_related(decisions)
 
 
 def replacement_seen_by(actor: Actor, request_id: UUID) -> ReplacementRequest:
@@ -67,21 +70,15 @@ def name_taken_by_another(machine: Machine) -> bool:
     return others.exclude(state=MachineState.UNREGISTERED).exists()
 
 
-def digest_of(asked: ReplacementRequest) -> str:
-    """The SHA-256 of all that is agreed to, in a canonical form; also whether, and how, the machine was shut out."""
-    content = {
+def content_of(asked: ReplacementRequest) -> Mapping[str, object]:
+    """All that is agreed to; also whether, and how, the machine was shut out."""
+    return {
         "id": str(asked.pk),
         "machine": str(asked.machine_id),
         "shut_out": "" if asked.machine.state in ALLOWED_IN else asked.machine.state,
         "reason": asked.reason,
         "requested_by": asked.requested_by_id,
     }
-    return digest(content)
-
-
-def decide_until(asked: ReplacementRequest) -> datetime:
-    """When the request expires if nobody decides."""
-    return asked.requested_at + OPEN_FOR
 
 
 def download_until(asked: ReplacementRequest) -> datetime | None:
@@ -95,27 +92,17 @@ def downloadable(asked: ReplacementRequest) -> bool:
     return until is not None and timezone.now() < until
 
 
-def why_not_decide(actor: Actor, asked: ReplacementRequest) -> str:
-    """Why the person is not one of those who decide on the request; "" when they are.
-
-    Members know whether the machine is really gone, approvers are there where a subscription has one member only. Both
-    are somebody else than the one who asked, and backups are encrypted with a passphrase that neither decision gives.
-    """
-    if asked.requested_by_id == actor.person.pk:
-        return "You requested it yourself."
-    if actor.person.is_approver or is_member(actor, asked.machine.vault.subscription_id):
-        return ""
-    return f"Only approvers and members of {asked.machine.vault.subscription.name} decide on it."
-
-
 def decidable_by(user_id: int, *, is_approver: bool) -> QuerySet[ReplacementRequest]:
-    """The requests that wait for a second person and on which this one may decide, as `why_not_decide` has it."""
+    """The requests that wait for a second person, on which this one may decide as one of `second_people()`."""
     waiting = ReplacementRequest.objects.filter(state=ReplacementState.PENDING).exclude(requested_by=user_id)
     return waiting if is_approver else waiting.of_member(user_id)
 
 
-def deciders(asked: ReplacementRequest) -> QuerySet[User]:
-    """The people who can decide on the request."""
+def second_people(asked: ReplacementRequest) -> QuerySet[User]:
+    """Who may decide on the request, when somebody else has asked; unordered.
+
+    Members know whether the machine is really gone, approvers are there where a subscription has one member only.
+    Backups are encrypted with a passphrase that neither decision gives.
+    """
     members = Membership.objects.filter(subscription_id=asked.machine.vault.subscription_id).values("user_id")
-    people = User.objects.filter(Q(is_approver=True) | Q(pk__in=members), is_active=True)
-    return people.exclude(pk=asked.requested_by_id).order_by("username")
+    return User.objects.filter(Q(is_approver=True) | Q(pk__in=members))

@@ -5,11 +5,14 @@ that changes a request locks the vault's row first, as registrations and revocat
 is in `agents.enrolment.takeover`. A rule that waives the agreement belongs at the end of `ask`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from agents.models import Machine, ReplacementRequest
@@ -17,35 +20,97 @@ from agents.protocol import errors
 from agents.queries import machine_worked_on_by
 from agents.replacement import notices
 from agents.replacement.queries import (
-    decide_until,
-    digest_of,
+    content_of,
     downloadable,
     name_taken_by_another,
     open_replacement,
     overdue,
     replacement_seen_by,
     replacements_of,
-    why_not_decide,
+    second_people,
     with_people,
 )
 from agents.states import OPEN, ReplacementState
+from portal.accounts.models import User
 from portal.accounts.rules import require_few_open
-from portal.audit.record import record, refusal
+from portal.approvals.policy import Policy, Stage
+from portal.approvals.workflow import Workflow
+from portal.audit.record import record
 from portal.audit.transitions import advance
-from portal.core import digests
 from portal.core import expected as expected_state
-from portal.core.actor import SYSTEM, Actor
-from portal.core.errors import ContentChanged, Invalid, NotAllowed, OwnRequest, StaleState
-from portal.core.texts import is_blank
-from portal.core.times import for_people
+from portal.core.actor import Actor
+from portal.core.errors import Invalid, NotAllowed, StaleState
 from portal.pki.crypto.keys import PublicKey
 from vaults.credentials import possession, vault_credentials
 from vaults.credentials.document import Replaced
 from vaults.credentials.issuance import Issued
 from vaults.credentials.possession import Claim
 from vaults.models import Credential, Vault
-from vaults.rules import require_full, require_member, text_problem
+from vaults.rules import require_member, text_problem
 from vaults.states import VaultState
+
+
+class Replacements(Workflow[ReplacementRequest]):
+    """A second person agrees; then the one who asked may download a credential, and with it the machine comes back."""
+
+    model = ReplacementRequest
+    policy = Policy(
+        stages=(
+            Stage(
+                second_people,
+                who=lambda asked: (
+                    f"Only approvers and members of {asked.machine.vault.subscription.name} decide on it."
+                ),
+            ),
+        )
+    )
+
+    def visible_to(self, person: User) -> QuerySet[ReplacementRequest]:
+        """Those about machines of the vaults that the person may see."""
+        return ReplacementRequest.objects.visible_to(person)
+
+    def shown(self, requests: QuerySet[ReplacementRequest]) -> QuerySet[ReplacementRequest]:
+        """The requests with all that is shown of them."""
+        return with_people(requests)
+
+    def content(self, request: ReplacementRequest) -> Mapping[str, object]:
+        """Which machine, why, and how it is now."""
+        return content_of(request)
+
+    def lock(self, request: ReplacementRequest) -> None:
+        """Lock the vault, as whatever shuts a machine out does."""
+        Vault.objects.select_for_update(no_key=True).get(pk=request.vault_id)
+
+    def now_is(self, request: ReplacementRequest) -> str:
+        """How the machine is now."""
+        return f"{request.machine.name} is {request.machine.state}."
+
+    def overdue(self, at: datetime) -> QuerySet[ReplacementRequest]:
+        """Undecided ones, and agreements that nobody used."""
+        return overdue(at)
+
+    def columns(self, state: str, at: datetime) -> dict[str, Any]:
+        """An agreement is decided and goes on; all else has ended."""
+        decided = {"decided_at": at} if state in {ReplacementState.APPROVED, ReplacementState.REJECTED} else {}
+        return decided | ({} if state == ReplacementState.APPROVED else {"ended_at": at})
+
+    def granted(self, request: ReplacementRequest, actor: Actor, comment: str) -> None:
+        """Tell people; the credential is made when it is downloaded."""
+        notices.agreed(request, actor, comment)
+
+    def closed(self, request: ReplacementRequest, actor: Actor, comment: str) -> None:
+        """End the credential, if any, and tell the subscription's people."""
+        vault_credentials.end_replacement(request.machine_id, actor=actor)
+        if request.state == ReplacementState.REJECTED:
+            notices.rejected(request, actor, comment)
+        elif request.state == ReplacementState.CANCELLED:
+            notices.cancelled(request, actor)
+        else:
+            notices.expired(request)
+
+
+workflow = Replacements()
+for_decision, approve, reject, expire = workflow.for_decision, workflow.approve, workflow.reject, workflow.expire
 
 
 def shown_to_ask(machine: Machine) -> str:
@@ -82,31 +147,6 @@ def request(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") 
         ) from error
 
 
-def for_decision(request_id: UUID, *, actor: Actor) -> ReplacementRequest:
-    """The request, for somebody who may decide on it; raises NotFound, NotAllowed and OwnRequest."""
-    asked = replacement_seen_by(actor, request_id)
-    require_full(actor)
-    if why_not := why_not_decide(actor, asked):
-        own = asked.requested_by_id == actor.person.pk
-        error = OwnRequest(why_not, remedy="A second person has to decide on it.") if own else NotAllowed(why_not)
-        refusal("replacement:decide", actor=actor, target=asked, detail={"code": error.code})
-        raise error
-    return asked
-
-
-def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> ReplacementRequest:
-    """Agree to exactly what `digest` stands for: for 48 hours the one who asked may download the credential.
-
-    Raises NotFound, NotAllowed, OwnRequest, ContentChanged, Invalid, and StaleState when it has been decided already.
-    """
-    return _decide(request_id, ReplacementState.APPROVED, actor, comment, digest)
-
-
-def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> ReplacementRequest:
-    """Say no, with a comment that says why. Raises as `approve`."""
-    return _decide(request_id, ReplacementState.REJECTED, actor, comment, digest)
-
-
 def shown(asked: ReplacementRequest) -> str:
     """The tag of what a page shows when it offers to cancel the request."""
     return expected_state.tag_of(request=asked.pk, state=asked.state)
@@ -125,7 +165,7 @@ def cancel(request_id: UUID, *, actor: Actor, expected: str = "") -> Replacement
     with transaction.atomic():
         asked = _locked(asked)
         if asked.state not in OPEN:
-            raise _decided(asked)
+            raise workflow.already(asked)
         now = f"This request is {_label(asked)} by now."
         expected_state.require(expected, now, request=asked.pk, state=asked.state)
         _end(asked, ReplacementState.CANCELLED, actor)
@@ -162,21 +202,6 @@ def call_off(machine: Machine, *, actor: Actor) -> None:
         notices.called_off(asked)
 
 
-def expire(limit: int) -> int:
-    """End requests that nobody decided, and agreements that nobody used, in time; at most `limit`, gives how many."""
-    now, ended = timezone.now(), 0
-    for each in overdue(now).select_related("machine").order_by("requested_at")[:limit]:
-        with transaction.atomic():
-            _lock_vault(each)
-            asked = with_people(overdue(now).filter(pk=each.pk)).first()
-            if asked is None:
-                continue  # decided or used this very moment: an agreement of now has its time before it
-            _end(asked, ReplacementState.EXPIRED, SYSTEM)
-            notices.expired(asked)
-        ended += 1
-    return ended
-
-
 def _latest_ended(machine: Machine) -> ReplacementRequest | None:
     return replacements_of(machine).exclude(ended_at=None).order_by("-ended_at", "id").first()
 
@@ -208,51 +233,9 @@ def _open(machine: Machine, actor: Actor, reason: str, expected: str) -> Replace
     return asked
 
 
-def _decide(request_id: UUID, verdict: ReplacementState, actor: Actor, comment: str, digest: str) -> ReplacementRequest:
-    asked = for_decision(request_id, actor=actor)
-    if problem := text_problem(comment):
-        raise Invalid({"comment": [problem]})
-    if verdict == ReplacementState.REJECTED and is_blank(comment):
-        raise Invalid({"comment": ["Give a reason, so that the requester can act on it."]})
-    with transaction.atomic():
-        asked, now = _locked(asked), timezone.now()
-        _require_decidable(asked, digest, now)
-        ended_at = now if verdict == ReplacementState.REJECTED else None
-        advance(
-            asked,
-            verdict,
-            actor=actor,
-            detail={"digest": digest, "comment": comment.strip()},
-            decided_by=actor.person,
-            decided_at=now,
-            comment=comment.strip(),
-            ended_at=ended_at,
-        )
-        notices.decided(asked)
-    return asked
-
-
-def _require_decidable(asked: ReplacementRequest, digest: str, now: datetime) -> None:
-    if asked.state != ReplacementState.PENDING:
-        raise _decided(asked)
-    if now >= (until := decide_until(asked)):  # the sweep has not come by yet
-        raise StaleState(
-            f"The time to decide ended at {for_people(until)}.", remedy="Request it again if it is still needed."
-        )
-    if not digests.same(digest, digest_of(asked)):
-        raise ContentChanged(
-            f"The request has changed since you opened it: {asked.machine.name} is {asked.machine.state}.",
-            remedy="Review the request again, then decide.",
-        )
-
-
-def _lock_vault(asked: ReplacementRequest) -> None:
-    Vault.objects.select_for_update(no_key=True).get(pk=asked.vault_id)
-
-
 def _locked(asked: ReplacementRequest) -> ReplacementRequest:
     """The request as it is now, with its vault locked, in the transaction that is open."""
-    _lock_vault(asked)
+    workflow.lock(asked)
     return with_people(ReplacementRequest.objects.filter(pk=asked.pk)).get()
 
 
@@ -260,7 +243,7 @@ def _issue_to(asked: ReplacementRequest, actor: Actor, origin: Credential.KeyOri
     with transaction.atomic():
         asked = _locked(asked)
         if not downloadable(asked):
-            raise _decided(asked)
+            raise workflow.already(asked)
         machine = asked.machine
         if name_taken_by_another(machine):
             raise errors.name_taken_since(machine, machine.vault)
@@ -273,13 +256,9 @@ def _issue_to(asked: ReplacementRequest, actor: Actor, origin: Credential.KeyOri
 
 def _end(asked: ReplacementRequest, state: ReplacementState, actor: Actor) -> None:
     if not ReplacementRequest.STATES.allows(asked.state, state):
-        raise _decided(asked)
+        raise workflow.already(asked)
     advance(asked, state, actor=actor, ended_at=timezone.now())
     vault_credentials.end_replacement(asked.machine_id, actor=actor)
-
-
-def _decided(asked: ReplacementRequest) -> StaleState:
-    return StaleState(f"This request is already {_label(asked)}.", remedy="Reload the page and review it.")
 
 
 def _label(asked: ReplacementRequest) -> str:

@@ -15,16 +15,13 @@ from agents.packages.shell_commands import replace_command
 from agents.queries import machine_seen_by, machine_worked_on_by
 from agents.replacement import replacements
 from agents.replacement.queries import (
-    decide_until,
-    deciders,
-    digest_of,
     download_until,
     downloadable,
     name_taken_by_another,
     open_replacement,
     replacements_of,
-    why_not_decide,
 )
+from agents.replacement.replacements import workflow
 from agents.states import ReplacementState
 from agents.views.credential_files import credential_file_response
 from portal.core.actor import Actor
@@ -135,11 +132,11 @@ def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[st
     return {
         "pending": pending,
         "own": asked.requested_by_id == actor.person.pk,
-        "why_not": why_not_decide(actor, asked),
-        "digest": digest_of(asked),
-        "decide_until": decide_until(asked),
+        "why_not": workflow.why_not(actor, asked),
+        "digest": workflow.digest_of(asked),
+        "decide_until": workflow.decide_until(asked),
         "download_until": download_until(asked),
         "downloadable": downloadable(asked),
         "command": replace_command(name, downloaded=downloaded),
-        **(named(deciders(asked)) if pending else {}),
+        **(named(workflow.deciders(asked)) if pending else {}),
     }

@@ -3,11 +3,14 @@
 import random
 from datetime import timedelta
 
+from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
-from vaults.models import Decision, Operation, PairedCopy, Redundancy, Region, Vault, VaultRequest
-from vaults.states import OperationState, RequestState, VaultState
+from portal.approvals.models import Decision
+from portal.approvals.states import RequestState
+from vaults.models import Operation, PairedCopy, Redundancy, Region, Vault, VaultRequest
+from vaults.states import OperationState, VaultState
 
 BATCH = 2_000
 PENDING = 100
@@ -72,9 +75,18 @@ def requests(made: list[Vault], requesters: list[User], approver: User) -> None:
         for index, vault in enumerate([*made, *waiting])
     ]
     VaultRequest.objects.bulk_create(rows, batch_size=BATCH)
+    kind = ContentType.objects.get_for_model(VaultRequest)
     Decision.objects.bulk_create(
         (
-            Decision(request=row, verdict=Decision.Verdict.APPROVE, by=approver, at=now, digest=row.digest)
+            Decision(
+                content_type=kind,
+                request_id=row.pk,
+                verdict=Decision.Verdict.APPROVE,
+                by=approver,
+                requested_by_id=row.requested_by_id,
+                at=now,
+                digest=row.digest,
+            )
             for row in rows[: len(made)]
         ),
         batch_size=BATCH,

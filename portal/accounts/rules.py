@@ -12,6 +12,12 @@ from portal.core.actor import Actor
 from portal.core.errors import Invalid, NotAllowed, TooManyOpen
 
 
+def require_full(actor: Actor) -> None:
+    """Raise NotAllowed for a token that may only read."""
+    if actor.read_only:
+        raise NotAllowed("This token is read-only.", remedy="Create one with full access.")
+
+
 def require_few_open(person: User, open_requests: QuerySet[Any]) -> None:
     """Raise TooManyOpen when the person has as many open requests as one may have, `open_requests` among all people's.
 

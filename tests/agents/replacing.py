@@ -5,9 +5,10 @@ from uuid import UUID
 
 from agents.models import Machine, ReplacementRequest
 from agents.replacement import replacements
-from agents.replacement.queries import digest_of
 from portal.accounts.models import Membership, Subscription, User
 from tests.conftest import as_actor, person
+
+digest_of = replacements.workflow.digest_of
 
 
 def colleague_of(subscription: Subscription, username: str = "colleague") -> User:

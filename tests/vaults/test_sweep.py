@@ -10,12 +10,12 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from portal.approvals.policy import OPEN_FOR
+from portal.approvals.states import RequestState
 from portal.health import heartbeats
 from tests.vaults.conftest import Ask
 from vaults import copy_schedule, tasks
 from vaults.models import Operation, PairedCopy, Region, Vault, VaultRequest
-from vaults.rules import OPEN_FOR
-from vaults.states import RequestState
 
 Sent = list[tuple[str, tuple[Any, ...]]]
 

@@ -8,8 +8,9 @@ from ninja import Schema
 from pydantic import Field
 
 from portal.api.schemas import Body, Text
+from portal.approvals.models import Decision
 from vaults.credentials.possession import Claim
-from vaults.models import Decision, Vault, VaultRequest
+from vaults.models import Vault, VaultRequest
 
 Redundancy = Literal["geo", "local"]
 

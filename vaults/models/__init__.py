@@ -4,7 +4,6 @@ the portal knows of the objects that machines store."""
 from vaults.models.core import (
     Credential,
     CredentialChallenge,
-    Decision,
     NameReservation,
     Operation,
     PairedCopy,
@@ -19,7 +18,6 @@ from vaults.models.stored import LostObject, RemovalCount, RemovedObject, Stored
 __all__ = [
     "Credential",
     "CredentialChallenge",
-    "Decision",
     "LostObject",
     "NameReservation",
     "Operation",

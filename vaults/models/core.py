@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from portal.accounts.models import Subscription
 from portal.accounts.visibility import OwnedQuerySet
+from portal.approvals.models import Approvable
+from portal.approvals.states import RequestState
 from portal.core.digests import shortened
 from portal.core.fields import KeyField
 from portal.core.leases import Leased
@@ -125,21 +127,16 @@ class VaultRequestQuerySet(OwnedQuerySet["VaultRequest"]):
     """Requests; `visible_to()` says whose."""
 
 
-class VaultRequest(models.Model):
+class VaultRequest(Approvable):
     """Somebody asks for a vault; approvers decide on exactly what `digest` stands for."""
 
     STATES: ClassVar[StateTable] = states.REQUEST
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="requests")
     name = models.CharField(max_length=50)
     region = models.ForeignKey(Region, models.PROTECT, related_name="+")
     redundancy = models.CharField(max_length=5, choices=Redundancy.choices)
-    reason = models.TextField(max_length=2000)
-    state = models.CharField(max_length=9, choices=states.RequestState.choices, default=states.RequestState.PENDING)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    requested_at = models.DateTimeField()
-    decided_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=9, choices=RequestState.choices, default=RequestState.PENDING)
     digest = models.CharField(max_length=64)
     vault = models.OneToOneField(Vault, models.PROTECT, null=True, related_name="request")
     name_key = models.GeneratedField(
@@ -158,29 +155,6 @@ class VaultRequest(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Decision(models.Model):
-    """What a person decided on a request, and about which content."""
-
-    class Verdict(models.TextChoices):
-        APPROVE = "approve", "approved"
-        REJECT = "reject", "rejected"
-        CANCEL = "cancel", "cancelled"
-
-    request = models.ForeignKey(VaultRequest, models.PROTECT, related_name="decisions")
-    verdict = models.CharField(max_length=8, choices=Verdict.choices)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-    comment = models.TextField(max_length=2000, blank=True)
-    digest = models.CharField(max_length=64)
-
-    class Meta:
-        ordering = ["at", "id"]
-        constraints = [models.UniqueConstraint(fields=["request", "by"], name="decision_once_each")]
-
-    def __str__(self) -> str:
-        return f"{self.by} {self.get_verdict_display()}"
 
 
 class NameReservation(models.Model):

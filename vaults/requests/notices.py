@@ -2,11 +2,12 @@
 
 from django.urls import reverse
 
+from portal.approvals.policy import OPEN_FOR
+from portal.approvals.states import RequestState
 from portal.core.actor import Actor
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, put_away, withdraw
 from vaults.models import VaultRequest
-from vaults.rules import OPEN_FOR
 
 State = Notification.State
 
@@ -29,24 +30,15 @@ def decided(request: VaultRequest) -> None:
     withdraw(_open_key(request))
 
 
-def rejected(request: VaultRequest, actor: Actor, comment: str) -> None:
-    """Tell the subscription's people who said no, and why."""
-    _notify(request, State.ATTENTION, "was rejected", f"{actor.person.display_name}: {comment.strip()}")
-
-
-def cancelled(request: VaultRequest, actor: Actor) -> None:
-    """Tell the subscription's people that the requester took it back."""
-    _notify(request, State.INFO, "was cancelled", f"By {actor.person.display_name}.")
-
-
-def expired(request: VaultRequest) -> None:
-    """Tell the subscription's people that nobody decided in time, and what to do."""
-    _notify(
-        request,
-        State.ATTENTION,
-        "has expired",
-        "Nobody decided in time. Request the vault again if it is still needed.",
-    )
+def ended(request: VaultRequest, actor: Actor, comment: str) -> None:
+    """Tell the subscription's people that it was rejected, by whom and why, cancelled, or not decided in time."""
+    if request.state == RequestState.REJECTED:
+        _notify(request, State.ATTENTION, "was rejected", f"{actor.person.display_name}: {comment}")
+    elif request.state == RequestState.CANCELLED:
+        _notify(request, State.INFO, "was cancelled", f"By {actor.person.display_name}.")
+    else:
+        again = "Nobody decided in time. Request the vault again if it is still needed."
+        _notify(request, State.ATTENTION, "has expired", again)
 
 
 def _notify(request: VaultRequest, state: Notification.State, how: str, step: str) -> None:

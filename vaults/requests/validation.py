@@ -1,20 +1,20 @@
-"""Validation of requests for vaults, and the digest that approvers agree to."""
+"""Validation of requests for vaults, and the content that approvers agree to."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
-from portal.core.digests import digest
+from portal.approvals.states import RequestState
 from portal.core.errors import Invalid
 from vaults.models import Redundancy, Region, VaultRequest
 from vaults.regions.catalog import open_pair_of
 from vaults.rules import name_malformed, text_problem
-from vaults.states import RequestState
 
 DOUBLE_CLICK = timedelta(seconds=10)
 
 
-def digest_of(request: VaultRequest) -> str:
-    """The SHA-256 of all that an approver agrees to, in a canonical form."""
-    content = {
+def content_of(request: VaultRequest) -> Mapping[str, object]:
+    """All that an approver agrees to."""
+    return {
         "id": str(request.pk),
         "subscription": request.subscription_id,
         "name": request.name,
@@ -23,7 +23,6 @@ def digest_of(request: VaultRequest) -> str:
         "reason": request.reason,
         "requested_by": request.requested_by_id,
     }
-    return digest(content)
 
 
 def find_duplicate(wanted: VaultRequest) -> VaultRequest | None:

@@ -1,50 +1,76 @@
-"""Requests for vaults, from asking to the decision.
+"""Requests for vaults: how one is asked for, who decides on it, and what happens then.
 
-Every way to a decision ends in one of two places: `_grant`, which makes the vault, and `_close`, which frees the name.
-One approver's word grants a request. A rule that grants at once belongs at the end of `submit`, a quorum in `approve`
-before `_grant`, and more ways of telling people in `vaults.requests.notices`.
+The way to the decision is the same for all kinds of request, and stands in `portal.approvals.workflow`.
 """
 
-from uuid import UUID
+from collections.abc import Mapping
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from portal.accounts.models import Subscription
+from portal.accounts.models import Subscription, User
 from portal.accounts.rules import require_few_open
-from portal.audit.record import record, refusal
-from portal.audit.transitions import advance
-from portal.core import digests
-from portal.core.actor import SYSTEM, Actor
-from portal.core.errors import (
-    ContentChanged,
-    DomainError,
-    Invalid,
-    NameTaken,
-    NotAllowed,
-    NotFound,
-    OwnRequest,
-    StaleState,
-)
-from portal.core.texts import is_blank
-from portal.core.times import for_people
+from portal.approvals.policy import Policy, Stage
+from portal.approvals.states import RequestState
+from portal.approvals.workflow import Workflow
+from portal.audit.record import record
+from portal.core.actor import Actor
+from portal.core.errors import NameTaken, NotFound, StaleState
 from vaults.lifecycle import creation
-from vaults.models import Decision, NameReservation, Region, VaultRequest
-from vaults.queries import request_seen_by
+from vaults.models import NameReservation, Region, VaultRequest
+from vaults.queries import with_decisions
 from vaults.requests import notices
-from vaults.requests.validation import digest_of, find_duplicate, require_valid
-from vaults.rules import (
-    OPEN_FOR,
-    decide_until,
-    is_overdue,
-    name_problem,
-    name_taken,
-    require_approver,
-    require_full,
-    require_member,
-    text_problem,
-)
-from vaults.states import RequestState
+from vaults.requests.validation import content_of, find_duplicate, require_valid
+from vaults.rules import name_problem, name_taken, require_member
+
+
+def _approvers(request: VaultRequest) -> QuerySet[User]:
+    return User.objects.filter(is_approver=True)
+
+
+class VaultRequests(Workflow[VaultRequest]):
+    """One approver's word makes the vault; any other end frees its name."""
+
+    model = VaultRequest
+    policy = Policy(stages=(Stage(_approvers, who=lambda request: "Only approvers can decide on requests."),))
+
+    def visible_to(self, person: User) -> QuerySet[VaultRequest]:
+        """Those of the person's subscriptions, or all."""
+        return VaultRequest.objects.visible_to(person)
+
+    def shown(self, requests: QuerySet[VaultRequest]) -> QuerySet[VaultRequest]:
+        """The requests with what they name and their decisions."""
+        return with_decisions(requests)
+
+    def content(self, request: VaultRequest) -> Mapping[str, object]:
+        """Who asks for which vault, and why."""
+        return content_of(request)
+
+    def require_grantable(self, request: VaultRequest) -> None:
+        """Raise StaleState when the region takes no vaults any more; its pair is looked at when the vault is made."""
+        if not request.region.enabled:
+            raise StaleState(
+                f"{request.region.name} has been closed for new vaults since this was requested.",
+                remedy="Reject the request, or ask an administrator to open the region.",
+            )
+
+    def granted(self, request: VaultRequest, actor: Actor, comment: str) -> None:
+        """Make the vault; a worker sets up its storage at once."""
+        vault = creation.create(request, actor=actor)
+        VaultRequest.objects.filter(pk=request.pk).update(vault=vault)
+        request.vault = vault
+        notices.decided(request)
+
+    def closed(self, request: VaultRequest, actor: Actor, comment: str) -> None:
+        """Free the name, and tell the subscription's people."""
+        NameReservation.objects.filter(request=request).delete()
+        notices.decided(request)
+        notices.ended(request, actor, comment)
+
+
+workflow = VaultRequests()
+approve, reject, cancel, expire = workflow.approve, workflow.reject, workflow.cancel, workflow.expire
 
 
 def submit(
@@ -72,7 +98,7 @@ def submit(
         return twin
     if problem := name_problem(subscription, name):
         raise NameTaken(problem)
-    wanted.digest = digest_of(wanted)
+    wanted.digest = workflow.digest_of(wanted)
     try:
         with transaction.atomic():
             _open(wanted, actor)
@@ -81,68 +107,6 @@ def submit(
             return twin
         raise NameTaken(name_taken(subscription, name)) from error
     return wanted
-
-
-def approve(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
-    """Agree to exactly what `digest` stands for: the vault is made at once, by a worker.
-
-    Raises NotFound, NotAllowed, OwnRequest, ContentChanged, Invalid, and StaleState when it has been decided already,
-    or when the region or its pair takes no vaults any more.
-    """
-    request = _for_decision(request_id, actor, comment, digest)
-    if not request.region.enabled:
-        raise StaleState(
-            f"{request.region.name} has been closed for new vaults since this was requested.",
-            remedy="Reject the request, or ask an administrator to open the region.",
-        )
-    with transaction.atomic():
-        _grant(request, actor)
-        _note(request, Decision.Verdict.APPROVE, actor, comment)
-    return request
-
-
-def reject(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
-    """Say no, with a comment that says why; the name is free again. Raises as `approve`."""
-    request = _for_decision(request_id, actor, comment, digest)
-    if is_blank(comment):
-        raise Invalid({"comment": ["Give a reason, so that the requester can act on it."]})
-    with transaction.atomic():
-        _close(request, RequestState.REJECTED, actor)
-        _note(request, Decision.Verdict.REJECT, actor, comment)
-        notices.rejected(request, actor, comment)
-    return request
-
-
-def cancel(request_id: UUID, *, actor: Actor, comment: str, digest: str) -> VaultRequest:
-    """Take one's own request back; the name is free again.
-
-    Raises NotFound, NotAllowed, ContentChanged, Invalid, StaleState.
-    """
-    request = request_seen_by(actor, request_id)
-    require_full(actor)
-    if request.requested_by_id != actor.person.pk:
-        raise NotAllowed("Only the requester can cancel a request.")
-    _require_decidable(request, actor, comment, digest)
-    with transaction.atomic():
-        _close(request, RequestState.CANCELLED, actor)
-        _note(request, Decision.Verdict.CANCEL, actor, comment)
-        notices.cancelled(request, actor)
-    return request
-
-
-def expire(limit: int) -> int:
-    """End requests that nobody decided in time, at most `limit` of them; gives how many."""
-    overdue = VaultRequest.objects.filter(state=RequestState.PENDING, requested_at__lt=timezone.now() - OPEN_FOR)
-    ended = 0
-    for request in overdue.select_related("subscription").order_by("requested_at")[:limit]:
-        try:
-            with transaction.atomic():
-                _close(request, RequestState.EXPIRED, SYSTEM)
-                notices.expired(request)
-        except StaleState:
-            continue  # decided this very moment
-        ended += 1
-    return ended
 
 
 def _open(wanted: VaultRequest, actor: Actor) -> None:
@@ -162,72 +126,3 @@ def _open(wanted: VaultRequest, actor: Actor) -> None:
         },
     )
     notices.waiting(wanted)
-
-
-def _for_decision(request_id: UUID, actor: Actor, comment: str, digest: str) -> VaultRequest:
-    request = request_seen_by(actor, request_id)
-    try:
-        require_approver(actor)
-        if request.requested_by_id == actor.person.pk:
-            raise OwnRequest(
-                "You requested this vault yourself.", remedy="Another approver has to decide on the request."
-            )
-    except NotAllowed as error:
-        _record_refusal(request, actor, error)
-        raise
-    _require_decidable(request, actor, comment, digest)
-    return request
-
-
-def _record_refusal(request: VaultRequest, actor: Actor, error: DomainError) -> None:
-    refusal("vault-request:decide", actor=actor, target=request, detail={"code": error.code})
-
-
-def _require_decidable(request: VaultRequest, actor: Actor, comment: str, digest: str) -> None:
-    if problem := text_problem(comment):
-        raise Invalid({"comment": [problem]})
-    if request.state != RequestState.PENDING:
-        raise StaleState(f"This request is already {_ended(request, actor)}.", remedy="Reload the page and review it.")
-    if is_overdue(request):  # the sweep has not come by yet
-        raise StaleState(
-            f"This request could be decided until {for_people(decide_until(request))}; now it expires.",
-            remedy="Request the vault again if it is still needed.",
-        )
-    if not digests.same(digest, digest_of(request)):
-        raise ContentChanged(
-            "The request has changed since you opened it.", remedy="Review the request again, then decide."
-        )
-
-
-def _ended(request: VaultRequest, actor: Actor) -> str:
-    """How it ended: `approved by you`, `rejected by Ada`, `expired`."""
-    label: str = request.STATES.looks[request.state].label.lower()
-    decision = request.decisions.select_related("by").last()
-    if decision is None:
-        return label
-    return f"{label} by {'you' if decision.by_id == actor.person.pk else decision.by.display_name}"
-
-
-def _grant(request: VaultRequest, actor: Actor) -> None:
-    advance(request, RequestState.APPROVED, actor=actor, decided_at=timezone.now(), detail={"digest": request.digest})
-    vault = creation.create(request, actor=actor)
-    VaultRequest.objects.filter(pk=request.pk).update(vault=vault)
-    request.vault = vault
-    notices.decided(request)
-
-
-def _close(request: VaultRequest, state: RequestState, actor: Actor) -> None:
-    advance(request, state, actor=actor, decided_at=timezone.now(), detail={"digest": request.digest})
-    NameReservation.objects.filter(request=request).delete()
-    notices.decided(request)
-
-
-def _note(request: VaultRequest, verdict: Decision.Verdict, actor: Actor, comment: str) -> None:
-    Decision.objects.create(
-        request=request,
-        verdict=verdict,
-        by=actor.person,
-        at=timezone.now(),
-        comment=comment.strip(),
-        digest=request.digest,
-    )

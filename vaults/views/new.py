@@ -10,8 +10,8 @@ from portal.web.kept_forms import refilled
 from vaults.forms import VaultRequestForm
 from vaults.models import Redundancy, Region, VaultRequest
 from vaults.queries import own_subscriptions
-from vaults.requests.vault_requests import submit
-from vaults.rules import deciders_for, name_problem
+from vaults.requests.vault_requests import submit, workflow
+from vaults.rules import name_problem
 
 LONGEST_NAME = 200  # more than a name may have, so that the check can say that it is too long
 
@@ -39,7 +39,7 @@ def new(request: PersonRequest) -> HttpResponse:
             "form": form,
             "member": own_subscriptions(request.user).exists(),
             "open": Region.objects.filter(enabled=True).exists(),
-            "decidable": deciders_for(request.user).exists(),
+            "decidable": workflow.deciders(VaultRequest(requested_by=request.user)).exists(),
         },
         status=422 if form.is_bound else 200,
     )

@@ -8,6 +8,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from portal.approvals.models import Decision
+from portal.approvals.states import RequestState
 from portal.core.actor import Actor
 from portal.core.errors import ContentChanged, DomainError, Invalid, StaleState
 from portal.core.http import PersonRequest, actor_of, sent
@@ -17,7 +19,7 @@ from portal.web.inbox import Queue, named, queues
 from portal.web.kept_forms import refilled
 from portal.web.polling import live, pause
 from vaults.forms import DecisionForm
-from vaults.models import Decision, Redundancy, Vault, VaultRequest
+from vaults.models import Redundancy, Vault, VaultRequest
 from vaults.queries import (
     REQUEST_ORDERS,
     open_requests,
@@ -30,8 +32,7 @@ from vaults.queries import (
 )
 from vaults.regions.catalog import pair_of
 from vaults.requests import vault_requests
-from vaults.rules import decide_until, deciders, may_decide
-from vaults.states import RequestState
+from vaults.requests.vault_requests import workflow
 
 DECIDE = {
     Decision.Verdict.APPROVE.value: vault_requests.approve,
@@ -128,11 +129,11 @@ def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
         "pending": pending,
         "seconds": pause(2, asked.requested_at) if pending else pause(1, asked.decided_at or asked.requested_at),
         "own": asked.requested_by_id == actor.person.pk,
-        "why_not": may_decide(actor, asked) if pending else "",
-        "decide_until": decide_until(asked),
+        "why_not": workflow.why_not(actor, asked) if pending else "",
+        "decide_until": workflow.decide_until(asked),
         "pair": pair_of(asked.region) if asked.redundancy == Redundancy.GEO else None,
         "digest": asked.digest,
         "vaults_owned": vaults_owned(asked.subscription),
         "outcomes": recent_decisions(asked.requested_by),
-        **(named(deciders(asked)) if pending else {"next_url": _next_url(actor)}),
+        **(named(workflow.deciders(asked)) if pending else {"next_url": _next_url(actor)}),
     }

@@ -8,11 +8,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from agents.models import ReplacementRequest
 from agents.replacement import replacements
-from agents.replacement.queries import digest_of
 from portal.accounts.models import Subscription, User
 from portal.web.navigation import waiting_for
 from tests.agents.pages import credential_of, machine_in
-from tests.agents.replacing import agree, ask, colleague_of
+from tests.agents.replacing import agree, ask, colleague_of, digest_of
 from tests.conftest import as_actor
 from tests.vaults.pages import links, poll, text_of, window
 from vaults.models import Vault

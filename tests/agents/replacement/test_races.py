@@ -12,13 +12,12 @@ from django.utils import timezone
 from agents.machines import revoke
 from agents.models import Machine, MachineCertificate, ReplacementRequest
 from agents.replacement import replacements
-from agents.replacement.queries import digest_of
 from portal.accounts.models import Subscription, User
 from portal.core.errors import StaleState
 from portal.pki.crypto import keys
 from tests.agents import peer
 from tests.agents.conftest import register, say
-from tests.agents.replacing import agree, agreed, ask, colleague_of, file_for
+from tests.agents.replacing import agree, agreed, ask, colleague_of, digest_of, file_for
 from tests.at_once import at_once
 from tests.conftest import as_actor
 from vaults.models import Credential, Vault

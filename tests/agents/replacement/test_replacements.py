@@ -10,7 +10,6 @@ from django.utils import timezone
 from agents.machines import revoke
 from agents.models import Machine, ReplacementRequest
 from agents.replacement import replacements
-from agents.replacement.queries import digest_of
 from agents.states import ReplacementState
 from agents.tasks import expire_replacements
 from portal.accounts.models import Membership, Subscription, User
@@ -21,7 +20,7 @@ from portal.notifications.models import Notification
 from tests.agents import peer
 from tests.agents.conftest import register, say
 from tests.agents.enrolment.test_registration import Issue
-from tests.agents.replacing import agree, agreed, ask, colleague_of, file_for, row
+from tests.agents.replacing import agree, agreed, ask, colleague_of, digest_of, file_for, row
 from tests.conftest import as_actor
 from vaults.credentials.issuance import VaultNotActive
 from vaults.models import Credential, Vault
@@ -116,7 +115,7 @@ class TestDeciding:
 
     def test_not_in_the_database_either(self, staff: User, asked: ReplacementRequest) -> None:
         with pytest.raises(IntegrityError), transaction.atomic():
-            ReplacementRequest.objects.update(state=State.APPROVED, decided_by=staff)
+            asked.decisions.create(verdict="approve", by=staff, requested_by=staff, at=timezone.now())
 
     def test_outsiders_find_nothing_and_auditors_may_not(
         self, asked: ReplacementRequest, outsider: User, auditor: User
@@ -143,12 +142,9 @@ class TestDeciding:
         decider: User = request.getfixturevalue(who)
         agree(decider, asked)
         asked.refresh_from_db()
-        assert (asked.state, asked.decided_by, asked.comment, asked.ended_at) == (
-            State.APPROVED,
-            decider,
-            "Agreed.",
-            None,
-        )
+        decision = asked.decisions.get()
+        assert (asked.state, asked.ended_at) == (State.APPROVED, None)
+        assert (decision.verdict, decision.by, decision.comment) == ("approve", decider, "Agreed.")
         assert not Notification.objects.filter(key=f"replacement:{asked.pk}").exists()
         told = Notification.objects.get(key=f"replacement-outcome:{asked.machine_id}")
         assert told.title == 'The replacement of machine "hr-db-02" was agreed to.'
@@ -186,7 +182,7 @@ class TestDeciding:
     def test_not_once_its_time_is_over(self, approver: User, asked: ReplacementRequest, decide: object) -> None:
         """Nor in the minutes until the sweep comes by."""
         ReplacementRequest.objects.update(requested_at=timezone.now() - timedelta(days=14))
-        with pytest.raises(StaleState, match="The time to decide ended at "):
+        with pytest.raises(StaleState, match="This request could be decided until "):
             decide(asked.pk, actor=as_actor(approver), comment="x", digest=digest_of(asked))  # type: ignore[operator]
         assert state_of(asked) == State.PENDING
 

@@ -10,6 +10,9 @@ import pytest
 from django.utils import timezone
 
 from portal.accounts.models import Membership, Subscription, User
+from portal.approvals.models import Decision
+from portal.approvals.policy import OPEN_FOR
+from portal.approvals.states import RequestState
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor, Via
 from portal.core.errors import (
@@ -28,10 +31,9 @@ from tests.at_once import at_once
 from tests.conftest import as_actor, person
 from tests.vaults.conftest import Ask
 from tests.vaults.pages import text_of, window
-from vaults.models import Decision, NameReservation, Operation, Region, Vault, VaultRequest
+from vaults.models import NameReservation, Operation, Region, Vault, VaultRequest
 from vaults.requests import vault_requests
-from vaults.rules import OPEN_FOR, deciders, may_decide
-from vaults.states import RequestState, VaultState
+from vaults.states import VaultState
 
 Decide = Callable[..., VaultRequest]
 COMMENTS = ["x", "", "a\0b"]  # whoever may not decide does not learn what a comment has to be like
@@ -138,7 +140,7 @@ def test_nothing_is_decided_after_its_time_even_before_the_sweep_comes(
     assert refused.value.message == (
         f"This request could be decided until {for_people(asked_at + OPEN_FOR)}; now it expires."
     )
-    assert may_decide(as_actor(approver), now(request)) == "Nobody decided in time."
+    assert vault_requests.workflow.why_not(as_actor(approver), now(request)) == "Nobody decided in time."
     assert (now(request).state, Decision.objects.count(), Vault.objects.count()) == (RequestState.PENDING, 0, 0)
 
 
@@ -158,7 +160,7 @@ def test_nobody_decides_on_their_own_request(ask: Ask, staff: User, decide: Deci
     User.objects.update(is_approver=True)
     staff.refresh_from_db()
     request = ask()
-    assert may_decide(as_actor(staff), request) != ""
+    assert vault_requests.workflow.why_not(as_actor(staff), request) != ""
     VaultRequest.objects.filter(pk=request.pk).update(reason=request.reason)
     with pytest.raises(OwnRequest):
         decide(request.pk, actor=as_actor(staff), comment="x", digest=request.digest)
@@ -330,7 +332,7 @@ def test_who_can_decide(ask: Ask, approver: User, staff: User) -> None:
     person("second", is_approver=True)
     person("gone", is_approver=True, is_active=False)
     User.objects.filter(pk=staff.pk).update(is_approver=True)
-    assert [user.username for user in deciders(ask())] == ["approver", "second"]
+    assert [user.username for user in vault_requests.workflow.deciders(ask())] == ["approver", "second"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,31 @@
+"""The states that every kind of request has."""
+
+from django.db import models
+
+from portal.core.states import StateDisplay, StateTable
+
+
+class RequestState(models.TextChoices):
+    """A request that others decide on. A kind may have more states behind `approved`."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+def table(noun: str, *, approved: str) -> StateTable:
+    """The states of a kind of request that is over with the decision; `approved` says what follows on a yes."""
+    return StateTable(
+        noun=noun,
+        looks={
+            RequestState.PENDING: StateDisplay("Waiting for approval", "amber", "An approver must review it."),
+            RequestState.APPROVED: StateDisplay("Approved", "green", approved),
+            RequestState.REJECTED: StateDisplay("Rejected", "red", "Rejected by an approver; the comment says why."),
+            RequestState.CANCELLED: StateDisplay("Cancelled", "grey", "Cancelled by the requester."),
+            RequestState.EXPIRED: StateDisplay("Expired", "grey", "Nobody decided in time."),
+        },
+        moves={RequestState.PENDING: frozenset(RequestState) - {RequestState.PENDING}},
+        busy=frozenset({RequestState.PENDING}),
+    )
