@@ -7,6 +7,7 @@ Nobody decides on a request of their own, nobody twice in a stage, and only on t
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -140,28 +141,28 @@ class Workflow(ABC, Generic[R]):
         already, or cannot be done any more.
         """
         request = self.for_decision(request_id, actor=actor)
-        _require_text(comment)
+        said = _Said(actor, _checked(comment), digest)
         with transaction.atomic():
-            request = self._to_decide(request, actor, digest)
+            request = self._to_decide(request, said)
             self._require_still_decider(request, actor)
             self.require_grantable(request)
-            self._note(request, Verdict.APPROVE, actor, comment, digest)
+            self._note(request, Verdict.APPROVE, said)
             if self.stage_of(self._again(request)) > len(self.policy.stages):
-                self._move(request, RequestState.APPROVED, actor, comment, digest)
-                self.granted(request, actor, comment.strip())
+                self._move(request, RequestState.APPROVED, said)
+                self.granted(request, actor, said.comment)
         return request
 
     def reject(self, request_id: UUID, *, actor: Actor, comment: str, digest: str) -> R:
         """Say no, with a comment that says why. Raises as `approve`."""
         request = self.for_decision(request_id, actor=actor)
-        _require_text(comment)
+        said = _Said(actor, _checked(comment), digest)
         if texts.is_blank(comment):
             raise Invalid({"comment": ["Give a reason, so that the requester can act on it."]})
         with transaction.atomic():
-            request = self._to_decide(request, actor, digest)
+            request = self._to_decide(request, said)
             self._require_still_decider(request, actor)
-            self._note(request, Verdict.REJECT, actor, comment, digest)
-            self._end(request, RequestState.REJECTED, actor, comment, digest)
+            self._note(request, Verdict.REJECT, said)
+            self._end(request, RequestState.REJECTED, said)
         return request
 
     def cancel(self, request_id: UUID, *, actor: Actor, comment: str, digest: str) -> R:
@@ -170,11 +171,11 @@ class Workflow(ABC, Generic[R]):
         require_full(actor)
         if request.requested_by_id != actor.person.pk:
             raise NotAllowed("Only the requester can cancel a request.", remedy="You can reject it.")
-        _require_text(comment)
+        said = _Said(actor, _checked(comment), digest)
         with transaction.atomic():
-            request = self._to_decide(request, actor, digest)
-            self._note(request, Verdict.CANCEL, actor, comment, digest)
-            self._end(request, RequestState.CANCELLED, actor, comment, digest)
+            request = self._to_decide(request, said)
+            self._note(request, Verdict.CANCEL, said)
+            self._end(request, RequestState.CANCELLED, said)
         return request
 
     def expire(self, limit: int) -> int:
@@ -186,7 +187,7 @@ class Workflow(ABC, Generic[R]):
                 request = self.shown(self.overdue(now).filter(pk=each.pk)).first()
                 if request is None:
                     continue  # decided this very moment
-                self._end(request, RequestState.EXPIRED, SYSTEM, "", "")
+                self._end(request, RequestState.EXPIRED, _Said(SYSTEM))
             ended += 1
         return ended
 
@@ -221,18 +222,18 @@ class Workflow(ABC, Generic[R]):
                 f"Others have decided since you opened it. {error.message}", remedy="Reload the page and review it."
             ) from error
 
-    def _to_decide(self, request: R, actor: Actor, digest: str) -> R:
+    def _to_decide(self, request: R, said: "_Said") -> R:
         """The request as it is now, locked, when it can still be decided on and is what `digest` stands for."""
         self.lock(request)
         request = self._again(request)
         if request.state != RequestState.PENDING:
-            raise self.already(request, actor)
-        if timezone.now() >= (until := self.decide_until(request)):  # the sweep has not come by yet
+            raise self.already(request, said.actor)
+        if said.at >= (until := self.decide_until(request)):  # the sweep has not come by yet
             raise StaleState(
                 f"This request could be decided until {for_people(until)}; now it expires.",
                 remedy="Request it again if it is still needed.",
             )
-        if not digests.same(digest, self.digest_of(request)):
+        if not digests.same(said.digest, self.digest_of(request)):
             raise ContentChanged(
                 f"The request has changed since you opened it. {self.now_is(request)}".strip(),
                 remedy="Review the request again, then decide.",
@@ -242,27 +243,39 @@ class Workflow(ABC, Generic[R]):
     def _again(self, request: R) -> R:
         return self.shown(self.model._default_manager.filter(pk=request.pk)).get()
 
-    def _note(self, request: R, verdict: Verdict, actor: Actor, comment: str, digest: str) -> None:
+    def _note(self, request: R, verdict: Verdict, said: "_Said") -> None:
         request.decisions.create(
             stage=self.stage_of(request),
             verdict=verdict,
-            by=actor.person,
+            by=said.actor.person,
             requested_by_id=request.requested_by_id,
-            at=timezone.now(),
-            comment=comment.strip(),
-            digest=digest,
+            at=said.at,
+            comment=said.comment,
+            digest=said.digest,
         )
 
-    def _end(self, request: R, state: RequestState, actor: Actor, comment: str, digest: str) -> None:
-        self._move(request, state, actor, comment, digest)
-        self.closed(request, actor, comment.strip())
+    def _end(self, request: R, state: RequestState, said: "_Said") -> None:
+        self._move(request, state, said)
+        self.closed(request, said.actor, said.comment)
 
-    def _move(self, request: R, state: RequestState, actor: Actor, comment: str, digest: str) -> None:
-        told = {"digest": digest, "comment": comment.strip()}
+    def _move(self, request: R, state: RequestState, said: "_Said") -> None:
+        told = {"digest": said.digest, "comment": said.comment}
         detail = {name: value for name, value in told.items() if value}
-        advance(request, state, actor=actor, detail=detail, **self.columns(state, timezone.now()))
+        advance(request, state, actor=said.actor, detail=detail, **self.columns(state, said.at))
 
 
-def _require_text(comment: str) -> None:
+@dataclass(frozen=True)
+class _Said:
+    """What somebody says to a request, when, and about which content."""
+
+    actor: Actor
+    comment: str = ""
+    digest: str = ""
+    at: datetime = field(default_factory=timezone.now)
+
+
+def _checked(comment: str) -> str:
+    """The comment without space around it; raises Invalid for one that cannot be stored."""
     if problem := texts.problem(comment, required=False, limit=2000):
         raise Invalid({"comment": [problem]})
+    return comment.strip()

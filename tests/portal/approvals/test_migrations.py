@@ -1,0 +1,71 @@
+"""Decisions of both kinds of request move into one table, and back, without a loss."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from agents.replacement import replacements
+from portal.accounts.models import User
+from portal.approvals.models import Decision
+from tests.agents import replacing
+from tests.agents.pages import credential_of, machine_in
+from tests.conftest import as_actor
+from tests.vaults.conftest import ask, regions, requester  # noqa: F401 - fixtures
+from vaults.models import Vault, VaultRequest
+from vaults.requests import vault_requests
+
+BEFORE = [("vaults", "0013_removals_counted"), ("agents", "0008_newest_proof")]
+AFTER = [("vaults", "0014_decisions_of_all_kinds"), ("agents", "0009_decisions_of_all_kinds")]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def migrated(to: list[tuple[str, str]]) -> Any:
+    """The models as they were at those migrations, to which the database is brought."""
+    executor = MigrationExecutor(connection)
+    executor.migrate(to)
+    return MigrationExecutor(connection).loader.project_state(to).apps
+
+
+@pytest.fixture
+def newest_again() -> Iterator[None]:
+    yield
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+def decisions() -> list[tuple[object, ...]]:
+    columns = ("content_type__model", "request_id", "stage", "verdict", "by", "requested_by", "at", "comment", "digest")
+    return sorted(Decision.objects.values_list(*columns), key=str)
+
+
+@pytest.mark.usefixtures("newest_again")
+def test_both_ways(ask: Callable[..., VaultRequest], vault: Vault, staff: User, approver: User) -> None:  # noqa: F811
+    approved, rejected, cancelled, _waiting = (ask(name) for name in ("Payroll", "Archive", "Mail", "Shop"))
+    vault_requests.approve(approved.pk, actor=as_actor(approver), comment="Fine.", digest=approved.digest)
+    vault_requests.reject(rejected.pk, actor=as_actor(approver), comment="Too early.", digest=rejected.digest)
+    vault_requests.cancel(cancelled.pk, actor=as_actor(staff), comment="", digest=cancelled.digest)
+    machine = machine_in(vault, credential_of(vault, staff))
+    refused = replacing.ask(staff, machine.pk)
+    digest = replacements.workflow.digest_of(refused)
+    replacements.reject(refused.pk, actor=as_actor(approver), comment="No.", digest=digest)
+    agreed = replacing.agreed(staff, approver, machine.pk)
+    all_of_them = decisions()
+    assert len(all_of_them) == 5
+
+    apps = migrated(BEFORE)
+    old = apps.get_model("vaults", "Decision").objects.values_list("request_id", "verdict", "by_id", "comment")
+    assert set(old) == {
+        (approved.pk, "approve", approver.pk, "Fine."),
+        (rejected.pk, "reject", approver.pk, "Too early."),
+        (cancelled.pk, "cancel", staff.pk, ""),
+    }
+    asked = apps.get_model("agents", "ReplacementRequest").objects.values_list("pk", "decided_by_id", "comment")
+    assert set(asked) == {(refused.pk, approver.pk, "No."), (agreed.pk, approver.pk, "Agreed.")}
+    assert Decision.objects.count() == 0
+
+    migrated(AFTER)
+    assert decisions() == all_of_them
