@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
+from pytest_django import DjangoAssertNumQueries
 
+from agents.models import ReplacementRequest
 from portal.accounts.models import Membership, Subscription, User
 from portal.core.actor import Actor, Via
 from tests.browser import browser as browser  # a fixture
 from tests.documented import undocumented
 from tests.portal_process import portal as portal  # a fixture, for all system tests
-from vaults.models import Redundancy, Region, Vault
+from vaults.models import Redundancy, Region, Vault, VaultRequest
 from vaults.states import VaultState
 
 PASSWORD = "correct horse battery"
@@ -71,6 +74,22 @@ def documented_refusals(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
         return response
 
     monkeypatch.setattr(Client, "request", checked)
+
+
+@pytest.fixture
+def django_assert_num_queries(db: None, django_assert_num_queries: DjangoAssertNumQueries) -> DjangoAssertNumQueries:
+    """Counts what a page asks in a process that has served pages before: kinds of models are looked up once."""
+    ContentType.objects.get_for_models(VaultRequest, ReplacementRequest)
+    return django_assert_num_queries
+
+
+@pytest.fixture
+def django_assert_max_num_queries(
+    db: None, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> DjangoAssertNumQueries:
+    """The same, as a bound."""
+    ContentType.objects.get_for_models(VaultRequest, ReplacementRequest)
+    return django_assert_max_num_queries
 
 
 def person(username: str, **flags: Any) -> User:

@@ -1,12 +1,13 @@
 """Requests that others decide on, and what each of them decided."""
 
 import uuid
-from datetime import datetime
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
+
+from portal.approvals.states import RequestState
 
 
 class Decision(models.Model):
@@ -65,9 +66,4 @@ class Approvable(models.Model):
     def verdict(self) -> Decision | None:
         """The decision that ended the waiting, of somebody other than who asked; None when there is none."""
         given = [one for one in self.decisions.all() if one.verdict != Decision.Verdict.CANCEL]
-        return given[-1] if given and self.state != "pending" else None
-
-    @property
-    def waiting_since(self) -> datetime:
-        """When the time for a decision began."""
-        return self.requested_at
+        return given[-1] if given and self.state != RequestState.PENDING else None

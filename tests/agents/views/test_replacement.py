@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -331,7 +330,6 @@ class TestPage:
             if state == "approved":
                 agree(approver, asked)
         client = window(staff)
-        ContentType.objects.get_for_model(ReplacementRequest)  # looked up once in the life of a process
         with django_assert_max_num_queries(16):
             client.get(url)
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.contenttypes.models import ContentType
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -215,7 +214,6 @@ def test_the_number_of_queries_of_the_queue_does_not_grow(
 def test_the_queries_of_the_review(asked: VaultRequest, approver: User, django_assert_num_queries: Any) -> None:
     client = window(approver)
     # session, person, request, its decisions, the pair, who can decide, vaults, outcomes
-    ContentType.objects.get_for_model(VaultRequest)  # looked up once in the life of a process
     with django_assert_num_queries(9):
         poll(client, f"/requests/{asked.pk}/", "request-state")
 
