@@ -58,7 +58,4 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(forward, backward),
-        migrations.RemoveConstraint(model_name="replacementrequest", name="replacement_decided_by_another"),
-        migrations.RemoveField(model_name="replacementrequest", name="comment"),
-        migrations.RemoveField(model_name="replacementrequest", name="decided_by"),
     ]

@@ -41,5 +41,4 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunPython(forward, backward),
-        migrations.DeleteModel(name="Decision"),
     ]

@@ -18,7 +18,7 @@ from vaults.models import Vault, VaultRequest
 from vaults.requests import vault_requests
 
 BEFORE = [("vaults", "0013_removals_counted"), ("agents", "0008_newest_proof")]
-AFTER = [("vaults", "0014_decisions_of_all_kinds"), ("agents", "0009_decisions_of_all_kinds")]
+AFTER = [("vaults", "0015_no_decisions_of_its_own"), ("agents", "0010_no_decisions_of_its_own")]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
