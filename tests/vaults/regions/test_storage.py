@@ -3,11 +3,13 @@
 import hashlib
 import socket
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.at_once import at_once
 from tests.vaults.conftest import NO_SOCKET
 from vaults.models import Region
 from vaults.regions.storage import gateway, layout
@@ -71,6 +73,15 @@ def test_digests_copies_and_moves() -> None:
     assert B.sha256(list(contents)) == digests
     A.move("v/m/data/0", "quarantine/v/0")
     assert A.sha256(["v/m/data/0", "quarantine/v/0"]) == {"quarantine/v/0": digests["v/m/data/0"]}
+
+
+def test_of_many_who_move_the_same_object_one_does_and_the_others_miss_it() -> None:
+    """rclone looks first and renames then: for who comes between, the disk answers, and not with a 404."""
+    for number in range(100):
+        path = f"v/m/index/{number}"
+        A.write(path, b"x")
+        outcomes = at_once([partial(A.move, path, f"trash/{number}-{who % 2}") for who in range(6)])
+        assert sorted(map(type, outcomes), key=str) == sorted([type(None), *[ObjectMissing] * 5], key=str)
 
 
 def test_space() -> None:

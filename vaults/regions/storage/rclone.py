@@ -192,7 +192,12 @@ class RcloneRegion(RegionStorage):
 
     def move(self, path: str, to: str) -> None:
         """Move an object within the region; raises ObjectMissing."""
-        self._call("operations/movefile", fs=self._fs, srcFs=self._fs, srcRemote=path, dstFs=self._fs, dstRemote=to)
+        try:
+            self._call("operations/movefile", fs=self._fs, srcFs=self._fs, srcRemote=path, dstFs=self._fs, dstRemote=to)
+        except StorageUnavailable:
+            if self.entry(path) is None:  # somebody moved it after rclone had looked: an error of the disk, no 404
+                raise ObjectMissing(f"{self.name} does not have the requested object.") from None
+            raise
 
     def space(self) -> Space | None:
         """How much there is and how much is free; None when the storage cannot tell."""
