@@ -12,7 +12,7 @@ from portal.core.name_index import named_like
 from portal.core.paging import Page, counted, page_of
 from portal.core.sorting import Sorting, sorting
 from vaults.models import Vault
-from vaults.queries import FEW, seen_in_order
+from vaults.queries import FEW, sees_many, walked
 from vaults.states import VaultState
 
 LATE = timedelta(days=2)
@@ -105,7 +105,9 @@ class VaultFilter:
         return [matching.filter(state=VaultState.FAILED), matching.filter(is_late)]
 
     def _matching(self, user: User) -> QuerySet[Vault]:
-        vaults = seen_in_order(user, Vault.objects.visible_to(user), one_subscription=self.subscription is not None)
+        # One subscription's vaults have an index of their own, which is the fastest of all.
+        many = sees_many(user, Vault) if self.subscription is None else not user.sees_all
+        vaults = walked(user, Vault) if many else Vault.objects.visible_to(user)
         if self.region is not None:
             vaults = vaults.filter(region_id=self.region)
         if self.subscription is not None:

@@ -48,6 +48,7 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["action", "-id"]),
             models.Index(fields=["actor_label", "-id"]),
+            models.Index(fields=["actor_label", "action", "-id"], name="audit_person_action"),
             models.Index(fields=["vault_id", "-id"]),
             models.Index(fields=["target_id", "-id"]),
             models.Index(fields=["at", "refused"]),

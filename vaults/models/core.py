@@ -64,9 +64,10 @@ class Vault(models.Model):
     STATES: ClassVar[StateTable] = states.VAULT
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="vaults")
+    # The indexes of the lists begin with these two; one of the key alone would be chosen, and each row be read.
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="vaults", db_index=False)
     name = models.CharField(max_length=50)
-    region = models.ForeignKey(Region, models.PROTECT, related_name="vaults")
+    region = models.ForeignKey(Region, models.PROTECT, related_name="vaults", db_index=False)
     redundancy = models.CharField(max_length=5, choices=Redundancy.choices)
     redundancy_confirmed_at = models.DateTimeField(null=True)
     state = models.CharField(max_length=8, choices=states.VaultState.choices, default=states.VaultState.CREATING)
@@ -132,7 +133,7 @@ class VaultRequest(Approvable):
 
     STATES: ClassVar[StateTable] = states.REQUEST
 
-    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="requests")
+    subscription = models.ForeignKey(Subscription, models.PROTECT, related_name="requests", db_index=False)
     name = models.CharField(max_length=50)
     region = models.ForeignKey(Region, models.PROTECT, related_name="+")
     redundancy = models.CharField(max_length=5, choices=Redundancy.choices)
