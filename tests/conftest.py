@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
@@ -28,11 +29,25 @@ gc.set_threshold(100_000, 50, 50)  # looking through all that is loaded, again a
 expect.set_options(timeout=30_000)  # milliseconds: pages come late on a busy machine
 
 
+PAGES = ("/views/", "/portal/web/")
+ALL_PAGES = "/portal/web/test_hostile_pages.py"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the database: those are the ones which another database can tell something."""
+    """Mark the tests that use the database: those are the ones which another database can tell something.
+
+    On PostgreSQL most tests of single pages are `long`: what they ask is tested where it is written, and each page is
+    asked there by the tests of ALL_PAGES.
+    """
     for item in items:
         if {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db"):
             item.add_marker("database")
+        if connection.vendor == "postgresql" and _is_of_one_page(str(item.path)):
+            item.add_marker("long")
+
+
+def _is_of_one_page(path: str) -> bool:
+    return any(part in path for part in PAGES) and ALL_PAGES not in path
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests import empty_database
+from tests import prepared_folder
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -193,18 +193,18 @@ def _binds(port: int) -> bool:
 
 @contextmanager
 def running(**environment: str) -> Iterator[Portal]:
-    """A ready portal in a folder of its own, both gone afterwards. Its database has the tables already."""
+    """A ready portal in a folder of its own, both gone afterwards. On SQLite it was prepared before."""
     data = _new_folder()
     if "DATABASE_URL" not in environment:
-        empty_database.give(data)
+        prepared_folder.give(data)
     with _ready(data, **environment) as portal:
         yield portal
 
 
 @pytest.fixture(scope="session")
 def portal() -> Iterator[Portal]:
-    """One portal for all tests that leave it as they found it: ready. It has started from nothing, as a first one."""
-    with _ready(_new_folder()) as portal:
+    """One portal for all tests that leave it as they found it: ready."""
+    with running() as portal:
         yield portal
 
 

@@ -20,6 +20,8 @@ OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "autovacuum": "off",
+    "jit": "off",
     "max_connections": "200",
     "shared_buffers": "64MB",
 }

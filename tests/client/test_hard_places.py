@@ -122,6 +122,7 @@ def odd(blank: World) -> World:
     return blank
 
 
+@pytest.mark.long
 def test_exactly_the_file_that_was_named_is_restored(odd: World) -> None:
     for name in (*NAMES, "d[1]*", "d[1]*/file"):
         ran = restore(odd, "--include", str(odd.source / name))

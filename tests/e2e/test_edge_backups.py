@@ -46,6 +46,7 @@ def protected(portal: Portal, staff: ApiPerson, folder: Path) -> Protected:
     return Protected(machine, number, f"/local-a/{vault}/{number}", stored)
 
 
+@pytest.mark.long
 def test_a_revoked_machine_is_out_in_mid_backup(portal: Portal, staff: ApiPerson, tmp_path: Path) -> None:
     """At once, on an open connection too; what restic was doing never becomes a snapshot."""
     one = protected(portal, staff, tmp_path)

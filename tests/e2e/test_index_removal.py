@@ -61,6 +61,7 @@ def largest_pack(repository: Repository) -> str:
     return max((path for path in place.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size).name
 
 
+@pytest.mark.long
 def test_repair_index_then_backup_by_force(portal: Portal, staff: ApiPerson, tmp_path: Path) -> None:
     vault = active_vault(portal, staff, f"Repair-{uuid4().hex[:6]}")
     machine = make_machine(tmp_path, "victim", files=3, megabytes=1)

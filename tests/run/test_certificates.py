@@ -75,6 +75,7 @@ def repository(machine: Machine) -> str:
     return str(identity["answer"]["repositories"][0]["url"])
 
 
+@pytest.mark.long
 def test_edge_is_renewed_in_the_middle_of_a_backup(own_portal: Portal, machine: Machine, tmp_path: Path) -> None:
     """By the worker, without another process for the edge; restic goes on, and what it stored is whole."""
     let_certificate_age(own_portal)

@@ -19,6 +19,8 @@ from bench import measure
 from deploy.runner.gateway import MARGIN, RESERVED, Marker
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).resolve().parents[2]
 # In place of rclone: says that it serves, answers every request with its method, and ends as it is told.
 SERVE = """

@@ -37,13 +37,13 @@ class Kept(logging.Handler):
 
 @pytest.fixture
 def kept() -> Iterator[Kept]:
-    """What the whole site logs."""
+    """What the whole site logs, in the place of its own handler: that one may have lines of other tests to tell of."""
     handler, root = Kept(), logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
+    level, others = root.level, root.handlers
+    root.handlers = [handler]
     root.setLevel(logging.INFO)
     yield handler
-    root.removeHandler(handler)
+    root.handlers = others
     root.setLevel(level)
 
 
