@@ -96,7 +96,7 @@ def read_request(pem: str) -> PublicKey:
     try:
         request = x509.load_pem_x509_csr(pem.encode())
         key = require_p256(request.public_key())
-        holds_key = request.is_signature_valid
+        holds_key = request.is_signature_valid and _signature_is_whole_bytes(request)
     except Unacceptable:
         raise
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
@@ -104,6 +104,13 @@ def read_request(pem: str) -> PublicKey:
     if not holds_key:
         raise Unacceptable("The request is not signed with the key that it is for.")
     return key
+
+
+def _signature_is_whole_bytes(request: x509.CertificateSigningRequest) -> bool:
+    """Whether the BIT STRING with the signature says that no bit of its last byte is unused. `cryptography` overlooks
+    how many are, so that one request would have several forms (X.690, 8.6.2).
+    """
+    return request.public_bytes(serialization.Encoding.DER)[-len(request.signature) - 1] == 0
 
 
 def require_p256(key: object) -> PublicKey:

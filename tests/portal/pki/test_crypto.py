@@ -155,6 +155,19 @@ def test_request_without_proof_is_refused() -> None:
         keys.read_request(pem)
 
 
+def test_request_whose_signature_leaves_bits_unused_is_refused() -> None:
+    """As it was found by a flipped bit: where the last two bits of a signature are zero, they can be called unused."""
+    request = request_by(keys.new_key())
+    while request.signature[-1] % 4:
+        request = request_by(keys.new_key())
+    der = bytearray(request.public_bytes(serialization.Encoding.DER))
+    der[-len(request.signature) - 1] = 2
+    changed = x509.load_der_x509_csr(bytes(der))
+    assert changed.is_signature_valid  # as the library sees it
+    with pytest.raises(Unacceptable, match="not signed with the key"):
+        keys.read_request(changed.public_bytes(serialization.Encoding.PEM).decode())
+
+
 @pytest.mark.parametrize(
     "key",
     [ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(public_exponent=65537, key_size=2048)],
