@@ -213,9 +213,12 @@ def vaults_owned(subscription: Subscription) -> int:
     return Vault.objects.filter(subscription=subscription).exclude(state=VaultState.REMOVED)[:MANY].count()
 
 
-def recent_decisions(user: User) -> dict[str, int]:
-    """How many requests of the person's last thirty days were approved, and how many rejected."""
-    recent = VaultRequest.objects.filter(requested_by=user, requested_at__gte=timezone.now() - timedelta(days=30))
+def recent_decisions(user: User, *, seen_by: User) -> dict[str, int]:
+    """How many requests of the person's last thirty days were approved, and how many rejected, of those that `seen_by`
+    sees.
+    """
+    seen = VaultRequest.objects.visible_to(seen_by)
+    recent = seen.filter(requested_by=user, requested_at__gte=timezone.now() - timedelta(days=30))
     return recent.aggregate(
         approved=Count("pk", filter=Q(state=RequestState.APPROVED)),
         rejected=Count("pk", filter=Q(state=RequestState.REJECTED)),

@@ -15,6 +15,7 @@ from agents.protocol import authentication, certificates, entitlement, errors, m
 from agents.protocol.authentication import Sender
 from agents.protocol.messages import Renewal
 from agents.protocol.responses import identity_of
+from agents.replacement import replacements
 from agents.states import MachineState
 from portal.audit.record import record
 from portal.audit.transitions import advance
@@ -54,10 +55,11 @@ def renew(body: bytes, *, address: str) -> dict[str, object]:
 def _renewed(sender: Sender, key: PublicKey, at: datetime) -> MachineCertificate | None:
     """The certificate for `key`; None when the machine was suspended instead.
 
-    1. Lock the machine: of two renewals at once the second sees what the first did.
+    1. Lock vault and machine: of two renewals at once the second sees what the first did.
     2. Answer a repeated request as before, as often as makes sense.
     3. Suspend, or issue and supersede, with an entry in the audit log.
     """
+    Vault.objects.select_for_update(no_key=True).get(pk=sender.machine.vault_id)
     machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
     entitlement.require_machine(machine, sender.machine.vault)
     current = MachineCertificate.objects.get(pk=sender.certificate.pk)
@@ -96,6 +98,7 @@ def _suspend(machine: Machine, sender: Sender) -> None:
         detail={"serial": sender.certificate.serial},
         state_reason=reason,
     )
+    replacements.call_off(machine, actor=sender.actor)
     publish(
         f"machine-suspend:{machine.pk}",
         state=Notification.State.ATTENTION,

@@ -4,6 +4,7 @@ from django.urls import reverse
 
 from agents.models import ReplacementRequest
 from agents.replacement.queries import download_until
+from agents.states import MachineState
 from portal.approvals.policy import OPEN_FOR
 from portal.core.actor import Actor
 from portal.core.times import for_people
@@ -49,13 +50,13 @@ def cancelled(asked: ReplacementRequest, actor: Actor) -> None:
     _notify(asked, State.INFO, "was cancelled", f"By {actor.person.display_name}.")
 
 
-def called_off(asked: ReplacementRequest) -> None:
-    """Tell the subscription's people that the agreement has ended with the revocation of the machine."""
+def called_off(asked: ReplacementRequest, now: MachineState) -> None:
+    """Tell the subscription's people that the agreement has ended, since the machine was shut out and is `now` that."""
     _notify(
         asked,
         State.ATTENTION,
         "was cancelled",
-        "The machine was revoked after the replacement had been agreed. Request it again if needed.",
+        f"The machine was {now.lower()} after the replacement had been agreed. Request it again if needed.",
     )
 
 

@@ -30,7 +30,7 @@ from agents.replacement.queries import (
     second_people,
     with_people,
 )
-from agents.states import OPEN, ReplacementState
+from agents.states import OPEN, MachineState, ReplacementState
 from portal.accounts.models import User
 from portal.accounts.rules import require_few_open
 from portal.approvals.policy import Policy, Stage
@@ -161,7 +161,8 @@ def cancel(request_id: UUID, *, actor: Actor, expected: str = "") -> Replacement
     asked = replacement_seen_by(actor, request_id)
     require_member(actor, asked.machine.vault.subscription)
     if asked.state == ReplacementState.PENDING and asked.requested_by_id != actor.person.pk:
-        raise NotAllowed("Only the requester can cancel a request.", remedy="You can reject it.")
+        remedy = "" if workflow.why_not(actor, asked) else "You can reject it."
+        raise NotAllowed("Only the requester can cancel a request.", remedy=remedy)
     with transaction.atomic():
         asked = _locked(asked)
         if asked.state not in OPEN:
@@ -191,7 +192,7 @@ def issue(request_id: UUID, *, actor: Actor, claim: Claim | None = None) -> Issu
 
 
 def call_off(machine: Machine, *, actor: Actor) -> None:
-    """Somebody has shut the machine out: what was agreed to before no longer counts.
+    """The machine was revoked or suspended: what was agreed to before, without knowing of it, no longer counts.
 
     In the transaction of that, with the vault locked. A request that nobody has decided on stays: whoever decides sees
     that the machine was shut out.
@@ -199,7 +200,7 @@ def call_off(machine: Machine, *, actor: Actor) -> None:
     asked = with_people(ReplacementRequest.objects.filter(machine=machine, state=ReplacementState.APPROVED)).first()
     if asked is not None:
         _end(asked, ReplacementState.CANCELLED, actor)
-        notices.called_off(asked)
+        notices.called_off(asked, MachineState(machine.state))
 
 
 def _latest_ended(machine: Machine) -> ReplacementRequest | None:

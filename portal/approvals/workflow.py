@@ -170,7 +170,8 @@ class Workflow(ABC, Generic[R]):
         request = self.seen_by(actor, request_id)
         require_full(actor)
         if request.requested_by_id != actor.person.pk:
-            raise NotAllowed("Only the requester can cancel a request.", remedy="You can reject it.")
+            remedy = "" if self.why_not(actor, request) else "You can reject it."
+            raise NotAllowed("Only the requester can cancel a request.", remedy=remedy)
         said = _Said(actor, _checked(comment), digest)
         with transaction.atomic():
             request = self._to_decide(request, said)

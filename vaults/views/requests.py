@@ -134,6 +134,6 @@ def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
         "pair": pair_of(asked.region) if asked.redundancy == Redundancy.GEO else None,
         "digest": asked.digest,
         "vaults_owned": vaults_owned(asked.subscription),
-        "outcomes": recent_decisions(asked.requested_by),
+        "outcomes": recent_decisions(asked.requested_by, seen_by=actor.person),
         **(named(workflow.deciders(asked)) if pending else {"next_url": _next_url(actor)}),
     }

@@ -17,6 +17,7 @@ from portal.audit.models import AuditEvent
 from portal.core.actor import Actor, Via
 from portal.core.errors import ContentChanged, DomainError, Invalid, NotAllowed, NotFound, OwnRequest, StaleState
 from portal.notifications.models import Notification
+from portal.pki.crypto import keys
 from tests.agents import peer
 from tests.agents.conftest import register, say
 from tests.agents.enrolment.test_registration import Issue
@@ -231,6 +232,22 @@ class TestEnding:
         assert row(asked.machine_id).state == "Revoked"
         told = Notification.objects.get(key=f"replacement-outcome:{asked.machine_id}")
         assert told.step == "The machine was revoked after the replacement had been agreed. Request it again if needed."
+
+    def test_so_does_a_suspension(
+        self, staff: User, approver: User, asked: ReplacementRequest, machine: peer.Machine
+    ) -> None:
+        """Whoever agreed did not know that two computers hold the machine's identity."""
+        agree(approver, asked)
+        document = file_for(staff, asked)
+        for _ in range(2):  # with the same certificate, for another key each time
+            say(machine.holder, "renew", csr=peer.request_for(keys.new_key()))
+        assert row(asked.machine_id).state == "Suspended"
+        assert state_of(asked) == State.CANCELLED
+        with pytest.raises(StaleState):
+            file_for(staff, asked)
+        assert register(document, peer.Machine()).json()["code"] == "credential_superseded"
+        told = Notification.objects.get(key=f"replacement-outcome:{asked.machine_id}")
+        assert told.step.startswith("The machine was suspended after the replacement had been agreed.")
 
     def test_it_expires(self, staff: User, approver: User, asked: ReplacementRequest) -> None:
         expire_replacements()

@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpResponse
 from django.utils import timezone
 
-from portal.accounts.models import User
+from portal.accounts.models import Membership, Subscription, User
 from portal.core.actor import Actor
 from tests.conftest import as_actor, person
 from tests.vaults.conftest import Ask
@@ -51,6 +51,21 @@ def test_the_review_shows_all_that_is_asked_and_what_approval_creates(asked: Vau
         "0 approved, 0 rejected",
     ):
         assert fact in text, fact
+
+
+def test_what_was_decided_elsewhere_is_not_shown_to_a_member_of_one_subscription(
+    ask: Ask, staff: User, approver: User, subscription: Subscription
+) -> None:
+    elsewhere = Subscription.objects.create(name="Elsewhere")
+    Membership.objects.create(user=staff, subscription=elsewhere)
+    colleague = person("colleague")
+    Membership.objects.create(user=colleague, subscription=subscription)
+    hidden, shown = ask("Hidden", subscription=elsewhere), ask("Shown")
+    for each in (hidden, shown):
+        vault_requests.reject(each.pk, actor=as_actor(approver), comment="Too large.", digest=each.digest)
+    path = f"/requests/{ask('Open').pk}/"
+    assert "0 approved, 1 rejected" in text_of(window(colleague).get(path))
+    assert "0 approved, 2 rejected" in text_of(window(approver).get(path))
 
 
 def test_a_locally_redundant_vault_is_one_container(ask: Ask, approver: User) -> None:
