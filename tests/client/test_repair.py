@@ -10,6 +10,7 @@ from strongroom_agent.restic import engine
 from strongroom_agent.restic.engine import Engine
 
 from .conftest import Storage
+from .stored import copy_to_pair, damage, repository
 from .test_proof import OLD
 from .world import World
 
@@ -31,6 +32,10 @@ def folder(world: World, storage: Storage) -> Path:
 
 def largest_pack(world: World, storage: Storage) -> Path:
     return max((folder(world, storage) / "data").glob("*/*"), key=lambda path: path.stat().st_size)
+
+
+def pack_in_pair(world: World, storage: Storage, pack: Path) -> Path:
+    return repository(storage, world, "local-b") / pack.relative_to(folder(world, storage))
 
 
 def spoil(pack: Path) -> None:
@@ -146,6 +151,30 @@ def test_a_damaged_pack_that_cannot_be_deleted_is_replaced(big: World, storage: 
     assert pack.read_bytes() == damaged
     assert restored(big, tmp_path / "out") == (big.source / "ledger.db").read_bytes()
     assert list((big.root / "cache" / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["repair", pytest.param("backup", marks=pytest.mark.long)])
+def test_what_only_the_pair_has_whole_is_not_given_up(
+    big: World, storage: Storage, tmp_path: Path, command: str
+) -> None:
+    """As it was found: the pack went out of the index, and what it had for older snapshots was "nowhere any more"."""
+    first = big.run("snapshots").answer["snapshots"][0]["id"]
+    before, pack = (big.source / "ledger.db").read_bytes(), largest_pack(big, storage)
+    (big.source / "ledger.db").write_bytes(os.urandom(3_000_000))
+    assert big.run("backup", "--accept-losses").status == 0
+    copy_to_pair(storage, big)
+    damage(pack, "zeros")
+    assert big.run("check").answer["code"] == "repository_damaged"
+    ran = big.run(command)
+    assert ran.answer["code"] == {"repair": "repository_damaged", "backup": "done_on_damaged"}[command], ran
+    assert "Older snapshots need" in ran.answer["message"]
+    assert "whole in region Local B: restores read them there" in ran.answer["message"]
+    assert restored(big, tmp_path / "first", "--snapshot", first) == before
+    assert restored(big, tmp_path / "newest") == (big.source / "ledger.db").read_bytes()
+    shutil.copyfile(pack_in_pair(big, storage, pack), pack)  # as the portal does
+    assert big.run("check").answer["code"] == "done"
+    assert big.run("backup").answer["code"] == "done"
+    assert restored(big, tmp_path / "again", "--snapshot", first) == before
 
 
 @pytest.mark.long

@@ -31,6 +31,7 @@ class RepairResult:
     found: int
     lost: dict[str, list[str]] = field(default_factory=dict)
     gone: str = ""  # about the snapshot made last, if no region has it any more
+    waiting: str = ""  # about damaged packs that the portal has to replace from the pair
 
     @property
     def newest_whole(self) -> bool:
@@ -52,7 +53,7 @@ class RepairResult:
     def failure(self) -> AgentError | None:
         """As long as one snapshot lacks something, the repository is not sound."""
         if not self.lost:
-            return None
+            return self._waiting
         snapshot, paths = next(iter(self.lost.items()))
         whole = "The newest snapshot is whole" if self.newest_whole else "The newest snapshot is not whole either"
         what = "all folders" if "/" in paths else ", ".join(paths[:3])
@@ -65,6 +66,18 @@ class RepairResult:
             f"newest one. {snapshots.to_trash(self.machine, snapshot)}"
             if self.newest_whole
             else "Run strongroom-agent repair again.",
+            **self.details,
+        )
+
+    @property
+    def _waiting(self) -> AgentError | None:
+        if not self.waiting:
+            return None
+        return AgentError(
+            "repository_damaged",
+            f"{self.waiting} Everything that is on this machine now is in {self.snapshot[:8]}, which is whole.",
+            "An administrator can have the portal compare the region at once: manage.py check_recent_objects --region "
+            "SLUG --all. Then run strongroom-agent check.",
             **self.details,
         )
 
@@ -97,9 +110,17 @@ def _repair(session: Session) -> RepairResult:
     found = soundness.look(restic, read_data=True)
     for each in found.errors[:_SHOWN]:
         progress(f"found: {each}")
-    _repair_objects(session, restic, found)
+    kept = _repair_objects(session, restic, found)
     saved = backup.back_up(session, options=("--force",))
-    if soundness.look(restic).errors:
+    left = soundness.look(restic)
+    waiting = ""
+    if left.errors and kept:
+        kept.put_back(session, restic)
+        left, waiting = soundness.look(restic), kept.remark
+    if waiting and not left.errors:
+        damage.mark(session, "packs are damaged that only the paired region has whole")
+        return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone, waiting=waiting)
+    if left.errors:
         lost = soundness.lost(restic) or {"unknown": ["unknown"]}
         damage.mark_lost(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.", lost)
         return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), lost, gone)
@@ -107,10 +128,15 @@ def _repair(session: Session) -> RepairResult:
     return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone)
 
 
-def _repair_objects(session: Session, restic: Restic, found: soundness.Findings) -> None:
-    """Make the index name only what is there and whole. What is whole in a damaged pack moves to a new one."""
+def _repair_objects(session: Session, restic: Restic, found: soundness.Findings) -> healing.Kept | None:
+    """Make the index name only what is there and whole. What is whole in a damaged pack moves to a new one.
+
+    Gives the way back for packs that the paired region has whole, should this machine not have all of their content.
+    """
     damaged = set(found.broken)
+    kept = healing.keep(session, damaged)
     if found.errors:
         progress("rebuilding the index")
         damaged |= healing.rebuild_index(session, restic)
     healing.save(restic, damaged)
+    return kept

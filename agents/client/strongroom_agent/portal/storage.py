@@ -62,6 +62,13 @@ class Storage:
                 digest.update(part)
         return digest.hexdigest() == name
 
+    def read(self, repository: Repository, path: str) -> bytes:
+        """One small object, such as an index. AgentError when it is not there, or the storage does not give it."""
+        answer = self._ask("GET", repository.url + path)
+        if answer.status_code == 404:
+            raise storage_refusal(404)
+        return answer.content
+
     def store(self, repository: Repository, path: str, content: bytes) -> None:
         """Store one object that is not there yet. AgentError when the storage refuses or does not answer."""
         self._ask("POST", repository.url + path, content)

@@ -3,12 +3,15 @@
 A backup alone would not do: restic believes its index, which still names what is gone.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+import httpx
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import progress
 from strongroom_agent.core.sizes import counted
+from strongroom_agent.portal.client import describe, unreachable
 from strongroom_agent.restic import soundness
 from strongroom_agent.restic.process import Restic
 from strongroom_agent.state.session import Session
@@ -22,6 +25,36 @@ _BY_PORTAL = "the portal has set objects aside or misses some in each region"
 
 
 @dataclass(frozen=True)
+class Kept:
+    """The index from before damaged packs were taken out of it, and those of them that the paired region has whole."""
+
+    region: str
+    packs: frozenset[str]
+    index: Mapping[str, bytes]
+
+    def put_back(self, session: Session, restic: Restic) -> None:
+        """Have the index name these packs again: restores read them from the pair until the portal has replaced them.
+
+        Packs that are gone, which the index had named too, go out of it once more.
+        """
+        progress(f"keeping {counted(len(self.packs), 'damaged pack')} that region {self.region} has whole")
+        there = session.storage.names(session.primary, "index")
+        for name, content in self.index.items():
+            if name not in there:
+                session.storage.store(session.primary, f"index/{name}", content)
+        soundness.rebuild_index(restic)
+
+    @property
+    def remark(self) -> str:
+        """What holds from now on."""
+        return (
+            f"Older snapshots need {counted(len(self.packs), 'pack')} that {_are(self.packs)} damaged in the first "
+            f"region and whole in region {self.region}: restores read them there, and the portal replaces them when it "
+            "next compares what is stored with its names."
+        )
+
+
+@dataclass(frozen=True)
 class Healing:
     """One backup's part in it: `reason` is empty where no damage is known, `force` has all files read again."""
 
@@ -29,6 +62,7 @@ class Healing:
     reason: str = ""
     force: bool = False
     packs: frozenset[str] = frozenset()  # damaged ones from which was saved what is whole
+    kept: Kept | None = None
     trouble: str = ""
 
     @property
@@ -50,12 +84,15 @@ class Healing:
     def _left(self, restic: Restic) -> str:
         """What the structure looks like now. It is remembered, so that nobody tries again what cannot be mended."""
         try:
-            left = soundness.look(restic)
+            left, kept = soundness.look(restic), ""
+            if left.errors and self.kept:
+                self.kept.put_back(self.session, restic)
+                left, kept = soundness.look(restic), f". {self.kept.remark.rstrip('.')}"
         except AgentError:
             return ""  # the backup is made; the next one looks again
         self.session.home.write_object(_FILE, {"findings": left.digest})
         damage.settle(self.session, self.packs)
-        return "; some older snapshots are not whole" if left.errors else "; the structure is sound again"
+        return f"; some older snapshots are not whole{kept}" if left.errors else f"; the structure is sound again{kept}"
 
 
 def begin(session: Session, restic: Restic) -> Healing:
@@ -72,7 +109,8 @@ def begin(session: Session, restic: Restic) -> Healing:
         return Healing(session, reason, trouble="repairing needs restic 0.18 or newer.")
     try:
         packs = _unsound(session, known.packs)
-        return Healing(session, reason, force=_rebuilt(session, restic, packs), packs=packs)
+        kept = keep(session, packs)
+        return Healing(session, reason, force=_rebuilt(session, restic, packs), packs=packs, kept=kept)
     except AgentError as error:
         trouble = _NO_DELETION if error.code == "not_allowed" else error.problem
         progress(f"note: {trouble}")
@@ -83,6 +121,27 @@ def _unsound(session: Session, packs: frozenset[str]) -> frozenset[str]:
     """Those of the packs that are there and damaged. Others were brought back by the portal, or are gone."""
     there = packs and packs.intersection(session.storage.names(session.primary, "data"))
     return frozenset(each for each in there if not session.storage.is_sound(session.primary, "data", each))
+
+
+def keep(session: Session, packs: Collection[str]) -> Kept | None:
+    """What `Kept.put_back` needs, before damaged packs are taken out of the index; None where no pair has one whole.
+
+    What this machine still has is stored again without it. AgentError when a region does not answer.
+    """
+    for repository in session.identity.repositories[1:] if packs else ():
+        try:
+            whole = frozenset(each for each in packs if session.storage.is_sound(repository, "data", each))
+        except httpx.TransportError as error:
+            raise unreachable(repository.url, describe(error), session.proxy) from error
+        if whole:
+            names = session.storage.names(session.primary, "index")
+            index = {name: session.storage.read(session.primary, f"index/{name}") for name in names}
+            return Kept(repository.region, whole, index)
+    return None
+
+
+def _are(packs: Collection[str]) -> str:
+    return "is" if len(packs) == 1 else "are"
 
 
 def _rebuilt(session: Session, restic: Restic, packs: frozenset[str]) -> bool:
