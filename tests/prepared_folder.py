@@ -1,4 +1,4 @@
-"""A data folder as `manage.py prepare` leaves it, made once a day: a portal's first start takes ten seconds of CPU.
+"""A data folder as `manage.py prepare` leaves it, made once a day: that costs each first start five seconds of CPU.
 
 Kept beside pytest's own cache. What starts from nothing instead says so (tests/run/test_stop.py).
 """

@@ -75,7 +75,7 @@ class RepairResult:
             return None
         return AgentError(
             "repository_damaged",
-            f"{self.waiting} Everything that is on this machine now is in {self.snapshot[:8]}, which is whole.",
+            f"{self.waiting} Everything that is on this machine now is in {self.snapshot[:8]}.",
             "An administrator can have the portal compare the region at once: manage.py check_recent_objects --region "
             "SLUG --all. Then run strongroom-agent check.",
             **self.details,
