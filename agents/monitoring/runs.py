@@ -21,7 +21,7 @@ from portal.core.times import for_people
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
 from vaults import copy_schedule
-from vaults.integrity import losses
+from vaults.integrity import losses, suspects
 from vaults.models import Vault
 
 MOST_IN_AN_HOUR = 240
@@ -95,7 +95,8 @@ def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None
     record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=_audited(run))
     if told.stores_backup:
         _note(machine, vault, "last_backup_at", told.finished_at)
-    if told.stores_backup or run.failed:  # what fails may miss what the pair still has
+    suspects.note(vault, machine.pk, told.damaged, at=timezone.now())
+    if told.stores_backup or run.failed or told.damaged:  # what fails may miss what the pair still has
         copy_schedule.schedule(vault.pk, machine.pk)
     if told.proves_restore:
         _note(machine, vault, "last_restore_check_at", told.finished_at)

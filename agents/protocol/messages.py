@@ -31,6 +31,8 @@ PLAIN = r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$"
 Text = Annotated[str, StringConstraints(max_length=64, pattern=PLAIN)]
 Version = Annotated[str, StringConstraints(max_length=32, pattern=PLAIN)]
 Request = Annotated[str, StringConstraints(max_length=4096)]
+# An object of the machine's repository, which is named by the SHA-256 of its content.
+ObjectName = Annotated[str, StringConstraints(pattern=r"^(data|index|keys|snapshots)/[0-9a-f]{64}$")]
 Figure = Annotated[int, Field(ge=0, le=2**63 - 1)]
 # The bound keeps times where every time zone can express them.
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
@@ -47,6 +49,8 @@ FIGURES = (
     "vanished",
     "lost",
 )
+MOST_DAMAGED = 200
+"""Objects named by one report; the next one names others, as soon as these have been replaced."""
 DONE = "done"
 """The code of a run that did all it is for; longer ones begin with it and say what is to be known of it."""
 
@@ -86,8 +90,12 @@ class Heartbeat(_Message):
 
 
 class Report(_Message):
-    """What a machine did. A restore check that succeeded says how many files it compared with their source byte for
-    byte, how many it has `proven` against what the snapshot recorded, and how many differed."""
+    """What a machine did.
+
+    A restore check that succeeded says how many files it compared with their source byte for byte, how many it has
+    `proven` against what the snapshot recorded, and how many differed. `damaged` names objects that the machine has
+    read from the vault's region and found not to be what their names say.
+    """
 
     run: UUID
     kind: Literal["backup", "restore_check", "restore", "check", "repair"]
@@ -108,6 +116,7 @@ class Report(_Message):
     mismatched: Figure | None = None
     vanished: Figure | None = None
     lost: Figure | None = None
+    damaged: Annotated[list[ObjectName], Field(max_length=MOST_DAMAGED)] = []
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:

@@ -130,6 +130,7 @@ def test_a_pack_that_a_check_finds_damaged_is_replaced_by_the_next_backup(
     ran = big.run("check")
     assert (ran.status, ran.answer["code"]) == (1, "repository_damaged"), ran
     assert f"data/{pack.name} is damaged" in ran.answer["damaged_objects"]
+    assert list(big.peer.runs.values())[-1]["damaged"] == [f"data/{pack.name}"]
     ran = big.run("backup")
     assert (ran.status, ran.answer["code"]) == (0, "done_on_damaged"), ran
     assert "has been stored again; the structure is sound again." in ran.answer["message"]
@@ -169,11 +170,15 @@ def test_what_only_the_pair_has_whole_is_not_given_up(
     assert ran.answer["code"] == {"repair": "repository_damaged", "backup": "done_on_damaged"}[command], ran
     assert "Older snapshots need" in ran.answer["message"]
     assert "whole in region Local B: restores read them there" in ran.answer["message"]
+    assert "newest_whole" not in ran.answer  # nothing has proven it
+    told = [run for run in big.peer.runs.values() if run["kind"] == command][-1]
+    assert told["damaged"] == [f"data/{pack.name}"]
     assert restored(big, tmp_path / "first", "--snapshot", first) == before
     assert restored(big, tmp_path / "newest") == (big.source / "ledger.db").read_bytes()
     shutil.copyfile(pack_in_pair(big, storage, pack), pack)  # as the portal does
     assert big.run("check").answer["code"] == "done"
     assert big.run("backup").answer["code"] == "done"
+    assert "damaged" not in list(big.peer.runs.values())[-1]  # it is over
     assert restored(big, tmp_path / "again", "--snapshot", first) == before
 
 

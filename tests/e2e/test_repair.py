@@ -3,6 +3,7 @@ again."""
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -134,6 +135,21 @@ def test_a_pack_gone_from_the_first_region_comes_back_by_itself(patient: Patient
     assert patient.machine.agent("backup")["code"] == "done"
     assert patient.machine.agent("check")["code"] == "done"
     assert patient.attention == ""
+    patient.comes_back(tmp_path / "back")
+
+
+def test_a_pack_damaged_in_its_place_comes_back_once_the_machine_has_told(patient: Patient, tmp_path: Path) -> None:
+    """Nobody on the portal's side would see it before the scrub: its size is the same."""
+    first, second = patient.copies(patient.largest_pack)
+    whole = second.read_bytes()
+    first.chmod(0o600)
+    first.write_bytes(b"X" * len(whole))
+    two_hours_ago = time.time() - 7200  # what is younger may be an upload under way
+    os.utime(first, (two_hours_ago, two_hours_ago))
+    assert patient.machine.agent("check", status=1)["code"] == "repository_damaged"
+    wait_for("the pack to be replaced", lambda: first.read_bytes() == whole, seconds=90)
+    assert patient.machine.agent("check")["code"] == "done"
+    assert (patient.attention, patient.machine.agent("backup")["code"]) == ("", "done")
     patient.comes_back(tmp_path / "back")
 
 

@@ -13,7 +13,7 @@ from vaults.models.core import (
     Vault,
     VaultRequest,
 )
-from vaults.models.stored import LostObject, RemovalCount, RemovedObject, StoredDay
+from vaults.models.stored import LostObject, RemovalCount, RemovedObject, StoredDay, SuspectObject
 
 __all__ = [
     "Credential",
@@ -28,6 +28,7 @@ __all__ = [
     "RemovedObject",
     "Scrub",
     "StoredDay",
+    "SuspectObject",
     "Vault",
     "VaultRequest",
 ]

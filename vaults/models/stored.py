@@ -61,6 +61,25 @@ class LostObject(models.Model):
         return self.path
 
 
+class SuspectObject(models.Model):
+    """An object that its machine has found damaged in the vault's region: the next copy round compares it.
+
+    The row is kept for a while after that, so that a machine cannot have the same object compared again and again.
+    """
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="+")
+    machine_id = models.UUIDField()
+    path = models.CharField(max_length=160, unique=True)  # <vault>/<machine>/<kind>/<name>
+    reported_at = models.DateTimeField(db_index=True)
+    compared_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["machine_id", "compared_at"], name="suspects_of_machine")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class StoredDay(models.Model):
     """How much a vault had stored, as last measured on a day (UTC)."""
 

@@ -3,15 +3,17 @@
 What the pair lacks is copied there; what the vault's region has lost comes back (failback.py). Only whole objects that
 match their names are copied, nothing is ever deleted but moved to the trash when its machine removed it, and a snapshot
 is copied only when all that it may refer to is there: snapshots and indexes are listed first, copied last, and what
-appears in the meantime waits for the next round. A machine is done when both sides were listed and found equal.
+appears in the meantime waits for the next round. What machines have found damaged is compared first, and comes back
+from the pair in the same round. A machine is done when both sides were listed and found equal.
 """
 
 import time
 from collections.abc import Iterable
+from uuid import UUID
 
 from portal.core import leases
 from vaults import copy_schedule
-from vaults.integrity import removals, verify
+from vaults.integrity import removals, suspects, verify
 from vaults.models import PairedCopy, Region
 from vaults.regions.storage import layout
 from vaults.regions.storage.base import StorageError, StorageUnavailable
@@ -76,6 +78,7 @@ class _Round:
         # In this order: what was removed by now and is listed all the same was stored again.
         removed = removals.of_machine(self.copy.vault, number)
         ours = layout.repository(self.source, machine)
+        self._compare(suspects.among(UUID(number), ours.all))
         removals.stored_again(removed, ours.paths)
         theirs = layout.repository(self.target, machine)
         expected = self._copy(ours, theirs)
@@ -87,6 +90,13 @@ class _Round:
         for batch in layout.batches(lost):
             self._go_on()
             failback.bring_back(self.copy, batch)
+
+    def _compare(self, items: list[Stored]) -> None:
+        """Replace from the pair what its machine has found damaged, or set it aside where the pair has none."""
+        for batch in layout.batches(items):
+            self._go_on()
+            found = verify.compare(self.source, self.copy.vault.region, batch, uploads=True)
+            suspects.compared([*found.genuine, *found.set_aside])
 
     def _copy(self, ours: Repository, theirs: Repository) -> list[Stored]:
         """Copy what the pair lacks; gives what it lacked and must have now."""

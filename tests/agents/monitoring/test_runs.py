@@ -19,7 +19,7 @@ from tests.agents import peer
 from tests.agents.conftest import register, say
 from tests.agents.enrolment.test_registration import refused
 from vaults.integrity import losses
-from vaults.models import LostObject, PairedCopy, Vault
+from vaults.models import LostObject, PairedCopy, SuspectObject, Vault
 from vaults.regions.storage.layout import Stored
 
 SNAPSHOT = "0123456789abcdef" * 4
@@ -261,6 +261,38 @@ def test_a_failed_check_has_the_pair_looked_at(machine: peer.Machine, copied: Pa
     assert (PairedCopy.objects.get().due_at, PairedCopy.objects.get().reported) == (None, [])
     report(machine, run_of("check", outcome="failed", message="a pack is missing"))
     assert (PairedCopy.objects.get().due_at is None, PairedCopy.objects.get().reported) == (False, [machine.id])
+
+
+def test_objects_that_a_machine_found_damaged_are_compared_in_the_next_round(
+    machine: peer.Machine, vault: Vault, copied: PairedCopy
+) -> None:
+    """Whatever became of the run: a repair may have succeeded, and the object still be damaged."""
+    names = [f"{kind}/{'ab' * 32}" for kind in ("data", "index", "keys", "snapshots")]
+    report(machine, run_of("repair", code="done", damaged=names))
+    folder = f"{vault.pk}/{machine.id}"
+    assert sorted(SuspectObject.objects.values_list("path", "compared_at")) == [
+        (f"{folder}/data/ab/{'ab' * 32}", None),
+        *((f"{folder}/{kind}/{'ab' * 32}", None) for kind in ("index", "keys", "snapshots")),
+    ]
+    assert (PairedCopy.objects.get().due_at is None, PairedCopy.objects.get().reported) == (False, [machine.id])
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        ["config"],
+        ["locks/" + "ab" * 32],
+        ["../data/" + "ab" * 32],
+        ["data/" + "AB" * 32],
+        ["data/" + "ab" * 32 + "\n"],
+        ["index/ab"] * 201,
+    ],
+)
+def test_names_that_no_machine_would_tell_are_refused(
+    machine: peer.Machine, copied: PairedCopy, damaged: list[str]
+) -> None:
+    refused(report(machine, run_of("check", damaged=damaged)), 422, "invalid")
+    assert SuspectObject.objects.count() == 0
 
 
 @pytest.mark.parametrize(("compared", "proven"), [(0, 1), (None, 1), (3, 0), (3, 4)])

@@ -47,7 +47,8 @@ class RepairResult:
     def details(self) -> dict[str, object]:
         """The JSON answer."""
         shown = {snapshot: paths[:_SHOWN] for snapshot, paths in self.lost.items()}
-        return {**self.figures, "errors_found": self.found, "newest_whole": self.newest_whole, "lost_from": shown}
+        found = {**self.figures, "errors_found": self.found, "lost_from": shown}
+        return found if self.waiting else {**found, "newest_whole": self.newest_whole}
 
     @property
     def failure(self) -> AgentError | None:
@@ -76,8 +77,7 @@ class RepairResult:
         return AgentError(
             "repository_damaged",
             f"{self.waiting} Everything that is on this machine now is in {self.snapshot[:8]}.",
-            "An administrator can have the portal compare the region at once: manage.py check_recent_objects --region "
-            "SLUG --all. Then run strongroom-agent check.",
+            "Run strongroom-agent check in a few minutes; if that finds damage still, tell an administrator.",
             **self.details,
         )
 
@@ -115,10 +115,10 @@ def _repair(session: Session) -> RepairResult:
     left = soundness.look(restic)
     waiting = ""
     if left.errors and kept:
+        damage.mark(session, "packs are damaged that only the paired region has whole")
         kept.put_back(session, restic)
         left, waiting = soundness.look(restic), kept.remark
     if waiting and not left.errors:
-        damage.mark(session, "packs are damaged that only the paired region has whole")
         return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone, waiting=waiting)
     if left.errors:
         lost = soundness.lost(restic) or {"unknown": ["unknown"]}

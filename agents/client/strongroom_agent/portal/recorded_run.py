@@ -48,7 +48,7 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
         if error.code == "repository_damaged":
             damage.mark(session, error.problem, diagnosis.objects(error))
             error = damage.with_way_out(session, error)
-        _report(session, run.report("failed", error.message, code=error.code))
+        _report(session, run.report("failed", error.message, code=error.code, **damage.to_tell(session)))
         raise error from first
     except BaseException as error:
         # Stopped by a person, the system or a mistake of ours: no time for the network, the next run tells.
@@ -57,10 +57,12 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
         report = run.report("failed", f"The run was cut short ({why}).", code="interrupted" if stopped else "internal")
         reports.end(session.home, report)
         raise
+    # What a check that has passed was told before is over.
+    told = damage.to_tell(session) if result.failure or kind != "check" else {}
     if failure := result.failure:
-        _report(session, run.report("failed", failure.message, **{**result.figures, "code": failure.code}))
+        _report(session, run.report("failed", failure.message, **{**result.figures, "code": failure.code, **told}))
         raise failure
-    _report(session, run.report("succeeded", result.remark, **{"code": "done", **result.figures}))
+    _report(session, run.report("succeeded", result.remark, **{"code": "done", **result.figures, **told}))
     return result
 
 

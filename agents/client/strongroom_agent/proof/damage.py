@@ -10,7 +10,8 @@ from strongroom_agent.restic import snapshots
 from strongroom_agent.state.session import Session
 
 _FILE = "damage.json"
-_PACK = re.compile(r"data/([0-9a-f]{64}) is damaged")
+_OBJECT = re.compile(r"((?:data|index|keys|snapshots)/[0-9a-f]{64}) is damaged")
+_MOST_TOLD = 200  # what the portal takes in one report; when these have been replaced, a check names others
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Damage:
     reason: str
     since: str
     packs: frozenset[str] = frozenset()  # found damaged, and not dealt with since
+    objects: frozenset[str] = frozenset()  # as kind/name: told to the portal, which may have them whole elsewhere
     lost: tuple[str, ...] = ()  # snapshots, by the beginning of their ids, that a repair could not bring back in full
 
 
@@ -31,8 +33,9 @@ def mark(session: Session, reason: str, objects: Iterable[str] = ()) -> None:
     """
     before, named = known(session), list(objects)
     found = before or Damage(reason, times.render(times.now()))
-    packs = found.packs | {name for each in named for name in _PACK.findall(each)}
-    found = replace(found, reason=reason if named else found.reason, packs=packs)
+    objects = {name for each in named for name in _OBJECT.findall(each)}
+    packs = found.packs | {name.removeprefix("data/") for name in objects if name.startswith("data/")}
+    found = replace(found, reason=reason if named else found.reason, packs=packs, objects=found.objects | objects)
     if found != before:
         _write(session, found)
 
@@ -74,6 +77,18 @@ def with_way_out(session: Session, error: AgentError) -> AgentError:
     return better
 
 
+def note_objects(session: Session, packs: Iterable[str]) -> None:
+    """Tell the portal of these packs with the next report, although nothing is left to be done about them here."""
+    if (found := known(session)) is not None:
+        _write(session, replace(found, objects=found.objects | {f"data/{name}" for name in packs}))
+
+
+def to_tell(session: Session) -> dict[str, list[str]]:
+    """The field of a report that names what was found damaged in the first region; none where nothing was."""
+    found = known(session)
+    return {"damaged": sorted(found.objects)[:_MOST_TOLD]} if found and found.objects else {}
+
+
 def settle(session: Session, packs: Iterable[str]) -> None:
     """These packs have been dealt with: nothing more can be done about them before a check finds them anew."""
     if (found := known(session)) is not None:
@@ -88,10 +103,9 @@ def known(session: Session) -> Damage | None:
         return Damage("Damage was found; what it was is no longer known.", "")
     if found is None:
         return None
-    packs, lost = found.get("packs"), found.get("lost")
-    named = frozenset(map(str, packs)) if isinstance(packs, list) else frozenset[str]()
-    left = tuple(map(str, lost)) if isinstance(lost, list) else ()
-    return Damage(str(found.get("reason") or ""), str(found.get("since") or ""), named, left)
+    packs, objects, lost = (_texts(found.get(name)) for name in ("packs", "objects", "lost"))
+    reason, since = str(found.get("reason") or ""), str(found.get("since") or "")
+    return Damage(reason, since, frozenset(packs), frozenset(objects), tuple(lost))
 
 
 def clear(session: Session) -> None:
@@ -99,7 +113,18 @@ def clear(session: Session) -> None:
     session.home.remove(_FILE)
 
 
+def _texts(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
+
+
 def _write(session: Session, found: Damage) -> None:
-    content: dict[str, object] = {"reason": found.reason, "since": found.since, "packs": sorted(found.packs)}
-    content["lost"] = list(found.lost)
-    session.home.write_object(_FILE, content)
+    session.home.write_object(
+        _FILE,
+        {
+            "reason": found.reason,
+            "since": found.since,
+            "packs": sorted(found.packs),
+            "objects": sorted(found.objects),
+            "lost": list(found.lost),
+        },
+    )

@@ -43,14 +43,15 @@ class Kept:
             if name not in there:
                 session.storage.store(session.primary, f"index/{name}", content)
         soundness.rebuild_index(restic)
+        damage.note_objects(session, self.packs)
 
     @property
     def remark(self) -> str:
         """What holds from now on."""
         return (
             f"Older snapshots need {counted(len(self.packs), 'pack')} that {_are(self.packs)} damaged in the first "
-            f"region and whole in region {self.region}: restores read them there, and the portal replaces them when it "
-            "next compares what is stored with its names."
+            f"region and whole in region {self.region}: restores read them there. The portal is told which, and "
+            "replaces them within minutes."
         )
 
 

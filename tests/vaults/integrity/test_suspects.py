@@ -1,0 +1,153 @@
+"""What machines find damaged is compared in the next round, and comes back from the pair."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from portal.audit.models import AuditEvent
+from tests.vaults.replication.test_copier import backup
+from tests.vaults.stored import MachineFolder, files
+from vaults import copy_schedule
+from vaults.integrity import suspects
+from vaults.models import LostObject, PairedCopy, Redundancy, SuspectObject, Vault
+from vaults.replication import copier
+
+KINDS = ("data", "index", "keys", "snapshots")
+LONG_AGO = 7200  # seconds; what is younger than an hour may be an upload under way
+
+
+@pytest.fixture
+def ours(storage: Path, copy: PairedCopy) -> MachineFolder:
+    return MachineFolder(storage / "local-a", copy.vault_id, uuid4())
+
+
+@pytest.fixture
+def stored(copy: PairedCopy, ours: MachineFolder) -> dict[str, bytes]:
+    """A backup that both regions have, by path in the region."""
+    found = backup(ours, b"one ")
+    copier.run(copy.pk)
+    assert held(ours, "local-a") == held(ours, "local-b") == found
+    return found
+
+
+def held(machine: MachineFolder, region: str) -> dict[str, bytes]:
+    place = machine.region.with_name(region) / machine.path
+    return {f"{machine.path}/{path}": data for path, data in files(place).items()}
+
+
+def one(stored: dict[str, bytes], kind: str) -> str:
+    return next(path for path in sorted(stored) if path.split("/")[2] == kind)
+
+
+def spoil(machine: MachineFolder, path: str, region: str = "local-a", *, age: int = LONG_AGO) -> None:
+    """A disk forgets: the size stays."""
+    place = machine.region.with_name(region) / path
+    place.write_bytes(b"#" * place.stat().st_size)
+    then = timezone.now().timestamp() - age
+    os.utime(place, (then, then))
+
+
+def number(machine: MachineFolder) -> UUID:
+    return UUID(machine.path.rpartition("/")[2])
+
+
+def tell(copy: PairedCopy, machine: MachineFolder, *paths: str) -> None:
+    """The machine names the objects, and a round follows."""
+    names = [f"{path.split('/')[2]}/{path.rpartition('/')[2]}" for path in paths]
+    suspects.note(copy.vault, number(machine), names, at=timezone.now())
+    go_round(copy)
+
+
+def go_round(copy: PairedCopy) -> None:
+    copy_schedule.schedule(copy.vault_id)
+    copier.run(copy.pk)
+
+
+def waiting() -> list[str]:
+    return sorted(SuspectObject.objects.filter(compared_at=None).values_list("path", flat=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_damaged_in_its_place_comes_back_at_once(
+    copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes], kind: str
+) -> None:
+    spoil(ours, path := one(stored, kind))
+    go_round(copy)
+    assert held(ours, "local-a") != stored  # sizes are equal: a round alone sees nothing
+    tell(copy, ours, path)
+    assert held(ours, "local-a") == held(ours, "local-b") == stored
+    event = AuditEvent.objects.get(action="object:repair")
+    assert (event.detail["object"], event.detail["region"], event.detail["from"]) == (path, "local-a", "local-b")
+    assert (waiting(), LostObject.objects.count()) == ([], 0)
+
+
+def test_what_is_whole_stays_as_it_is(copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes]) -> None:
+    events = AuditEvent.objects.count()
+    tell(copy, ours, *(one(stored, kind) for kind in KINDS))
+    assert held(ours, "local-a") == held(ours, "local-b") == stored
+    assert (waiting(), AuditEvent.objects.count()) == ([], events)
+
+
+def test_what_no_region_has_whole_is_set_aside_so_that_the_machine_can_store_it_again(
+    copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes]
+) -> None:
+    path = one(stored, "data")
+    for region in ("local-a", "local-b"):
+        spoil(ours, path, region)
+    tell(copy, ours, path)
+    assert path not in held(ours, "local-a")
+    assert LostObject.objects.get().machine_id == number(ours)
+    assert waiting() == []
+
+
+def test_an_upload_under_way_is_asked_about_again(
+    copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes]
+) -> None:
+    spoil(ours, path := one(stored, "data"), age=60)
+    tell(copy, ours, path)
+    assert waiting() == [path]
+    spoil(ours, path)
+    go_round(copy)
+    assert (held(ours, "local-a"), waiting()) == (stored, [])
+
+
+def test_the_same_object_is_not_compared_again_within_a_day(
+    copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes]
+) -> None:
+    """Else a hostile machine could have a worker read for ever."""
+    tell(copy, ours, path := one(stored, "data"))
+    spoil(ours, path)
+    tell(copy, ours, path)
+    assert (path in waiting(), held(ours, "local-a") == stored) == (False, False)
+    SuspectObject.objects.update(reported_at=timezone.now() - suspects.KEPT - timedelta(seconds=1))
+    suspects.forget_old()
+    tell(copy, ours, path)
+    assert held(ours, "local-a") == stored
+
+
+def test_no_more_than_so_many_of_a_machine_are_noted(
+    copy: PairedCopy, ours: MachineFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suspects, "MOST", 3)
+    names = [f"index/{digit * 64}" for digit in "abcde"]
+    suspects.note(copy.vault, number(ours), names[:2], at=timezone.now())
+    suspects.note(copy.vault, number(ours), names, at=timezone.now())
+    assert waiting() == [f"{ours.path}/{name}" for name in names[:3]]
+    suspects.note(copy.vault, other := uuid4(), names[:1], at=timezone.now())
+    assert SuspectObject.objects.filter(machine_id=other).count() == 1
+
+
+def test_what_is_not_there_is_forgotten(copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes]) -> None:
+    tell(copy, ours, f"{ours.path}/index/{'a' * 64}")
+    assert (SuspectObject.objects.count(), held(ours, "local-a")) == (0, stored)
+
+
+def test_a_vault_without_a_copy_waits_for_the_scrub(vault: Vault) -> None:
+    Vault.objects.filter(pk=vault.pk).update(redundancy=Redundancy.LOCAL)
+    vault.refresh_from_db()
+    suspects.note(vault, uuid4(), [f"index/{'a' * 64}"], at=timezone.now())
+    assert SuspectObject.objects.count() == 0
