@@ -12,6 +12,7 @@ from strongroom_agent.proof import recovery, restoring
 from strongroom_agent.proof.recovery import WRONGLY_LINKED, Recovery
 from strongroom_agent.proof.restoring import Attempt
 from strongroom_agent.proof.set_aside import Aside
+from strongroom_agent.proof.targets import Target
 from strongroom_agent.restic.snapshots import Contents, Listed, Snapshot
 from strongroom_agent.state.session import Session
 
@@ -33,7 +34,7 @@ def restored(
     monkeypatch.setattr(restoring, "restore", restore)
     monkeypatch.setattr(recovery, "attempt", lambda _, repository, work: work(mock.Mock(), repository))
     session = cast(Session, mock.Mock(**{"engine.recent": True}))
-    done = Recovery(session, Contents(SNAPSHOT, FILES, []), [], str(tmp_path), True, FILES, [])
+    done = Recovery(session, Contents(SNAPSHOT, FILES, []), [], Target.by_name(str(tmp_path)), True, FILES, [])
     repositories: list[Any] = [mock.Mock(region="Local A")]
     done.began_ns = os.stat(folder / "old").st_ctime_ns + 1
     done.run(repositories)

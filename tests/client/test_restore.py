@@ -11,6 +11,7 @@ from strongroom_agent.commands import restore
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.proof import arrived, free_room
 from strongroom_agent.proof.recovery import Recovery
+from strongroom_agent.proof.targets import Target
 from strongroom_agent.restic.snapshots import Contents, Listed, Other, Snapshot
 from strongroom_agent.state.session import Session
 
@@ -120,7 +121,8 @@ def test_a_file_that_goes_while_it_is_looked_at_has_not_arrived(
 def test_a_full_disk_is_the_targets_only_where_the_target_is_named(tmp_path: Path, full: str, code: str) -> None:
     files = [Listed("/s/a", 1_000_000, 0, 0)]
     found = Contents(Snapshot("0" * 64, "2026-11-26T00:00:00Z", ["/s"], "here"), files, [])
-    recovery = Recovery(cast(Session, mock.Mock()), found, [], str(tmp_path), overwrite=False, files=files, others=[])
+    target = Target.by_name(str(tmp_path))
+    recovery = Recovery(cast(Session, mock.Mock()), found, [], target, overwrite=False, files=files, others=[])
     recovery.failed = {"/s/a": "it is not there in full"}
     said = AgentError("disk_full", f"A disk is full: write {full.format(target=tmp_path)}: no space left on device.")
     error = restore._with_what_is_left(said, recovery)

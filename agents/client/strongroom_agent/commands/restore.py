@@ -15,6 +15,7 @@ from strongroom_agent.portal.sources import Read
 from strongroom_agent.proof import free_room, targets
 from strongroom_agent.proof.include import matching
 from strongroom_agent.proof.recovery import Recovery
+from strongroom_agent.proof.targets import Target
 from strongroom_agent.restic import snapshots
 from strongroom_agent.restic.process import Restic
 from strongroom_agent.restic.snapshots import Contents
@@ -41,16 +42,25 @@ class RestoreOptions:
 def run(session: Session, options: RestoreOptions) -> Done:
     """Restore to a folder: files lie below it under their full original path."""
     new = targets.lacking(options.target)
-    target = targets.prepared(options.target, overwrite=options.overwrite, engine=session.engine)
+    name = targets.prepared(options.target, overwrite=options.overwrite, engine=session.engine)
     try:
         session.prepare()
-        result = record(session, "restore", lambda: _restore(session, options, target))
+        with targets.held(name, overwrite=options.overwrite) as target:
+            result = record(session, "restore", lambda: _restore(session, options, target))
     finally:
         targets.remove_empty(new)
     return Done(result.message, details=result.details)
 
 
-def _restore(session: Session, options: RestoreOptions, target: str) -> RestoreResult:
+def _restore(session: Session, options: RestoreOptions, target: Target) -> RestoreResult:
+    with target.speaking():
+        result = _restored(session, options, target)
+    if not target.is_at_its_name:
+        raise _moved_away(result.recovery)
+    return result
+
+
+def _restored(session: Session, options: RestoreOptions, target: Target) -> RestoreResult:
     with _before_the_run(options):
         read = _contents(session, options)
         found = read.value
@@ -136,15 +146,29 @@ def _check_room(session: Session, recovery: Recovery, repository: Repository) ->
         return free_room.least_bytes(restic, recovery.found.snapshot)
 
     asked = least if session.engine.recent else None
-    free_room.check(recovery.target, recovery.files, others_bytes, asked, overwrite=recovery.overwrite)
+    free_room.check(recovery.target.path, recovery.files, others_bytes, asked, overwrite=recovery.overwrite)
 
 
 def _with_what_is_left(error: AgentError, recovery: Recovery) -> AgentError:
     """The error, with the figures of a restore that it has ended."""
     if error.code == "disk_full":
-        below = recovery.target.rstrip("/")
+        below = recovery.target.name.rstrip("/")
         named = [each.path for each in recovery.items if below + each.path in error.problem]
         if named:  # else it is the disk of the cache
-            error = free_room.became_full(recovery.target, max(named, key=len), error.problem, recovery.unproven)
+            error = free_room.became_full(recovery.target.path, max(named, key=len), error.problem, recovery.unproven)
     error.details |= {"files": 0, "proven": 0, "renamed_first": recovery.renamed[:20]}
     return error
+
+
+def _moved_away(recovery: Recovery) -> AgentError:
+    """What was restored is proven, but not where somebody would look for it."""
+    name = recovery.target.name
+    return AgentError(
+        "restore_incomplete",
+        f"The folder {name} was moved away or replaced while it was restored to: what was restored does not lie there.",
+        "Restore to a new folder in one that only this user can change.",
+        files=0,
+        proven=0,
+        target=name,
+        renamed_first=recovery.renamed[:20],
+    )

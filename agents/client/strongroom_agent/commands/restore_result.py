@@ -58,7 +58,7 @@ class RestoreResult:
         used = self._used()
         return {
             **self.figures,
-            "target": self.recovery.target,
+            "target": self.recovery.target.name,
             "region": next(iter(used), self.regions[0]),
             "regions": used,
             "from_copy": len(self.regions) > 0 and any(name != self._first for name in used),
@@ -85,7 +85,8 @@ class RestoreResult:
             **self.details,
         }
         if ends := [path for path in self.lacking if is_full(recovery.failed[path])]:
-            full = became_full(recovery.target, ends[0], recovery.failed[ends[0]], recovery.unproven)
+            full = became_full(recovery.target.path, ends[0], recovery.failed[ends[0]], recovery.unproven)
+            full = recovery.target.in_words(full)
             return AgentError(
                 full.code, f"{full.problem} {self._left}".strip(), full.remedy, **{**more, **full.details}
             )
@@ -111,7 +112,12 @@ class RestoreResult:
         return " ".join(
             filter(
                 None,
-                [f"{text}, to {recovery.target}.{proof}", self.remark, self.remark_on_regions, self._remark_on_target],
+                [
+                    f"{text}, to {recovery.target.name}.{proof}",
+                    self.remark,
+                    self.remark_on_regions,
+                    self._remark_on_target,
+                ],
             )
         )
 
@@ -144,7 +150,7 @@ class RestoreResult:
     @property
     def _remark_on_target(self) -> str:
         """A restore into what is protected is stored once more; one to its own place is what people want."""
-        target = machine_form(self.recovery.target)
+        target = machine_form(self.recovery.target.name)
         for name in self.recovery.session.settings.protect:
             path = protected.resolve(name).path
             if path is not None and target != "/" and is_below(target, machine_form(path)):

@@ -1,9 +1,10 @@
 """One restore: from one region after the other, until every file is proven or no region has what is lacking."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from strongroom_agent.core.errors import AgentError
@@ -24,9 +25,12 @@ from .include import Part
 from .restoring import Attempt
 from .selection import groups
 from .set_aside import UNPROVEN, Aside, remove, rename
+from .targets import Target
 
 NOT_THERE = "it is not there in full"
 WRONGLY_LINKED = "it became one with another file, whose content differs"
+_TOO_LONG = "file name too long"
+_PATH_LIMIT = 4096 - 1  # bytes
 T = TypeVar("T")
 
 
@@ -43,7 +47,7 @@ class Recovery:
     session: Session
     found: Contents
     parts: list[Part]
-    target: str
+    target: Target
     overwrite: bool
     files: list[Listed]
     others: list[Other]
@@ -86,7 +90,7 @@ class Recovery:
         self.failed = {each.path: NOT_THERE for each in self.items}
         try:
             if self.overwrite:
-                targets.clear(self.target, self.roots, self.found, self.aside)
+                targets.clear(self.target.path, self.roots, self.found, self.aside)
             self._from_each(repositories)
         finally:
             self._set_aside()
@@ -126,7 +130,7 @@ class Recovery:
         recent = self.session.engine.recent
         if only is None:
             if not recent:
-                empty(self.target)
+                empty(self.target.path)
             self._take(self._run(restic, [part.pattern for part in self.parts], recent), repository)
             return
         if not recent:
@@ -135,7 +139,17 @@ class Recovery:
             self._take(self._run(restic, [pattern(path) for path in group], recent), repository, group)
 
     def _run(self, restic: Restic, include: list[str], recent: bool) -> Attempt:
-        return restoring.restore(restic, self.found, include, self.target, recent=recent)
+        done = restoring.restore(restic, self.found, include, self.target.for_engine, recent=recent)
+        return replace(
+            done,
+            failed=self._spoken(done.failed),
+            attributes=self._spoken(done.attributes),
+            error=done.error and self.target.in_words(done.error),
+            doubtful=self._spoken(done.doubtful),
+        )
+
+    def _spoken(self, said: dict[str, str]) -> dict[str, str]:
+        return {path: self.target.spoken(text) for path, text in said.items()}
 
     def _take(self, done: Attempt, repository: Repository, only: list[str] | None = None) -> None:
         """Note what a restore has proven. AgentError when that is nothing."""
@@ -147,6 +161,7 @@ class Recovery:
         self.alone = there.wrongly_linked(self.files)
         lacking = dict.fromkeys(there.missing(self.files, self.others), NOT_THERE)
         lacking |= dict.fromkeys(self.alone, WRONGLY_LINKED)
+        lacking |= dict.fromkeys(self._out_of_reach(there), _TOO_LONG)
         mine = {each.path for each in self.items}
         asked = mine if only is None else mine & set(only)
         of_asked = [each for each in self.items if each.path in asked]
@@ -160,6 +175,14 @@ class Recovery:
                 self.failed.pop(path, None)
         proven = asked - self.failed.keys()
         self.regions[repository.region] += sum(each.path in proven for each in self.files)
+
+    def _out_of_reach(self, there: Arrived) -> list[str]:
+        """What could be made by the shorter path of a handle, and is too deep for anybody who opens it by name."""
+        more = len(os.fsencode(self.target.name)) - len(os.fsencode(self.target.path))
+        longest = _PATH_LIMIT - max(0, more)
+        return [
+            path for path, found in there.real.items() if any(len(os.fsencode(each.real)) > longest for each in found)
+        ]
 
     def _known(self, path: str) -> str:
         """What was said about a file before, if that says more than that it lacks."""
@@ -184,7 +207,7 @@ class Recovery:
                 ]
 
     def _survey(self) -> Arrived:
-        return arrived.survey(self.target, self.roots)
+        return arrived.survey(self.target.path, self.roots)
 
     def _unmake(self, paths: Iterable[str]) -> None:
         """Make way for another attempt at these files: what we made goes, what was there before is set aside."""
@@ -216,9 +239,9 @@ class Recovery:
             for each in there.real.get(path, []):
                 if each.kind == "file" and (not self.overwrite or each.ctime_ns >= self.began_ns):
                     try:
-                        self.renamed.append(rename(each.real, UNPROVEN))
+                        self.renamed.append(self.target.spoken(rename(each.real, UNPROVEN)))
                     except OSError:
-                        self.stuck.append(each.real)
+                        self.stuck.append(self.target.spoken(each.real))
         self.renamed += self.aside.settle(proven=not self.failed)
 
 

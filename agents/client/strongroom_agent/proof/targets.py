@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import re
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from strongroom_agent.core.errors import AgentError, why
@@ -10,11 +13,71 @@ from strongroom_agent.core.paths import is_below
 from strongroom_agent.restic.engine import Engine
 from strongroom_agent.restic.snapshots import Contents
 
-from . import arrived
+from . import arrived, handles
 from .set_aside import Aside
 
 _SHOWN = 20
 _FRESH_DISK = "lost+found"  # every new file system of the ext family has it
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to restore: the name that people know it by, and the path that all is written and read through.
+
+    They differ while the folder is held by a handle. What people see, or programs read, has the name.
+    """
+
+    name: str
+    path: str
+
+    @classmethod
+    def by_name(cls, name: str) -> "Target":
+        """A target that is not held."""
+        return cls(name, name)
+
+    @property
+    def for_engine(self) -> str:
+        """The path for restic, to whom one that ends with a link is something in the way of a folder."""
+        return self.path if self.path == self.name else f"{self.path}/"
+
+    @property
+    def is_at_its_name(self) -> bool:
+        """Whether the name still leads to the folder that was restored to."""
+        try:
+            return self.path == self.name or os.path.samestat(os.lstat(self.name), os.stat(self.path))
+        except OSError:
+            return False
+
+    def spoken(self, text: str) -> str:
+        """A text as people may read it, with the name where the path stands."""
+        if self.path == self.name:
+            return text
+        return re.sub(re.escape(self.path) + r"(?!\d)", lambda _: self.name, text)
+
+    def in_words(self, error: AgentError) -> AgentError:
+        """The error, as people and programs may read it."""
+        error.args = tuple(self._value(each) for each in error.args)
+        error.problem, error.remedy = self.spoken(error.problem), self.spoken(error.remedy)
+        error.details = {name: self._value(each) for name, each in error.details.items()}
+        return error
+
+    @contextlib.contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Whatever is raised in the block is raised in words for people."""
+        try:
+            yield
+        except AgentError as error:
+            self.in_words(error)
+            raise
+        except OSError as error:
+            if isinstance(error.filename, str):  # set to None, it would be printed
+                error.filename = self.spoken(error.filename)
+            raise
+
+    def _value(self, value: object) -> object:
+        if isinstance(value, list):
+            return [self._value(each) for each in value]
+        return self.spoken(value) if isinstance(value, str) else value
 
 
 def prepared(text: str, *, overwrite: bool, engine: Engine) -> str:
@@ -26,21 +89,46 @@ def prepared(text: str, *, overwrite: bool, engine: Engine) -> str:
         engine.must_be_recent("--overwrite")
     try:
         target = Path(os.path.realpath(text))
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(target)
         inside = sorted(os.listdir(target))
     except (OSError, ValueError) as error:
         raise _unusable(text, error) from error
     if inside == [_FRESH_DISK] and (target / _FRESH_DISK).is_dir():
         inside = []
     if inside and not overwrite:
-        raise AgentError(
-            "target_not_empty",
-            f"The folder {target} is not empty: {inside[0]} is in it.",
-            "Give --target a new or empty folder, or add --overwrite to replace what differs in this one.",
-        )
+        raise _not_empty(str(target), inside[0])
     if not os.access(target, os.W_OK | os.X_OK):
         raise _unusable(str(target), PermissionError(13, "Permission denied"))
     return str(target)
+
+
+def _make(target: Path) -> None:
+    if handles.used():
+        with handles.opened(str(target), make=True):
+            return
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def held(name: str, *, overwrite: bool) -> Iterator[Target]:
+    """The prepared target at a real path, while a restore runs.
+
+    When root restores to a new or empty folder, it is closed to all others and reached by its handle alone, wherever
+    its name leads meanwhile. AgentError `target_not_empty` when somebody has put something into it before.
+    """
+    if overwrite or not handles.used():
+        yield Target.by_name(name)
+        return
+    with contextlib.ExitStack() as until_the_end:
+        try:
+            handle = until_the_end.enter_context(handles.opened(name))
+            until_the_end.enter_context(handles.closed_to_others(handle))
+            inside = sorted(os.listdir(handle))
+        except OSError as error:
+            raise _not_held(name, error) from error
+        if inside and not (inside == [_FRESH_DISK] and handles.holds_nothing_of_others(handle, _FRESH_DISK)):
+            raise _not_empty(name, inside[0])
+        yield Target(name, handles.path_of(handle) or name)
 
 
 def lacking(text: str) -> list[str]:
@@ -55,7 +143,11 @@ def remove_empty(folders: list[str]) -> None:
     """Take away folders that were made for a restore which has put nothing into them."""
     with contextlib.suppress(OSError):
         for each in folders:
-            os.rmdir(each)
+            if handles.used():
+                with handles.opened(os.path.dirname(each)) as above:
+                    os.rmdir(os.path.basename(each), dir_fd=above)
+            else:
+                os.rmdir(each)
 
 
 def clear(target: str, roots: list[str], found: Contents, aside: Aside) -> None:
@@ -105,6 +197,23 @@ def _in_the_way(blocked: list[str]) -> AgentError:
         "backup has something else.",
         "Move it away yourself, or restore to another folder.",
         in_the_way_first=blocked[:_SHOWN],
+    )
+
+
+def _not_empty(target: str, inside: str) -> AgentError:
+    return AgentError(
+        "target_not_empty",
+        f"The folder {target} is not empty: {inside} is in it.",
+        "Give --target a new or empty folder, or add --overwrite to replace what differs in this one.",
+    )
+
+
+def _not_held(target: str, error: OSError) -> AgentError:
+    return AgentError(
+        "target_unusable",
+        f"The folder {target} cannot be used: {why(error)}.",
+        "Give --target a folder that only this user can change; or add --overwrite, if nobody else will change "
+        "anything in this one meanwhile.",
     )
 
 
