@@ -1,6 +1,7 @@
 """Damaged repositories: what is still on the machine is stored again, and what is lost for good is named."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -118,6 +119,33 @@ def test_what_is_lost_for_good_is_named_and_the_newest_snapshot_is_whole(
     (folder(big, storage) / "snapshots" / first).unlink()
     assert big.run("check").answer["code"] == "done"
     assert big.run("backup").answer["code"] == "done_with_losses"  # most of the ledger's bytes, and no damage
+
+
+@pytest.mark.long
+def test_each_snapshot_that_is_not_whole_is_named(big: World, storage: Storage, tmp_path: Path) -> None:
+    """restic names what several lack with one of them only; the others looked whole, and repair was advised again."""
+    assert big.run("backup").status == 0
+    (big.source / "another").write_text("one more")
+    assert big.run("backup").status == 0
+    broken = [each["id"][:8] for each in big.run("snapshots").answer["snapshots"]]
+    largest_pack(big, storage).unlink()
+    (big.source / "ledger.db").write_bytes(os.urandom(3_000_000))
+    ran = big.run("repair")
+    assert (ran.answer["code"], ran.answer["newest_whole"]) == ("repair_incomplete", True), ran
+    assert sorted(ran.answer["lost_from"]) == sorted(broken)
+    assert "3 snapshots cannot be restored in full" in ran.answer["message"]
+    command = re.search(r"snapshots trash (\S+) ([0-9a-f ]+) --reason", ran.answer["remedy"])
+    assert command
+    assert sorted(command[2].split()) == sorted(broken)
+    for each in broken:
+        again = big.run("restore", "--target", str(tmp_path / each), "--snapshot", each)
+        assert again.answer["code"] == "restore_incomplete"
+        assert "snapshots trash" in again.answer["remedy"]
+        assert "strongroom-agent repair" not in again.answer["remedy"]
+    for each in (folder(big, storage) / "snapshots").iterdir():
+        if each.name[:8] in broken:
+            each.unlink()
+    assert big.run("check").answer["code"] == "done"
 
 
 @pytest.mark.long

@@ -55,7 +55,7 @@ class RepairResult:
         """As long as one snapshot lacks something, the repository is not sound."""
         if not self.lost:
             return self._waiting
-        snapshot, paths = next(iter(self.lost.items()))
+        snapshot, paths = next(iter(self.lost.items()))  # this one is listed in full
         whole = "The newest snapshot is whole" if self.newest_whole else "The newest snapshot is not whole either"
         what = "all folders" if "/" in paths else ", ".join(paths[:3])
         return AgentError(
@@ -64,7 +64,7 @@ class RepairResult:
             f"what is lacking is in no region and not on this machine any more. The first is {snapshot}, which lacks "
             f"{what}. {whole}: {self.snapshot[:8]}.",
             "Restore what those snapshots still have with --include; everything that is on this machine now is in the "
-            f"newest one. {snapshots.to_trash(self.machine, snapshot)}"
+            f"newest one. {snapshots.to_trash(self.machine, list(self.lost))}"
             if self.newest_whole
             else "Run strongroom-agent repair again.",
             **self.details,
@@ -121,11 +121,23 @@ def _repair(session: Session) -> RepairResult:
     if waiting and not left.errors:
         return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone, waiting=waiting)
     if left.errors:
-        lost = soundness.lost(restic) or {"unknown": ["unknown"]}
+        if not (lost := soundness.lost(restic)):
+            damage.mark(session, "something is damaged that no snapshot could be named for")
+            raise _unnamed(left)
         damage.mark_lost(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.", lost)
         return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), lost, gone)
     check.run(session)
     return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone)
+
+
+def _unnamed(left: soundness.Findings) -> AgentError:
+    return AgentError(
+        "repair_incomplete",
+        f"{counted(len(left.errors), 'error')} could not be repaired, and no snapshot be named that lacks something "
+        f"because of it. The first is: {left.errors[0]}",
+        "Run strongroom-agent check; if that finds damage still, tell an administrator.",
+        errors_left=left.errors[:_SHOWN],
+    )
 
 
 def _repair_objects(session: Session, restic: Restic, found: soundness.Findings) -> healing.Kept | None:

@@ -48,7 +48,7 @@ class Catalogue:
         error = damaged(problem, **{**details, "unreadable_snapshots": self.unreadable, **gone})
         said = [advice, last_snapshot.REMEDY] if self.lost else [advice or error.remedy]
         if self.unreadable:
-            said.append(snapshots.to_trash(self.machine, self.unreadable[0]))
+            said.append(snapshots.to_trash(self.machine, self.unreadable))
         return AgentError(error.code, error.problem, " ".join(filter(None, said)), **error.details)
 
 

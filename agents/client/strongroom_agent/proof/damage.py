@@ -63,8 +63,8 @@ def way_out(session: Session, snapshot: str = "") -> str:
     if not left:
         return ""
     return (
-        f"The last repair could not bring back all of {', '.join(left[:3])}: what is lacking is nowhere any more. "
-        f"Restore what is still there with --include. {snapshots.to_trash(session.identity.machine_id, left[0])}"
+        f"The last repair could not bring back all of {_first(left)}: what is lacking is nowhere any more. "
+        f"Restore what is still there with --include. {snapshots.to_trash(session.identity.machine_id, left)}"
     )
 
 
@@ -111,6 +111,10 @@ def known(session: Session) -> Damage | None:
 def clear(session: Session) -> None:
     """Forget the damage: a check and a restore check have passed."""
     session.home.remove(_FILE)
+
+
+def _first(found: list[str]) -> str:
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
 
 
 def _texts(value: object) -> list[str]:

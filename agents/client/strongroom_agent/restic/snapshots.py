@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from strongroom_agent.core import times
@@ -12,6 +12,7 @@ from .errors import explain, unknown_snapshot
 from .process import Restic
 
 _ID = re.compile(r"[0-9a-f]{1,64}|latest")
+_IN_ONE_COMMAND = 10
 
 
 @dataclass(frozen=True)
@@ -138,9 +139,11 @@ def _snapshot(value: dict[str, object]) -> Snapshot:
     )
 
 
-def to_trash(machine: str, snapshot: str) -> str:
-    """How a snapshot leaves the list for good: machines cannot delete any. `machine` and `snapshot` are IDs."""
+def to_trash(machine: str, snapshots: Sequence[str]) -> str:
+    """How snapshots leave the list for good: machines cannot delete any. All are IDs; of many, some are named."""
+    named = " ".join(each[:8] for each in snapshots[:_IN_ONE_COMMAND])
+    more = f", and so on for {len(snapshots) - _IN_ONE_COMMAND} more" if len(snapshots) > _IN_ONE_COMMAND else ""
     return (
         "An administrator can move snapshots that nobody needs to the trash: "
-        f"manage.py snapshots trash {machine} {snapshot[:8]} --reason TEXT."
+        f"manage.py snapshots trash {machine} {named} --reason TEXT{more}."
     )

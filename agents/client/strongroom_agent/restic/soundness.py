@@ -14,6 +14,7 @@ from .process import ANY, Restic
 _ERRORS_FOUND = "repository contains errors"
 _SNAPSHOT = re.compile(r"^snapshot ([0-9a-f]{8,64}) of ")
 _ADDED = re.compile(r"^adding pack file to index ([0-9a-f]{64})")
+_CHANGED = re.compile(r"^would (?:save new|delete empty) snapshot")
 _LOST = re.compile(r'^ +(?:file|dir) "(.*)": ')
 
 
@@ -65,18 +66,21 @@ def salvage(restic: Restic, packs: Iterable[str]) -> None:
 def lost(restic: Restic) -> dict[str, list[str]]:
     """For each snapshot that is not whole, by the beginning of its id: the files and folders that it lacks.
 
-    restic says what `repair snapshots` would cut out; nothing is changed.
+    restic says what `repair snapshots` would cut out; nothing is changed. It looks at each folder once: what several
+    snapshots lack is named with the first of them, which alone has all that it lacks, and another may have no names.
     """
     found: dict[str, list[str]] = {}
-    current: list[str] = []
+    snapshot, paths = "", list[str]()
     lines: list[str] = []
     restic.run("repair", "snapshots", "--dry-run", on_line=lines.append)
     for line in lines:
         if head := _SNAPSHOT.match(line):
-            current = found.setdefault(head[1][:8], [])
+            snapshot, paths = head[1][:8], []
         elif gone := _LOST.match(line):
-            current.append(gone[1])
-    return {snapshot: paths for snapshot, paths in found.items() if paths}
+            paths.append(gone[1])
+        if snapshot and (paths or _CHANGED.match(line)):
+            found[snapshot] = paths
+    return found
 
 
 def _is_advice(message: str) -> bool:
