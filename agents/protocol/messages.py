@@ -94,7 +94,7 @@ class Report(_Message):
 
     A restore check that succeeded says how many files it compared with their source byte for byte, how many it has
     `proven` against what the snapshot recorded, and how many differed. `damaged` names objects that the machine has
-    read from the vault's region and found not to be what their names say.
+    read from a region and found not to be what their names say.
     """
 
     run: UUID

@@ -63,9 +63,13 @@ def engine(old: bool) -> dict[str, str]:
 def test_what_the_first_region_has_damaged_comes_from_the_pair(
     machine: World, storage: Storage, how: str, old: bool
 ) -> None:
-    damage(objects(repository(storage, machine), "data")[0], how)
+    pack = objects(repository(storage, machine), "data")[0]
+    damage(pack, how)
     ran = restore(machine, **engine(old))
     assert (ran.status, ran.answer["code"]) == (0, "done"), ran
+    told = list(machine.peer.runs.values())[-1].get("damaged", [])
+    if not old:  # an older engine does not say which pack it was; and what is gone the portal sees for itself
+        assert told == ([] if how == "gone" else [f"data/{pack.name}"])
     assert restored(machine) == truth(machine.source)
     assert ran.answer["regions"].get("Local B", 0) >= 1
     assert "Local B" in ran.answer["message"]
@@ -89,6 +93,8 @@ def test_what_no_region_has_fails_by_name_and_loses_its_name(
         damage(objects(repository(storage, machine, region), "data")[0], how)
     ran = restore(machine, **engine(old))
     assert (ran.status, ran.answer["code"]) == (1, "restore_incomplete"), ran
+    # The next backup mends what it can. An older engine does not say which pack it was.
+    assert (machine.home / "damage.json").exists() == (not old)
     assert str(machine.source / "ledger.db") in ran.answer["missing_first"]
     assert "strongroom-agent repair" in ran.answer["remedy"]
     assert "ledger.db" not in restored(machine)

@@ -4,14 +4,13 @@ Only where there is a pair to replace them from. A machine tells names, of its o
 what is whole stays as it is. So all that it can cause is reading, and of that no more than MOST objects a day.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.utils import timezone
 
 from vaults.models import Redundancy, SuspectObject, Vault
-from vaults.regions.storage.layout import Stored
 
 MOST = 1000
 """Objects of one machine that are compared within a day. A repository with more of them damaged waits for the scrub."""
@@ -35,19 +34,16 @@ def note(vault: Vault, machine_id: UUID, names: Collection[str], *, at: datetime
     )
 
 
-def among(machine_id: UUID, stored: Iterable[Stored]) -> list[Stored]:
-    """Those of the machine's objects that are to be compared; one query. Notes about others, which are gone, go."""
-    waiting = SuspectObject.objects.filter(machine_id=machine_id, compared_at=None)
-    paths = set(waiting.values_list("path", flat=True))
-    found = [item for item in stored if item.path in paths] if paths else []
-    if gone := paths - {item.path for item in found}:
-        SuspectObject.objects.filter(path__in=gone).delete()
-    return found
+def waiting(machine_id: UUID) -> frozenset[str]:
+    """The paths, in each region, of what is to be compared; one query."""
+    rows = SuspectObject.objects.filter(machine_id=machine_id, compared_at=None)
+    return frozenset(rows.values_list("path", flat=True))
 
 
-def compared(items: Iterable[Stored]) -> None:
-    """Note that these are settled: whole, replaced or set aside."""
-    SuspectObject.objects.filter(path__in=[item.path for item in items]).update(compared_at=timezone.now())
+def settle(paths: Collection[str]) -> None:
+    """Note that these were compared: they are whole, replaced, set aside or gone."""
+    if paths:
+        SuspectObject.objects.filter(path__in=paths).update(compared_at=timezone.now())
 
 
 def forget_old() -> None:

@@ -62,7 +62,7 @@ class LostObject(models.Model):
 
 
 class SuspectObject(models.Model):
-    """An object that its machine has found damaged in the vault's region: the next copy round compares it.
+    """An object that its machine has found damaged in a region: the next copy round compares it in both.
 
     The row is kept for a while after that, so that a machine cannot have the same object compared again and again.
     """

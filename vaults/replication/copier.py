@@ -78,9 +78,9 @@ class _Round:
         # In this order: what was removed by now and is listed all the same was stored again.
         removed = removals.of_machine(self.copy.vault, number)
         ours = layout.repository(self.source, machine)
-        self._compare(suspects.among(UUID(number), ours.all))
         removals.stored_again(removed, ours.paths)
         theirs = layout.repository(self.target, machine)
+        self._compare(UUID(number), ours, theirs)
         expected = self._copy(ours, theirs)
         self._require_equal(machine, expected, theirs)
         gone = removed.keys() - ours.paths
@@ -91,12 +91,20 @@ class _Round:
             self._go_on()
             failback.bring_back(self.copy, batch)
 
-    def _compare(self, items: list[Stored]) -> None:
-        """Replace from the pair what its machine has found damaged, or set it aside where the pair has none."""
-        for batch in layout.batches(items):
-            self._go_on()
-            found = verify.compare(self.source, self.copy.vault.region, batch, uploads=True)
-            suspects.compared([*found.genuine, *found.set_aside])
+    def _compare(self, machine: UUID, ours: Repository, theirs: Repository) -> None:
+        """What the machine has found damaged: put the other region's in its place, or set it aside if there is none."""
+        paths = suspects.waiting(machine)
+        undecided: set[str] = set()
+        for storage, region, found in (
+            (self.source, self.copy.vault.region, ours),
+            (self.target, self.copy.region, theirs),
+        ):
+            for batch in layout.batches(item for item in found.all if item.path in paths):
+                self._go_on()
+                compared = verify.compare(storage, region, batch, uploads=True)
+                decided = {item.path for item in (*compared.genuine, *compared.set_aside)}
+                undecided |= {item.path for item in batch} - decided  # perhaps an upload under way
+        suspects.settle(paths - undecided)
 
     def _copy(self, ours: Repository, theirs: Repository) -> list[Stored]:
         """Copy what the pair lacks; gives what it lacked and must have now."""

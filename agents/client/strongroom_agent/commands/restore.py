@@ -9,10 +9,10 @@ from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import is_below
 from strongroom_agent.core.sizes import counted
-from strongroom_agent.portal import snapshot_catalog, sources
+from strongroom_agent.portal import diagnosis, snapshot_catalog, sources
 from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.portal.sources import Read
-from strongroom_agent.proof import free_room, targets
+from strongroom_agent.proof import damage, free_room, targets
 from strongroom_agent.proof.include import matching
 from strongroom_agent.proof.recovery import Recovery
 from strongroom_agent.proof.targets import Target
@@ -84,6 +84,7 @@ def _restored(session: Session, options: RestoreOptions, target: Target) -> Rest
         recovery.run(order)
     except AgentError as error:
         raise _with_what_is_left(error, recovery) from error
+    _note_damage(recovery)
     older = last_snapshot.older(session.home, found.snapshot) if options.snapshot == "latest" else ""
     return RestoreResult(recovery, read.note, [each.region for each in order], older)
 
@@ -158,6 +159,18 @@ def _with_what_is_left(error: AgentError, recovery: Recovery) -> AgentError:
             error = free_room.became_full(recovery.target.path, max(named, key=len), error.problem, recovery.unproven)
     error.details |= {"files": 0, "proven": 0, "renamed_first": recovery.renamed[:20]}
     return error
+
+
+def _note_damage(recovery: Recovery) -> None:
+    """Have the report name the objects of the first region that were found damaged, as the storage confirms.
+
+    Where no other region could stand in for them, the next backup stores again what is still on this machine.
+    """
+    session = recovery.session
+    found = diagnosis.damaged_among(session.storage, session.primary, recovery.said)
+    session.damaged |= diagnosis.names(found)
+    if found and recovery.failed:
+        damage.mark(session, f"In region {session.primary.region}: {found[0]}.", found)
 
 
 def _moved_away(recovery: Recovery) -> AgentError:

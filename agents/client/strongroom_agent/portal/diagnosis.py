@@ -4,6 +4,9 @@ restic's words do not say whether the passphrase is wrong or the key object is d
 half in the storage or only on the way. The names of objects do: they are the SHA-256 of their content.
 """
 
+import re
+from collections.abc import Iterable
+
 import httpx
 
 from strongroom_agent.core.errors import AgentError
@@ -15,6 +18,7 @@ from .storage import Storage
 _DOUBTFUL = frozenset({"passphrase_wrong", "repository_damaged", "engine_failed", "network", "unavailable"})
 _ON_THE_WAY = frozenset({"network", "unavailable"})
 _ASKED = 50
+_DAMAGED = re.compile(r"^((?:data|index|keys|snapshots)/[0-9a-f]{64}) is damaged$")
 _NAMED_BY_CONTENT = ("data", "index", "keys", "snapshots")
 
 
@@ -38,6 +42,26 @@ def objects(error: AgentError) -> list[str]:
     """The objects that an error of `judged` names, each with what is wrong with it."""
     found = error.details.get("damaged_objects")
     return [str(each) for each in found] if isinstance(found, list) else []
+
+
+def names(found: Iterable[str]) -> set[str]:
+    """The whole names, as kind/name, of those that are damaged; what is missing is known by its beginning alone."""
+    return {name for each in found for name in _DAMAGED.findall(each)}
+
+
+def damaged_among(storage: Storage, repository: Repository, complaints: Iterable[str]) -> list[str]:
+    """Which of the objects in what restic said are missing or damaged in truth, each with what is wrong with it.
+
+    Empty where the storage does not answer.
+    """
+    try:
+        return [
+            each
+            for kind, start in objects_in(list(complaints))[:_ASKED]
+            for each in _about(storage, repository, kind, start)
+        ]
+    except (AgentError, httpx.TransportError):
+        return []
 
 
 def _damaged_objects(storage: Storage, repository: Repository, error: AgentError) -> list[str]:

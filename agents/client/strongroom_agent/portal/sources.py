@@ -10,7 +10,7 @@ from strongroom_agent.restic.process import Restic
 from strongroom_agent.state.identity import Repository
 from strongroom_agent.state.session import Session
 
-from .diagnosis import judged
+from .diagnosis import judged, names, objects
 from .storage import missing
 
 T = TypeVar("T")
@@ -85,7 +85,9 @@ def attempt(session: Session, repository: Repository, work: Callable[[Restic, Re
             raise missing(repository)
         return work(session.unlocked(repository), repository)
     except AgentError as error:
-        raise judged(session.storage, repository, error) from error
+        better = judged(session.storage, repository, error)
+        session.damaged |= names(objects(better))
+        raise better from error
 
 
 def may_be_elsewhere(error: AgentError) -> bool:

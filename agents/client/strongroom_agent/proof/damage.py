@@ -1,16 +1,15 @@
 """What this machine knows of damage in its backups: told at every run until a check passes."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError
+from strongroom_agent.portal import diagnosis
 from strongroom_agent.restic import snapshots
 from strongroom_agent.state.session import Session
 
 _FILE = "damage.json"
-_OBJECT = re.compile(r"((?:data|index|keys|snapshots)/[0-9a-f]{64}) is damaged")
 _MOST_TOLD = 200  # what the portal takes in one report; when these have been replaced, a check names others
 
 
@@ -21,7 +20,7 @@ class Damage:
     reason: str
     since: str
     packs: frozenset[str] = frozenset()  # found damaged, and not dealt with since
-    objects: frozenset[str] = frozenset()  # as kind/name: told to the portal, which may have them whole elsewhere
+    objects: frozenset[str] = frozenset()  # as kind/name: told to the portal, which may have them whole in a region
     lost: tuple[str, ...] = ()  # snapshots, by the beginning of their ids, that a repair could not bring back in full
 
 
@@ -33,7 +32,7 @@ def mark(session: Session, reason: str, objects: Iterable[str] = ()) -> None:
     """
     before, named = known(session), list(objects)
     found = before or Damage(reason, times.render(times.now()))
-    objects = {name for each in named for name in _OBJECT.findall(each)}
+    objects = diagnosis.names(named)
     packs = found.packs | {name.removeprefix("data/") for name in objects if name.startswith("data/")}
     found = replace(found, reason=reason if named else found.reason, packs=packs, objects=found.objects | objects)
     if found != before:
@@ -84,9 +83,10 @@ def note_objects(session: Session, packs: Iterable[str]) -> None:
 
 
 def to_tell(session: Session) -> dict[str, list[str]]:
-    """The field of a report that names what was found damaged in the first region; none where nothing was."""
+    """The field of a report that names what was found damaged, now or before; none where nothing was."""
     found = known(session)
-    return {"damaged": sorted(found.objects)[:_MOST_TOLD]} if found and found.objects else {}
+    named = session.damaged | (found.objects if found else frozenset[str]())
+    return {"damaged": sorted(named)[:_MOST_TOLD]} if named else {}
 
 
 def settle(session: Session, packs: Iterable[str]) -> None:

@@ -56,6 +56,7 @@ class Recovery:
     failed: dict[str, str] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
     regions: Counter[str] = field(default_factory=Counter)
+    said: list[str] = field(default_factory=list)  # about items that the first region could not give
     error: AgentError | None = None  # why the last region could not go on
     renamed: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)  # not proven, and still under their names
@@ -153,6 +154,8 @@ class Recovery:
 
     def _take(self, done: Attempt, repository: Repository, only: list[str] | None = None) -> None:
         """Note what a restore has proven. AgentError when that is nothing."""
+        if repository == self.session.primary:
+            self.said += done.failed.values()
         if done.error is not None:
             raise done.error
         self.error = None

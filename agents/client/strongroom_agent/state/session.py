@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class Session:
     home: Home
     identity: Identity
     settings: Settings
+    damaged: set[str] = field(default_factory=set)  # objects that this run has found damaged in a region, as kind/name
 
     @cached_property
     def proxy(self) -> str | None:
