@@ -6,7 +6,8 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from portal.core.retention import Rules
-from vaults.models import Operation, RemovalCount
+from vaults.integrity import suspects
+from vaults.models import Operation, RemovalCount, SuspectObject
 from vaults.states import OperationState
 
 OPERATIONS = timedelta(days=90)
@@ -15,7 +16,8 @@ REMOVAL_COUNTS = timedelta(days=1)
 
 
 def rules() -> Rules:
-    """Operations that have ended, but for the newest of each vault and kind; counts of removals of earlier days."""
+    """Operations that have ended, but for the newest of each vault and kind; counts of removals of earlier days; what
+    machines called damaged, which is compared by then, or told again."""
     newer = Operation.objects.filter(
         vault=OuterRef("vault"), kind=OuterRef("kind"), started_at__gt=OuterRef("started_at")
     )
@@ -23,5 +25,6 @@ def rules() -> Rules:
     now = timezone.now()
     return {
         "operations": ended.filter(Exists(newer), finished_at__lt=now - OPERATIONS),
+        "objects that machines called damaged": SuspectObject.objects.filter(reported_at__lt=now - suspects.KEPT),
         "counts of removals": RemovalCount.objects.filter(day__lt=now.date() - REMOVAL_COUNTS),
     }

@@ -9,7 +9,7 @@ from portal.health.heartbeats import beat
 from portal.queue import enqueue
 from vaults import copy_schedule, operations
 from vaults.credentials import possession
-from vaults.integrity import removals, scrub_schedule, scrubber, suspects
+from vaults.integrity import removals, scrub_schedule, scrubber
 from vaults.lifecycle import provisioning
 from vaults.regions import capacity, probing
 from vaults.replication import copier
@@ -69,5 +69,4 @@ def sweep() -> None:
     vault_requests.expire(AT_ONCE)
     possession.forget_old()
     removals.write_counts()
-    suspects.forget_old()
     beat("sweep")

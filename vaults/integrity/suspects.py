@@ -15,6 +15,7 @@ from vaults.models import Redundancy, SuspectObject, Vault
 MOST = 1000
 """Objects of one machine that are compared within a day. A repository with more of them damaged waits for the scrub."""
 KEPT = timedelta(days=1)
+"""At least (vaults/lifetimes.py): for so long the same object is not compared again."""
 
 
 def note(vault: Vault, machine_id: UUID, names: Collection[str], *, at: datetime) -> None:
@@ -44,11 +45,6 @@ def settle(paths: Collection[str]) -> None:
     """Note that these were compared: they are whole, replaced, set aside or gone."""
     if paths:
         SuspectObject.objects.filter(path__in=paths).update(compared_at=timezone.now())
-
-
-def forget_old() -> None:
-    """Drop what was told more than KEPT ago: by then it was compared, or its vault is copied no more."""
-    SuspectObject.objects.filter(reported_at__lt=timezone.now() - KEPT).delete()
 
 
 def _place(name: str) -> str:
