@@ -8,6 +8,7 @@ from django.db.models import F
 from agents.enrolment import registration_request
 from agents.enrolment.registration_request import RegistrationRequest
 from agents.models import Machine, MachineCertificate, ReplacementRequest
+from agents.monitoring import concerns
 from agents.protocol import certificates, errors
 from agents.replacement.queries import name_taken_by_another
 from agents.states import OUT, MachineState, ReplacementState
@@ -61,7 +62,11 @@ def _count(machine: Machine, credential: Credential, vault: Vault, request: Regi
 
 
 def _come_back(machine: Machine, credential: Credential, request: RegistrationRequest) -> None:
-    """Registered, and no more: what was restored and compared was so on the computer that is gone."""
+    """Registered, and no more: what was restored and compared was so on the computer that is gone.
+
+    Of the reasons for attention those stay that lie in the repository, which is the same as before.
+    """
+    machine.replaced_at = request.at
     advance(
         machine,
         MachineState.REGISTERED,
@@ -76,7 +81,7 @@ def _come_back(machine: Machine, credential: Credential, request: RegistrationRe
         replaced_at=request.at,
         last_seen_at=request.at,
         last_restore_check_at=None,
-        concern="",
+        concern=concerns.of_reports(machine),
     )
 
 

@@ -87,10 +87,15 @@ def is_prevented(run: Run) -> bool:
 
 
 def newest_of(machine: Machine, kind: str, which: Q | None = None) -> Run | None:
-    """The newest run of that kind on the computer that is the machine now; one indexed query."""
+    """The newest run of that kind that counts for the computer that is the machine now; one indexed query.
+
+    Of the computers before it that is what says something of the repository, which is the same as before: what their
+    checks and repairs found. Their backups told of folders and troubles that are gone with them.
+    """
     runs = machine.runs.filter(which or Q(), kind=kind)
     if machine.replaced_at:
-        runs = runs.filter(finished_at__gte=machine.replaced_at)
+        since = Q(finished_at__gte=machine.replaced_at)
+        runs = runs.filter(since if kind == Run.Kind.BACKUP else since | conclusive())
     return runs.order_by("-finished_at", "-id").first()
 
 
@@ -107,10 +112,11 @@ def of_reports(machine: Machine) -> str:
 def current_concerns(machine: Machine) -> list[tuple[Concern, Run]]:
     """What its runs are a reason for, the worst first; a query for each kind that is judged, two where that is vague.
 
-    Of each kind the newest run that says something counts, and a newer check that was kept from looking beside it: so
-    what was found is not forgotten because somebody could not look again.
+    And one more where another computer has taken its place. Of each kind the newest run that says something counts, and
+    a newer check that was kept from looking beside it: so what was found is not forgotten because somebody could not
+    look again.
     """
-    runs = [run for kind in JUDGED for run in _counting(machine, kind)]
+    runs = [run for kind in JUDGED for run in _counting(machine, kind)] + _damage_before(machine)
     found = [
         (concern, run)
         for run in runs
@@ -128,6 +134,18 @@ def _counting(machine: Machine, kind: str) -> list[Run]:
         return [newest]
     conclusion = newest_of(machine, kind, conclusive())
     return [newest, *([conclusion] if conclusion else [])]
+
+
+def _damage_before(machine: Machine) -> list[Run]:
+    """The newest backup of an earlier computer that told of damage.
+
+    Only a check ends that: the computer that is the machine now has not heard of it, and its backups end as usual.
+    """
+    if machine.replaced_at is None:
+        return []
+    told = machine.runs.filter(kind=Run.Kind.BACKUP, code="done_on_damaged", finished_at__lt=machine.replaced_at)
+    newest = told.order_by("-finished_at", "-id").first()
+    return [newest] if newest else []
 
 
 def _settles(run: Run, earlier: Run) -> bool:

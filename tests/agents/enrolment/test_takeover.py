@@ -115,6 +115,26 @@ class TestSuccess:
         assert _reported(newcomer, "backup") == "Registered"
         assert _reported(newcomer, "restore_check", compared=3, mismatched=0) == "Ready"
 
+    def test_the_damage_of_its_repository_is_there_as_before(
+        self, document: dict[str, Any], machine: peer.Machine
+    ) -> None:
+        run_of(row(machine.id), code="done_on_damaged", ago=timedelta(hours=1))
+        Machine.objects.update(concern="damaged")
+        register(document, newcomer := peer.Machine())
+        assert row(machine.id).concern == "damaged"
+        _reported(newcomer, "backup")
+        assert row(machine.id).concern == "damaged"
+        _reported(newcomer, "check")
+        assert row(machine.id).concern == ""
+
+    def test_what_was_wrong_with_the_old_computer_is_gone_with_it(
+        self, document: dict[str, Any], machine: peer.Machine
+    ) -> None:
+        run_of(row(machine.id), code="done_with_losses", ago=timedelta(hours=1))
+        Machine.objects.update(concern="losses")
+        register(document, peer.Machine())
+        assert row(machine.id).concern == ""
+
     def test_repeating_it_gives_the_same(self, document: dict[str, Any], machine: peer.Machine, vault: Vault) -> None:
         newcomer = peer.Machine()
         assert register(document, newcomer).status_code == 201
@@ -133,7 +153,7 @@ class TestSuccess:
         assert ReplacementRequest.objects.filter(state=ReplacementState.USED).count() == 2
 
     def test_queries(self, document: dict[str, Any], django_assert_num_queries: DjangoAssertNumQueries) -> None:
-        with django_assert_num_queries(38):
+        with django_assert_num_queries(43):
             assert register(document, peer.Machine()).status_code == 201
 
 

@@ -198,6 +198,12 @@ class TestMachine:
             client.get(f"/machines/{machine.pk}/")
 
 
+def replaced(machine: Machine, *, ago: timedelta) -> None:
+    """Another computer takes its place."""
+    machine.replaced_at = timezone.now() - ago
+    machine.save(update_fields=["replaced_at"])
+
+
 class TestAttention:
     """What somebody must look at, and what they can do about it."""
 
@@ -307,8 +313,36 @@ class TestAttention:
 
     def test_a_machine_that_was_replaced_begins_anew(self, client: Client, machine: Machine) -> None:
         run_of(machine, outcome=Run.Outcome.FAILED, message="Of the computer before.", ago=timedelta(hours=2))
-        Machine.objects.update(concern="losses", replaced_at=timezone.now() - timedelta(hours=1))
-        machine.refresh_from_db()
+        run_of(machine, Run.Kind.CHECK, outcome=Run.Outcome.FAILED, code="passphrase_missing", ago=timedelta(hours=2))
+        replaced(machine, ago=timedelta(hours=1))
+        assert of_reports(machine) == ""
+
+    @pytest.mark.parametrize(
+        ("kind", "columns", "concern"),
+        [
+            (Run.Kind.BACKUP, {"code": "done_on_damaged"}, "damaged"),
+            (Run.Kind.CHECK, {"outcome": "failed", "code": "repository_damaged"}, "check-failed"),
+            (Run.Kind.RESTORE_CHECK, {"outcome": "failed", "code": "restore_check_failed"}, "restore-check-failed"),
+            (Run.Kind.REPAIR, {"outcome": "failed", "code": "repair_incomplete"}, "damaged"),
+        ],
+    )
+    def test_what_lies_in_the_repository_stays_with_a_machine_that_was_replaced(
+        self, machine: Machine, kind: Run.Kind, columns: dict[str, Any], concern: str
+    ) -> None:
+        """Until a run of the new computer looks, and finds nothing."""
+        run_of(machine, kind, ago=timedelta(hours=4), **columns)
+        replaced(machine, ago=timedelta(hours=3))
+        assert of_reports(machine) == concern
+        run_of(machine, Run.Kind.CHECK, outcome=Run.Outcome.FAILED, code="network", ago=timedelta(hours=2))
+        well_run(machine, Run.Kind.BACKUP)
+        assert of_reports(machine) == concern
+        well_run(machine, Run.Kind.RESTORE_CHECK if kind == Run.Kind.RESTORE_CHECK else Run.Kind.CHECK)
+        assert of_reports(machine) == ""
+
+    def test_a_check_of_the_computer_before_has_ended_its_damage(self, machine: Machine) -> None:
+        run_of(machine, code="done_on_damaged", ago=timedelta(hours=4))
+        run_of(machine, Run.Kind.CHECK, ago=timedelta(hours=3))
+        replaced(machine, ago=timedelta(hours=2))
         assert of_reports(machine) == ""
 
     @pytest.mark.parametrize(
