@@ -159,10 +159,11 @@ def cancel(request_id: UUID, *, actor: Actor, expected: str = "") -> Replacement
     has ended already.
     """
     asked = replacement_seen_by(actor, request_id)
-    require_member(actor, asked.machine.vault.subscription)
-    if asked.state == ReplacementState.PENDING and asked.requested_by_id != actor.person.pk:
-        remedy = "" if workflow.why_not(actor, asked) else "You can reject it."
-        raise NotAllowed("Only the requester can cancel a request.", remedy=remedy)
+    with workflow.refusals_noted("cancel", asked, actor):
+        require_member(actor, asked.machine.vault.subscription)
+        if asked.state == ReplacementState.PENDING and asked.requested_by_id != actor.person.pk:
+            remedy = "" if workflow.why_not(actor, asked) else "You can reject it."
+            raise NotAllowed("Only the requester can cancel a request.", remedy=remedy)
     with transaction.atomic():
         asked = _locked(asked)
         if asked.state not in OPEN:
@@ -182,9 +183,10 @@ def issue(request_id: UUID, *, actor: Actor, claim: Claim | None = None) -> Issu
     nobody has agreed, or the agreement has ended.
     """
     asked = replacement_seen_by(actor, request_id)
-    require_member(actor, asked.machine.vault.subscription)
-    if asked.requested_by_id != actor.person.pk:
-        raise NotAllowed("Only the requester can download the credentials of a replacement.")
+    with workflow.refusals_noted("download", asked, actor):
+        require_member(actor, asked.machine.vault.subscription)
+        if asked.requested_by_id != actor.person.pk:
+            raise NotAllowed("Only the requester can download the credentials of a replacement.")
     if claim is None:
         return vault_credentials.with_key(partial(_issue_to, asked, actor, Credential.KeyOrigin.SERVER))
     to_key = partial(_issue_to, asked, actor, Credential.KeyOrigin.BROWSER)

@@ -6,7 +6,8 @@ Nobody decides on a request of their own, nobody twice in a stage, and only on t
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
@@ -125,14 +126,20 @@ class Workflow(ABC, Generic[R]):
     def for_decision(self, request_id: UUID, *, actor: Actor) -> R:
         """The request, for somebody who may decide on it; raises NotFound, NotAllowed and OwnRequest."""
         request = self.seen_by(actor, request_id)
-        try:
+        with self.refusals_noted("decide", request, actor):
             require_full(actor)
             self._require_decider(request, actor)
+        return request
+
+    @contextmanager
+    def refusals_noted(self, verb: str, request: R, actor: Actor) -> Iterator[None]:
+        """What is refused within to somebody who may not do it gets an audit entry; no transaction may be open."""
+        try:
+            yield
         except NotAllowed as error:
-            action = f"{self.model.STATES.noun}:decide"  # type: ignore[attr-defined]
+            action = f"{self.model.STATES.noun}:{verb}"  # type: ignore[attr-defined]
             refusal(action, actor=actor, target=request, detail={"code": error.code})
             raise
-        return request
 
     def approve(self, request_id: UUID, *, actor: Actor, comment: str, digest: str) -> R:
         """Agree to exactly what `digest` stands for; with the last approval that is needed, it is done.
@@ -168,10 +175,11 @@ class Workflow(ABC, Generic[R]):
     def cancel(self, request_id: UUID, *, actor: Actor, comment: str, digest: str) -> R:
         """Take one's own request back. Raises NotFound, NotAllowed, ContentChanged, Invalid, StaleState."""
         request = self.seen_by(actor, request_id)
-        require_full(actor)
-        if request.requested_by_id != actor.person.pk:
-            remedy = "" if self.why_not(actor, request) else "You can reject it."
-            raise NotAllowed("Only the requester can cancel a request.", remedy=remedy)
+        with self.refusals_noted("cancel", request, actor):
+            require_full(actor)
+            if request.requested_by_id != actor.person.pk:
+                remedy = "" if self.why_not(actor, request) else "You can reject it."
+                raise NotAllowed("Only the requester can cancel a request.", remedy=remedy)
         said = _Said(actor, _checked(comment), digest)
         with transaction.atomic():
             request = self._to_decide(request, said)

@@ -106,7 +106,10 @@ SENTENCES = {
 
 REFUSALS = {
     "vault-request:decide": "could not decide on the request for vault {target}",
+    "vault-request:cancel": "could not cancel the request for vault {target}",
     "replacement:decide": "could not decide on the {target}",
+    "replacement:cancel": "could not cancel the {target}",
+    "replacement:download": "could not download the credentials of the {target}",
     "machine:register": "could not register[ with credential {credential:serial}]",
     "agent-message:refuse": "sent a message[ for {endpoint}] that was not accepted[: {reason}]",
     "session:sign-in": "could not sign in",

@@ -1,5 +1,6 @@
 """Asking for a replacement and deciding on it: who may, once, about what, and until when."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -101,6 +102,21 @@ class TestAsking:
         entry = AuditEvent.objects.get(action="replacement:ask")
         assert (entry.actor, entry.vault_id) == (staff, asked.machine.vault_id)
         assert entry.detail == {"machine": str(asked.machine_id), "reason": "The disk is broken."}
+
+
+@pytest.mark.parametrize(
+    ("act", "action"), [(replacements.cancel, "replacement:cancel"), (replacements.issue, "replacement:download")]
+)
+@pytest.mark.parametrize("who", ["auditor", "colleague"])
+def test_what_somebody_may_not_do_is_in_the_log(
+    request: pytest.FixtureRequest, asked: ReplacementRequest, act: Callable[..., object], action: str, who: str
+) -> None:
+    person = request.getfixturevalue(who)
+    with pytest.raises(NotAllowed):
+        act(asked.pk, actor=as_actor(person))
+    entry = AuditEvent.objects.get(refused=True)
+    assert (entry.action, entry.actor, entry.target_id) == (action, person, str(asked.pk))
+    assert entry.detail == {"code": "not_allowed"}
 
 
 class TestDeciding:

@@ -168,16 +168,21 @@ def test_nobody_decides_on_their_own_request(ask: Ask, staff: User, decide: Deci
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refusal_is_in_the_log(ask: Ask, staff: User) -> None:
+@pytest.mark.parametrize(
+    ("decide", "who", "action"),
+    [
+        (vault_requests.approve, "staff", "vault-request:decide"),
+        (vault_requests.cancel, "approver", "vault-request:cancel"),
+    ],
+)
+def test_a_refusal_is_in_the_log(ask: Ask, staff: User, approver: User, decide: Decide, who: str, action: str) -> None:
     request = ask()
+    person = {"staff": staff, "approver": approver}[who]
     with pytest.raises(NotAllowed):
-        vault_requests.approve(request.pk, actor=as_actor(staff), comment="", digest=request.digest)
+        decide(request.pk, actor=as_actor(person), comment="", digest=request.digest)
     event = AuditEvent.objects.get(refused=True)
-    assert (event.action, event.target_id, event.detail) == (
-        "vault-request:decide",
-        str(request.pk),
-        {"code": "not_allowed"},
-    )
+    assert (event.action, event.target_id, event.actor) == (action, str(request.pk), person)
+    assert event.detail == {"code": "not_allowed"}
 
 
 @pytest.mark.parametrize("decide", DECISIONS)
