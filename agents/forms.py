@@ -56,6 +56,7 @@ class ReplacementForm(forms.Form):
 
 
 class ReplacementDecisionForm(DecisionForm):
-    """What somebody decides about a replacement, and about which content."""
+    """What somebody decides about a replacement, and about which: a machine has one after the other."""
 
-    verdict = forms.ChoiceField(choices=[("approve", "Agree"), ("reject", "Reject")])
+    request = forms.UUIDField(widget=forms.HiddenInput)
+    digest = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)  # cancelling takes none

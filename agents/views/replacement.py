@@ -24,8 +24,9 @@ from agents.replacement.queries import (
 from agents.replacement.replacements import workflow
 from agents.states import ReplacementState
 from agents.views.credential_files import credential_file_response
+from portal.approvals.models import Decision
 from portal.core.actor import Actor
-from portal.core.errors import ContentChanged, Invalid, StaleState
+from portal.core.errors import ContentChanged, Invalid, NotFound, StaleState
 from portal.core.http import PersonRequest, actor_of, expected, sent
 from portal.web.inbox import named
 from portal.web.kept_forms import refilled
@@ -35,15 +36,19 @@ from vaults.rules import is_member
 from vaults.states import VaultState
 
 EARLIER = 10
-DECIDE = {"approve": replacements.approve, "reject": replacements.reject}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: PersonRequest, machine_id: UUID) -> HttpResponse:
-    """How it stands with replacing the machine; POST asks for it; 409 and the page as it is now for what came too late.
+    """How it stands with replacing the machine; POST asks for it, or decides on what was asked or takes it back.
 
-    The forms are outside of what is fetched again and again, so that they keep what was typed.
+    409 and the page as it is now for what came too late. The forms are outside of what is fetched again and again, so
+    that they keep what was typed.
     """
+    return _decision(request, machine_id) if "verdict" in request.POST else _asking(request, machine_id)
+
+
+def _asking(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     actor = actor_of(request)
     found = machine_worked_on_by(actor, machine_id) if request.method == "POST" else machine_seen_by(actor, machine_id)
     form, refusal = ReplacementForm(sent(request), initial=refilled(request)), None
@@ -68,32 +73,35 @@ def page(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     return live(request, "agents/replacement.html", "replacement", context, status=status)
 
 
-@require_POST
-def decide(request: PersonRequest, request_id: UUID) -> HttpResponse:
-    """Agree or reject, by somebody other than who asked; 409 and the page as it is now for what came too late."""
-    actor = actor_of(request)
-    asked = replacements.for_decision(request_id, actor=actor)
-    form, refusal = ReplacementDecisionForm(request.POST), None
-    if form.is_valid():
-        values = form.cleaned_data
+def _decision(request: PersonRequest, machine_id: UUID) -> HttpResponse:
+    """What somebody decides about the request that their page showed, which may have ended by now."""
+    actor, form, refusal = actor_of(request), ReplacementDecisionForm(request.POST), None
+    found, valid = machine_seen_by(actor, machine_id), form.is_valid()
+    meant = form.cleaned_data.get("request")
+    asked = replacements_of(found).filter(pk=meant).first() if meant else None
+    if asked is None:
+        raise NotFound
+    if form.cleaned_data.get("verdict") != Decision.Verdict.CANCEL:
+        replacements.for_decision(asked.pk, actor=actor)  # who may not decide is told that, whatever else is wrong
+    if valid:
         try:
-            DECIDE[values["verdict"]](request_id, actor=actor, comment=values["comment"], digest=values["digest"])
-            return redirect("agents:replacement", asked.machine_id)
+            _decide(actor, asked, form.cleaned_data, expected(request))
+            return redirect("agents:replacement", machine_id)
         except Invalid as error:
             form.add_error("comment", error.errors["comment"])
         except (ContentChanged, StaleState) as error:
-            refusal = error
-    found = machine_seen_by(actor, asked.machine_id)
+            refusal, found = error, machine_seen_by(actor, machine_id)
     context = {**_context(actor, found, open_replacement(found)), "form": ReplacementForm(), "decision": form}
     context["refusal"] = refusal
     return render(request, "agents/replacement.html", context, status=refusal.status if refusal else 422)
 
 
-@require_POST
-def cancel(request: PersonRequest, request_id: UUID) -> HttpResponse:
-    """Take it back, or call off what was agreed to."""
-    asked = replacements.cancel(request_id, actor=actor_of(request), expected=expected(request))
-    return redirect("agents:replacement", asked.machine_id)
+def _decide(actor: Actor, asked: ReplacementRequest, values: dict[str, str], expected: str) -> None:
+    if values["verdict"] == Decision.Verdict.CANCEL:
+        replacements.cancel(asked.pk, actor=actor, expected=expected)
+        return
+    decide = replacements.approve if values["verdict"] == Decision.Verdict.APPROVE else replacements.reject
+    decide(asked.pk, actor=actor, comment=values["comment"], digest=values["digest"])
 
 
 @require_POST

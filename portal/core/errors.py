@@ -30,6 +30,10 @@ class DomainError(Exception):
         return f"{self.message} {self.remedy}".strip()
 
 
+HOW_IT_IS_NOW = "Its page shows how it is now."
+"""The remedy where somebody else was first: true on that page itself, beside it, and for a program."""
+
+
 class Invalid(DomainError):
     """Input that cannot be accepted; `errors` has the messages for each field."""
 

@@ -19,6 +19,7 @@ from portal.accounts.models import Subscription, User
 from portal.pki.crypto import keys
 from tests.agents import peer
 from tests.agents.conftest import register
+from tests.agents.pages import machine_in
 from tests.agents.replacing import agree, ask, colleague_of, digest_of
 from tests.conftest import as_actor
 from tests.vaults.credentials.test_possession import raw, spki, text
@@ -52,7 +53,11 @@ def window(user: User) -> Client:
 
 
 def decision(asked: ReplacementRequest, verdict: str, comment: str = "") -> dict[str, str]:
-    return {"verdict": verdict, "comment": comment, "digest": digest_of(asked)}
+    return {"request": str(asked.pk), "verdict": verdict, "comment": comment, "digest": digest_of(asked)}
+
+
+def page_of(asked: ReplacementRequest) -> str:
+    return f"/machines/{asked.machine_id}/replacement/"
 
 
 class TestAccess:
@@ -84,7 +89,7 @@ class TestAccess:
     ) -> None:
         client = window(request.getfixturevalue(who))
         expected = 422 if (status, verdict) == (302, "nonsense") else status
-        answer = client.post(f"/replacements/{asked.pk}/decide/", decision(asked, verdict, "Because."))
+        answer = client.post(page_of(asked), decision(asked, verdict, "Because."))
         assert answer.status_code == expected
         assert (ReplacementRequest.objects.get().state == "pending") is (expected != 302)
 
@@ -108,9 +113,9 @@ class TestAccess:
         approved: int,
     ) -> None:
         client = window(request.getfixturevalue(who))
-        assert client.post(f"/replacements/{asked.pk}/cancel/").status_code == pending
+        assert client.post(page_of(asked), decision(asked, "cancel")).status_code == pending
         ReplacementRequest.objects.update(state="approved", decided_at=timezone.now())
-        assert client.post(f"/replacements/{asked.pk}/cancel/").status_code == approved
+        assert client.post(page_of(asked), decision(asked, "cancel")).status_code == approved
 
     @pytest.mark.parametrize(
         ("who", "status"),
@@ -128,9 +133,10 @@ class TestAccess:
     def test_changes_take_post_with_the_token(self, url: str, asked: ReplacementRequest, staff: User) -> None:
         client = Client(enforce_csrf_checks=True)
         client.force_login(staff)
-        actions = [f"/replacements/{asked.pk}/{action}/" for action in ("decide", "cancel", "credentials")]
-        assert [client.get(address).status_code for address in actions] == [405, 405, 405]
-        assert [client.post(address).status_code for address in [url, *actions]] == [403, 403, 403, 403]
+        download = f"/replacements/{asked.pk}/credentials/"
+        assert client.get(download).status_code == 405
+        forms = [(url, {}), (url, decision(asked, "cancel")), (download, {})]
+        assert [client.post(address, fields).status_code for address, fields in forms] == [403, 403, 403]
 
     def test_strangers_sign_in(self, client: Client, url: str) -> None:
         assert client.get(url).headers["Location"].startswith("/accounts/login/")
@@ -222,10 +228,10 @@ class TestPage:
         shown = client.get(url).content.decode()
         assert ">Agree<" in shown
         assert digest_of(asked) in shown
-        refused = client.post(f"/replacements/{asked.pk}/decide/", decision(asked, "reject"))
+        refused = client.post(page_of(asked), decision(asked, "reject"))
         assert refused.status_code == 422
         assert "Give a reason, so that the requester can act on it." in refused.content.decode()
-        assert client.post(f"/replacements/{asked.pk}/decide/", decision(asked, "approve")).status_code == 302
+        assert client.post(page_of(asked), decision(asked, "approve")).status_code == 302
         assert "staff can download them until" in client.get(url).content.decode()
 
     def test_what_has_changed_is_decided_on_again(
@@ -234,14 +240,14 @@ class TestPage:
         wanted = decision(asked, "approve", "Seen it.")
         revoke(asked.machine_id, actor=as_actor(staff), reason="Stolen")
         client = window(colleague)
-        answer = client.post(f"/replacements/{asked.pk}/decide/", wanted)
+        answer = client.post(page_of(asked), wanted)
         assert answer.status_code == 409
         shown = answer.content.decode()
         assert "hr-db-02 is Revoked" in shown
         assert "Seen it.</textarea>" in shown
         digest = digest_of(ReplacementRequest.objects.get())
         assert f'name="digest" value="{digest}"' in shown
-        again = client.post(f"/replacements/{asked.pk}/decide/", {**wanted, "digest": digest})
+        again = client.post(page_of(asked), {**wanted, "digest": digest})
         assert again.status_code == 302
 
     def test_who_comes_second_is_told_and_sees_how_it_is_now(
@@ -249,12 +255,42 @@ class TestPage:
     ) -> None:
         wanted = decision(asked, "reject", "No.")
         agree(approver, asked)
-        answer = window(colleague).post(f"/replacements/{asked.pk}/decide/", wanted)
+        answer = window(colleague).post(page_of(asked), wanted)
         shown = answer.content.decode()
         assert answer.status_code == 409
         assert "This request is already agreed by approver." in shown
         assert "staff can download them until" in shown
         assert ">Reject</button>" not in shown
+        assert "Its page shows how it is now." in shown
+
+    @pytest.mark.parametrize("verdict", ["approve", "cancel"])
+    def test_what_somebody_does_on_an_old_page_leaves_them_on_the_page_as_it_is_now(
+        self, url: str, asked: ReplacementRequest, staff: User, colleague: User, approver: User, verdict: str
+    ) -> None:
+        """Its address can be opened again; and what was meant for an earlier request does nothing to the next one."""
+        client = window(staff if verdict == "cancel" else colleague)
+        shown = client.get(url).content.decode()
+        action = re.search(rf'action="([^"]+)">(?:(?!</form>).)*value="{verdict}"', shown, re.DOTALL)
+        assert action
+        sent = decision(asked, verdict)
+        assert all(f'name="{name}" value="{sent[name]}"' in shown for name in ("request", "digest"))
+        replacements.reject(asked.pk, actor=as_actor(approver), comment="No.", digest=sent["digest"])
+        following = ask(staff, asked.machine_id)
+        answer = client.post(action[1], sent)
+        assert answer.status_code == 409
+        assert "This request is already rejected" in answer.content.decode()
+        assert client.get(action[1]).status_code == 200
+        following.refresh_from_db()
+        assert following.state == "pending"
+
+    def test_a_request_of_another_machine_is_not_there(
+        self, asked: ReplacementRequest, vault: Vault, colleague: User
+    ) -> None:
+        other = machine_in(vault, Credential.objects.latest("issued_at"), "elsewhere")
+        client = window(colleague)
+        for odd in (str(asked.pk), "", "x"):
+            fields = {**decision(asked, "approve"), "request": odd}
+            assert client.post(f"/machines/{other.pk}/replacement/", fields).status_code == 404
 
     def test_the_download(self, url: str, asked: ReplacementRequest, staff: User, approver: User) -> None:
         agree(approver, asked)
