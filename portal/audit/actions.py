@@ -46,7 +46,7 @@ SENTENCES = {
     "machine:unregister": "unregistered itself; its backups are kept",
     "machine:unregistered": "unregistered itself; its backups are kept",
     "machine:renew": "renewed its certificate",
-    "machine:backup/succeeded": "backed up[ {files:many file}][, {bytes:size}][; {bytes_added:size} new]",
+    "machine:backup/succeeded": "backed up[ {files:many file}][, {bytes:size}][; {bytes_added:size} new][, but {code:ending}]",
     "machine:backup/failed": "reported a failed backup[: {code:code}]",
     "machine:restore-check/succeeded": "restored for a check[: {compared:number} of {total:many file} compared]"
     "[, {proven:some file} proven against the snapshot][; {mismatched:some file} differed]",
@@ -160,6 +160,13 @@ REASONS = {
     "usage": "wrong command line",
 }
 """Codes in words; those that are not here are shown with spaces."""
+
+ENDINGS = {
+    "done_with_unreadable": "some files could not be read",
+    "done_with_losses": "protected folders have lost files",
+    "done_on_damaged": "stored data is damaged or missing",
+}
+"""What is to be said of a run that did what it is for, by its code; of others nothing."""
 
 WAYS: dict[str, str] = {
     Via.PAGE: "portal",

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from portal.audit.actions import PAGES, REASONS, REFUSALS, SENTENCES, WAYS
+from portal.audit.actions import ENDINGS, PAGES, REASONS, REFUSALS, SENTENCES, WAYS
 from portal.audit.models import AuditEvent
 from portal.core.digests import shortened
 from portal.core.times import for_people
@@ -173,6 +173,7 @@ SHOWN: Mapping[str, Callable[[object], str]] = {
     "time": _time,
     "list": _list,
     "code": words_of_code,
+    "ending": lambda value: ENDINGS.get(str(value), ""),
     "redundancy": lambda value: REDUNDANCY.get(str(value), str(value)),
     "origin": lambda value: ORIGINS.get(str(value), str(value)),
 }

@@ -170,6 +170,22 @@ def test_every_sentence_is_whole_without_any_detail_and_with_all(name: str) -> N
             "machine a backed up 1 file, 1.50 KiB.",
         ),
         (
+            entry("machine:backup", "machine a", "a", "machine", outcome="succeeded", code="done", files=2),
+            "machine a backed up 2 files.",
+        ),
+        (
+            entry("machine:backup", "machine a", "a", "machine", outcome="succeeded", code="done_with_losses", files=2),
+            "machine a backed up 2 files, but protected folders have lost files.",
+        ),
+        (
+            entry("machine:backup", "machine a", "a", "machine", outcome="succeeded", code="done_on_damaged"),
+            "machine a backed up, but stored data is damaged or missing.",
+        ),
+        (
+            entry("machine:backup", "machine a", "a", "machine", outcome="succeeded", code="done_with_unreadable"),
+            "machine a backed up, but some files could not be read.",
+        ),
+        (
             entry("machine:backup", "machine a", "a", "machine", outcome="failed", code="restore_incomplete"),
             "machine a reported a failed backup: not everything was restored.",
         ),
