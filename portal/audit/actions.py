@@ -46,7 +46,8 @@ SENTENCES = {
     "machine:unregister": "unregistered itself; its backups are kept",
     "machine:unregistered": "unregistered itself; its backups are kept",
     "machine:renew": "renewed its certificate",
-    "machine:backup/succeeded": "backed up[ {files:many file}][, {bytes:size}][; {bytes_added:size} new][, but {code:ending}]",
+    "machine:backup/succeeded": "backed up[ {files:many file}][, {bytes:size}][; {bytes_added:size} new]"
+    "[, but {code:ending}]",
     "machine:backup/failed": "reported a failed backup[: {code:code}]",
     "machine:restore-check/succeeded": "restored for a check[: {compared:number} of {total:many file} compared]"
     "[, {proven:some file} proven against the snapshot][; {mismatched:some file} differed]",

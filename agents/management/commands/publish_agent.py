@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from agents.packages.build import BuildFailed, Withdrawn, bring_up_to_date
 from portal.core.actor import Actor, Via
+from portal.core.commands import PortalCommand
 
 ACTOR = Actor(label="publish_agent", via=Via.COMMAND)
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """A second run with the same sources costs a few milliseconds."""
 
     requires_system_checks: tuple[str, ...] = ()

@@ -7,10 +7,11 @@ import argparse
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from agents.models import Machine
 from portal.core.actor import Actor, Via
+from portal.core.commands import PortalCommand
 from portal.core.errors import DomainError
 from portal.core.texts import problem
 from portal.core.times import exactly
@@ -22,7 +23,7 @@ ACTOR = Actor(label="snapshots", via=Via.COMMAND)
 LONGEST_REASON = 500
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Each change is audited with its reason, told to the vault's people, and can be undone."""
 
     help = "Lists the snapshots of a machine as the regions store them, and moves them to the trash and back."
@@ -80,7 +81,8 @@ def _trash(machine: Machine, options: argparse.Namespace) -> str:
     name = snapshot_trash.trash(machine.vault, machine.pk, options.snapshot, _reason(options), actor=ACTOR)
     return (
         f"Snapshot {name[:16]} of {machine} is in the trash. If a check of the machine had failed because of it, run"
-        " strongroom-agent check there. To undo this: manage.py snapshots put-back."
+        " strongroom-agent check there. To undo this: "
+        f".venv/bin/python manage.py snapshots put-back {machine.pk} {name[:16]} --reason TEXT"
     )
 
 

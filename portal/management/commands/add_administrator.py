@@ -5,14 +5,15 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from portal.accounts import people
 from portal.core.actor import Actor, Via
+from portal.core.commands import PortalCommand
 from portal.core.errors import Invalid
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """The password is asked for on a terminal, else read from standard input: never an argument, never shown."""
 
     help = "Makes a person who is an administrator. The password is asked for, or read from standard input."

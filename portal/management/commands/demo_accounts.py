@@ -5,19 +5,19 @@ import secrets
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from portal.accounts import people, subscriptions
 from portal.accounts.models import User
 from portal.core import files
 from portal.core.actor import Actor, Via
+from portal.core.commands import PortalCommand
 
 NAMES = ("staff", "approver", "auditor", "admin")
 SUBSCRIPTION = "Default"
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Does nothing when there are people already, or in production."""
 
     help = "Makes one sign-in for each role, with random passwords, and writes them to demo-accounts.json (mode 0600)."

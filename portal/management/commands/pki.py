@@ -8,9 +8,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from portal.core.actor import Actor, Via
+from portal.core.commands import PortalCommand
 from portal.core.errors import DomainError
 from portal.core.times import exactly
 from portal.edge import files
@@ -19,7 +20,7 @@ from portal.pki import authorities, report, rotation
 ACTOR = Actor(label="pki", via=Via.COMMAND)
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Each step changes the keys in one go, writes an audit entry, and gives the edge its new files."""
 
     help = "Shows and replaces the CAs of this portal."

@@ -3,15 +3,16 @@
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from portal.core.actor import Actor, Via
+from portal.core.commands import PortalCommand
 from portal.edge import files
 from portal.pki import authorities, ownership
 from portal.pki.crypto import certificates
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Writes root.pem, client-ca.pem, edge.pem and edge.key into $STRONGROOM_DATA/pki."""
 
     help = "Make the CAs at the first run, and the edge's certificate when it is missing, old, or for another host."

@@ -1,5 +1,6 @@
 """`manage.py snapshots`: what an administrator types, right and wrong."""
 
+import shlex
 from io import StringIO
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -37,9 +38,11 @@ def test_listed_trashed_put_back(folder: MachineFolder) -> None:
     machine = Machine.objects.get()
     assert NAME[:16] in say("list", machine.name)
     assert "in the trash" not in say("list", machine.name)
-    assert "strongroom-agent check" in say("trash", machine.name.upper(), NAME[:8], "--reason", "A stolen key")
+    told = say("trash", machine.name.upper(), NAME[:8], "--reason", "A stolen key")
+    assert "strongroom-agent check" in told
     assert "in the trash" in say("list", str(machine.pk))
-    assert "is stored again" in say("put-back", machine.name, NAME[:8], "--reason", "A mistake")
+    undo = told.partition("manage.py snapshots ")[2]
+    assert "is stored again" in say(*shlex.split(undo)[:-1], "A mistake")
     assert "in the trash" not in say("list", machine.name)
     reasons = AuditEvent.objects.filter(action__startswith="snapshot:").order_by("pk").values_list("detail__reason")
     assert list(reasons) == [("A stolen key",), ("A mistake",)]

@@ -4,8 +4,9 @@ import time
 from argparse import ArgumentParser
 from datetime import datetime
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from portal.core.commands import PortalCommand
 from vaults.integrity import verify
 from vaults.models import Region
 from vaults.regions.storage.base import StorageError, StorageUnavailable
@@ -14,7 +15,7 @@ from vaults.regions.storage.rclone import region_storage
 WAIT = 30.0  # seconds for the storage process to come up
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Only while no gateway of the region runs: an upload under way would be taken for half an object."""
 
     help = "Compares a region's recent objects with their names, and sets aside those that differ."

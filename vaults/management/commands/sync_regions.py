@@ -1,13 +1,14 @@
 """`manage.py sync_regions`: brings the database and rclone's configuration in line with the regions file."""
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from portal.core.actor import Actor, Via
+from portal.core.commands import PortalCommand
 from vaults.regions import catalog
 from vaults.regions.config_file import BadRegionsFile
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Run it after each change of the regions file, before the gateways start."""
 
     help = "Writes the default regions file when there is none, checks it, and applies it."
