@@ -10,6 +10,7 @@ from agents.protocol import errors
 from agents.states import ALLOWED_IN, MachineState
 from portal.core.errors import Throttled
 from portal.core.times import for_people
+from portal.templatetags.amounts import plural
 from vaults.models import Vault
 from vaults.states import VaultState
 
@@ -63,7 +64,7 @@ def require_renewable(certificate: MachineCertificate, at: datetime) -> None:
     if at >= certificate.not_after + renewable():
         raise errors.not_entitled(
             f"This machine's certificate ended at {for_people(certificate.not_after)}, more than"
-            f" {renewable().days} days ago.",
+            f" {plural(renewable().days, 'day')} ago.",
             "Request a replacement credential on the machine's page in the portal.",
         )
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from agents.models import Machine
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.times import for_people
+from portal.templatetags.amounts import plural
 from vaults.credentials.issuance import VaultNotActive
 from vaults.models import Credential, Vault
 
@@ -122,8 +123,7 @@ def name_taken_since(machine: Machine, vault: Vault) -> MachineExists:
 
 def clock_skew(skew: timedelta) -> ClockSkew:
     """`skew` is how far the machine's clock is ahead of ours; negative when it is behind."""
-    seconds = int(abs(skew).total_seconds())
-    amount = f"{seconds // 60} minutes and {seconds % 60} seconds" if seconds < 7200 else f"{seconds // 3600} hours"
+    amount = _amount(int(abs(skew).total_seconds()))
     return ClockSkew(
         f"This machine's clock is {amount} {'fast' if skew > timedelta(0) else 'slow'}; five minutes are tolerated.",
         remedy="Set the clock, then try again.",
@@ -149,3 +149,9 @@ def not_entitled(why: str, remedy: str = "See the machine's page in the portal."
 def _remedy(credential: Credential, new_file: str) -> str:
     """How to go on when this one does not do: `new_file`, unless it is for the place of a machine."""
     return NEW_REPLACEMENT if credential.purpose == Credential.Purpose.REPLACE else new_file
+
+
+def _amount(seconds: int) -> str:
+    if seconds >= 7200:
+        return plural(seconds // 3600, "hour")
+    return f"{plural(seconds // 60, 'minute')} and {plural(seconds % 60, 'second')}"

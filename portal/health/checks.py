@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from portal.health import heartbeats
+from portal.templatetags.amounts import plural
 
 TIMEOUT = 0.8  # seconds
 WRITTEN_EVERY = timedelta(seconds=5)
@@ -102,7 +103,9 @@ def storage() -> str:
     troubles = heartbeats.troubles(f"region {slug}" for slug in slugs)
     if len(troubles) == len(slugs):
         raise Unwell(" ".join(troubles.values()))
-    return " ".join([f"storage and {len(sockets)} gateways answer", *(f"- {trouble}" for trouble in troubles.values())])
+    return " ".join(
+        [f"storage and {plural(len(sockets), 'gateway')} answer", *(f"- {trouble}" for trouble in troubles.values())]
+    )
 
 
 def _status(path: str) -> bytes | None:

@@ -209,7 +209,7 @@ def test_a_file_that_is_always_busy_is_proven_all_the_same(machine: World) -> No
         writer.join()
     assert (ran.status, ran.answer["code"]) == (0, "done"), ran
     assert [ran.answer[name] for name in ("proven", "compared", "changed", "mismatched")] == [1, 0, 1, 0]
-    assert "1 of 1 files restored and proven against the snapshot" in ran.answer["message"]
+    assert "1 of 1 file restored and proven against the snapshot" in ran.answer["message"]
 
 
 def test_names_that_a_listing_cannot_tell_apart_are_counted_and_told_apart(machine: World) -> None:

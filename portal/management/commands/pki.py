@@ -16,6 +16,7 @@ from portal.core.errors import DomainError
 from portal.core.times import exactly
 from portal.edge import files
 from portal.pki import authorities, report, rotation
+from portal.templatetags.amounts import plural
 
 ACTOR = Actor(label="pki", via=Via.COMMAND)
 
@@ -69,4 +70,5 @@ def _retire(options: argparse.Namespace) -> str:
 
 def _reseal(options: argparse.Namespace) -> str:
     count = rotation.reseal(ACTOR)
-    return f"{count} keys are sealed with STRONGROOM_SEAL_KEY. STRONGROOM_SEAL_KEY_OLD is not needed any more."
+    sealed = f"{plural(count, 'key')} {'is' if count == 1 else 'are'} sealed"
+    return f"{sealed} with STRONGROOM_SEAL_KEY. STRONGROOM_SEAL_KEY_OLD is not needed any more."

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.core.management.base import CommandError
 
 from portal.core.commands import PortalCommand
+from portal.templatetags.amounts import plural
 from vaults.integrity import verify
 from vaults.models import Region
 from vaults.regions.storage.base import StorageError, StorageUnavailable
@@ -39,7 +40,8 @@ class Command(PortalCommand):
             compared, set_aside = verify.check_region(found, since=since)
         except StorageError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{found}: compared {compared} objects with their names, set aside {set_aside}.")
+        what = f"{plural(compared, 'object')} with {'its name' if compared == 1 else 'their names'}"
+        self.stdout.write(f"{found}: compared {what}, set aside {set_aside}.")
 
 
 def _wait_for(region: Region) -> None:

@@ -8,7 +8,7 @@ from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import in_snapshot, pattern
-from strongroom_agent.core.sizes import readable
+from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.proof import damage, healing, losses, unread
 from strongroom_agent.restic.process import Ended, Restic
@@ -46,14 +46,14 @@ class _Progress:
         if percent // 10 > self.tenths or time.monotonic() - self.told_at > _SILENCE:
             self.tenths, self.told_at = percent // 10, time.monotonic()
             files, size = message.get("total_files") or 0, message.get("total_bytes") or 0
-            progress(f"backing up: {percent} % of {files} files, {readable(int(str(size)))}")
+            progress(f"backing up: {percent} % of {counted(int(str(files)), 'file')}, {readable(int(str(size)))}")
 
 
 def run(session: Session, *, accept_losses: bool = False) -> Done:
     """Back up and report it to the portal. With `accept_losses` what is not there any more is not missed again."""
     session.prepare()
     result = back_up(session, accept_losses=accept_losses)
-    text = f"Backed up {result.files} files, {readable(result.bytes)}: snapshot {result.snapshot[:8]}."
+    text = f"Backed up {counted(result.files, 'file')}, {readable(result.bytes)}: snapshot {result.snapshot[:8]}."
     return Done(
         " ".join(filter(None, [text, result.remark, result.remedy, result.note])),
         code=result.code,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.sizes import counted
 from strongroom_agent.proof.losses import Loss, total
 
 _SHOWN = 20
@@ -89,11 +90,17 @@ class BackupResult:
         """What is not in the snapshot although it should be, in a sentence each; empty when all is there."""
         said = [self.damaged, "" if self.gone and self.gone in self.damaged else self.gone]
         if self.losses:
-            said.append(f"{len(self.losses)} protected places have less than before: {_some(map(str, self.losses))}.")
+            places = counted(len(self.losses), "protected place")
+            have = "has" if len(self.losses) == 1 else "have"
+            said.append(f"{places} {have} less than before: {_some(map(str, self.losses))}.")
         if self.unreadable:
-            said.append(f"{len(self.unreadable)} items could not be read, beginning with {self.unreadable[0]}.")
+            said.append(
+                f"{counted(len(self.unreadable), 'item')} could not be read, beginning with {self.unreadable[0]}."
+            )
         if self.vanished:
-            said.append(f"{len(self.vanished)} items vanished during the backup, beginning with {self.vanished[0]}.")
+            said.append(
+                f"{counted(len(self.vanished), 'item')} vanished during the backup, beginning with {self.vanished[0]}."
+            )
         return " ".join(filter(None, said))
 
     @property

@@ -42,7 +42,7 @@ class CheckResult:
             count, first = len(self.tally.mismatched), self.tally.mismatched[0]
             return AgentError(
                 "restore_check_failed",
-                f"{count} files did not come back as they are, beginning with {first}.",
+                f"{counted(count, 'file')} did not come back as backed up, beginning with {first}.",
                 "Run strongroom-agent repair: it brings back what the other region or this machine still has."
                 if self.unproven
                 else "Run strongroom-agent backup, which stores them anew, then check again.",
@@ -51,7 +51,7 @@ class CheckResult:
         if self.tally.proven == 0:
             return AgentError(
                 "nothing_compared",
-                f"None of the {self.total} files in the snapshot could be restored and proven.",
+                f"Of {counted(self.total, 'file')} in the snapshot none could be restored and proven.",
                 "Run strongroom-agent backup, then check again.",
                 **details,
             )
@@ -63,11 +63,11 @@ class CheckResult:
         tally = self.tally
         size = readable(tally.compared_bytes)
         if tally.compared == tally.proven:
-            text = f"{tally.compared} of {self.total} files, {size}, restored and compared byte for byte"
+            text = f"{tally.compared:,} of {counted(self.total, 'file')}, {size}, restored and compared byte for byte"
         else:
             text = (
-                f"{tally.proven} of {self.total} files restored and proven against the snapshot; "
-                f"{tally.compared} of them, {size}, compared with the source byte for byte"
+                f"{tally.proven:,} of {counted(self.total, 'file')} restored and proven against the snapshot; "
+                f"{tally.compared:,} of them, {size}, compared with the source byte for byte"
             )
         if self.left_out:
             text += f"; {counted(self.left_out, 'file')} not in the sample"

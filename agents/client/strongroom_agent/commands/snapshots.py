@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from strongroom_agent.core.output import Done
+from strongroom_agent.core.sizes import counted
 from strongroom_agent.core.times import people
 from strongroom_agent.portal import reports, snapshot_catalog
 from strongroom_agent.restic.errors import damaged
@@ -20,7 +21,8 @@ def run(session: Session, region: str | None) -> Done:
     note = " ".join(error.problem for error in found.failures)
     if copied:
         other = found.regions[copied[0].id].region
-        note = f"{note} {len(copied)} of {len(found.snapshots)} are read from the copy in region {other}.".strip()
+        read = f"{len(copied)} of {counted(len(found.snapshots), 'snapshot')}"
+        note = f"{note} From the copy in region {other}: {read}.".strip()
     details: dict[str, object] = {
         "snapshots": [{**asdict(each), "region": found.regions[each.id].region} for each in found.snapshots],
         "region": found.regions[found.snapshots[-1].id].region if found.snapshots else "",
@@ -32,7 +34,7 @@ def run(session: Session, region: str | None) -> Done:
     problems = [last_snapshot.in_no_region(found.lost)] if found.lost else []
     if found.unreadable:
         named = ", ".join(each[:8] for each in found.unreadable)
-        problems.append(f"{len(found.unreadable)} snapshots cannot be read in any region: {named}.")
+        problems.append(f"{counted(len(found.unreadable), 'snapshot')} cannot be read in any region: {named}.")
     if problems:
         raise found.trouble("\n".join([*lines, " ".join(problems)]), details)
     if not found.snapshots and region is None and reports.backed_up(session.home):

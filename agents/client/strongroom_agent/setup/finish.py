@@ -5,6 +5,7 @@ from pathlib import Path
 
 from strongroom_agent.commands import backup
 from strongroom_agent.core.output import Done
+from strongroom_agent.core.sizes import counted
 from strongroom_agent.core.times import people
 from strongroom_agent.portal import reports
 from strongroom_agent.proof import restore_check
@@ -51,7 +52,8 @@ def _about(earlier: list[Snapshot]) -> str:
     if not earlier:
         return ""
     newest = earlier[-1]
+    there = f"There {'is' if len(earlier) == 1 else 'are'} {counted(len(earlier), 'snapshot')} from before"
     return (
-        f"There are {len(earlier)} snapshots from before; the newest is of {people(newest.time)}: "
+        f"{there}; the newest is of {people(newest.time)}: "
         f"strongroom-agent restore --snapshot {newest.id[:8]} --target DIR."
     )

@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.sizes import counted
 
 from .home import Home
 
@@ -36,7 +37,7 @@ def check(text: str) -> str:
     if len(passphrase) > MAXIMUM:
         raise _refusal(f"it has more than {MAXIMUM} characters")
     if len(passphrase) < MINIMUM:
-        raise _refusal(f"it has {len(passphrase)} characters, at least {MINIMUM} are needed")
+        raise _refusal(f"it has {counted(len(passphrase), 'character')}, at least {MINIMUM} are needed")
     return passphrase
 
 
