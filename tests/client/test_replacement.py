@@ -65,6 +65,13 @@ def test_old_snapshots_are_listed_and_restored(old: World, new: World) -> None:
     told = old.run("backup")
     assert told.answer["code"] == "not_allowed"
     assert told.answer["message"].startswith("No machine has this certificate.")  # the portal's words, which say why
+    for command in ("backup", "check", "snapshots", "unregister"):  # reports wait by now
+        told = old.run(command)
+        assert told.answer["code"] == "not_allowed"
+        note = "note: reports are kept for the next run. The portal does not let this machine in."
+        assert told.progress.splitlines().count(note) == 1
+        assert "No machine has this certificate." not in told.progress  # the answer says it, once
+        assert told.answer["message"].count("No machine has this certificate.") == 1
 
 
 def test_a_wrong_passphrase_loses_nothing(new: World) -> None:

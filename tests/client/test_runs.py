@@ -231,7 +231,11 @@ def test_unregistering_deletes_the_keys_and_keeps_the_passphrase(world: World) -
     assert (ran.status, ran.answer["told"], machine.state) == (0, True, "Unregistered")
     assert Path(ran.answer["passphrase_kept"]).read_text() == "correct horse battery staple\n"
     assert not {"identity.json", "client.pem", "registration.json"} & {path.name for path in world.home.iterdir()}
-    assert world.run("unregister").answer["code"] == "not_registered"
+    for command in ("unregister", "status", "backup"):
+        told = world.run(command)
+        assert (told.status, told.answer["code"]) == (1, "not_registered")
+        assert told.answer["message"].startswith("This machine has left vault Payroll, where it was hr-db-02, on ")
+        assert f"The passphrase is kept in {ran.answer['passphrase_kept']}. To back it up" in told.answer["message"]
 
 
 def test_a_machine_leaves_after_a_renewal_whose_answer_was_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,12 @@ def test_last_runs_and_what_is_protected_are_told(blank: World) -> None:
     assert protected == f"Protected: {blank.source}."
 
 
+def test_a_computer_without_a_backup_speaks_of_itself_alone(world: World) -> None:
+    """It may be in the place of a machine that has some."""
+    world.register_only()
+    assert told(world)[1] == "No backup has been made by this computer yet."
+
+
 def test_each_trouble_is_told(blank: World) -> None:
     (blank.source / "file").write_bytes(b"content")
     secret = blank.home / "passphrase"

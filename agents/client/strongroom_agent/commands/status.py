@@ -6,7 +6,7 @@ from strongroom_agent.core.output import Done
 from strongroom_agent.core.times import for_people, now, render
 from strongroom_agent.portal import registration, renewal, reports
 from strongroom_agent.proof import losses
-from strongroom_agent.state import identity, last_snapshot, passphrase, status_lines
+from strongroom_agent.state import departure, identity, last_snapshot, passphrase, status_lines
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.session import Session, describe, open_session
 
@@ -73,6 +73,7 @@ def run_unregister(session: Session, *, forget: bool) -> Done:
             raise
         told = False
     kept = forget_here(session.home, session.identity.machine_id)
+    departure.note(session.home, session.identity, kept)
     name, vault = session.identity.name, session.identity.vault["name"]
     text = f"{name} is no longer registered with vault {vault}."
     if not told:
@@ -90,6 +91,7 @@ def run_forget(home: Home) -> Done:
     except AgentError as error:
         if error.code == "not_registered" and not registration.begun(home):
             raise
+        departure.forget(home)
         kept = forget_here(home, f"unknown-{render(now()).replace(':', '')}")
         text = "This machine has forgotten its vault; the portal was not told."
         remedy = "Have the machine revoked in the portal, if it is still there."

@@ -15,7 +15,7 @@ from strongroom_agent.portal.storage import Storage, missing
 from strongroom_agent.restic import cache, engine
 from strongroom_agent.restic.process import Connection, Restic
 
-from . import identity, passphrase, settings
+from . import departure, identity, passphrase, settings
 from .home import Home
 from .identity import Identity, Repository
 from .settings import Settings
@@ -29,6 +29,7 @@ class Session:
     identity: Identity
     settings: Settings
     damaged: set[str] = field(default_factory=set)  # objects that this run has found damaged in a region, as kind/name
+    _shut_out: str = ""  # the certificate with which the portal has refused this machine, reports and all
 
     @cached_property
     def proxy(self) -> str | None:
@@ -96,9 +97,26 @@ class Session:
         self.deliver_reports()
 
     def deliver_reports(self) -> None:
-        """Send the reports that wait to the portal."""
-        portal, signer = self.portal, self.identity.signer
-        reports.deliver(self.home, lambda report: portal.post("runs", signer, report), self.sign_of_life)
+        """Send the reports that wait to the portal, unless it lets this machine in no more: why is told once, as the
+        reason for which the command fails."""
+        if self._shut_out != self.identity.certificate:
+            reports.deliver(self.home, self._send, self.sign_of_life)
+
+    def _send(self, report: dict[str, object]) -> None:
+        try:
+            self.portal.post("runs", self.identity.signer, report)
+        except Refused as refused:
+            if refused.code != "not_allowed" or self._is_let_in():
+                raise
+            self._shut_out = self.identity.certificate
+            raise AgentError(refused.code, "The portal does not let this machine in.") from refused
+
+    def _is_let_in(self) -> bool:
+        try:
+            self.sign_of_life()
+        except AgentError:
+            return False
+        return True
 
     def sign_of_life(self) -> Response:
         """What the portal says to this machine at this moment. AgentError when it refuses or cannot be reached."""
@@ -154,7 +172,7 @@ def open_session(home: Home) -> Session:
     home.require_own()
     found, chosen = identity.load(home), settings.load(home)
     if found is None or chosen is None:
-        raise AgentError(
+        raise departure.known(home) or AgentError(
             "not_registered",
             f"This machine is not registered with a vault: there is nothing about it in {home.folder}.",
             "Run strongroom-agent setup with the vault credentials file; if that was done, run this as the same user.",

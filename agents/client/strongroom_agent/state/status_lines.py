@@ -12,7 +12,7 @@ from .home import Home
 from .session import Session
 
 _SHOWN = {"backup": "Last backup", "check": "Last check", "restore_check": "Last restore check"}
-_NEVER = {"backup": "No backup has been made yet."}
+_NEVER = {"backup": "No backup has been made by this computer yet."}
 _PROTECTED_SHOWN = 10
 
 

@@ -1,0 +1,43 @@
+"""What this machine knows of the vault that it has left: enough to say so to whoever asks it for a backup."""
+
+import contextlib
+
+from strongroom_agent.core import times
+from strongroom_agent.core.errors import AgentError
+
+from .home import Home
+from .identity import Identity
+
+_FILE = "left.json"
+_KNOWN = ("name", "vault", "at")
+
+
+def note(home: Home, identity: Identity, passphrase_kept: str | None) -> None:
+    """The machine has left its vault, or forgotten it. No reason to fail: leaving may be for want of room."""
+    about = {"name": identity.name, "vault": identity.vault["name"], "at": times.render(times.now())}
+    with contextlib.suppress(AgentError, OSError):
+        home.write_object(_FILE, {**about, "passphrase": passphrase_kept or ""})
+
+
+def forget(home: Home) -> None:
+    """Drop it, where the vault that was left last is not known."""
+    home.remove(_FILE)
+
+
+def known(home: Home) -> AgentError | None:
+    """The error for a machine that has left a vault and is in no other; None when nothing is known of that."""
+    try:
+        found = home.read_object(_FILE) or {}
+    except AgentError:
+        return None
+    if not all(isinstance(found.get(field), str) for field in _KNOWN):
+        return None
+    kept = found.get("passphrase")
+    about = f" The passphrase is kept in {kept}." if isinstance(kept, str) and kept else ""
+    return AgentError(
+        "not_registered",
+        f"This machine has left vault {found['vault']}, where it was {found['name']}, on "
+        f"{times.people(str(found['at']))}. What it has backed up is kept there.{about}",
+        "To back it up again, run strongroom-agent setup with new vault credentials; to bring it back as the same "
+        "machine, request a replacement on its page in the portal.",
+    )
