@@ -22,7 +22,15 @@ PREVENTED = frozenset(
     {
         *("passphrase_missing", "passphrase_unreadable", "passphrase_wrong", "state_damaged", "clock_skew"),
         *("network", "unavailable", "not_allowed", "repository_locked"),
-        *("cache_unusable", "home_unusable", "disk_full", "no_room", "engine_missing", "engine_too_old"),
+        *(
+            "cache_unusable",
+            "home_unusable",
+            "file_unusable",
+            "disk_full",
+            "no_room",
+            "engine_missing",
+            "engine_too_old",
+        ),
         *("interrupted", "internal", "limit_too_low", "quota_full"),
     }
 )

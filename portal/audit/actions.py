@@ -140,6 +140,7 @@ REASONS = {
     "engine_missing": "there is no restic",
     "engine_too_old": "restic is too old",
     "internal": "a fault of the agent's",
+    "file_unusable": "a file or folder of the machine cannot be used",
     "interrupted": "it was interrupted",
     "network": "no connection",
     "no_room": "too little room for what is restored",

@@ -168,6 +168,16 @@ def test_the_unexpected_is_told_in_json(alone: World, monkeypatch: pytest.Monkey
             "file_unusable",
             "A file or folder cannot be used (Permission denied): /c/x.",
         ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "/c/x"),
+            "file_unusable",
+            "A file or folder cannot be used (Read-only file system): /c/x. Its disk is mounted read-only",
+        ),
+        (
+            OSError(errno.EDQUOT, "Disk quota exceeded", "/c/x"),
+            "disk_full",
+            "A disk of this machine takes no more from this user: /c/x. The quota of this user",
+        ),
     ],
 )
 def test_a_disk_that_fails_is_told(

@@ -248,6 +248,8 @@ def test_batches_hold_every_file_once_and_fit_the_room(sizes: list[int], room: i
         ("Fatal: x509: certificate signed by unknown authority", "network"),
         ('invalid id "ab": no matching ID found for prefix "ab"', "snapshot_unknown"),
         ("write /x: no space left on device", "disk_full"),
+        ("write /x: disk quota exceeded", "disk_full"),
+        ("Fatal: unable to open cache: mkdir /cache/1e: read-only file system", "file_unusable"),
         ('{"message_type":"exit_error","code":1,"message":"Fatal: something new"}', "engine_failed"),
         ("", "engine_failed"),
     ],
@@ -268,6 +270,31 @@ def test_a_full_cache_folder_ends_restic_at_once_and_is_named() -> None:
     assert is_final("ignoring error for /a: write /out/a: no space left on device") is False
     error = explain("check", 1, [FULL, "error: error loading index d3: context canceled"])
     assert error.problem == "A disk of this machine is full: write /cache/d3: no space left on device."
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [("mkdir /c/1e: read-only file system", "is mounted read-only"), ("write /c/x: disk quota exceeded", "The quota")],
+)
+def test_a_disk_that_takes_nothing_is_not_told_as_one_without_room_or_permission(words: str, remedy: str) -> None:
+    error = explain("backup", 1, [words])
+    assert words in error.problem
+    assert remedy in error.remedy
+    assert "is full" not in error.problem
+
+
+@pytest.mark.parametrize(("number", "remedy"), [(30, "is mounted read-only"), (122, "The quota"), (13, "as the user")])
+def test_a_state_folder_that_cannot_be_used_says_what_to_do_about_its_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
+    def failing(*arguments: object, **more: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", failing)
+    with pytest.raises(AgentError) as refused:
+        Home(tmp_path / "home").ensure()
+    assert refused.value.code == "home_unusable"
+    assert remedy in refused.value.remedy
 
 
 def test_proxies_get_their_sign_in_quoted() -> None:

@@ -294,7 +294,7 @@ class TestAttention:
         well_run(machine, Run.Kind.BACKUP)
         assert of_reports(machine) == over
 
-    @pytest.mark.parametrize("kept", ["network", "no_room", "interrupted", "passphrase_wrong"])
+    @pytest.mark.parametrize("kept", ["network", "no_room", "file_unusable", "interrupted", "passphrase_wrong"])
     @pytest.mark.parametrize(
         ("kind", "found", "concern"),
         [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from strongroom_agent.commands import backup, check, repair, restore, snapshots, status
 from strongroom_agent.core import output, surroundings
-from strongroom_agent.core.errors import AgentError, Exit, usage, why
+from strongroom_agent.core.errors import QUOTA_REMEDY, AgentError, Exit, remedy_for, usage, why
 from strongroom_agent.core.output import Done, progress, show_done, show_error
 from strongroom_agent.portal import reports
 from strongroom_agent.setup import setup
@@ -147,7 +147,9 @@ def _trouble(error: OSError) -> AgentError:
     if error.errno == errno.ENOSPC:
         remedy = "Free some space where the agent's state folder and cache folder are, then try again."
         return AgentError("disk_full", f"A disk of this machine is full{named}.", remedy)
-    remedy = "Check that its disk is there and that this user may use it, then try again."
+    if error.errno == errno.EDQUOT:
+        return AgentError("disk_full", f"A disk of this machine takes no more from this user{named}.", QUOTA_REMEDY)
+    remedy = remedy_for(error, "Check that its disk is there and that this user may use it, then try again.")
     return AgentError("file_unusable", f"A file or folder cannot be used ({why(error)}){named}.", remedy)
 
 

@@ -1,5 +1,6 @@
 """What can go wrong, as one exception: a code for programs, a message and a remedy for people."""
 
+import errno
 from enum import IntEnum
 
 
@@ -13,6 +14,13 @@ class Exit(IntEnum):
     NETWORK = 4
 
 
+READ_ONLY_REMEDY = (
+    "Its disk is mounted read-only, which the system does by itself after a fault of the disk: see why, mount it for "
+    "writing again, then try again."
+)
+QUOTA_REMEDY = (
+    "The quota of this user on that disk is used up: free some space there or have it raised, then try again."
+)
 REFUSALS = frozenset(
     {
         "credential_expired",
@@ -71,6 +79,15 @@ def why(error: OSError) -> str:
     if isinstance(error, FileExistsError | NotADirectoryError):
         return "there is a file where a folder is needed"
     return error.strerror or type(error).__name__
+
+
+def remedy_for(error: OSError, otherwise: str) -> str:
+    """What to do about a disk that takes nothing, whoever asks it to; `otherwise` for all else, as permissions."""
+    if error.errno == errno.EROFS:
+        return READ_ONLY_REMEDY
+    if error.errno == errno.ENOSPC:
+        return "Free some space there, then try again."
+    return QUOTA_REMEDY if error.errno == errno.EDQUOT else otherwise
 
 
 def usage(problem: str, remedy: str = "See strongroom-agent --help.") -> AgentError:

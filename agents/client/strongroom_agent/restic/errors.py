@@ -3,7 +3,7 @@
 import json
 import re
 
-from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.errors import QUOTA_REMEDY, READ_ONLY_REMEDY, AgentError
 
 _NETWORK = (
     "connection refused",
@@ -61,7 +61,8 @@ _OF_THE_PLACE = (
     "file too large",
     "operation not supported",
 )
-_FULL = ("no space left on device", "disk quota exceeded")
+_OVER_QUOTA, _READ_ONLY = "disk quota exceeded", "read-only file system"
+_FULL = ("no space left on device", _OVER_QUOTA)
 _STATUS = re.compile(r"unexpected HTTP response \((\d{3})\)|server response unexpected: (\d{3})")
 
 
@@ -88,10 +89,19 @@ def _explained(command: str, status: int, complaints: list[str]) -> AgentError:
             f"The connection to the storage broke: {_last_words(complaints)}.",
             "Check this machine's network and proxy, then try again; what was sent is kept.",
         )
+    if _READ_ONLY in text:
+        return AgentError(
+            "file_unusable",
+            f"A file or folder cannot be used: {_about(complaints, (_READ_ONLY,))}.",
+            READ_ONLY_REMEDY,
+        )
+    if _OVER_QUOTA in text:
+        about = _about(complaints, (_OVER_QUOTA,))
+        return AgentError("disk_full", f"A disk of this machine takes no more from this user: {about}.", QUOTA_REMEDY)
     if any(sign in text for sign in _FULL):
         return AgentError(
             "disk_full",
-            f"A disk of this machine is full: {_about_full(complaints)}.",
+            f"A disk of this machine is full: {_about(complaints, _FULL)}.",
             "Free some space, in the cache folder or where files are restored to, then try again.",
         )
     if any(sign in text for sign in _DAMAGE):
@@ -206,9 +216,9 @@ def _locked(text: str) -> AgentError:
     )
 
 
-def _about_full(complaints: list[str]) -> str:
+def _about(complaints: list[str], signs: tuple[str, ...]) -> str:
     """The last line that says so, without what restic says of its own retries."""
-    found = [plain(line) for line in complaints if any(sign in line for sign in _FULL)][-1]
+    found = [plain(line) for line in complaints if any(sign in line for sign in signs)][-1]
     return re.sub(r"^.*retrying after [^:]*: ", "", found).strip().rstrip(".")[:400]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from strongroom_agent.core import ownership
-from strongroom_agent.core.errors import AgentError, why
+from strongroom_agent.core.errors import AgentError, remedy_for, why
 
 from . import lock
 
@@ -139,7 +139,11 @@ class Home:
         return AgentError(
             "home_unusable",
             f"The state folder {self.folder} cannot be used: {why(error)}.",
-            "Run the agent as the user that set this machine up, or choose another folder with STRONGROOM_AGENT_HOME.",
+            remedy_for(
+                error,
+                "Run the agent as the user that set this machine up, or choose another folder with "
+                "STRONGROOM_AGENT_HOME.",
+            ),
         )
 
     def damaged(self, name: str, why: object) -> AgentError:
