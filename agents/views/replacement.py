@@ -11,7 +11,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from agents.forms import ReplacementDecisionForm, ReplacementForm
 from agents.models import Machine, ReplacementRequest
 from agents.packages.catalog import platform_rows
-from agents.packages.shell_commands import replace_command
+from agents.packages.shell_commands import KEPT, replace_command
 from agents.queries import machine_seen_by, machine_worked_on_by
 from agents.replacement import replacements
 from agents.replacement.queries import (
@@ -145,6 +145,7 @@ def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[st
         "decide_until": workflow.decide_until(asked),
         "download_until": download_until(asked),
         "downloadable": downloadable(asked),
+        "passphrase_file": KEPT,
         "command": replace_command(name, downloaded=downloaded),
         **(named(workflow.deciders(asked)) if pending else {}),
     }

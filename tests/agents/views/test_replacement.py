@@ -315,6 +315,8 @@ class TestPage:
         assert f"--credentials &#x27;Payroll_hr-db-02_{timezone.now():%a %b %d %Y}.VaultCredentials&#x27;" in shown
         assert "--passphrase-file /root/strongroom-passphrase" in shown
         assert "--generate-passphrase" not in shown
+        told = "the passphrase that was saved when the old computer was set up: put it into the file"
+        assert f"{told} <code>/root/strongroom-passphrase</code>" in shown
 
     def test_a_download_that_came_too_late(
         self, url: str, asked: ReplacementRequest, staff: User, approver: User

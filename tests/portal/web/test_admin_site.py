@@ -62,6 +62,12 @@ def test_it_holds_no_vaults_and_deletes_nothing(administrator: User) -> None:
     assert "delete_selected" not in client.get("/admin/accounts/user/").content.decode()
 
 
+def test_its_first_page_says_what_is_here_and_what_is_not(administrator: User) -> None:
+    shown = window(administrator).get("/admin/").content.decode()
+    assert "Here are the people, the subscriptions whose members they are, and the regions." in shown
+    assert "Vaults, machines and requests are not here" in shown
+
+
 def test_a_person_is_made_with_roles_and_memberships(administrator: User, subscription: Subscription) -> None:
     form = {
         "username": "nora",
