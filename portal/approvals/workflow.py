@@ -26,7 +26,7 @@ from portal.audit.record import refusal
 from portal.audit.transitions import advance
 from portal.core import digests, texts
 from portal.core.actor import SYSTEM, Actor
-from portal.core.errors import HOW_IT_IS_NOW, ContentChanged, Invalid, NotAllowed, NotFound, OwnRequest, StaleState
+from portal.core.errors import REVIEW_AGAIN, ContentChanged, Invalid, NotAllowed, NotFound, OwnRequest, StaleState
 from portal.core.times import for_people
 
 R = TypeVar("R", bound=Approvable)
@@ -206,7 +206,7 @@ class Workflow(ABC, Generic[R]):
         by = next((one.by for one in request.decisions.all() if one.get_verdict_display() == request.state), None)
         if by is not None and actor is not None:
             label += f" by {'you' if by == actor.user else by.display_name}"
-        return StaleState(f"This request is already {label}.", remedy=HOW_IT_IS_NOW)
+        return StaleState(f"This request is already {label}.", remedy=REVIEW_AGAIN)
 
     def _stage(self, number: int) -> Stage:
         return self.policy.stages[number - 1]
@@ -228,7 +228,7 @@ class Workflow(ABC, Generic[R]):
             self._require_decider(request, actor)
         except NotAllowed as error:
             raise StaleState(
-                f"Others have decided since you opened it. {error.message}", remedy=HOW_IT_IS_NOW
+                f"Others have decided since you opened it. {error.message}", remedy=REVIEW_AGAIN
             ) from error
 
     def _to_decide(self, request: R, said: "_Said") -> R:

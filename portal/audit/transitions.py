@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from portal.audit.record import record
 from portal.core.actor import Actor
-from portal.core.errors import HOW_IT_IS_NOW, StaleState
+from portal.core.errors import REVIEW_AGAIN, StaleState
 from portal.core.states import StateTable
 
 
@@ -43,7 +43,7 @@ def advance(
         if not manager.filter(pk=obj.pk, state=old).update(state=to, **changes):
             raise StaleState(
                 f"This {table.noun.replace('-', ' ')} is no longer {table.looks[old].label}: it has changed meanwhile.",
-                remedy=HOW_IT_IS_NOW,
+                remedy=REVIEW_AGAIN,
             )
         record(
             action or f"{table.noun}:{to.lower()}",

@@ -30,7 +30,7 @@ class DomainError(Exception):
         return f"{self.message} {self.remedy}".strip()
 
 
-HOW_IT_IS_NOW = "Its page shows how it is now."
+REVIEW_AGAIN = "Reload the page and review it."
 """The remedy where somebody else was first: true on that page itself, beside it, and for a program."""
 
 

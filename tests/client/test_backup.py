@@ -28,7 +28,7 @@ def test_a_disk_that_is_not_there_is_told(ready: World, disk: Path) -> None:
     (ready.root / "unmounted").rename(disk)
     assert (ran.status, ran.answer["code"], ran.answer["files"], ran.answer["lost"]) == (0, "done_with_losses", 12, 1)
     assert ran.answer["losses"] == [{"path": str(disk), "had": 1, "has": 0}]
-    remark = f"1 protected place has less than before: {disk} is not there; it had 1 files."
+    remark = f"1 protected place has less than before: {disk} is not there; it had 1 file."
     remedy = (
         "Mount the disk or bring the files back; if they are gone for good, run strongroom-agent backup "
         "--accept-losses, or setup again without that --protect."

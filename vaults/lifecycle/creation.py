@@ -9,7 +9,7 @@ from portal.audit.record import record
 from portal.audit.transitions import advance
 from portal.core import expected as expected_state
 from portal.core.actor import SYSTEM, Actor
-from portal.core.errors import HOW_IT_IS_NOW, StaleState
+from portal.core.errors import REVIEW_AGAIN, StaleState
 from vaults import copy_schedule, operations
 from vaults.models import Operation, Redundancy, Vault, VaultRequest
 from vaults.queries import operations_of, vault_worked_on_by
@@ -78,7 +78,7 @@ def retry(vault_id: UUID, *, actor: Actor, expected: str = "") -> Vault:
         if operation is None or not may_be_retried(vault, operation):
             raise StaleState(
                 f"{vault.name} is {vault.state}, and it has no failed operation to retry.",
-                remedy=HOW_IT_IS_NOW,
+                remedy=REVIEW_AGAIN,
             )
         now = f"Another operation on {vault.name} has failed since: {operation.reason}"
         expected_state.require(expected, now, vault=vault.pk, work=operation.pk)

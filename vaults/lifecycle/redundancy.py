@@ -8,7 +8,7 @@ from django.utils import timezone
 from portal.audit.record import record
 from portal.core import expected as expected_state
 from portal.core.actor import Actor
-from portal.core.errors import HOW_IT_IS_NOW, Invalid, RedundancyLocked, StaleState
+from portal.core.errors import REVIEW_AGAIN, Invalid, RedundancyLocked, StaleState
 from portal.core.times import for_people
 from vaults import copy_schedule, operations
 from vaults.models import Operation, Redundancy, Vault
@@ -103,7 +103,7 @@ def _store(vault: Vault, redundancy: str) -> None:
 def _not_active(vault: Vault) -> StaleState:
     return StaleState(
         f"{vault.name} is {vault.state}; redundancy can be changed only while a vault is Active.",
-        remedy=HOW_IT_IS_NOW,
+        remedy=REVIEW_AGAIN,
     )
 
 

@@ -4,6 +4,7 @@ docs/storage-integrity.md says when.
 """
 
 import argparse
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -37,19 +38,19 @@ class Command(PortalCommand):
         for step in (listing, trash, back):
             step.add_argument("machine", metavar="MACHINE", help="its name, or its ID where several have that name")
         for step in (trash, back):
-            step.add_argument("snapshot", metavar="SNAPSHOT", help="the first 8 or more digits of its ID")
+            step.add_argument("snapshots", metavar="SNAPSHOT", nargs="+", help="the first 8 or more digits of its ID")
             step.add_argument("--reason", required=True, help="for the audit log and the vault's people")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do the step; CommandError with what to do when it is refused."""
         step = {"list": _list, "trash": _trash, "put-back": _put_back}[options["step"]]
         try:
-            said = step(_machine(options["machine"]), argparse.Namespace(**options))
+            for line in step(_machine(options["machine"]), argparse.Namespace(**options)):
+                self.stdout.write(line)
         except DomainError as error:
             raise CommandError(error.detail) from error
         except StorageError as error:
             raise CommandError(f"{error} Run this again when the region works.") from error
-        self.stdout.write(said)
 
 
 def _machine(text: str) -> Machine:
@@ -66,29 +67,32 @@ def _machine(text: str) -> Machine:
     return found[0]
 
 
-def _list(machine: Machine, options: argparse.Namespace) -> str:
+def _list(machine: Machine, options: argparse.Namespace) -> Iterator[str]:
     kept = snapshot_trash.of_machine(machine.vault, machine.pk)
     if not kept:
-        return f"Machine {machine} has no snapshot stored in any region."
-    return "\n".join(
-        f"{each.name[:16]}  {exactly(each.modified)}  {binary(each.size):>9}  {each.region}"
-        f"{', in the trash' if each.trashed else ''}"
-        for each in kept
-    )
+        yield f"Machine {machine} has no snapshot stored in any region."
+    for each in kept:
+        where = f"{each.region}{', in the trash' if each.trashed else ''}"
+        yield f"{each.name[:16]}  {exactly(each.modified)}  {binary(each.size):>9}  {where}"
 
 
-def _trash(machine: Machine, options: argparse.Namespace) -> str:
-    name = snapshot_trash.trash(machine.vault, machine.pk, options.snapshot, _reason(options), actor=ACTOR)
-    return (
-        f"Snapshot {name[:16]} of {machine} is in the trash. If a check of the machine had failed because of it, run"
-        " strongroom-agent check there. To undo this: "
-        f".venv/bin/python manage.py snapshots put-back {machine.pk} {name[:16]} --reason TEXT"
-    )
+def _trash(machine: Machine, options: argparse.Namespace) -> Iterator[str]:
+    """One after the other: what is said was done, also where the next one is refused."""
+    reason = _reason(options)
+    for each in options.snapshots:
+        name = snapshot_trash.trash(machine.vault, machine.pk, each, reason, actor=ACTOR)
+        yield (
+            f"Snapshot {name[:16]} of {machine} is in the trash. To undo this: "
+            f".venv/bin/python manage.py snapshots put-back {machine.pk} {name[:16]} --reason TEXT"
+        )
+    yield "If a check of the machine had failed because of it, run strongroom-agent check there."
 
 
-def _put_back(machine: Machine, options: argparse.Namespace) -> str:
-    name = snapshot_trash.put_back(machine.vault, machine.pk, options.snapshot, _reason(options), actor=ACTOR)
-    return f"Snapshot {name[:16]} of {machine} is stored again."
+def _put_back(machine: Machine, options: argparse.Namespace) -> Iterator[str]:
+    reason = _reason(options)
+    for each in options.snapshots:
+        name = snapshot_trash.put_back(machine.vault, machine.pk, each, reason, actor=ACTOR)
+        yield f"Snapshot {name[:16]} of {machine} is stored again."
 
 
 def _reason(options: argparse.Namespace) -> str:

@@ -261,7 +261,7 @@ class TestPage:
         assert "This request is already agreed by approver." in shown
         assert "staff can download them until" in shown
         assert ">Reject</button>" not in shown
-        assert "Its page shows how it is now." in shown
+        assert "Reload the page and review it." in shown
 
     @pytest.mark.parametrize("verdict", ["approve", "cancel"])
     def test_what_somebody_does_on_an_old_page_leaves_them_on_the_page_as_it_is_now(

@@ -41,11 +41,25 @@ def test_listed_trashed_put_back(folder: MachineFolder) -> None:
     told = say("trash", machine.name.upper(), NAME[:8], "--reason", "A stolen key")
     assert "strongroom-agent check" in told
     assert "in the trash" in say("list", str(machine.pk))
-    undo = told.partition("manage.py snapshots ")[2]
+    undo = told.partition("manage.py snapshots ")[2].partition("\n")[0]
     assert "is stored again" in say(*shlex.split(undo)[:-1], "A mistake")
     assert "in the trash" not in say("list", machine.name)
     reasons = AuditEvent.objects.filter(action__startswith="snapshot:").order_by("pk").values_list("detail__reason")
     assert list(reasons) == [("A stolen key",), ("A mistake",)]
+
+
+def test_several_go_in_one_command_and_what_was_done_is_said_where_one_is_refused(folder: MachineFolder) -> None:
+    machine, more = Machine.objects.get(), b"another"
+    folder.put("snapshots", more)
+    out = StringIO()
+    with pytest.raises(CommandError, match="begins with 00000000"):
+        call_command("snapshots", "trash", machine.name, NAME, "0" * 8, digest(more), "--reason", "x", stdout=out)
+    assert f"Snapshot {NAME[:16]} of {machine} is in the trash." in out.getvalue()
+    assert digest(more)[:16] not in out.getvalue()
+    told = say("trash", machine.name, digest(more), "--reason", "x")
+    assert told.count("is in the trash") == 1
+    told = say("put-back", machine.name, NAME, digest(more), "--reason", "y")
+    assert [line.split()[1] for line in told.splitlines()] == [NAME[:16], digest(more)[:16]]
 
 
 @pytest.mark.parametrize(

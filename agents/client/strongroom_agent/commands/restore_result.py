@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.errors import QUOTA_REMEDY, READ_ONLY_REMEDY, AgentError
 from strongroom_agent.core.paths import is_below, machine_form
 from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.proof import damage
@@ -18,6 +18,7 @@ _DAMAGE = (
     "> does not exist",
     "not found in repository",
     "invalid data",
+    "nonce is invalid",
     "hash",
     "decrypting",
     "unexpected",
@@ -132,7 +133,7 @@ class RestoreResult:
             return ""
         item, said = next(iter(self.recovery.attributes.items()))
         return (
-            f"Owner, mode, times or attributes of {len(self.recovery.attributes)} items could not be set, "
+            f"Owner, mode, times or attributes of {counted(len(self.recovery.attributes), 'item')} could not be set, "
             f"beginning with {item} ({said})."
         )
 
@@ -140,7 +141,7 @@ class RestoreResult:
     def remark_on_regions(self) -> str:
         """Which region each part came from, where that is not simply the first."""
         used = self._used()
-        parts = ", ".join(f"{count} files from region {name}" for name, count in used.items())
+        parts = ", ".join(f"{counted(count, 'file')} from region {name}" for name, count in used.items())
         split = f"{parts}: the first region has not everything whole." if len(used) > 1 else ""
         only = next(iter(used), "")
         if len(used) == 1 and only != self._first and not self.note:
@@ -168,9 +169,9 @@ class RestoreResult:
     def _left(self) -> str:
         """What is in the target now that is not proven."""
         renamed, stuck = self.recovery.renamed, self.recovery.stuck
-        said = [f"{len(renamed)} files that are not proven were renamed, such as {renamed[0]}."] if renamed else []
+        said = [f"Not proven and renamed: {counted(len(renamed), 'file')}, such as {renamed[0]}."] if renamed else []
         if stuck:
-            said.append(f"{len(stuck)} files that are not proven could not be renamed: do not use {stuck[0]}.")
+            said.append(f"Not proven and still under its name: {counted(len(stuck), 'file')}; do not use {stuck[0]}.")
         return " ".join(said)
 
     @property
@@ -186,6 +187,10 @@ class RestoreResult:
     def _remedy(self, reason: str) -> str:
         if self._said(_LONG):
             return "Restore to a folder with a shorter path: that of some files becomes too long below this one."
+        if self._said("read-only file system"):
+            return READ_ONLY_REMEDY
+        if self._said("disk quota exceeded"):
+            return QUOTA_REMEDY
         if all(is_of_the_place(self.recovery.failed[path]) for path in self.lacking):
             return "Check owner and permissions of what is in the target, or restore to a new folder."
         if any(self._said(sign) or sign in reason for sign in _DAMAGE) or self.recovery.error is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from strongroom_agent.core import mounts
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import progress
-from strongroom_agent.core.sizes import readable
+from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.state import protected
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.protected import Held, Protected
@@ -47,7 +47,9 @@ class Place:
     @property
     def extent(self) -> str:
         """What it has, for the middle of a sentence."""
-        return f"{self.files or 0} files" + (f", {readable(self.bytes)}" if self.bytes >= NOTICEABLE_BYTES else "")
+        return counted(self.files or 0, "file") + (
+            f", {readable(self.bytes)}" if self.bytes >= NOTICEABLE_BYTES else ""
+        )
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from strongroom_agent.commands.check_result import CheckResult
 from strongroom_agent.core import trees
 from strongroom_agent.core.output import progress
 from strongroom_agent.core.paths import of_machine, pattern
+from strongroom_agent.core.sizes import counted
 from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.restic import snapshots
 from strongroom_agent.restic.process import Restic
@@ -66,7 +67,7 @@ class _Check:
     def run(self, cache: Path) -> CheckResult:
         snapshot, files = self.found.snapshot, self.found.files
         chosen = selection.choose(files)
-        progress(f"restore check: {len(chosen)} of {len(files)} files")
+        progress(f"restore check: {len(chosen)} of {counted(len(files), 'file')}")
         tally, unproven = Tally(), list[str]()
         room = _room(cache)
         fitting, streamed = selection.split(chosen, room)
@@ -75,7 +76,7 @@ class _Check:
         fitting = [each for each in fitting if len(each.path.encode()) <= longest]
         for batch in selection.batches(fitting, files, room):
             unproven += self._batch(batch, cache, tally)
-            progress(f"restore check: {tally.proven} of {len(chosen)} files proven")
+            progress(f"restore check: {tally.proven} of {counted(len(chosen), 'file')} proven")
         for each in streamed:
             self._stream(each, tally)
         skip = frozenset(backup.excluded(self.session))
@@ -98,11 +99,11 @@ class _Check:
         compares each block with its hash before it gives it out."""
         source = of_machine(listed.path.lstrip("/"))
         with self.restic.stream("dump", self.found.snapshot.id, listed.path) as copy:
-            counted = _Counted(copy)
-            comparing.compare_stream(counted, source, listed, self.found.snapshot.began_ns, tally)
-            while counted.read(1 << 20):
+            tallied = _Counted(copy)
+            comparing.compare_stream(tallied, source, listed, self.found.snapshot.began_ns, tally)
+            while tallied.read(1 << 20):
                 pass
-        if counted.size == listed.size:
+        if tallied.size == listed.size:
             tally.proven += 1
         elif source not in tally.mismatched:
             tally.mismatched.append(source)
