@@ -31,18 +31,20 @@ expect.set_options(timeout=30_000)  # milliseconds: pages come late on a busy ma
 
 PAGES = ("/views/", "/portal/web/")
 ALL_PAGES = "/portal/web/test_hostile_pages.py"
+PARSERS = ("/agents/protocol/test_hostile", "/vaults/api/test_hostile.py", "/agents/packages/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that use the database: those are the ones which another database can tell something.
 
     On PostgreSQL most tests of single pages are `long`: what they ask is tested where it is written, and each page is
-    asked there by the tests of ALL_PAGES.
+    asked there by the tests of ALL_PAGES. So is what is thrown at parsers, before any database is asked.
     """
     for item in items:
         if {"db", "transactional_db"} & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db"):
             item.add_marker("database")
-        if connection.vendor == "postgresql" and _is_of_one_page(str(item.path)):
+        path = str(item.path)
+        if connection.vendor == "postgresql" and (_is_of_one_page(path) or any(part in path for part in PARSERS)):
             item.add_marker("long")
 
 

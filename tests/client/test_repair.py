@@ -251,7 +251,7 @@ def test_a_portal_that_takes_no_deletions_of_indexes_still_gets_its_backup(big: 
     assert "It could not be repaired now" in ran.answer["message"]
 
 
-@pytest.mark.parametrize("healer", ["repair", "backup"])
+@pytest.mark.parametrize("healer", [pytest.param("repair", marks=pytest.mark.long), "backup"])
 def test_what_was_damaged_before_stays_out_of_use(big: World, storage: Storage, tmp_path: Path, healer: str) -> None:
     """This machine can delete no pack: each rebuilding of the index finds those damaged earlier, and takes them in."""
     spoiled = set[Path]()

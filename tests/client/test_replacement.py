@@ -135,6 +135,7 @@ def test_a_damaged_machine_is_found(new: World) -> None:
     assert new.setup(credential=new.peer.credential(purpose="borrow")).answer["code"] == "credential_invalid"
 
 
+@pytest.mark.long
 def test_changing_the_passphrase_leaves_the_old_one_good(new: World) -> None:
     """What docs/replacing-a-machine.md says about `restic key passwd`."""
     assert new.setup().status == 0

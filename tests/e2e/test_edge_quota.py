@@ -39,6 +39,7 @@ def quota(portal: Portal, machine_bytes: int) -> Iterator[None]:
         portal.manage("shell", "-v", "0", "-c", _SET.format(quota=None))
 
 
+@pytest.mark.long  # the same bound, in mid-transfer, is in test_edge_open_transfers.py
 def test_a_machine_over_its_quota_restores_and_stores_nothing(portal: Portal, tmp_path: Path) -> None:
     """507, which the agent explains; locks and reading go on; with room again the backup goes through."""
     with closing(ApiPerson(portal.portal_url, "staff", portal.accounts["staff"])) as staff:

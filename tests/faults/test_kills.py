@@ -22,7 +22,7 @@ from tests.portal_process import Portal
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
-ROUNDS = 100 if os.environ.get("STRONGROOM_LONG") else 10
+ROUNDS = 100 if os.environ.get("STRONGROOM_LONG") else 7  # each part once
 PARTS = ("worker", "valkey", "web", "gate", "gateway-local-a", "edge", "storage")
 SEED = 20261122
 PATIENCE = 120  # seconds until a vault must have come to rest, all restarts and back-offs included

@@ -64,6 +64,7 @@ def test_when_the_start_itself_is_killed_everything_ends(started: Portal) -> Non
     wait_for("all parts to end", lambda: not started.processes(), seconds=40)
 
 
+@pytest.mark.long
 def test_a_start_ends_what_an_earlier_one_left(started: Portal) -> None:
     """Both killed at once, with the parts stopped so that they cannot react: the worst that can be left."""
     left = started.processes()
