@@ -48,6 +48,7 @@ FIGURES = (
     "mismatched",
     "vanished",
     "lost",
+    "found",
 )
 MOST_DAMAGED = 200
 """Objects named by one report; the next one names others, as soon as these have been replaced."""
@@ -116,6 +117,7 @@ class Report(_Message):
     mismatched: Figure | None = None
     vanished: Figure | None = None
     lost: Figure | None = None
+    found: Figure | None = None
     damaged: Annotated[list[ObjectName], Field(max_length=MOST_DAMAGED)] = []
 
     @model_validator(mode="after")

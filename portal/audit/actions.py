@@ -56,7 +56,7 @@ SENTENCES = {
     "machine:restore/failed": "reported a failed restore[: {code:code}]",
     "machine:check/succeeded": "checked its repository and found no damage",
     "machine:check/failed": "reported a failed check[: {code:code}]",
-    "machine:repair/succeeded": "repaired its repository",
+    "machine:repair/succeeded": "repaired its repository[: {found:many error} found]",
     "machine:repair/failed": "reported a failed repair[: {code:code}]",
     "replacement:ask": "requested the {target}[: {reason}]",
     "replacement:pending": "requested the {target}",

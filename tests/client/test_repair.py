@@ -225,6 +225,7 @@ def test_nothing_damaged_is_told(ready: World) -> None:
     ran = ready.run("repair")
     assert (ran.status, ran.answer["errors_found"]) == (0, 0)
     assert ran.answer["message"].startswith("Nothing that is in use was damaged: all of it was read")
+    assert list(ready.peer.runs.values())[-1]["found"] == 0  # so that the portal speaks of no damage either
 
 
 def test_an_engine_that_cannot_repair_says_which_can(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:

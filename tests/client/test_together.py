@@ -69,7 +69,7 @@ def test_lists_and_content_are_put_together(
     assert restored(blank) == truth(blank.source)
     assert set(ran.answer["regions"]) == {"Local A", "Local B"}
     assert ran.answer["regions"]["Local B"] >= 1
-    assert "files from region Local B" in ran.answer["message"]
+    assert "1 file from region Local B" in ran.answer["message"]
 
 
 def test_what_neither_has_is_still_damage(blank: World, storage: Storage, packs: dict[str, tuple[Path, Path]]) -> None:

@@ -186,6 +186,14 @@ def test_every_sentence_is_whole_without_any_detail_and_with_all(name: str) -> N
             "machine a backed up, but some files could not be read.",
         ),
         (
+            entry("machine:repair", "machine a", "a", "machine", outcome="succeeded", code="done", found=0),
+            "machine a repaired its repository: 0 errors found.",
+        ),
+        (
+            entry("machine:repair", "machine a", "a", "machine", outcome="succeeded", code="done"),
+            "machine a repaired its repository.",
+        ),
+        (
             entry("machine:backup", "machine a", "a", "machine", outcome="failed", code="restore_incomplete"),
             "machine a reported a failed backup: not everything was restored.",
         ),

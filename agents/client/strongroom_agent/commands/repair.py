@@ -41,13 +41,13 @@ class RepairResult:
     @property
     def figures(self) -> dict[str, object]:
         """What the portal is told."""
-        return {"snapshot": self.snapshot}
+        return {"snapshot": self.snapshot, "found": self.found}
 
     @property
     def details(self) -> dict[str, object]:
         """The JSON answer."""
         shown = {snapshot: paths[:_SHOWN] for snapshot, paths in self.lost.items()}
-        found = {**self.figures, "errors_found": self.found, "lost_from": shown}
+        found = {"snapshot": self.snapshot, "errors_found": self.found, "lost_from": shown}
         return found if self.waiting else {**found, "newest_whole": self.newest_whole}
 
     @property
