@@ -23,6 +23,7 @@ from vaults.states import VaultState
 TASK = "vaults.copy_vault"
 LEASE = 240  # seconds; above the longest batch of objects
 EVERY = timedelta(hours=1)  # at the latest; each reported backup makes a copy due
+SOON = timedelta(seconds=30)
 GATHER = timedelta(seconds=5)  # within which reports make one round together, after one that has just been
 MOST_FIRST = 100  # machines that a round begins with
 LONGEST_WAIT = timedelta(minutes=15)  # after troubles
@@ -109,10 +110,10 @@ def claim(copy_id: int) -> PairedCopy | None:
     return copy
 
 
-def mark_complete(copy: PairedCopy) -> None:
+def mark_complete(copy: PairedCopy, *, soon: bool = False) -> None:
     """All that was stored when the round began is in the pair. Due again in EVERY, or at once when asked meanwhile.
 
-    Raises LeaseLost.
+    `soon` makes it due in SOON, where a round has left something to compare. Raises LeaseLost.
     """
     asked_meanwhile = When(due_at__gt=F("round_began_at"), then=F("due_at"))
     with transaction.atomic():
@@ -122,7 +123,7 @@ def mark_complete(copy: PairedCopy) -> None:
             objects_copied=copy.objects_copied,
             trouble="",
             attempts=0,
-            due_at=Case(asked_meanwhile, default=Now() + EVERY),
+            due_at=Case(asked_meanwhile, default=Now() + (SOON if soon else EVERY)),
             **NO_ROUND,
         )
         _take_up_next()

@@ -92,14 +92,15 @@ def _require_few(machine: Machine, at: datetime) -> None:
 def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
     last, before = concerns.newest_of(machine, told.kind), concerns.current_concerns(machine)
     run = _create_run(machine, told)
-    record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=_audited(run))
+    detail = _audited(run, len(told.damaged))
+    record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=detail)
     if told.stores_backup:
-        _note(machine, vault, "last_backup_at", told.finished_at)
+        _note(machine, vault, "last_backup_at", run.finished_at)
     suspects.note(vault, machine.pk, told.damaged, at=timezone.now())
     if told.stores_backup or run.failed or told.damaged:  # what fails may miss what the pair still has
         copy_schedule.schedule(vault.pk, machine.pk)
     if told.proves_restore:
-        _note(machine, vault, "last_restore_check_at", told.finished_at)
+        _note(machine, vault, "last_restore_check_at", run.finished_at)
     if told.misses_nothing:
         # By the slower of the two clocks: a check says nothing of what was found after it had begun.
         losses.settle(machine.pk, before=min(told.started_at, timezone.now() - (told.finished_at - told.started_at)))
@@ -112,23 +113,27 @@ def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None
 
 
 def _create_run(machine: Machine, told: Report) -> Run:
+    """No run ends after its report, whatever the machine's clock says: it would be the newest for some minutes, and
+    hide what the next one finds."""
+    ended = min(told.finished_at, timezone.now())
     return Run.objects.create(
         id=told.run,
         machine=machine,
         kind=told.kind,
         outcome=Run.Outcome.SUCCEEDED if told.succeeded else Run.Outcome.FAILED,
         code=told.code,
-        started_at=told.started_at,
-        finished_at=told.finished_at,
+        started_at=min(told.started_at, ended),
+        finished_at=ended,
         snapshot=told.snapshot,
         message=told.message,
         figures=told.figures,
     )
 
 
-def _audited(run: Run) -> dict[str, object]:
+def _audited(run: Run, damaged: int) -> dict[str, object]:
     code = {"code": run.code} if run.code else {}
-    return {"run": str(run.pk), "outcome": run.outcome, **code, "snapshot": run.snapshot, **run.figures}
+    named = {"damaged": damaged} if damaged else {}
+    return {"run": str(run.pk), "outcome": run.outcome, **code, "snapshot": run.snapshot, **run.figures, **named}
 
 
 def _note(machine: Machine, vault: Vault, fact: str, moment: datetime) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,11 @@ def theirs() -> Iterator[Path]:
             os.chown(each, SOMEBODY, SOMEBODY)
         (root / "outside" / "out").mkdir(parents=True)
         yield root / "home" / "above"
+
+
+def held(target: Path) -> contextlib.AbstractContextManager[targets.Target]:
+    """The target while a restore runs."""
+    return targets.prepared(str(target), overwrite=False, engine=Engine("restic", "0.18.0"))
 
 
 @contextlib.contextmanager
@@ -226,7 +232,7 @@ def test_what_was_put_into_it_before_it_was_closed_is_found(
 def test_not_everything_called_lost_and_found_is_that_of_a_fresh_disk(theirs: Path, kind: str) -> None:
     target, fresh = theirs / "out", theirs / "out" / "lost+found"
     fresh.mkdir(mode=0o700)
-    with targets.held(str(target), overwrite=False):
+    with held(target):
         pass
     if kind == "link":
         fresh.rename(theirs / "elsewhere")
@@ -237,10 +243,7 @@ def test_not_everything_called_lost_and_found_is_that_of_a_fresh_disk(theirs: Pa
         fresh.chmod(0o777)
     else:
         (fresh / "link").symlink_to("/etc")
-    with (
-        pytest.raises(AgentError, match=r"lost\+found is in it") as refused,
-        targets.held(str(target), overwrite=False),
-    ):
+    with pytest.raises(AgentError, match=r"lost\+found is in it") as refused, held(target):
         pass
     assert refused.value.code == "target_not_empty"
 
@@ -261,20 +264,100 @@ def test_a_folder_that_cannot_be_closed_is_refused(theirs: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "fchown", refuse)
     with pytest.raises(AgentError, match="other users may write to it") as refused:
-        targets.held(str(theirs / "out"), overwrite=False).__enter__()
+        held(theirs / "out").__enter__()
     assert (refused.value.code, "--overwrite" in refused.value.remedy) == ("target_unusable", True)
     assert state(theirs / "out") == (0o755, SOMEBODY, SOMEBODY)
 
 
-def test_no_folder_is_made_or_taken_away_behind_a_link(theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder above becomes a link when its real path was looked up already."""
+@pytest.mark.parametrize("kind", ["the folder", "the one above", "where nothing is yet"])
+def test_a_link_of_somebody_elses_is_not_followed(theirs: Path, kind: str) -> None:
+    """Put there before the restore began: it led to whatever empty folder they liked."""
     outside = theirs.parents[1] / "outside"
-    theirs.rename(theirs.parent / "moved")
-    theirs.symlink_to(outside)
+    if kind == "the folder":
+        (theirs / "out").rmdir()
+        (link := theirs / "out").symlink_to(outside / "out")
+    elif kind == "where nothing is yet":
+        (link := theirs / "deep").symlink_to(outside / "new" / "deep")
+    else:
+        theirs.rename(theirs.parent / "moved")
+        (link := theirs).symlink_to(outside)
+    os.lchown(link, SOMEBODY, SOMEBODY)
     before = everything(outside)
-    monkeypatch.setattr(os.path, "realpath", str)
-    with pytest.raises(AgentError) as refused:
-        targets.prepared(str(theirs / "new"), overwrite=False, engine=Engine("restic", "0.18.0"))
-    assert refused.value.code == "target_unusable"
-    targets.remove_empty([str(theirs / "out")])
-    assert everything(outside) == before
+    target = {"the folder": theirs / "out", "the one above": theirs / "new"}.get(kind, theirs / "deep")
+    with pytest.raises(AgentError, match="is a link that another user may have put there") as refused, held(target):
+        pass
+    assert (refused.value.code, everything(outside)) == ("target_unusable", before)
+
+
+def test_a_link_of_roots_in_a_folder_of_somebody_elses_is_not_followed(theirs: Path) -> None:
+    """They may have moved it there from where root had put it."""
+    (theirs / "data").symlink_to(theirs.parents[1] / "outside")
+    with pytest.raises(AgentError, match="above/data is a link that another user may have put there"):
+        held(theirs / "data" / "new").__enter__()
+
+
+def test_a_link_of_somebody_elses_in_a_folder_for_all_is_not_followed(theirs: Path) -> None:
+    shared = theirs.parents[1] / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    (shared / "link").symlink_to(theirs.parents[1] / "outside")
+    with held(shared / "link" / "new"):
+        pass
+    os.lchown(shared / "link", SOMEBODY, SOMEBODY)
+    with pytest.raises(AgentError, match="is a link that another user may have put there"):
+        held(shared / "link" / "new").__enter__()
+
+
+def test_links_of_roots_where_only_root_puts_them_are_followed(theirs: Path) -> None:
+    root = theirs.parents[1]
+    (root / "disk").symlink_to("outside/../outside")
+    (root / "far").symlink_to(root / "disk")
+    with held(root / "far" / "." / "new") as target:
+        assert (target.name, Path(target.path).stat()) == (f"{root}/outside/new", (root / "outside" / "new").stat())
+    assert everything(root / "outside").keys() == {str(root / "outside"), str(root / "outside" / "out")}
+    (root / "round").symlink_to("round")
+    with pytest.raises(AgentError, match="Too many levels of symbolic links"):
+        held(root / "round").__enter__()
+
+
+def test_a_folder_exchanged_as_soon_as_it_was_made_is_refused(theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = os.mkdir
+
+    def and_exchanged(name: str, mode: int, *, dir_fd: int) -> None:
+        made(name, mode, dir_fd=dir_fd)
+        (theirs / "new").rename(theirs / "roots")
+        made(theirs / "new")
+        os.chown(theirs / "new", SOMEBODY, SOMEBODY)
+
+    monkeypatch.setattr(os, "mkdir", and_exchanged)
+    with pytest.raises(AgentError, match="another user has exchanged it") as refused:
+        held(theirs / "new").__enter__()
+    assert (refused.value.code, "only this user can change" in refused.value.remedy) == ("target_unusable", True)
+
+
+def test_without_proc_nothing_is_restored_by_name(theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handles, "path_of", lambda _: None)
+    with pytest.raises(AgentError, match="there is no /proc") as refused:
+        held(theirs / "out").__enter__()
+    assert (refused.value.code, state(theirs / "out")) == ("target_unusable", (0o755, SOMEBODY, SOMEBODY))
+    with pytest.raises(AgentError):
+        held(theirs / "new").__enter__()
+    assert not (theirs / "new").exists()
+
+
+def everybodys() -> bytes:
+    """A default list of access: whatever is made in the folder is open to SOMEBODY, and to all."""
+    entries = [(0x01, 7, -1), (0x02, 7, SOMEBODY), (0x04, 7, -1), (0x10, 7, -1), (0x20, 7, -1)]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *each) for each in entries)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("old", [False, True])
+def test_what_is_made_gets_no_access_list_from_the_folder(machine: World, theirs: Path, old: bool) -> None:
+    """Whoever owned the folder could read, and write to, what was restored to it (with restic 0.14)."""
+    os.setxattr(theirs / "out", "system.posix_acl_default", everybodys())
+    ran = to(machine, theirs / "out", **engine(old))
+    assert (ran.status, ran.answer["code"]) == (0, "done"), ran
+    lists = {path: os.listxattr(path, follow_symlinks=False) for path in (theirs / "out").rglob("*")}
+    assert {path: found for path, found in lists.items() if any("posix_acl" in name for name in found)} == {}
+    assert os.getxattr(theirs / "out", "system.posix_acl_default") == everybodys()

@@ -4,16 +4,22 @@ Only where there is a pair to replace them from. A machine tells names, of its o
 what is whole stays as it is. So all that it can cause is reading, and of that no more than MOST objects a day.
 """
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
-from vaults.models import Redundancy, SuspectObject, Vault
+from vaults.integrity import verify
+from vaults.models import PairedCopy, Redundancy, SuspectObject, Vault
+from vaults.regions.storage import layout
+from vaults.regions.storage.rclone import region_storage
 
 MOST = 1000
 """Objects of one machine that are compared within a day. A repository with more of them damaged waits for the scrub."""
+SLICE = 30  # seconds of one round, and seconds' worth of a scrub's bytes
 KEPT = timedelta(days=1)
 """At least (vaults/lifetimes.py): for so long the same object is not compared again."""
 
@@ -35,16 +41,29 @@ def note(vault: Vault, machine_id: UUID, names: Collection[str], *, at: datetime
     )
 
 
-def waiting(machine_id: UUID) -> frozenset[str]:
-    """The paths, in each region, of what is to be compared; one query."""
-    rows = SuspectObject.objects.filter(machine_id=machine_id, compared_at=None)
-    return frozenset(rows.values_list("path", flat=True))
+def compare(copy: PairedCopy, go_on: Callable[[], None]) -> bool:
+    """Compare what machines of the vault have found damaged, in both regions: what is not whole comes back from the
+    other, or is set aside. Whether that was all; else the rest is for the next round.
 
-
-def settle(paths: Collection[str]) -> None:
-    """Note that these were compared: they are whole, replaced, set aside or gone."""
-    if paths:
-        SuspectObject.objects.filter(path__in=paths).update(compared_at=timezone.now())
+    As much at a time as a scrub reads, so that a machine that calls everything damaged keeps no copy waiting. `go_on`
+    is called before each object, and may raise. One that changed lately waits, unread: it may be an upload under way.
+    Raises StorageError.
+    """
+    began, left = time.monotonic(), SLICE * settings.SCRUB_BYTES_A_SECOND
+    regions = [(region_storage(region), region) for region in (copy.vault.region, copy.region)]
+    waiting = SuspectObject.objects.filter(vault_id=copy.vault_id, compared_at=None).order_by("reported_at", "pk")
+    for row in list(waiting[: 2 * MOST]):
+        if left <= 0 or time.monotonic() > began + SLICE:
+            return False
+        found = [(storage, region, item) for storage, region in regions if (item := layout.stored(storage, row.path))]
+        if any(item.modified > timezone.now() - verify.SETTLED for _, _, item in found):
+            continue
+        for storage, region, item in found:
+            go_on()
+            verify.compare(storage, region, [item], uploads=True)
+            left -= item.size
+        SuspectObject.objects.filter(pk=row.pk).update(compared_at=timezone.now())
+    return True
 
 
 def _place(name: str) -> str:

@@ -3,13 +3,12 @@
 What the pair lacks is copied there; what the vault's region has lost comes back (failback.py). Only whole objects that
 match their names are copied, nothing is ever deleted but moved to the trash when its machine removed it, and a snapshot
 is copied only when all that it may refer to is there: snapshots and indexes are listed first, copied last, and what
-appears in the meantime waits for the next round. What machines have found damaged is compared first, and comes back
-from the pair in the same round. A machine is done when both sides were listed and found equal.
+appears in the meantime waits for the next round. A machine is done when both sides were listed and found equal.
+What machines have found damaged in its place is compared at the end of a round.
 """
 
 import time
 from collections.abc import Iterable
-from uuid import UUID
 
 from portal.core import leases
 from vaults import copy_schedule
@@ -35,12 +34,15 @@ def run(copy_id: int) -> None:
 
 
 def _make_round(copy: PairedCopy) -> None:
+    made = _Round(copy)
     try:
-        _Round(copy).go()
+        made.go()
     except _TimeUp:
         copy_schedule.release(copy)
     else:
-        copy_schedule.mark_complete(copy)
+        # Last of all: what machines call damaged must not keep from the pair what they have stored.
+        all_compared = suspects.compare(copy, made.hold)
+        copy_schedule.mark_complete(copy, soon=not all_compared)
 
 
 class _Round:
@@ -80,7 +82,6 @@ class _Round:
         ours = layout.repository(self.source, machine)
         removals.stored_again(removed, ours.paths)
         theirs = layout.repository(self.target, machine)
-        self._compare(UUID(number), ours, theirs)
         expected = self._copy(ours, theirs)
         self._require_equal(machine, expected, theirs)
         gone = removed.keys() - ours.paths
@@ -90,21 +91,6 @@ class _Round:
         for batch in layout.batches(lost):
             self._go_on()
             failback.bring_back(self.copy, batch)
-
-    def _compare(self, machine: UUID, ours: Repository, theirs: Repository) -> None:
-        """What the machine has found damaged: put the other region's in its place, or set it aside if there is none."""
-        paths = suspects.waiting(machine)
-        undecided: set[str] = set()
-        for storage, region, found in (
-            (self.source, self.copy.vault.region, ours),
-            (self.target, self.copy.region, theirs),
-        ):
-            for batch in layout.batches(item for item in found.all if item.path in paths):
-                self._go_on()
-                compared = verify.compare(storage, region, batch, uploads=True)
-                decided = {item.path for item in (*compared.genuine, *compared.set_aside)}
-                undecided |= {item.path for item in batch} - decided  # perhaps an upload under way
-        suspects.settle(paths - undecided)
 
     def _copy(self, ours: Repository, theirs: Repository) -> list[Stored]:
         """Copy what the pair lacks; gives what it lacked and must have now."""
@@ -151,6 +137,11 @@ class _Round:
         now = time.monotonic()
         if now > self.ends:
             raise _TimeUp
+        self.hold()
+
+    def hold(self) -> None:
+        """Keep the lease fresh, at most one write each EXTEND_EVERY. Raises LeaseLost."""
+        now = time.monotonic()
         if now > self.extended + EXTEND_EVERY:
             self.copy.extend(copy_schedule.LEASE)
             self.extended = now

@@ -255,6 +255,14 @@ def test_mismatches_are_a_failure_whatever_the_outcome_says(machine: peer.Machin
     assert (told.state, told.step) == ("failed", "3 files differ from what was backed up.")
 
 
+def test_a_clock_that_is_ahead_hides_nothing(machine: peer.Machine, row: Callable[[], Machine]) -> None:
+    """A check that ends minutes from now would be the newest until then."""
+    report(machine, run_of("check", ended=timezone.now() + timedelta(minutes=4)))
+    assert Run.objects.get().finished_at <= timezone.now()
+    report(machine, run_of("check", outcome="failed", code="repository_damaged"))
+    assert row().concern == "check-failed"
+
+
 def test_a_failed_check_has_the_pair_looked_at(machine: peer.Machine, copied: PairedCopy) -> None:
     """What it misses may be there; the round begins with this machine."""
     report(machine, run_of("check"))

@@ -1,8 +1,9 @@
 """What machines find damaged is compared in the next round, and comes back from the pair."""
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from tests.vaults.stored import MachineFolder, files
 from vaults import copy_schedule, lifetimes
 from vaults.integrity import suspects
 from vaults.models import LostObject, PairedCopy, Redundancy, SuspectObject, Vault
+from vaults.regions.storage.rclone import RcloneRegion
 from vaults.replication import copier
 
 KINDS = ("data", "index", "keys", "snapshots")
@@ -67,6 +69,12 @@ def go_round(copy: PairedCopy) -> None:
     copier.run(copy.pk)
 
 
+def due() -> datetime:
+    moment = PairedCopy.objects.get().due_at
+    assert moment is not None
+    return moment
+
+
 def waiting() -> list[str]:
     return sorted(SuspectObject.objects.filter(compared_at=None).values_list("path", flat=True))
 
@@ -113,6 +121,51 @@ def test_an_upload_under_way_is_asked_about_again(
     spoil(ours, path)
     go_round(copy)
     assert (held(ours, "local-a"), waiting()) == (stored, [])
+
+
+def test_an_upload_under_way_is_not_even_read(
+    copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounds come often: whatever waits would be read each time."""
+    spoil(ours, path := one(stored, "data"), age=60)
+    read: list[str] = []
+    monkeypatch.setattr(RcloneRegion, "sha256", lambda _, paths: read.extend(paths) or {})
+    tell(copy, ours, path)
+    assert (read, waiting()) == ([], [path])
+
+
+def test_a_round_compares_no_more_than_a_scrub_reads_and_goes_on_in_the_next(
+    copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes], settings: Any
+) -> None:
+    """What one machine calls damaged keeps no copy waiting: what is new is in the pair before anything is compared."""
+    settings.SCRUB_BYTES_A_SECOND = 1 / suspects.SLICE  # a byte
+    paths = [one(stored, kind) for kind in KINDS]
+    for path in paths:
+        spoil(ours, path)
+    new = ours.put("data", b"new")
+    rounds = 0
+    tell(copy, ours, *paths)
+    while waiting():
+        rounds += 1
+        assert held(ours, "local-b")[new] == b"new"
+        assert PairedCopy.objects.get().complete_as_of is not None
+        assert due() <= timezone.now() + copy_schedule.SOON
+        go_round(copy)
+    assert rounds == len(paths) - 1
+    assert held(ours, "local-a") == stored | {new: b"new"}
+    assert due() > timezone.now() + copy_schedule.SOON
+
+
+def test_what_was_cut_off_comes_back_and_the_pair_is_not_blamed(
+    copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes]
+) -> None:
+    place = ours.region / (path := one(stored, "data"))
+    spoil(ours, path)
+    place.write_bytes(place.read_bytes()[:-1])
+    os.utime(place, (0, 0))
+    tell(copy, ours, path)
+    assert held(ours, "local-a") == held(ours, "local-b") == stored
+    assert PairedCopy.objects.get().trouble == ""
 
 
 def test_the_same_object_is_not_compared_again_within_a_day(

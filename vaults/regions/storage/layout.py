@@ -76,8 +76,13 @@ def folders(storage: RegionStorage, path: str) -> list[str]:
 
 def config(storage: RegionStorage, machine: str) -> Stored | None:
     """The machine's `config`; None when it has none."""
-    found = storage.entry(f"{machine}/{CONFIG}")
-    return Stored(f"{machine}/{CONFIG}", found.size, found.modified) if found else None
+    return stored(storage, f"{machine}/{CONFIG}")
+
+
+def stored(storage: RegionStorage, path: str) -> Stored | None:
+    """The object at that path; None when there is none."""
+    found = storage.entry(path)
+    return Stored(path, found.size, found.modified) if found else None
 
 
 def repository(storage: RegionStorage, machine: str) -> Repository:

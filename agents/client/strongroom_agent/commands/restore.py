@@ -41,14 +41,9 @@ class RestoreOptions:
 
 def run(session: Session, options: RestoreOptions) -> Done:
     """Restore to a folder: files lie below it under their full original path."""
-    new = targets.lacking(options.target)
-    name = targets.prepared(options.target, overwrite=options.overwrite, engine=session.engine)
-    try:
+    with targets.prepared(options.target, overwrite=options.overwrite, engine=session.engine) as target:
         session.prepare()
-        with targets.held(name, overwrite=options.overwrite) as target:
-            result = record(session, "restore", lambda: _restore(session, options, target))
-    finally:
-        targets.remove_empty(new)
+        result = record(session, "restore", lambda: _restore(session, options, target))
     return Done(result.message, details=result.details)
 
 

@@ -1,6 +1,7 @@
 """The folder that is restored to: new or empty, or with `--overwrite` cleared of what stands in the way."""
 
 import contextlib
+import errno
 import os
 import re
 from collections import defaultdict
@@ -80,16 +81,31 @@ class Target:
         return self.spoken(value) if isinstance(value, str) else value
 
 
-def prepared(text: str, *, overwrite: bool, engine: Engine) -> str:
-    """The real path of the target, made if it is not there.
+@contextlib.contextmanager
+def prepared(text: str, *, overwrite: bool, engine: Engine) -> Iterator[Target]:
+    """The target, made if it is not there, while a restore runs; what was made for it and stays empty goes again.
 
-    AgentError `target_not_empty` when something is in it and it was not said that this may be overwritten.
+    When root restores to a new or empty folder, it is closed to all others and reached by its handle alone, wherever
+    its name leads meanwhile. AgentError `target_not_empty` when something is in it and it was not said that this may be
+    overwritten, `target_unusable` when it cannot be written to or held.
     """
     if overwrite:
         engine.must_be_recent("--overwrite")
+    if not overwrite and handles.used():
+        with _held(text) as target:
+            yield target
+        return
+    made = _lacking(text)
+    try:
+        yield Target.by_name(_made(text, overwrite=overwrite))
+    finally:
+        handles.remove_empty(made)
+
+
+def _made(text: str, *, overwrite: bool) -> str:
     try:
         target = Path(os.path.realpath(text))
-        _make(target)
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
         inside = sorted(os.listdir(target))
     except (OSError, ValueError) as error:
         raise _unusable(text, error) from error
@@ -102,52 +118,40 @@ def prepared(text: str, *, overwrite: bool, engine: Engine) -> str:
     return str(target)
 
 
-def _make(target: Path) -> None:
-    if handles.used():
-        with handles.opened(str(target), make=True):
-            return
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-@contextlib.contextmanager
-def held(name: str, *, overwrite: bool) -> Iterator[Target]:
-    """The prepared target at a real path, while a restore runs.
-
-    When root restores to a new or empty folder, it is closed to all others and reached by its handle alone, wherever
-    its name leads meanwhile. AgentError `target_not_empty` when somebody has put something into it before.
-    """
-    if overwrite or not handles.used():
-        yield Target.by_name(name)
-        return
-    with contextlib.ExitStack() as until_the_end:
-        try:
-            handle = until_the_end.enter_context(handles.opened(name))
-            until_the_end.enter_context(handles.closed_to_others(handle))
-            inside = sorted(os.listdir(handle))
-        except OSError as error:
-            raise _not_held(name, error) from error
-        if inside and not (inside == [_FRESH_DISK] and handles.holds_nothing_of_others(handle, _FRESH_DISK)):
-            raise _not_empty(name, inside[0])
-        yield Target(name, handles.path_of(handle) or name)
-
-
-def lacking(text: str) -> list[str]:
-    """The folders that `prepared` will make for this target, the innermost first."""
+def _lacking(text: str) -> list[str]:
+    """The folders that `_made` will make for this target, the innermost first."""
     with contextlib.suppress(OSError, ValueError):
         target = Path(os.path.realpath(text))
         return [str(each) for each in (target, *target.parents) if not os.path.lexists(each)]
     return []
 
 
-def remove_empty(folders: list[str]) -> None:
-    """Take away folders that were made for a restore which has put nothing into them."""
-    with contextlib.suppress(OSError):
-        for each in folders:
-            if handles.used():
-                with handles.opened(os.path.dirname(each)) as above:
-                    os.rmdir(os.path.basename(each), dir_fd=above)
-            else:
-                os.rmdir(each)
+@contextlib.contextmanager
+def _held(text: str) -> Iterator[Target]:
+    with contextlib.ExitStack() as until_the_end:
+        try:
+            folder = until_the_end.enter_context(handles.opened(text, make=True))
+        except OSError as error:
+            raise (_not_held if error.errno == errno.EPERM else _unusable)(text, error) from error
+        except ValueError as error:
+            raise _unusable(text, error) from error
+        until_the_end.callback(handles.remove_empty, folder.made)
+        try:
+            _require_empty(folder)
+            until_the_end.enter_context(handles.closed_to_others(folder.handle))
+            _require_empty(folder)  # of what may have come before it was closed
+            path = handles.path_of(folder.handle)
+        except OSError as error:
+            raise _not_held(folder.name, error) from error
+        if path is None:
+            raise _not_held(folder.name, FileNotFoundError(2, "there is no /proc, through which it would be held"))
+        yield Target(folder.name, path)
+
+
+def _require_empty(folder: handles.Opened) -> None:
+    inside = sorted(os.listdir(folder.handle))
+    if inside and not (inside == [_FRESH_DISK] and handles.holds_nothing_of_others(folder.handle, _FRESH_DISK)):
+        raise _not_empty(folder.name, inside[0])
 
 
 def clear(target: str, roots: list[str], found: Contents, aside: Aside) -> None:
