@@ -25,7 +25,7 @@ class AgentsConfig(AgentModels):
         from portal.core import retention
         from portal.pki import rotation
         from portal.web import inbox, navigation, search
-        from vaults.extensions import estates
+        from vaults.extensions import estates, machine_names
 
         name_index.register(self, "agents_machine")
         search.providers.add(find)
@@ -34,3 +34,4 @@ class AgentsConfig(AgentModels):
         rotation.holders.add(queries.machines_needing)
         retention.lifetimes.add(lifetimes.rules)
         estates.add(estate_of)
+        machine_names.add(queries.name_of)

@@ -33,6 +33,11 @@ def machine_seen_by(actor: Actor, machine_id: UUID) -> Machine:
     return machine
 
 
+def name_of(vault_id: UUID, machine_id: UUID) -> str:
+    """What the vault's machine of that ID is called; empty when it has none."""
+    return Machine.objects.filter(pk=machine_id, vault_id=vault_id).values_list("name", flat=True).first() or ""
+
+
 def machine_worked_on_by(actor: Actor, machine_id: UUID) -> Machine:
     """The machine, for somebody who wants to change it; raises NotFound for outsiders, NotAllowed for onlookers."""
     machine = machine_seen_by(actor, machine_id)

@@ -1,10 +1,14 @@
-"""What apps above add to the pages of a vault."""
+"""What apps above add to what vaults show and tell."""
 
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 from portal.core.extensions import Extensions
 from vaults.models import Vault
+
+machine_names: Extensions[Callable[[UUID, UUID], str]] = Extensions()
+"""What a machine is called, by the IDs of its vault and its own; empty where that vault has none of that ID."""
 
 estates: Extensions[Callable[[Vault, datetime], object]] = Extensions()
 """How the machines of a vault are, for its Dashboard: given a vault that has some, and the time."""

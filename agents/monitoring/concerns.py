@@ -125,10 +125,11 @@ def current_concerns(machine: Machine) -> list[tuple[Concern, Run]]:
     look again.
     """
     runs = [run for kind in JUDGED for run in _counting(machine, kind)] + _damage_before(machine)
+    settling = [*runs, *_passed(machine, runs)]
     found = [
         (concern, run)
         for run in runs
-        if (concern := of_run(run)) and not any(_settles(other, run) for other in runs if other is not run)
+        if (concern := of_run(run)) and not any(_settles(other, run) for other in settling if other is not run)
     ]
     return sorted(found, key=lambda pair: _WORST_FIRST.index(pair[0]))
 
@@ -142,6 +143,16 @@ def _counting(machine: Machine, kind: str) -> list[Run]:
         return [newest]
     conclusion = newest_of(machine, kind, conclusive())
     return [newest, *([conclusion] if conclusion else [])]
+
+
+def _passed(machine: Machine, runs: list[Run]) -> list[Run]:
+    """The newest check that passed, where a newer one has failed: what was damaged before it was over by then, and the
+    newer one tells of something else."""
+    failed = any(run.kind == Run.Kind.CHECK and run.failed for run in runs)
+    if not failed or all(of_run(run) != Concern.DAMAGED for run in runs):
+        return []
+    passed = newest_of(machine, Run.Kind.CHECK, Q(outcome=Run.Outcome.SUCCEEDED))
+    return [passed] if passed else []
 
 
 def _damage_before(machine: Machine) -> list[Run]:

@@ -41,6 +41,23 @@ def test_a_disk_that_is_not_there_is_told(ready: World, disk: Path) -> None:
     assert ready.run("backup").answer["code"] == "done"
 
 
+def test_a_restore_of_the_newest_says_that_it_has_losses(ready: World) -> None:
+    first = ready.run("snapshots").answer["snapshots"][0]["id"]
+    held = {path: path.read_bytes() for path in sorted(ready.source.rglob("*")) if path.is_file()}
+    for path in list(held)[1:]:
+        path.unlink()
+    assert ready.run("backup").answer["code"] == "done_with_losses"
+    newest = ready.run("restore", "--target", str(ready.root / "newest"))
+    named = ready.run("restore", "--target", str(ready.root / "named"), "--snapshot", first)
+    for path, content in held.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    assert ready.run("backup").answer["code"] == "done"
+    said = "The last backup found that protected places had lost files"
+    assert (newest.status, said in newest.answer["message"]) == (0, True), newest
+    assert (named.status, said in named.answer["message"]) == (0, False), named
+
+
 def test_nothing_of_it_there_is_a_failure(ready: World) -> None:
     before = ready.run("snapshots").answer["snapshots"]
     ready.source.rename(ready.root / "unmounted")
@@ -53,6 +70,8 @@ def test_nothing_of_it_there_is_a_failure(ready: World) -> None:
 
 
 def test_an_empty_mount_point_is_no_backup(ready: World) -> None:
+    """Nor is there a snapshot of nothing, which would be the newest: a restore after the night had nothing to give."""
+    before = ready.run("snapshots").answer["snapshots"]
     ready.source.rename(ready.root / "unmounted")
     ready.source.mkdir()
     ran = ready.run("backup")
@@ -60,4 +79,5 @@ def test_an_empty_mount_point_is_no_backup(ready: World) -> None:
     (ready.root / "unmounted").rename(ready.source)
     assert (ran.status, ran.answer["code"]) == (1, "nothing_to_protect")
     assert [run["outcome"] for run in ready.peer.runs.values()] == ["failed"]
+    assert ready.run("snapshots").answer["snapshots"] == before
     assert ready.run("backup").status == 0

@@ -7,6 +7,7 @@ from django.urls import reverse
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
 from portal.templatetags.amounts import plural
+from vaults.extensions import machine_names
 from vaults.integrity import losses
 from vaults.models import Region, Vault
 from vaults.regions.storage.layout import CONFIG, Stored
@@ -19,9 +20,9 @@ def notify_loss(vault: Vault, region: Region, item: Stored) -> None:
     """An object was set aside, and there is none to put in its place."""
     losses.note(vault, region, item)
     machine = _machine(item)
-    what = f"An object of machine {machine} in {region} did not match its name. {_DO}"
+    what = f"An object of {_called(vault, machine)} in {region} did not match its name. {_DO}"
     if item.name == CONFIG:
-        what = f"The `config` of machine {machine} in {region} was cut off. {_LOST}"
+        what = f"The `config` of {_called(vault, machine)} in {region} was cut off. {_LOST}"
     title = f'A damaged object of vault "{vault.name}" was set aside.'
     _publish(vault, f"quarantine:{region.slug}:{machine}", title, what)
 
@@ -34,7 +35,7 @@ def notify_repair(vault: Vault, region: Region, other: Region, item: Stored) -> 
         vault,
         f"repair:{region.slug}:{machine}",
         f'A damaged object of vault "{vault.name}" was replaced.',
-        f"An object of machine {machine} in {region} was not what its name says; {other} had an intact copy.",
+        f"An object of {_called(vault, machine)} in {region} was not what its name says; {other} had an intact copy.",
         Notification.State.INFO,
     )
 
@@ -45,8 +46,8 @@ def notify_return(vault: Vault, other: Region, machine: UUID, count: int) -> Non
         vault,
         f"return:{machine}",
         f'Lost objects of vault "{vault.name}" were brought back.',
-        f"{plural(count, 'object')} of machine {machine} {'was' if count == 1 else 'were'} missing in {vault.region};"
-        f" {other} had intact copies.",
+        f"{plural(count, 'object')} of {_called(vault, machine)} {'was' if count == 1 else 'were'} missing in"
+        f" {vault.region}, and intact in {other}.",
         Notification.State.INFO,
     )
 
@@ -57,7 +58,8 @@ def notify_trashed_snapshot(vault: Vault, machine: UUID, snapshot: str, reason: 
         vault,
         f"trash:{machine}:{snapshot}",
         f'A snapshot of vault "{vault.name}" was moved to the trash.',
-        f"Snapshot {snapshot[:8]} of machine {machine} is no longer listed or restored. The reason given: {reason}",
+        f"Snapshot {snapshot[:8]} of {_called(vault, machine)} is no longer listed or restored. "
+        f"The reason given: {reason}",
         Notification.State.INFO,
     )
 
@@ -68,7 +70,8 @@ def notify_snapshot_put_back(vault: Vault, machine: UUID, snapshot: str, reason:
         vault,
         f"trash:{machine}:{snapshot}",
         f'A snapshot of vault "{vault.name}" was put back from the trash.',
-        f"Snapshot {snapshot[:8]} of machine {machine} is listed and restored again. The reason given: {reason}",
+        f"Snapshot {snapshot[:8]} of {_called(vault, machine)} is listed and restored again. "
+        f"The reason given: {reason}",
         Notification.State.INFO,
     )
 
@@ -80,12 +83,22 @@ def notify_difference(vault: Vault, region: Region, other: Region, item: Stored)
         vault,
         f"difference:{region.slug}:{machine}",
         f'The copy of vault "{vault.name}" differs.',
-        f"{region} and {other} have different `config` objects of machine {machine}. {_DO}",
+        f"{region} and {other} have different `config` objects of {_called(vault, machine)}. {_DO}",
     )
 
 
 def _machine(item: Stored) -> str:
     return item.machine.rpartition("/")[2]
+
+
+def _called(vault: Vault, machine: object) -> str:
+    """The machine by its name, or by its ID where the vault has none of that ID."""
+    try:
+        number = UUID(str(machine))
+    except ValueError:
+        return f"machine {machine}"
+    name = next((name for called in machine_names if (name := called(vault.pk, number))), machine)
+    return f"machine {name}"
 
 
 def _publish(

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from agents.models import Machine, MachineCertificate, Run
-from agents.monitoring import runs
+from agents.monitoring import concerns, runs
 from portal.audit.models import AuditEvent
 from portal.core.times import for_people, rfc3339
 from portal.notifications.models import Notification
@@ -261,6 +261,18 @@ def test_a_clock_that_is_ahead_hides_nothing(machine: peer.Machine, row: Callabl
     assert Run.objects.get().finished_at <= timezone.now()
     report(machine, run_of("check", outcome="failed", code="repository_damaged"))
     assert row().concern == "check-failed"
+
+
+def test_damage_that_was_over_is_not_told_again_when_a_later_check_fails(
+    machine: peer.Machine, row: Callable[[], Machine]
+) -> None:
+    """The new check tells of something else; people were shown the old text as news."""
+    now = timezone.now()
+    report(machine, run_of(ended=now - timedelta(minutes=9), code="done_on_damaged", message="The old damage."))
+    report(machine, run_of("check", ended=now - timedelta(minutes=6)))
+    report(machine, run_of("check", outcome="failed", code="repository_damaged", message="The new damage."))
+    assert row().concern == "check-failed"
+    assert [run.message for _, run in concerns.current_concerns(row())] == ["The new damage."]
 
 
 def test_a_failed_check_has_the_pair_looked_at(machine: peer.Machine, copied: PairedCopy) -> None:

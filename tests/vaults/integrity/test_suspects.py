@@ -129,7 +129,12 @@ def test_an_upload_under_way_is_not_even_read(
     """Rounds come often: whatever waits would be read each time."""
     spoil(ours, path := one(stored, "data"), age=60)
     read: list[str] = []
-    monkeypatch.setattr(RcloneRegion, "sha256", lambda _, paths: read.extend(paths) or {})
+
+    def digests(_: RcloneRegion, paths: list[str]) -> dict[str, str]:
+        read.extend(paths)
+        return {}
+
+    monkeypatch.setattr(RcloneRegion, "sha256", digests)
     tell(copy, ours, path)
     assert (read, waiting()) == ([], [path])
 

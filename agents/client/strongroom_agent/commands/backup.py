@@ -95,6 +95,8 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
     for loss in lost:
         progress(f"note: {loss}.")
     restic = session.open_primary()
+    if not any(place.files for place in places):
+        _require_a_file(session, restic, roots, skip)
     cure = healing.begin(session, restic)
     gone, began = last_snapshot.lost(session), times.render(times.now())
     ended, summary = _run_restic(session, restic, roots, skip, (*options, *cure.options))
@@ -118,6 +120,16 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
     if result.failure is None:
         losses.remember(session.home, places, lost, accept=accept_losses)
     return result
+
+
+def _require_a_file(session: Session, restic: Restic, roots: list[str], skip: list[str]) -> None:
+    """Raise what a backup without a single file ends with, before there is a snapshot of nothing, which would be the
+    newest one. restic itself has the last word on what a file is, and on what cannot be read."""
+    ended, summary = _run_restic(session, restic, roots, skip, ("--dry-run",))
+    unreadable = unread.sort(ended.complaints)[0] if ended.status == _INCOMPLETE else []
+    nothing = BackupResult("", _number(summary, "total_files_processed"), 0, 0, unreadable)
+    if nothing.failure:
+        raise nothing.failure
 
 
 def _run_restic(

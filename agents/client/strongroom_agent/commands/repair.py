@@ -32,6 +32,7 @@ class RepairResult:
     lost: dict[str, list[str]] = field(default_factory=dict)
     gone: str = ""  # about the snapshot made last, if no region has it any more
     waiting: str = ""  # about damaged packs that the portal has to replace from the pair
+    known: bool = False  # whether damage was known before
 
     @property
     def newest_whole(self) -> bool:
@@ -89,6 +90,11 @@ class RepairResult:
                 f"{self.gone} All snapshots that are left are whole; everything that is on this machine now is in "
                 f"{self.snapshot[:8]}, which was restored."
             )
+        if not self.found and self.known:
+            return (
+                "What was damaged is whole again, from the other region or by the last backup: all that is in use was "
+                "read, and the newest snapshot restored."
+            )
         if not self.found:
             return "Nothing that is in use was damaged: all of it was read, and the newest snapshot restored."
         return "What was lost has been stored again; all snapshots are whole, and the newest one was restored."
@@ -105,7 +111,7 @@ def run(session: Session) -> Done:
 
 def _repair(session: Session) -> RepairResult:
     restic = session.open_primary()
-    gone = last_snapshot.lost(session)
+    gone, known = last_snapshot.lost(session), damage.known(session) is not None
     progress("reading all data of the repository")
     found = soundness.look(restic, read_data=True)
     for each in found.errors[:_SHOWN]:
@@ -127,7 +133,7 @@ def _repair(session: Session) -> RepairResult:
         damage.mark_lost(session, f"{counted(len(lost), 'snapshot')} cannot be restored in full.", lost)
         return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), lost, gone)
     check.run(session)
-    return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone)
+    return RepairResult(session.identity.machine_id, saved.snapshot, len(found.errors), gone=gone, known=known)
 
 
 def _unnamed(left: soundness.Findings) -> AgentError:

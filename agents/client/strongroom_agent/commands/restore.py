@@ -9,7 +9,7 @@ from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import is_below
 from strongroom_agent.core.sizes import counted
-from strongroom_agent.portal import diagnosis, snapshot_catalog, sources
+from strongroom_agent.portal import diagnosis, reports, snapshot_catalog, sources
 from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.portal.sources import Read
 from strongroom_agent.proof import damage, free_room, targets
@@ -80,7 +80,7 @@ def _restored(session: Session, options: RestoreOptions, target: Target) -> Rest
     except AgentError as error:
         raise _with_what_is_left(error, recovery) from error
     _note_damage(recovery)
-    older = last_snapshot.older(session.home, found.snapshot) if options.snapshot == "latest" else ""
+    older = _about_the_newest(session, found) if options.snapshot == "latest" else ""
     return RestoreResult(recovery, read.note, [each.region for each in order], older)
 
 
@@ -154,6 +154,20 @@ def _with_what_is_left(error: AgentError, recovery: Recovery) -> AgentError:
             error = free_room.became_full(recovery.target.path, max(named, key=len), error.problem, recovery.unproven)
     error.details |= {"files": 0, "proven": 0, "renamed_first": recovery.renamed[:20]}
     return error
+
+
+def _about_the_newest(session: Session, found: Contents) -> str:
+    """What somebody should know who asked for the newest snapshot and no other."""
+    said = [last_snapshot.older(session.home, found.snapshot)]
+    ended = reports.last(session.home).get("backup")
+    if not found.files:
+        said.append("There is not a single file in this snapshot: strongroom-agent snapshots lists earlier ones.")
+    elif isinstance(ended, dict) and ended.get("code") == "done_with_losses":
+        said.append(
+            "The last backup found that protected places had lost files: what lacks here is in an earlier snapshot, "
+            "which strongroom-agent snapshots lists."
+        )
+    return " ".join(filter(None, said))
 
 
 def _note_damage(recovery: Recovery) -> None:

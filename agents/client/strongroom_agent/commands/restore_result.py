@@ -109,7 +109,8 @@ class RestoreResult:
         bare = [each for each in recovery.parts if all(one.path != each.listed for one in recovery.files)]
         if not recovery.files and bare:
             text += ", and the links and empty folders asked for"
-        proof = " Their content was proven against the snapshot." if recovery.proven else ""
+        whose = "Its" if len(recovery.proven) == 1 else "Their"
+        proof = f" {whose} content was proven against the snapshot." if recovery.proven else ""
         return " ".join(
             filter(
                 None,

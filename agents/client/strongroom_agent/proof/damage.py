@@ -68,8 +68,17 @@ def way_out(session: Session, snapshot: str = "") -> str:
 
 
 def with_way_out(session: Session, error: AgentError) -> AgentError:
-    """The error, without advice to repair where the last repair has shown that it brings nothing back."""
-    if error.code != "repository_damaged" or not (advice := way_out(session)):
+    """The error with what helps in this vault: no repair where the last one has shown that it brings nothing back, and
+    not at once where the portal brings back by itself what the other region has."""
+    if error.code != "repository_damaged":
+        return error
+    advice = way_out(session)
+    if not advice and len(session.identity.repositories) > 1:
+        advice = (
+            "The portal brings back within minutes what the other region has: run strongroom-agent check then. If it "
+            "still finds damage, run strongroom-agent repair."
+        )
+    if not advice:
         return error
     better = AgentError(error.code, error.problem, advice, **error.details)
     better.complaints = error.complaints

@@ -58,7 +58,7 @@ def became_full(target: str, path: str, said: str, lacking: list[Listed]) -> Age
         "no_room",
         f"{what} at {where}: {counted(files, 'file')}, {readable(needed)}, could not be restored there; "
         f"{readable(free)} are free.",
-        "Free some space there, or give --target on another disk, then restore again; what was renamed may be deleted.",
+        "Free some space there, or give --target on another disk; delete what was left here, then restore again.",
         needed_bytes=needed,
         free_bytes=free,
     )

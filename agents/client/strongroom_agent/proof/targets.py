@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from strongroom_agent.core.errors import AgentError, why
+from strongroom_agent.core.errors import READ_ONLY_REMEDY, AgentError, why
 from strongroom_agent.core.paths import is_below
 from strongroom_agent.restic.engine import Engine
 from strongroom_agent.restic.snapshots import Contents
@@ -18,6 +18,7 @@ from . import arrived, handles
 from .set_aside import Aside
 
 _SHOWN = 20
+_READ_ONLY = OSError(errno.EROFS, os.strerror(errno.EROFS))
 _FRESH_DISK = "lost+found"  # every new file system of the ext family has it
 
 
@@ -113,6 +114,8 @@ def _made(text: str, *, overwrite: bool) -> str:
         inside = []
     if inside and not overwrite:
         raise _not_empty(str(target), inside[0])
+    if _is_read_only(target):
+        raise _unusable(str(target), _READ_ONLY)
     if not os.access(target, os.W_OK | os.X_OK):
         raise _unusable(str(target), PermissionError(13, "Permission denied"))
     return str(target)
@@ -136,6 +139,8 @@ def _held(text: str) -> Iterator[Target]:
         except ValueError as error:
             raise _unusable(text, error) from error
         until_the_end.callback(handles.remove_empty, folder.made)
+        if _is_read_only(folder.handle):
+            raise _unusable(folder.name, _READ_ONLY)
         try:
             _require_empty(folder)
             until_the_end.enter_context(handles.closed_to_others(folder.handle))
@@ -146,6 +151,14 @@ def _held(text: str) -> Iterator[Target]:
         if path is None:
             raise _not_held(folder.name, FileNotFoundError(2, "there is no /proc, through which it would be held"))
         yield Target(folder.name, path)
+
+
+def _is_read_only(folder: Path | int) -> bool:
+    """Whether its disk takes nothing, even of root; where the system does not tell, that is found later."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):
+        return False
 
 
 def _require_empty(folder: handles.Opened) -> None:
@@ -226,5 +239,5 @@ def _unusable(text: str, error: Exception) -> AgentError:
     return AgentError(
         "target_unusable",
         f"The folder {text} cannot be used: {reason}.",
-        "Give --target a folder that this user may write to.",
+        READ_ONLY_REMEDY if error is _READ_ONLY else "Give --target a folder that this user may write to.",
     )
