@@ -38,6 +38,52 @@ def test_each_command_needs_a_registered_machine(alone: World, command: str) -> 
     assert str(alone.home) in ran.answer["message"]
 
 
+def test_the_folder_of_state_may_be_why_nothing_is_known(alone: World) -> None:
+    assert "or with the STRONGROOM_AGENT_HOME that was set then" in alone.run("backup").answer["remedy"]
+
+
+def test_where_nothing_was_registered_nothing_is_forgotten(alone: World) -> None:
+    ran = alone.run("unregister", "--forget")
+    assert (ran.status, ran.answer["code"]) == (1, "not_registered")
+    assert ran.answer["message"].startswith("Nothing is registered here, and nothing was changed:")
+    assert str(alone.home) in ran.answer["message"]
+
+
+def test_a_registration_that_was_only_begun_is_told_as_that(alone: World) -> None:
+    assert alone.setup().answer["code"] == "network"
+    ran = alone.run("unregister", "--forget")
+    assert (ran.status, ran.answer["told"]) == (0, False)
+    assert ran.answer["message"].startswith("Nothing is registered here: setup had begun, and what it kept is deleted.")
+    again = alone.run("unregister", "--forget").answer["message"]
+    assert again.startswith("Nothing is registered here, and nothing was changed:")
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("--bogus", "See strongroom-agent --help."),
+        ("--bogus status", "See strongroom-agent --help."),
+        ("restore --bogus", "See strongroom-agent restore --help."),
+        ("restore --target x --bogus", "See strongroom-agent restore --help."),
+        ("setup --bogus", "See strongroom-agent setup --help."),
+        ("setup --unattended --bogus", "See strongroom-agent setup --help."),
+    ],
+)
+def test_an_unknown_option_is_named(alone: World, line: str, remedy: str) -> None:
+    ran = alone.run(*line.split())
+    assert (ran.status, ran.answer["code"], ran.answer["remedy"]) == (2, "usage", remedy)
+    assert "unrecognized arguments: --bogus" in ran.answer["message"]
+
+
+def test_help_says_that_regions_are_read_together(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("restore", "snapshots"):
+        with pytest.raises(SystemExit):
+            cli.run([command, "--help"])
+        told = " ".join(capsys.readouterr().out.split())
+        assert "the first that answers" not in told
+        assert "of this region alone; default: what the first region lacks is" in told
+
+
 def test_json_may_stand_before_the_command(alone: World, capsys: pytest.CaptureFixture[str]) -> None:
     with mock.patch.dict(os.environ, {"STRONGROOM_AGENT_HOME": str(alone.home)}):
         status = cli.run(["--json", "backup"])

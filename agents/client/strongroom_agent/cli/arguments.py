@@ -1,10 +1,11 @@
 """The command line: what there is, and errors that keep the JSON contract."""
 
 import argparse
+from collections.abc import Sequence
 from typing import NoReturn
 
 from strongroom_agent import __version__
-from strongroom_agent.core.errors import usage
+from strongroom_agent.core.errors import AgentError, usage
 
 UNATTENDED = (
     "strongroom-agent setup --unattended --credentials FILE.VaultCredentials --install-dir DIR "
@@ -16,9 +17,43 @@ UNATTENDED = (
 class Parser(argparse.ArgumentParser):
     """Raises instead of printing and exiting, so that the caller decides how errors look."""
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse what is not known at once, where it stands: before it is missed what it may have been meant for, and
+        with the help of its own command."""
+        try:
+            given, unknown = super().parse_known_args(args, namespace)
+        except AgentError as error:
+            if unknown := self._unknown(args):
+                self._refuse(unknown, error)
+            raise
+        if unknown:
+            self._refuse(unknown)
+        return given, unknown
+
+    def _unknown(self, args: Sequence[str] | None) -> list[str]:
+        """What is not known of arguments that lack some others; nothing where those that are known are wrong."""
+        required = [action for action in self._actions if action.required]
+        try:
+            for action in required:
+                action.required = False
+            return super().parse_known_args(args)[1]
+        except AgentError:
+            return []
+        finally:
+            for action in required:
+                action.required = True
+
+    def _refuse(self, unknown: list[str], missed: AgentError | None = None) -> NoReturn:
+        raise self._wrong(f"unrecognized arguments: {' '.join(unknown)}") from missed
+
     def error(self, message: str) -> NoReturn:
+        raise self._wrong(message)
+
+    def _wrong(self, message: str) -> AgentError:
         command = self.prog.removeprefix("strongroom-agent").strip()
-        raise usage(f"{command}: {message}." if command else f"{message}.", f"See {self.prog} --help.")
+        return usage(f"{command}: {message}." if command else f"{message}.", f"See {self.prog} --help.")
 
 
 def filled(text: str) -> str:
@@ -52,8 +87,9 @@ def build() -> Parser:
     )
     restore.add_argument("--overwrite", action="store_true", help="replace what differs in a folder that is not empty")
     snapshots = _add(commands, "snapshots", "list the backups of this machine")
-    for each in (restore, snapshots):
-        each.add_argument("--region", metavar="NAME", help="read from this region; default: the first that answers")
+    for each, done in ((restore, "read from the other, file by file"), (snapshots, "listed from the other")):
+        lacking = f"default: what the first region lacks is {done}"
+        each.add_argument("--region", metavar="NAME", help=f"of this region alone; {lacking}")
     _add(commands, "check", "check the repository, then restore and compare the newest backup")
     _add(commands, "repair", "bring damaged backups back as far as possible, and say what is lost")
     _add(commands, "status", "what this machine knows, and what the portal says about it")
