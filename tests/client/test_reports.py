@@ -101,3 +101,13 @@ def test_a_message_is_one_line_of_plain_text() -> None:
     message = Run("check").report("failed", "a\udcff\0\n\u202eb" + "x" * 600)["message"]
     assert str(message).startswith("a\\udcff\\x00\\n\\u202ebxxx")
     assert len(str(message)) == 500
+
+
+def test_a_long_message_is_cut_at_a_word_and_says_so() -> None:
+    def sent(message: str) -> str:
+        return str(Run("check").report("failed", message)["message"])
+
+    assert sent("word " * 99 + "words") == "word " * 99 + "words"
+    assert sent("word " * 120) == "word " * 99 + "word\u2026"
+    assert sent("ab, " * 150) == "ab, " * 124 + "ab\u2026"
+    assert sent("see " + "x" * 600) == "see " + "x" * 495 + "\u2026"

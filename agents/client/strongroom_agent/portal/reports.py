@@ -44,8 +44,16 @@ class Run:
         }
         if message:
             # File names in it may be no text, which the portal takes from nobody.
-            fields["message"] = printable(message, keep="")[:_MESSAGE_LIMIT]
+            fields["message"] = _shortened(printable(message, keep=""))
         return fields
+
+
+def _shortened(text: str) -> str:
+    """As much as the portal takes, up to the end of a word in its second half, and a sign for the rest."""
+    if len(text) <= _MESSAGE_LIMIT:
+        return text
+    words = text[:_MESSAGE_LIMIT].rpartition(" ")[0].rstrip(" ,;:")
+    return f"{words if len(words) > _MESSAGE_LIMIT // 2 else text[: _MESSAGE_LIMIT - 1]}…"
 
 
 def begin(home: Home, run: Run) -> None:
