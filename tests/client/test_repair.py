@@ -107,7 +107,8 @@ def test_what_is_lost_for_good_is_named_and_the_newest_snapshot_is_whole(
     machine = next(iter(big.peer.machines))
     for remedy in (after["remedy"], checked.answer["remedy"]):
         advice = "An administrator can move snapshots that nobody needs to the trash"
-        assert f"{advice}: manage.py snapshots trash {machine} {first[:8]} --reason TEXT" in remedy
+        command = f".venv/bin/python manage.py snapshots trash {machine} {first[:8]} --reason TEXT"
+        assert f"{advice}: {command}, in the folder of the portal's sources" in remedy
         assert "--include" in remedy
         assert "strongroom-agent repair" not in remedy
     whole = big.run("restore", "--target", str(tmp_path / "first"), "--snapshot", first[:8])

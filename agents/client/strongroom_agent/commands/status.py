@@ -89,16 +89,24 @@ def run_forget(home: Home) -> Done:
     try:
         session = open_session(home)
     except AgentError as error:
-        if error.code == "not_registered" and not registration.begun(home):
-            raise
+        unregistered = error.code == "not_registered" and identity.load(home) is None
+        if unregistered and not registration.begun(home):
+            raise departure.known(home) or _nothing_here(home, error.remedy) from error
         departure.forget(home)
         kept = forget_here(home, f"unknown-{render(now()).replace(':', '')}")
         text = "This machine has forgotten its vault; the portal was not told."
+        if unregistered:
+            text = "Nothing is registered here: setup had begun, and what it kept is deleted. The portal was not told."
         remedy = "Have the machine revoked in the portal, if it is still there."
         about = f"The passphrase is kept in {kept}." if kept else ""
         details: dict[str, object] = {"told": False, "passphrase_kept": kept}
         return Done(" ".join(filter(None, [text, about, remedy])), remedy=remedy, details=details)
     return run_unregister(session, forget=True)
+
+
+def _nothing_here(home: Home, remedy: str) -> AgentError:
+    about = f"there is nothing about a vault in {home.folder}."
+    return AgentError("not_registered", f"Nothing is registered here, and nothing was changed: {about}", remedy)
 
 
 def _leave(session: Session) -> None:

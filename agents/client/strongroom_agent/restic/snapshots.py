@@ -145,5 +145,6 @@ def to_trash(machine: str, snapshots: Sequence[str]) -> str:
     more = f", and so on for {len(snapshots) - _IN_ONE_COMMAND} more" if len(snapshots) > _IN_ONE_COMMAND else ""
     return (
         "An administrator can move snapshots that nobody needs to the trash: "
-        f"manage.py snapshots trash {machine} {named} --reason TEXT{more}."
+        f".venv/bin/python manage.py snapshots trash {machine} {named} --reason TEXT, in the folder of the portal's "
+        f"sources{more}."
     )

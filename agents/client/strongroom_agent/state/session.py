@@ -175,7 +175,8 @@ def open_session(home: Home) -> Session:
         raise departure.known(home) or AgentError(
             "not_registered",
             f"This machine is not registered with a vault: there is nothing about it in {home.folder}.",
-            "Run strongroom-agent setup with the vault credentials file; if that was done, run this as the same user.",
+            "Run strongroom-agent setup with the vault credentials file; if that was done, run this as the same user, "
+            "or with the STRONGROOM_AGENT_HOME that was set then.",
         )
     return Session(home, found, chosen)
 
