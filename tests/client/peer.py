@@ -33,6 +33,13 @@ CODES = {
     "vault_not_active": 409,
     "unavailable": 503,
 }
+# As the portal says it.
+PLACE_TAKEN = (
+    "This computer's place was taken by another one on 22 Nov 2026, 17:40 UTC; its certificate was revoked at"
+    " 22 Nov 2026, 17:39 UTC.",
+    "Run strongroom-agent unregister --forget on this computer; the passphrase is kept. To back it up as"
+    " well, then run setup with new vault credentials, as a new machine under another name.",
+)
 
 
 class Problem(Exception):
@@ -85,6 +92,7 @@ class Peer:
         self.vault = {"id": str(uuid.uuid4()), "name": "Payroll", "subscription": "Default", "region": "Local A"}
         self.machines: dict[str, Machine] = {}
         self.replaced: Machine | None = None  # whose place the next registration takes
+        self.taken: set[bytes] = set()  # keys of computers whose place was taken
         self.runs: dict[str, dict[str, Any]] = {}
         self.seen_jti: set[str] = set()
         self.requests: list[tuple[str, str]] = []
@@ -145,6 +153,7 @@ class Peer:
         name, key = request.payload["name"], spki(x509.load_pem_x509_csr(request.payload["csr"].encode()).public_key())
         if self.replaced is not None:
             machine, self.replaced = self.replaced, None
+            self.taken.update(machine.public_keys)
             machine.public_keys.clear()
             return 201, self._identity(machine, request.payload["csr"])
         for machine in self.machines.values():
@@ -162,6 +171,8 @@ class Peer:
                 if machine.state != "Registered":
                     raise Problem("not_allowed", f"This machine is {machine.state}.")
                 return machine
+        if spki(request.certificate.public_key()) in self.taken:
+            raise Problem("not_allowed", *PLACE_TAKEN)
         raise Problem("not_allowed", "No machine has this certificate.")
 
     def _identity(self, machine: Machine, csr: str) -> dict[str, Any]:

@@ -64,14 +64,25 @@ def test_old_snapshots_are_listed_and_restored(old: World, new: World) -> None:
     assert {path.name: path.read_bytes() for path in (new.root / "out").rglob("*.bin")} == before
     told = old.run("backup")
     assert told.answer["code"] == "not_allowed"
-    assert told.answer["message"].startswith("No machine has this certificate.")  # the portal's words, which say why
-    for command in ("backup", "check", "snapshots", "unregister"):  # reports wait by now
+    taken = "This computer's place was taken by another one on 22 Nov 2026, 17:40 UTC"
+    assert told.answer["message"].startswith(taken)  # the portal's words, which say why
+    for command in ("backup", "check", "snapshots", "unregister"):  # reports wait by now, for nothing
         told = old.run(command)
         assert told.answer["code"] == "not_allowed"
-        note = "note: reports are kept for the next run. The portal does not let this machine in."
-        assert told.progress.splitlines().count(note) == 1
-        assert "No machine has this certificate." not in told.progress  # the answer says it, once
-        assert told.answer["message"].count("No machine has this certificate.") == 1
+        assert "reports are kept" not in told.progress
+        assert taken not in told.progress  # the answer says it, once
+        assert told.answer["message"].count(taken) == 1
+    assert "reports are kept" not in old.run("unregister", "--forget").progress
+    for command in ("status", "backup", "unregister --forget"):
+        told = old.run(*command.split())
+        assert (told.status, told.answer["code"]) == (1, "not_registered")
+        assert told.answer["message"].startswith(
+            "This computer's place in vault Payroll, where it was hr-db-02, was taken by another one on 22 Nov 2026, "
+            "17:40 UTC. What it has backed up is kept there. The passphrase is kept in "
+        )
+        assert told.answer["remedy"] == (
+            "To back up this computer again, run strongroom-agent setup with new vault credentials and another --name."
+        )
 
 
 def test_a_wrong_passphrase_loses_nothing(new: World) -> None:

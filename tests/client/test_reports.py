@@ -38,6 +38,35 @@ def test_reports_wait_for_the_portal(ready: World) -> None:
     assert ready.run("status").answer["reports_waiting"] == 0
 
 
+def test_that_reports_wait_is_said_once_and_not_where_the_vault_is_forgotten(blank: World, tmp_path: Path) -> None:
+    (blank.source / "file").write_bytes(b"content")
+    assert blank.run("backup").status == 0
+    blank.peer.faults.silent = True
+    for command in (["backup"], ["restore", "--target", str(tmp_path / "out")]):
+        ran = blank.run(*command)
+        assert (ran.status, ran.progress.count("note: reports are kept for the next run.")) == (0, 1)
+    blank.peer.faults.silent = False
+    assert blank.run("backup").status == 0
+
+
+def test_reports_of_a_machine_that_forgets_its_vault_are_not_kept(world: World) -> None:
+    world.register_only()
+    world.peer.faults.silent = True
+    assert world.run("backup").status != 0 or world.run("status").answer["reports_waiting"]
+    ran = world.run("unregister", "--forget")
+    assert (ran.status, "reports are kept" in ran.progress) == (0, False)
+
+
+@pytest.mark.parametrize("state", ["Revoked", "Suspended"])
+def test_a_machine_that_may_be_let_in_again_keeps_its_reports(world: World, state: str) -> None:
+    why = {"Revoked": "A member of the vault revoked it.", "Suspended": "It is suspended: two computers used it."}
+    world.register_only()
+    refusal = Problem("not_allowed", f"hr-db-02 is {state}. {why[state]}")
+    world.peer.faults.refuse.update(runs=refusal, heartbeat=refusal)
+    ran = world.run("backup")
+    assert ("note: reports are kept for the next run." in ran.progress) is (state == "Suspended")
+
+
 def test_a_report_that_is_never_taken_is_set_aside_and_blocks_no_other(ready: World, queued: Path) -> None:
     ran = ready.run("backup")
     assert (ran.status, ready.told) == (0, [("backup", "succeeded")])

@@ -62,7 +62,9 @@ def run_unregister(session: Session, *, forget: bool) -> Done:
     With `forget` the keys go even if the portal refuses or cannot be reached. The passphrase is
     never deleted, since the backups are worth nothing without it.
     """
-    told = True
+    told, taken = True, ""
+    if forget:
+        session.say_nothing_of_reports()
     try:
         _leave(session)
     except AgentError as error:
@@ -71,9 +73,9 @@ def run_unregister(session: Session, *, forget: bool) -> Done:
             raise Refused(error.code, f"{error.problem} {_FORGET}", remedy, **error.details) from error
         if not forget:
             raise
-        told = False
+        told, taken = False, departure.place_taken(error)
     kept = forget_here(session.home, session.identity.machine_id)
-    departure.note(session.home, session.identity, kept)
+    departure.note(session.home, session.identity, kept, taken)
     name, vault = session.identity.name, session.identity.vault["name"]
     text = f"{name} is no longer registered with vault {vault}."
     if not told:

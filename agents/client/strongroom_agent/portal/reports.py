@@ -104,8 +104,8 @@ def keep(home: Home, report: dict[str, object]) -> None:
         home.remove(name)
 
 
-def deliver(home: Home, send: Callable[[dict[str, object]], object], sign_of_life: Callable[[], object]) -> None:
-    """Send what is in the queue, oldest first.
+def deliver(home: Home, send: Callable[[dict[str, object]], object], sign_of_life: Callable[[], object]) -> str:
+    """Send what is in the queue, oldest first. Why some of it has to wait; empty when nothing does.
 
     A report that is refused while the portal takes this machine's sign of life will be refused for ever: it is set
     aside, so that those behind it get through.
@@ -117,12 +117,12 @@ def deliver(home: Home, send: Callable[[dict[str, object]], object], sign_of_lif
                 send(report)
         except AgentError as error:
             if error.code in _PASSING or not _accepted(sign_of_life):
-                progress(f"note: reports are kept for the next run. {error.message}")
-                return
+                return error.message
             _set_aside(home, name)
             progress(f"note: a report is not accepted and was put into {home.path(_REFUSED)}. {error.message}")
         else:
             home.remove(name)
+    return ""
 
 
 def remember_last(home: Home, report: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from strongroom_agent import __version__
 from strongroom_agent.core import surroundings
 from strongroom_agent.core.errors import AgentError, Refused
+from strongroom_agent.core.output import progress
 from strongroom_agent.portal import renewal, reports
 from strongroom_agent.portal.client import Portal, Response
 from strongroom_agent.portal.storage import Storage, missing
@@ -30,6 +31,7 @@ class Session:
     settings: Settings
     damaged: set[str] = field(default_factory=set)  # objects that this run has found damaged in a region, as kind/name
     _shut_out: str = ""  # the certificate with which the portal has refused this machine, reports and all
+    _reports_matter: bool = True  # whether a person is to hear that reports wait: once, and not where they do for ever
 
     @cached_property
     def proxy(self) -> str | None:
@@ -99,8 +101,16 @@ class Session:
     def deliver_reports(self) -> None:
         """Send the reports that wait to the portal, unless it lets this machine in no more: why is told once, as the
         reason for which the command fails."""
-        if self._shut_out != self.identity.certificate:
-            reports.deliver(self.home, self._send, self.sign_of_life)
+        if self._shut_out == self.identity.certificate:
+            return
+        waiting = reports.deliver(self.home, self._send, self.sign_of_life)
+        if waiting and self._reports_matter:
+            progress(f"note: reports are kept for the next run. {waiting}")
+            self._reports_matter = False
+
+    def say_nothing_of_reports(self) -> None:
+        """The machine forgets its vault, and its reports with it: nobody is told that they wait."""
+        self._reports_matter = False
 
     def _send(self, report: dict[str, object]) -> None:
         try:
@@ -109,6 +119,7 @@ class Session:
             if refused.code != "not_allowed" or self._is_let_in():
                 raise
             self._shut_out = self.identity.certificate
+            self._reports_matter = self._reports_matter and not departure.for_good(refused)
             raise AgentError(refused.code, "The portal does not let this machine in.") from refused
 
     def _is_let_in(self) -> bool:
