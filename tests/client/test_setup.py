@@ -38,6 +38,34 @@ def test_setup_backs_up_restores_compares_and_reports(ready: World) -> None:
     assert len(backup["snapshot"]) == 64
 
 
+def test_the_command_for_backups_carries_the_folder_of_state(blank: World) -> None:
+    (blank.source / "file").write_bytes(b"content")
+    folder = blank.home.rename(blank.root / "a home")
+    ran = blank.setup(STRONGROOM_AGENT_HOME=str(folder))
+    folder.rename(blank.home)
+    assert ran.status == 0, ran
+    program = blank.root / "program" / "strongroom-agent"
+    command = f"STRONGROOM_AGENT_HOME='{folder}' {program} backup"
+    assert f"From now on, as this user, {command} makes a backup." in ran.answer["message"]
+
+
+def test_what_setup_no_longer_protects_is_told(blank: World) -> None:
+    for name in ("a", "b", "c/d"):
+        (blank.root / "more" / name).mkdir(parents=True)
+    (blank.source / "file").write_bytes(b"content")
+    more = [word for name in ("a", "b", "c/d") for word in ("--protect", str(blank.root / "more" / name))]
+    ran = blank.setup(*more)
+    assert (ran.status, ran.answer["no_longer_protected"]) == (0, [])
+    assert "No longer protected" not in ran.answer["message"] + ran.progress
+    ran = blank.setup("--protect", str(blank.root / "more" / "c"))
+    gone = [str(blank.root / "more" / name) for name in ("a", "b")]
+    assert (ran.status, ran.answer["no_longer_protected"]) == (0, gone)
+    said = f"No longer protected: {', '.join(gone)}. Their backups stay."
+    assert said in ran.answer["message"]
+    assert f"note: {said}" in ran.progress.splitlines()
+    assert blank.setup().answer["no_longer_protected"] == [str(blank.root / "more" / "c")]
+
+
 def test_repeating_setup_gives_the_same_machine(ready: World) -> None:
     assert ready.setup().status == 0
     assert len(ready.peer.machines) == 1

@@ -1,5 +1,8 @@
 """The step *Finish*: the first backup and restore check, and what a person has to know from now on."""
 
+import os
+import shlex
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,17 +16,21 @@ from strongroom_agent.restic.snapshots import Snapshot
 from strongroom_agent.state.session import Session, describe
 
 
-def prove(session: Session, program: Path, earlier: list[Snapshot], passphrase_in: str | None) -> Done:
+def prove(
+    session: Session, program: Path, earlier: list[Snapshot], passphrase_in: str | None, unprotected: list[str]
+) -> Done:
     """First backup and restore check: only then setup is done. `earlier` are the snapshots of a machine that this
-    computer has replaced."""
+    computer has replaced, `unprotected` what an earlier setup protected and this one does not."""
     saved = backup.back_up(session)
     checked = restore_check.restore_check(session, saved.snapshot)
     reported = reports.waiting(session.home) == 0
     vault = session.identity.vault["name"]
     told = "" if reported else "The portal could not be told yet; the next run will do it."
     text = f"{session.identity.name} is registered with vault {vault}, backed up and restored:"
-    where = f"The program is {program}. From now on, as this user, {program} backup makes a backup."
-    said = [text, checked.remark, saved.remark, saved.note, told, where, _about(earlier), _about_file(passphrase_in)]
+    command = _command(program, session.home.folder)
+    where = f"The program is {program}. From now on, as this user, {command} backup makes a backup."
+    said = [text, checked.remark, saved.remark, saved.note, told, about(unprotected), where]
+    said += [_about(earlier), _about_file(passphrase_in)]
     return Done(
         " ".join(filter(None, said)),
         details={
@@ -32,9 +39,24 @@ def prove(session: Session, program: Path, earlier: list[Snapshot], passphrase_i
             "backup": saved.details,
             "restore_check": checked.figures,
             "reported": reported,
+            "no_longer_protected": unprotected,
             **({"earlier_snapshots": [asdict(each) for each in earlier]} if earlier else {}),
         },
     )
+
+
+def about(unprotected: list[str]) -> str:
+    """What is said of what is no longer protected, since nothing else would tell it."""
+    return f"No longer protected: {', '.join(unprotected)}. Their backups stay." if unprotected else ""
+
+
+def _command(program: Path, home: Path) -> str:
+    """How the program is started, in a shell that does not know where its state is unless by default."""
+    if not os.environ.get("STRONGROOM_AGENT_HOME"):
+        return str(program)
+    if sys.platform == "win32":
+        return f'set "STRONGROOM_AGENT_HOME={home}" && "{program}"'
+    return f"STRONGROOM_AGENT_HOME={shlex.quote(str(home))} {shlex.quote(str(program))}"
 
 
 def _about_file(passphrase_in: str | None) -> str:

@@ -33,6 +33,11 @@ def choose(given: list[str]) -> Choice:
     return Choice(names, sorted({each.path for each in meant if each.path}))
 
 
+def no_longer(before: list[str], now: list[str]) -> list[str]:
+    """The names among those of an earlier setup that neither are, nor lie in, what is protected now."""
+    return [name for name in before if not any(mounts.below(name, folder) for folder in now)]
+
+
 def extent(choice: Choice, own: list[str], *, network: bool) -> cache_folder.Extent:
     """How much there is to protect, without our `own` folders. AgentError `nothing_to_protect` for no file at all."""
     skip = [*own, *protected.excludes(list(protected.left_out(choice.roots, network=network)), choice.roots)]

@@ -65,6 +65,9 @@ def run(home: Home, options: SetupOptions) -> Done:
     saved_to = passphrase.settle(
         home, options.passphrase_file, options.save_passphrase_to, before, replaces=given.replaces
     )
+    unprotected = setup_protect.no_longer(before.protect if before else [], chosen.protect)
+    if unprotected:
+        progress(f"note: {finish.about(unprotected)}")
     _save(home, chosen, before, options)
     program = install.install(Path(chosen.install_dir))
     registered = existing or _register(home, given, name, chosen, saved_to)
@@ -72,7 +75,7 @@ def run(home: Home, options: SetupOptions) -> Done:
     session.prepare()
     repository.ensure(session)
     earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
-    return finish.prove(session, program, earlier, options.save_passphrase_to)
+    return finish.prove(session, program, earlier, options.save_passphrase_to, unprotected)
 
 
 def _time_of_portal(options: SetupOptions, given: credential.Credential) -> datetime | None:
