@@ -2,15 +2,19 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from strongroom_agent.core import times
 from strongroom_agent.restic import cache
 from strongroom_agent.restic.errors import explain, is_final, objects_in
 from strongroom_agent.restic.item_complaints import Complaints
+from strongroom_agent.restic.process import Restic
 from strongroom_agent.restic.retries import Retries
+from strongroom_agent.restic.snapshots import all_of
 
 KNOWN = {"/", "/a", "/a: lchown b", "/d", "/d/x"}
 
@@ -191,3 +195,26 @@ def test_copies_that_are_not_what_they_are_called_leave_the_cache(tmp_path: Path
     cache.make_sound(tmp_path)
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     assert left == [f"repository/data/2c/{sound}", "repository/version"]
+
+
+@pytest.mark.parametrize(
+    ("summary", "files", "size"),
+    [
+        ({"total_files_processed": 12, "total_bytes_processed": 33066}, 12, 33066),
+        ({"total_files_processed": 0}, 0, None),
+        ({"total_files_processed": "12", "total_bytes_processed": True}, None, None),
+        (None, None, None),  # restic before 0.17
+        ([], None, None),
+    ],
+)
+def test_how_much_is_in_a_snapshot_is_known_where_it_was_noted(
+    summary: object, files: int | None, size: int | None
+) -> None:
+    head = {"id": "0" * 64, "time": "2026-11-26T00:00:00Z", "paths": ["/s"], "hostname": "h", "summary": summary}
+
+    def run(*_: str, on_line: Callable[[str], None], accept: tuple[int, ...]) -> SimpleNamespace:
+        on_line(json.dumps([head]))
+        return SimpleNamespace(status=0, complaints=[])
+
+    (found,) = all_of(cast(Restic, SimpleNamespace(run=run)))
+    assert (found.files, found.bytes) == (files, size)

@@ -53,3 +53,20 @@ def test_each_trouble_is_told(blank: World) -> None:
     (blank.home / "damage.json").unlink()
     assert blank.run("backup").status == 0
     assert told(blank)[-1] == f"Protected: {blank.source}."
+
+
+def test_the_list_of_snapshots_says_how_much_is_in_each(blank: World) -> None:
+    """So that the one before a loss is found."""
+    for name in ("a", "b"):
+        (blank.source / name).write_bytes(b"x" * 1536)
+    before = blank.run("backup").answer["snapshot"]
+    (blank.source / "b").unlink()
+    after = blank.run("backup").answer["snapshot"]
+    ran = blank.run("snapshots")
+    shown = {each["id"]: (each["files"], each["bytes"]) for each in ran.answer["snapshots"]}
+    assert (shown[before], shown[after]) == ((2, 3072), (1, 1536))
+    lines = ran.answer["message"].splitlines()[-2:]
+    assert [line.partition(" UTC  ")[2] for line in lines] == [
+        f"2 files, 3.0 KiB  {blank.source}",
+        f"1 file, 1.5 KiB  {blank.source}",
+    ]

@@ -3,10 +3,11 @@
 from dataclasses import asdict
 
 from strongroom_agent.core.output import Done
-from strongroom_agent.core.sizes import counted
+from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.core.times import people
 from strongroom_agent.portal import reports, snapshot_catalog
 from strongroom_agent.restic.errors import damaged
+from strongroom_agent.restic.snapshots import Snapshot
 from strongroom_agent.state import last_snapshot
 from strongroom_agent.state.session import Session
 
@@ -30,7 +31,7 @@ def run(session: Session, region: str | None) -> Done:
         "note": note,
         "unreadable_snapshots": found.unreadable,
     }
-    lines = [f"{each.id[:8]}  {people(each.time)}  {', '.join(each.paths)}" for each in found.snapshots]
+    lines = [_line(each) for each in found.snapshots]
     problems = [last_snapshot.in_no_region(found.lost)] if found.lost else []
     if found.unreadable:
         named = ", ".join(each[:8] for each in found.unreadable)
@@ -40,3 +41,11 @@ def run(session: Session, region: str | None) -> Done:
     if not found.snapshots and region is None and reports.backed_up(session.home):
         raise damaged("There is no snapshot any more in any region, though this machine has made some.", **details)
     return Done("\n".join(filter(None, [*lines, note])) or "There is no snapshot yet.", details=details)
+
+
+def _line(snapshot: Snapshot) -> str:
+    """One snapshot for people; by its size the one before a loss is found."""
+    size = [counted(snapshot.files, "file")] if snapshot.files is not None else []
+    size += [readable(snapshot.bytes)] if snapshot.bytes is not None else []
+    parts = [snapshot.id[:8], people(snapshot.time), ", ".join(size), ", ".join(snapshot.paths)]
+    return "  ".join(filter(None, parts))

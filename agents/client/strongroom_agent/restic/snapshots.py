@@ -23,6 +23,8 @@ class Snapshot:
     time: str
     paths: list[str]
     hostname: str
+    files: int | None = None  # how many it has, and their bytes: None where the engine that made it did not note that
+    bytes: int | None = None
 
     @property
     def began_ns(self) -> int:
@@ -130,13 +132,20 @@ def _owner(node: dict[str, object]) -> tuple[int, int] | None:
 
 
 def _snapshot(value: dict[str, object]) -> Snapshot:
-    paths = value.get("paths")
+    paths, summary = value.get("paths"), value.get("summary")
+    figures = summary if isinstance(summary, dict) else {}
     return Snapshot(
         id=str(value["id"]),
         time=str(value["time"]),
         paths=[str(each) for each in paths] if isinstance(paths, list) else [],
         hostname=str(value.get("hostname", "")),
+        files=_number(figures.get("total_files_processed")),
+        bytes=_number(figures.get("total_bytes_processed")),
     )
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def to_trash(machine: str, snapshots: Sequence[str]) -> str:
