@@ -56,11 +56,11 @@ def compare(copy: PairedCopy, go_on: Callable[[], None]) -> bool:
         if left <= 0 or time.monotonic() > began + SLICE:
             return False
         found = [(storage, region, item) for storage, region in regions if (item := layout.stored(storage, row.path))]
-        if any(item.modified > timezone.now() - verify.SETTLED for _, _, item in found):
+        if any(item.modified > timezone.now() - verify.SETTLED for _, of, item in found if of == copy.vault.region):
             continue
         for storage, region, item in found:
             go_on()
-            verify.compare(storage, region, [item], uploads=True)
+            verify.compare(storage, region, [item], uploads=False)  # what may be one was left out; none go to the pair
             left -= item.size
         SuspectObject.objects.filter(pk=row.pk).update(compared_at=timezone.now())
     return True

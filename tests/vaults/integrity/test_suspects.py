@@ -93,6 +93,14 @@ def test_what_is_damaged_in_its_place_comes_back_at_once(
     assert (waiting(), LostObject.objects.count()) == ([], 0)
 
 
+def test_what_was_copied_lately_is_no_upload(copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes]) -> None:
+    """Nobody uploads to the pair, where most of what is needed lies as young as the copy is."""
+    spoil(ours, path := one(stored, "data"))
+    os.utime(ours.region.with_name("local-b") / path)
+    tell(copy, ours, path)
+    assert held(ours, "local-a") == held(ours, "local-b") == stored
+
+
 def test_what_is_whole_stays_as_it_is(copy: PairedCopy, ours: MachineFolder, stored: dict[str, bytes]) -> None:
     events = AuditEvent.objects.count()
     tell(copy, ours, *(one(stored, kind) for kind in KINDS))

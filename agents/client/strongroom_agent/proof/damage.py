@@ -73,7 +73,7 @@ def with_way_out(session: Session, error: AgentError) -> AgentError:
     if error.code != "repository_damaged":
         return error
     advice = way_out(session)
-    if not advice and len(session.identity.repositories) > 1:
+    if not advice and "strongroom-agent repair" in error.remedy and len(session.identity.repositories) > 1:
         advice = (
             "The portal brings back within minutes what the other region has: run strongroom-agent check then. If it "
             "still finds damage, run strongroom-agent repair."
