@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.state import departure
 
 from agents.machines import revoke
 from agents.models import Machine, MachineCertificate, ReplacementRequest, Run
@@ -15,6 +17,7 @@ from agents.states import MachineState, ReplacementState
 from agents.storage_access import authorize
 from portal.accounts.models import Membership, User
 from portal.audit.models import AuditEvent
+from portal.core.times import for_people
 from portal.notifications.models import Notification
 from portal.pki.crypto import certificates, keys
 from tests.agents import peer
@@ -61,6 +64,16 @@ class TestSuccess:
             told = say(machine.holder, what, csr="")
             refused(told, 403, "not_allowed", holds="This computer's place was taken by another one on ")
             assert "unregister --forget" in told.json()["remedy"]
+        # The agent knows it by these words, and remembers it when it forgets its vault.
+        refusal, taken_at = AgentError("not_allowed", told.json()["detail"]), row(machine.id).replaced_at
+        assert taken_at is not None
+        assert (departure.place_taken(refusal), departure.for_good(refusal)) == (for_people(taken_at), True)
+
+    def test_a_machine_that_is_revoked_knows_that_it_is_for_good(self, machine: peer.Machine, staff: User) -> None:
+        revoke(row(machine.id).pk, actor=as_actor(staff), reason="Lost")
+        told = say(machine.holder, "heartbeat", agent_version="1", engine_version="1").json()
+        refusal = AgentError("not_allowed", told["detail"])
+        assert (departure.place_taken(refusal), departure.for_good(refusal)) == ("", True)
 
     def test_what_is_written(
         self, document: dict[str, Any], machine: peer.Machine, vault: Vault, staff: User, approver: User

@@ -40,7 +40,7 @@ def opened(path: str, *, make: bool = False) -> Iterator[Opened]:
     """
     walk = _Walk(make)
     try:
-        walk.go(os.path.join(os.getcwd(), path))
+        walk.go(path if os.path.isabs(path) else os.path.join(os.getcwd(), path))  # the current folder may be gone
         yield Opened(walk.handle, walk.name, walk.made[::-1])
     except BaseException:
         if not walk.arrived:
