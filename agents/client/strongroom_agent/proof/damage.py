@@ -75,8 +75,8 @@ def with_way_out(session: Session, error: AgentError) -> AgentError:
     advice = way_out(session)
     if not advice and "strongroom-agent repair" in error.remedy and len(session.identity.repositories) > 1:
         advice = (
-            "The portal brings back within minutes what the other region has: run strongroom-agent check then. If it "
-            "still finds damage, run strongroom-agent repair."
+            "The portal brings back what the other region has, mostly within minutes: run strongroom-agent check then. "
+            "If it still finds damage, run strongroom-agent repair."
         )
     if not advice:
         return error

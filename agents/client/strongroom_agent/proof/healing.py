@@ -51,7 +51,7 @@ class Kept:
         return (
             f"Older snapshots need {counted(len(self.packs), 'pack')} that {_are(self.packs)} damaged in the first "
             f"region and whole in region {self.region}: restores read them there. The portal is told which, and "
-            "replaces them within minutes."
+            "replaces them, mostly within minutes."
         )
 
 
