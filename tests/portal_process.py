@@ -2,10 +2,8 @@
 
 import json
 import os
-import secrets
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -21,6 +19,7 @@ import httpx
 import pytest
 
 from tests import prepared_folder
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -171,24 +170,6 @@ def start(data: Path, **environment: str) -> Portal:
             text=True,
         )
     return Portal(data, int(ours["PORT"]), int(ours["EDGE_PORT"]), process, everything)
-
-
-def free_port() -> int:
-    """A port that nobody has just now: below those that the system gives to connections that begin, which could take it
-    before the portal does."""
-    while True:
-        port = secrets.choice(range(20_000, 32_000))  # not from `random`, which tests seed
-        if _binds(port):
-            return port
-
-
-def _binds(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 @contextmanager

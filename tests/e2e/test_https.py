@@ -18,7 +18,8 @@ from tests.browser import CHROMIUM, FLAGS
 from tests.e2e.machine import make_machine
 from tests.e2e.people import Person
 from tests.e2e.trust import trust_authority
-from tests.portal_process import Portal, free_port, start
+from tests.portal_process import Portal, start
+from tests.ports import free_port
 
 pytestmark = pytest.mark.system
 HOST = "portal.test"  # reserved: no resolver knows it, so nobody but this test answers to it

@@ -27,7 +27,7 @@ from portal.pki import authorities
 from portal.pki.crypto import issuing, keys
 from portal.pki.crypto.certificates import Kind, Profile
 from tests.lines import received, send
-from tests.portal_process import free_port
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 SECRET = "what the edge shows the web"

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.portal_process import Portal, free_port, start
+from tests.portal_process import Portal, start
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 import httpx
 from django.conf import settings
 
+from tests.ports import free_port
 from tests.waiting import wait_for
 
 BIN = Path(settings.BASE_DIR) / ".venv" / "bin"
@@ -110,10 +110,3 @@ def _answers(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/").status_code < 500
     except httpx.TransportError:
         return False
-
-
-def free_port() -> int:
-    """A port that nobody has just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -19,7 +19,7 @@ from portal.pki.crypto import certificates, issuing, keys
 from portal.pki.crypto.certificates import Certificate, Kind, Profile
 from portal.pki.crypto.errors import Unacceptable
 from tests.at_once import at_once
-from tests.portal_process import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
 ACTOR = Actor(label="pki", via=Via.COMMAND)

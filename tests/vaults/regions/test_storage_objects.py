@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings as site
 
+from tests.ports import free_port
 from tests.vaults.conftest import RCLONE, running
 from tests.waiting import wait_for
 from vaults.regions import config_file
@@ -47,12 +48,6 @@ slug = "disk"
 name = "Disk"
 remote = "{folder}"
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(port: int) -> bool:
