@@ -48,12 +48,12 @@ def sees_many(user: User, model: type[Model]) -> bool:
     return not user.sees_all and bool(_AS_MANY_AS[model](user.pk, number=FEW))
 
 
-def walked(user: User, model: type[Row]) -> QuerySet[Row]:
+def walked(user_id: int, model: type[Row]) -> QuerySet[Row]:
     """What a member sees, as a walk in the order of the list that asks of each row whether it is theirs.
 
     A database without statistics would always go from the person's subscriptions to their rows and sort them.
     """
-    theirs = Membership.objects.filter(user=user, subscription=OuterRef("subscription_id"))
+    theirs = Membership.objects.filter(user=user_id, subscription=OuterRef("subscription_id"))
     return model._default_manager.filter(Exists(theirs))
 
 
@@ -202,7 +202,7 @@ def requests_in_state(user: User, state: str) -> QuerySet[VaultRequest]:
     if user.sees_all or state == RequestState.PENDING:  # of which there are never many
         return seen.filter(state=state)
     if sees_many(user, VaultRequest):
-        return walked(user, VaultRequest).filter(state=state)
+        return walked(user.pk, VaultRequest).filter(state=state)
     # By an expression that no index offers itself for: the database would read all requests in this state instead.
     gathered = seen.alias(in_state=Concat("state", Value(""))).filter(in_state=state)
     return VaultRequest.objects.filter(pk__in=gathered.values("pk"))

@@ -42,6 +42,33 @@ class Page(Generic[Row]):
         return self.first and self.next is None
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where a page begins, and which way it goes from there. It has no values at the first page."""
+
+    order: Sequence[str]
+    way: tuple[str, ...]
+    """The order in which its rows are found: the opposite one where the page lies before the position."""
+    values: tuple[Any, ...]
+    signer: signing.Signer
+
+    @property
+    def back(self) -> bool:
+        """Whether the page lies before the position."""
+        return self.way != tuple(self.order)
+
+
+def position_of(model: type[Model], *order: str, after: str = "") -> Position:
+    """The position that the cursor `after` names (empty: the beginning); `order` as page_of() has it.
+
+    Raises Invalid for a cursor that is not one of this list.
+    """
+    signer = signing.Signer(salt=f"page:{model._meta.label}:{','.join(order)}")
+    direction, values = _read(model, order, signer, after) if after else (FORWARD, [])
+    way = order if direction == FORWARD else tuple(_opposite(name) for name in order)
+    return Position(order, way, tuple(values), signer)
+
+
 def page_of(
     rows: QuerySet[Row] | Sequence[QuerySet[Row]],
     *order: str,
@@ -58,21 +85,32 @@ def page_of(
     that is not one of this list.
     """
     branches = [rows] if isinstance(rows, QuerySet) else list(rows)
-    model = branches[0].model
-    signer = signing.Signer(salt=f"page:{model._meta.label}:{','.join(order)}")
-    direction, values = _read(model, order, signer, after) if after else (FORWARD, [])
-    way = order if direction == FORWARD else tuple(_opposite(name) for name in order)
-    if values:
-        branches = [branch.filter(_beyond(way, values)) for branch in branches]
-    items = _merged([_found(branch, way, limit + 1, full) for branch in branches], way)
+    position = position_of(branches[0].model, *order, after=after)
+    found = [list(from_position(branch, position.way, position.values, limit, full)) for branch in branches]
+    return page_at(position, found, limit)
+
+
+def from_position(
+    rows: QuerySet[Row], way: Sequence[str], values: Sequence[Any], limit: int = PAGE, full: QuerySet[Row] | None = None
+) -> QuerySet[Row]:
+    """The question for a page's rows from the position with that way and these values, and for one more."""
+    first = (rows.filter(_beyond(way, values)) if values else rows).order_by(*way)
+    if full is None:
+        return first[: limit + 1]
+    return full.filter(pk__in=first.values("pk")[: limit + 1]).order_by(*way)
+
+
+def page_at(position: Position, found: Sequence[list[Row]], limit: int = PAGE) -> Page[Row]:
+    """The page of what from_position() has found, in one list or in several that have no row in common. No query."""
+    items = _merged(found, position.way)
     more, items = len(items) > limit, items[:limit]
-    if direction == BACK:
+    if position.back:
         items.reverse()
 
     def cursor(wanted: str, row: Row) -> str:
-        return signer.sign_object([wanted, *(_text(row, name) for name in order)])
+        return position.signer.sign_object([wanted, *(_text(row, name) for name in position.order)])
 
-    ahead, behind = (more, bool(after)) if direction == FORWARD else (True, more)
+    ahead, behind = (True, more) if position.back else (more, bool(position.values))
     return Page(
         items,
         next=cursor(FORWARD, items[-1]) if ahead and items else None,
@@ -86,15 +124,12 @@ def counted(rows: QuerySet[Any] | Sequence[QuerySet[Any]], page: Page[Any] | Non
     if page is not None and page.whole:
         return f"{len(page.items):,}"
     branches = [rows] if isinstance(rows, QuerySet) else rows
-    number = sum(branch.order_by().values("pk")[: COUNTED + 1].count() for branch in branches)
+    return as_counted(sum(branch.order_by().values("pk")[: COUNTED + 1].count() for branch in branches))
+
+
+def as_counted(number: int) -> str:
+    """How a number is told that was counted no further than to COUNTED + 1."""
     return f"{number:,}" if number <= COUNTED else f"{COUNTED:,}+"
-
-
-def _found(rows: QuerySet[Row], order: Sequence[str], limit: int, full: QuerySet[Row] | None) -> list[Row]:
-    first = rows.order_by(*order)
-    if full is None:
-        return list(first[:limit])
-    return list(full.filter(pk__in=first.values("pk")[:limit]).order_by(*order))
 
 
 def _merged(found: Sequence[list[Row]], order: Sequence[str]) -> list[Row]:
@@ -124,7 +159,7 @@ def _opposite(name: str) -> str:
     return name.removeprefix("-") if name.startswith("-") else f"-{name}"
 
 
-def _beyond(order: Sequence[str], values: list[Any]) -> Q:
+def _beyond(order: Sequence[str], values: Sequence[Any]) -> Q:
     """Rows after `values`. The first column is also bounded by itself, which lets the database walk the index."""
     (name, value), *rest = [(name, value) for name, value in zip(order, values, strict=True)]
     column, word = name.removeprefix("-"), "lt" if name.startswith("-") else "gt"

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import DateField, DateTimeField, Expression, Field, IntegerField, QuerySet, UUIDField
+from django.db.models import DateField, DateTimeField, Expression, Field, IntegerField, QuerySet, TextField, UUIDField
 from django.db.models.sql.compiler import SQLCompiler
 
 Values = ParamSpec("Values")
@@ -23,6 +23,7 @@ _FIELDS: dict[type, "Field[Any, Any]"] = {
     datetime: DateTimeField(),
     date: DateField(),
     int: IntegerField(),
+    str: TextField(),
 }
 
 
@@ -42,8 +43,8 @@ class prepared(Generic[Values, Row]):
     """Makes a function that returns a query set one that returns its rows, in one query.
 
     The function runs once, so it must use nothing but its arguments. Those given by position are values, used in
-    conditions alone: each a UUID, a moment, a day or a number, never None. Those that only keywords give belong to the
-    SQL itself, which is kept for each choice of them: there should be few.
+    conditions alone: each a UUID, a moment, a day, a number or a text, never None. Those that only keywords give belong
+    to the SQL itself, which is kept for each choice of them: there should be few.
     """
 
     def __init__(self, build: Callable[Values, "QuerySet[Any, Row]"]) -> None:
@@ -55,8 +56,7 @@ class prepared(Generic[Values, Row]):
         """The rows; raises what a query set does, and KeyError for a value of another type."""
         question, compiled, sql, params = self._compiled(len(values), **chosen)
         connection = connections[question.db]
-        given: list[Any] = [_FIELDS[type(value)].get_db_prep_value(value, connection) for value in values]
-        filled = tuple(given[one.number] if isinstance(one, Place) else one for one in params)
+        filled = _filled(params, values, connection)
         compiler = copy(compiled)  # it knows what each column becomes
         compiler.connection = connection  # this thread's
         compiler.as_sql = lambda *args, **kwargs: (sql, filled)  # type: ignore[method-assign]
@@ -68,9 +68,25 @@ class prepared(Generic[Values, Row]):
         """The first of the rows, or None; all of them are read, so the query set should be cut."""
         return next(iter(self(*values, **chosen)), None)
 
+    def count(self, *values: Values.args, **chosen: Values.kwargs) -> int:
+        """How many rows there are, without reading them."""
+        question, _, sql, params = self._compiled(len(values), **chosen)
+        connection = connections[question.db]
+        with connection.cursor() as cursor:
+            # The SQL is Django's own; all values are parameters of it.
+            cursor.execute(f"SELECT COUNT(*) FROM ({sql}) counted", _filled(params, values, connection))  # noqa: S608
+            number: int = cursor.fetchone()[0]
+        return number
+
     def _compile(self, places: int, **chosen: object) -> "_Compiled[Row]":
         question = self._build(*map(Place, range(places)), **chosen)
         compiler = question.query.get_compiler(question.db)
         sql, params = compiler.as_sql()
         compiler.connection = None  # this thread's, which would outlive it; each call sets its own
         return question, compiler, sql, tuple(params)
+
+
+def _filled(params: tuple[Any, ...], values: tuple[Any, ...], connection: BaseDatabaseWrapper) -> tuple[Any, ...]:
+    """The parameters of the SQL, with the values in their places."""
+    given: list[Any] = [_FIELDS[type(value)].get_db_prep_value(value, connection) for value in values]
+    return tuple(given[one.number] if isinstance(one, Place) else one for one in params)

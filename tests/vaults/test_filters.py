@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
 from portal.core.paging import page_of
+from portal.core.sorting import sorting
 from vaults import filters, queries
 from vaults.filters import LATE, VaultFilter, is_late
 from vaults.models import Vault
@@ -76,6 +77,45 @@ def test_pages_follow_the_order_of_an_index(
     assert [plan for plan in plans if "TEMP B-TREE" in plan] == []
     attention = _plan(VaultFilter(show="attention"), approver)
     assert (attention.count("vaults_vaul_state"), attention.count("SCAN")) == (3, 0)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL decides by how many rows there are")
+def test_no_page_of_few_or_of_one_subscription_reads_all_vaults_of_a_state_or_region(
+    staff: User, approver: User, various: None
+) -> None:
+    one, region = staff.memberships.get().subscription_id, Vault.objects.all()[0].region_id
+    of_few = [VaultFilter(show="active"), VaultFilter(region=region), VaultFilter(show="removed", region=region)]
+    of_one = [VaultFilter(chosen.show, chosen.region, one) for chosen in of_few]
+    plans = [_plan(chosen, staff) for chosen in of_few] + [
+        _plan(each, user) for each in of_one for user in (staff, approver)
+    ]
+    assert [plan for plan in plans if "vault_subscription_name" not in plan] == []
+    assert [plan for plan in plans if "vault_state_name" in plan or "vault_region_name" in plan] == []
+
+
+@pytest.mark.parametrize("few", [1, 1_000], ids=["walked", "gathered"])
+@pytest.mark.parametrize("chosen", FILTERS, ids=str)
+@pytest.mark.parametrize("sort", [*filters.ORDERS, *(f"-{word}" for word in filters.ORDERS)])
+def test_pages_have_each_row_once_there_and_back(
+    few: int, chosen: VaultFilter, sort: str, various: None, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for model in (queries, filters):
+        monkeypatch.setattr(model, "FEW", few)
+    sorted_by = sorting(filters.ORDERS, sort, "name")
+    expected = list(chosen.rows(staff).order_by(*sorted_by.order))
+    page, number = chosen.page(staff, sorted_by, limit=4)
+    assert (number, page.first) == (str(len(expected)), True)
+    there = [page]
+    while page.next:
+        page, number = chosen.page(staff, sorted_by, page.next, limit=4)
+        assert number == str(len(expected))
+        there.append(page)
+    assert [vault for one in there for vault in one.items] == expected
+    back = [page]
+    while page.previous:
+        page, _ = chosen.page(staff, sorted_by, page.previous, limit=4)
+        back.append(page)
+    assert [one.items for one in reversed(back)] == [one.items for one in there]
 
 
 def test_pages_of_either_way_continue_each_other(

@@ -53,7 +53,7 @@ def table_rows(vaults: Iterable[Vault], retry: Mapping[UUID, Operation]) -> Safe
 
 def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Mapping[UUID, Operation]) -> dict[str, object]:
     return {
-        "key": vault.pk,
+        "key": SafeString(vault.pk),  # neither keys nor numbers have anything to escape
         "open": _home(vault),
         "name": vault.name,
         "status": status(vault),
@@ -63,7 +63,7 @@ def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Mapping[UUI
         "subscription": vault.subscription_name,  # type: ignore[attr-defined]  # added by VaultFilter
         "redundancy": Redundancy(vault.redundancy).label,
         "lock": lock if vault.redundancy_locked else NOTHING,
-        "machines": vault.machines,
+        "machines": SafeString(vault.machines),
         "last_backup": ago(vault.last_backup_at, "never"),
         "late": LATE if is_late(vault) else NOTHING,
         "cloud": cloud,
@@ -88,10 +88,10 @@ def _row() -> str:
     return ROW.replace("START", _link("agents:quick-start"))
 
 
-def _home(vault: Vault) -> str:
+def _home(vault: Vault) -> SafeString:
     """As `Vault.get_absolute_url()` has it, without looking addresses up for each row."""
     fresh = vault.state == VaultState.ACTIVE and vault.last_restore_check_at is None
-    return _link("agents:quick-start" if fresh else "vaults:vault").format(key=vault.pk)
+    return SafeString(_link("agents:quick-start" if fresh else "vaults:vault").format(key=vault.pk))
 
 
 @cache

@@ -59,6 +59,26 @@ def test_the_first_or_none(subscriptions: list[Subscription]) -> None:
     assert members.first(two.pk + 1) is None
 
 
+def test_count_reads_no_rows(
+    subscriptions: list[Subscription], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    one, two = subscriptions
+    with django_assert_num_queries(3):
+        assert [members.count(key) for key in (one.pk, two.pk, two.pk + 1)] == [1, 2, 0]
+
+
+def test_a_text_is_a_value(subscriptions: list[Subscription]) -> None:
+    """And no part of the SQL."""
+
+    @prepared
+    def named(name: str) -> QuerySet[Subscription]:
+        return Subscription.objects.filter(name__gt=name).order_by("name")
+
+    assert named("O") == subscriptions
+    assert named("One") == subscriptions[1:]
+    assert named("' OR 1=1 --%s") == subscriptions
+
+
 def test_rows_come_with_what_they_join(
     subscriptions: list[Subscription], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

@@ -182,7 +182,7 @@ def test_each_sorting_is_a_walk_through_all_of_them(
     make_vault("c", state="Failed", machines=3)
     make_vault("d", state="Creating", machines=1, last_backup_at=now - timedelta(hours=1))
     assert names(staff, f"?sort={sort}") == expected
-    monkeypatch.setattr("portal.core.paging.page_of.__kwdefaults__", {"after": "", "limit": 1, "full": None})
+    monkeypatch.setattr("vaults.filters.VaultFilter.page.__defaults__", (None, "", 1))  # one row on a page
     client, after, walked, pages = window(staff), "", [], []
     while after is not None:
         response = client.get("/vaults/", {"sort": sort, "after": after})
