@@ -2,7 +2,7 @@
 
 import gc
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from portal.accounts.models import Membership, Subscription, User
 from portal.core.actor import Actor, Via
 from tests.browser import browser as browser  # a fixture
 from tests.documented import undocumented
+from tests.portal_process import Portal
 from tests.portal_process import portal as portal  # a fixture, for all system tests
 from vaults.models import Redundancy, Region, Vault, VaultRequest
 from vaults.states import VaultState
@@ -46,6 +47,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = str(item.path)
         if connection.vendor == "postgresql" and (_is_of_one_page(path) or any(part in path for part in PARSERS)):
             item.add_marker("long")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure with a portal comes with the end of its logs, which are gone with its folder."""
+    report = yield
+    started = getattr(item, "funcargs", {}).get("portal")
+    if report.failed and isinstance(started, Portal):
+        report.sections.append(("The portal's logs", started.log()))
+    return report
 
 
 def _is_of_one_page(path: str) -> bool:

@@ -143,7 +143,18 @@ class Portal:
         texts = [f"== terminal\n{(self.data / 'terminal.log').read_text()}"]
         for path in sorted((self.data / "logs").glob("*.log")):
             texts.append(f"== {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-25:]))
-        return "\n".join(texts)
+        return "\n".join([*texts, "== locks", *self.locks()])
+
+    def locks(self) -> list[str]:
+        """Who holds locks of the database, where it is SQLite's: what `portal away` alone does not tell."""
+        inodes = {path.stat().st_ino for path in self.data.glob("strongroom.sqlite3*")}
+        held = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        parts = {str(pid): name for name, pid in self.pids().items()}
+        return [
+            " ".join([*words[1:], parts.get(words[4], "")])
+            for words in held
+            if len(words) > 5 and words[5].rpartition(":")[2].isdigit() and int(words[5].rpartition(":")[2]) in inodes
+        ]
 
     def stop(self, signum: int = signal.SIGINT) -> int:
         """Stop it as Ctrl-C does; the exit status. Fails when anything of it is left."""
