@@ -54,7 +54,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """A failure with a portal comes with the end of its logs, which are gone with its folder."""
     report = yield
     started = getattr(item, "funcargs", {}).get("portal")
-    if report.failed and isinstance(started, Portal):
+    if report.failed and isinstance(started, Portal) and started.data.exists():
         report.sections.append(("The portal's logs", started.log()))
     return report
 

@@ -149,9 +149,8 @@ class Portal:
         """Who holds locks of the database, where it is SQLite's: what `portal away` alone does not tell."""
         inodes = {path.stat().st_ino for path in self.data.glob("strongroom.sqlite3*")}
         held = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
-        parts = {str(pid): name for name, pid in self.pids().items()}
         return [
-            " ".join([*words[1:], parts.get(words[4], "")])
+            " ".join([*words[1:], _environment(int(words[4])).get("SUPERVISOR_PROCESS_NAME", "")])
             for words in held
             if len(words) > 5 and words[5].rpartition(":")[2].isdigit() and int(words[5].rpartition(":")[2]) in inodes
         ]

@@ -6,7 +6,7 @@ Of the 0.4 ms of CPU that a question takes in Django, three quarters go into mak
 from collections.abc import Callable
 from copy import copy
 from datetime import date, datetime
-from functools import cache, update_wrapper
+from functools import lru_cache, update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from django.db.models.sql.compiler import SQLCompiler
 
 Values = ParamSpec("Values")
 Row = TypeVar("Row")
+KEPT = 256
+"""Of one function: the SQL of so many choices of its keywords stays in memory, the latest ones."""
 _Compiled = tuple["QuerySet[Any, Row]", SQLCompiler, str, tuple[Any, ...]]
 _FIELDS: dict[type, "Field[Any, Any]"] = {
     UUID: UUIDField(),
@@ -50,7 +52,7 @@ class prepared(Generic[Values, Row]):
     def __init__(self, build: Callable[Values, "QuerySet[Any, Row]"]) -> None:
         update_wrapper(self, build)
         self._build: Callable[..., QuerySet[Any, Row]] = build
-        self._compiled: Callable[..., _Compiled[Row]] = cache(self._compile)
+        self._compiled: Callable[..., _Compiled[Row]] = lru_cache(KEPT)(self._compile)
 
     def __call__(self, *values: Values.args, **chosen: Values.kwargs) -> list[Row]:
         """The rows; raises what a query set does, and KeyError for a value of another type."""
