@@ -8,13 +8,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from .authority import Authority
-from .peer import Faults, Peer
+from .peer import Faults
+from .prepared import Kept
+from .serving import Storage, serving
 from .world import World
 
 
@@ -22,14 +23,6 @@ from .world import World
 def authority() -> Authority:
     """One set of certificates for all tests."""
     return Authority()
-
-
-@dataclass(frozen=True)
-class Storage:
-    """The folder with all regions' data, and the socket of the rclone that serves it."""
-
-    folder: Path
-    rclone: Path
 
 
 @pytest.fixture(scope="session")
@@ -57,16 +50,6 @@ def _wait_until_up(address: Path) -> None:
                 return
         time.sleep(0.02)
     raise AssertionError(f"nothing answers at {address}")
-
-
-@contextmanager
-def serving(authority: Authority, folder: Path, rclone: Path) -> Iterator[Peer]:
-    """A test portal with a vault of its own, while it runs."""
-    portal = Peer(authority, folder, rclone)
-    server = portal.start()
-    yield portal
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
@@ -123,3 +106,16 @@ def blank(_blank: World) -> Iterator[World]:
     _blank.peer.runs.clear()
     yield _blank
     _blank.peer.faults = Faults()
+
+
+@pytest.fixture(scope="session")
+def _kept(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[Kept]:
+    kept = Kept(authority, tmp_path_factory.mktemp("kept"), storage)
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def machine(_kept: Kept) -> World:
+    """A machine with one large file and a small one, backed up, and copied to the pair; each test finds it so."""
+    return _kept.machine()

@@ -1,23 +1,16 @@
 """Every object type, damaged in every way, in every place, before every command: no run says more than is true.
 
-The full count runs in `make test-long`; a seeded share of it in `make test`. One machine serves all cases of a module:
-it is put back as it was before each.
+The full count runs in `make test-long`; a seeded share of it in `make test`.
 """
 
 import itertools
-import os
 import random
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from .authority import Authority
-from .conftest import Storage, serving
-from .stored import HOWS, copy_to_pair, damage, objects, repository, truth
+from .serving import Storage
+from .stored import HOWS, damage, objects, repository, truth
 from .world import World
 
 PLACES = ("first", "pair", "both", "cache")
@@ -42,55 +35,8 @@ def cases(*kinds: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("kind", "how", "place", "command"), found)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A machine that is backed up and copied to the pair, and what it was like then."""
-
-    world: World
-    storage: Storage
-    saved: Path
-
-    def reset(self) -> World:
-        """Put everything back as it was. What is protected stays: a copy of it would have other times of change, so
-        that what is lost of its folders could not be stored again."""
-        for name in ("home", "cache"):
-            _replace(self.world.root / name, self.saved / name)
-        for region in ("local-a", "local-b"):
-            _replace(repository(self.storage, self.world, region), self.saved / region)
-        for name in ("out", "whole"):
-            shutil.rmtree(self.world.root / name, ignore_errors=True)
-        self.world.peer.runs.clear()
-        return self.world
-
-
-@contextmanager
-def prepared(authority: Authority, folder: Path, storage: Storage) -> Iterator[Prepared]:
-    """A machine for many cases."""
-    root, saved = folder / "machine", folder / "saved"
-    root.mkdir()
-    with serving(authority, root, storage.rclone) as peer:
-        peer.regions = storage.folder
-        world = World(root, peer)
-        world.source.mkdir()
-        (world.source / "ledger.db").write_bytes(os.urandom(300_000))
-        (world.source / "small").write_bytes(b"small")
-        assert world.setup().status == 0
-        copy_to_pair(storage, world)
-        for name in ("home", "cache"):
-            shutil.copytree(root / name, saved / name, symlinks=True)
-        for region in ("local-a", "local-b"):
-            shutil.copytree(repository(storage, world, region), saved / region)
-        yield Prepared(world, storage, saved)
-
-
-def _replace(place: Path, saved: Path) -> None:
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(saved, place, symlinks=True)
-
-
-def harm(prepared: Prepared, kind: str, how: str, place: str) -> None:
+def harm(world: World, storage: Storage, kind: str, how: str, place: str) -> None:
     """Damage the objects of a kind in a place."""
-    world, storage = prepared.world, prepared.storage
     if place == "cache":
         cached = list((world.root / "cache" / "restic").glob(f"*/{CACHED[kind]}/*/*"))
         assert cached
@@ -101,11 +47,12 @@ def harm(prepared: Prepared, kind: str, how: str, place: str) -> None:
             damage(objects(repository(storage, world, region), kind)[0], how)
 
 
-def no_run_says_more_than_is_true(prepared: Prepared, kind: str, how: str, place: str, command: str) -> None:
+def no_run_says_more_than_is_true(
+    machine: World, storage: Storage, kind: str, how: str, place: str, command: str
+) -> None:
     """One case: harm, run, judge the end, then repair what can be repaired."""
-    machine = prepared.reset()
-    known = {path.name for path in (prepared.saved / "local-a" / "snapshots").iterdir()}
-    harm(prepared, kind, how, place)
+    known = {path.name for path in (repository(storage, machine) / "snapshots").iterdir()}
+    harm(machine, storage, kind, how, place)
     arguments = ["--target", str(machine.root / "out")] if command == "restore" else []
     ran = machine.run(command, *arguments)
     if command == "restore":

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from .conftest import Storage
+from .serving import Storage
 from .world import World
 
 HOWS = ("zeros", "flipped", "half", "gone", "foreign")

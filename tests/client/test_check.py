@@ -14,7 +14,7 @@ from strongroom_agent.restic.errors import explain
 from strongroom_agent.restic.process import Restic
 from strongroom_agent.state.session import Session
 
-from .conftest import Storage
+from .serving import Storage
 from .stored import damage, repository
 from .world import World
 

@@ -9,7 +9,7 @@ from strongroom_agent.core.sizes import duration
 from strongroom_agent.portal import clock
 
 from .authority import Authority
-from .conftest import serving
+from .serving import serving
 from .world import World
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

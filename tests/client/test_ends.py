@@ -17,7 +17,7 @@ from strongroom_agent.state.home import Home
 
 from tests.waiting import wait_for
 
-from .conftest import Storage
+from .serving import Storage
 from .world import World
 
 pytestmark = pytest.mark.system

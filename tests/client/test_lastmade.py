@@ -8,7 +8,7 @@ from strongroom_agent.restic.snapshots import Snapshot
 from strongroom_agent.state import last_snapshot
 from strongroom_agent.state.home import Home
 
-from .conftest import Storage
+from .serving import Storage
 from .stored import copy_to_pair, repository
 from .world import World
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .authority import Authority
-from .conftest import Storage, serving
+from .serving import Storage, serving
 from .stored import truth
 from .test_proof import restored
 from .world import Ran, World, one_object

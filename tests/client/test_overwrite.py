@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from .stored import truth
-from .test_proof import engine, machine, restore, restored
+from .test_proof import engine, restore, restored
 from .world import World
 
 pytestmark = pytest.mark.system
-__all__ = ["machine"]
 
 
 @pytest.fixture

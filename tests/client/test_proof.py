@@ -3,33 +3,16 @@
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .authority import Authority
-from .conftest import Storage, serving
-from .stored import copy_to_pair, damage, objects, repository, truth
+from .serving import Storage
+from .stored import damage, objects, repository, truth
 from .world import Ran, World
 
 pytestmark = pytest.mark.system
 OLD = "/usr/bin/restic"
-
-
-@pytest.fixture
-def machine(authority: Authority, tmp_path: Path, storage: Storage) -> Iterator[World]:
-    """A machine with one large file and small ones, backed up, and copied to the pair."""
-    with serving(authority, tmp_path, storage.rclone) as peer:
-        made = World(tmp_path, peer)
-        (made.source / "sub").mkdir(parents=True)
-        (made.source / "ledger.db").write_bytes(os.urandom(2_000_000))
-        (made.source / "sub" / "small").write_bytes(b"small")
-        ran = made.setup()
-        assert ran.status == 0, ran
-        copy_to_pair(storage, made)
-        made.peer.runs.clear()
-        yield made
 
 
 def restored(world: World, name: str = "out") -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from strongroom_agent.core.times import people
 
 from .authority import Authority
 from .cheap_key import PASSPHRASE
-from .conftest import Storage, serving
+from .serving import Storage, serving
 from .world import World
 
 pytestmark = pytest.mark.system

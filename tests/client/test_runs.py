@@ -15,7 +15,7 @@ from strongroom_agent.proof import restore_check, selection
 
 from tests.waiting import wait_for
 
-from .conftest import Storage
+from .serving import Storage
 from .world import World
 
 pytestmark = pytest.mark.system

@@ -10,8 +10,8 @@ import pytest
 from strongroom_agent.core import times
 from strongroom_agent.portal import client, clock
 
-from .conftest import Storage
 from .peer import Problem
+from .serving import Storage
 from .world import World
 
 pytestmark = pytest.mark.system

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Storage
+from .serving import Storage
 from .stored import copy_to_pair, damage, repository, truth
 from .test_proof import restore, restored
 from .world import World
