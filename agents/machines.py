@@ -15,6 +15,7 @@ from agents.queries import machine_worked_on_by
 from agents.replacement import replacements
 from agents.replacement.queries import times_replaced
 from agents.states import MachineState
+from portal.audit.actions import Action
 from portal.audit.transitions import advance
 from portal.core import expected as expected_state
 from portal.core.actor import Actor
@@ -58,7 +59,7 @@ def revoke(machine_id: UUID, *, actor: Actor, reason: str, expected: str = "") -
             raise StaleState(f"{machine.name} is {machine.state} already.", remedy="There is nothing to revoke.")
         now = f"Another computer has taken the place of {machine.name} since."
         expected_state.require(expected, now, machine=machine.pk, replaced=times_replaced(machine))
-        _leave(machine, MachineState.REVOKED, actor=actor, action="machine:revoke", reason=reason)
+        _leave(machine, MachineState.REVOKED, actor=actor, action=Action.MACHINE_REVOKE, reason=reason)
         replacements.call_off(machine, actor=actor)
 
 
@@ -96,7 +97,7 @@ def unregister(body: bytes, *, address: str) -> None:
         sender.certificate.refresh_from_db(fields=["revoked_at", "superseded_at"])
         entitlement.require_current(sender.certificate, now)
         authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)
-        _leave(machine, MachineState.UNREGISTERED, actor=sender.actor, action="machine:unregister", reason="")
+        _leave(machine, MachineState.UNREGISTERED, actor=sender.actor, action=Action.MACHINE_UNREGISTER, reason="")
         publish(
             f"machine-unregister:{machine.pk}",
             state=Notification.State.INFO,
@@ -107,7 +108,7 @@ def unregister(body: bytes, *, address: str) -> None:
         )
 
 
-def _leave(machine: Machine, to: MachineState, *, actor: Actor, action: str, reason: str) -> None:
+def _leave(machine: Machine, to: MachineState, *, actor: Actor, action: Action, reason: str) -> None:
     """The vault first, then the machine, then its certificates: the order in which everybody locks them."""
     Vault.objects.filter(pk=machine.vault_id).update(machines=F("machines") - 1, updated_at=timezone.now())
     advance(machine, to, actor=actor, action=action, reason=reason, state_reason=reason)

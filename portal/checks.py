@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
+from portal.audit.actions import Action
+
 MOST_DAYS = 36500  # a hundred years; far beyond, dates end
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -125,7 +127,7 @@ def demo_people(
     from portal.accounts.models import User  # models are not loaded yet when checks register
     from portal.audit.models import AuditEvent
 
-    made = AuditEvent.objects.filter(action="user:create", actor_label="demo_accounts").values_list("target_id")
+    made = AuditEvent.objects.filter(action=Action.USER_CREATE, actor_label="demo_accounts").values_list("target_id")
     left = User.objects.filter(pk__in=[int(key) for (key,) in made], is_active=True).values_list("username", flat=True)
     if not left:
         return []

@@ -23,6 +23,7 @@ from agents.monitoring import heartbeats
 from agents.protocol import authentication, certificates, errors, refusal_log
 from agents.protocol.responses import identity_of
 from agents.states import ALLOWED_IN, MachineState
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.errors import DomainError
 from portal.pki.crypto import keys
@@ -184,6 +185,6 @@ def _count(machine: Machine, credential: Credential, vault: Vault, request: Regi
         "issued_by": credential.issued_by.username,
         "platform": machine.platform,
     }
-    record("machine:register", actor=request.actor, target=machine, detail=detail)
+    record(Action.MACHINE_REGISTER, actor=request.actor, target=machine, detail=detail)
     if first:
-        record("vault:lock-redundancy", actor=request.actor, target=vault, detail={"redundancy": vault.redundancy})
+        record(Action.VAULT_LOCK_REDUNDANCY, actor=request.actor, target=vault, detail={"redundancy": vault.redundancy})

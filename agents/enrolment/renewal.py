@@ -17,6 +17,7 @@ from agents.protocol.messages import Renewal
 from agents.protocol.responses import identity_of
 from agents.replacement import replacements
 from agents.states import MachineState
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.audit.transitions import advance
 from portal.core.errors import Invalid
@@ -77,7 +78,7 @@ def _renewed(sender: Sender, key: PublicKey, at: datetime) -> MachineCertificate
     certificate = certificates.certify(machine, key, at=at)
     MachineCertificate.objects.filter(pk=current.pk).update(superseded_at=at)
     record(
-        "machine:renew",
+        Action.MACHINE_RENEW,
         actor=sender.actor,
         target=machine,
         detail={"from": current.serial, "to": certificate.serial, "valid_until": rfc3339(certificate.not_after)},
@@ -94,7 +95,7 @@ def _suspend(machine: Machine, sender: Sender) -> None:
         MachineState.SUSPENDED,
         actor=sender.actor,
         reason=reason,
-        action="machine:suspend",
+        action=Action.MACHINE_SUSPEND,
         detail={"serial": sender.certificate.serial},
         state_reason=reason,
     )

@@ -12,6 +12,7 @@ from agents.monitoring import concerns
 from agents.protocol import certificates, errors
 from agents.replacement.queries import name_taken_by_another
 from agents.states import OUT, MachineState, ReplacementState
+from portal.audit.actions import Action
 from portal.audit.transitions import advance
 from portal.core.errors import Invalid
 from portal.notifications.publish import withdraw
@@ -71,7 +72,7 @@ def _come_back(machine: Machine, credential: Credential, request: RegistrationRe
         machine,
         MachineState.REGISTERED,
         actor=request.actor,
-        action="machine:replace",
+        action=Action.MACHINE_REPLACE,
         detail={"credential": credential.serial, "issued_by": credential.issued_by.username},
         state_reason="",
         credential=credential,

@@ -14,6 +14,7 @@ from agents.protocol import authentication, entitlement, errors, messages
 from agents.protocol.authentication import Sender
 from agents.protocol.messages import Report
 from agents.states import Concern, MachineState
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.audit.transitions import advance
 from portal.core.errors import Invalid, Throttled
@@ -27,6 +28,14 @@ from vaults.models import Vault
 MOST_IN_AN_HOUR = 240
 """New runs of one machine: each is kept for good, in the audit log too. The agent keeps what is not taken for later."""
 HOUR = timedelta(hours=1)
+ACTIONS: dict[str, Action] = {
+    Run.Kind.BACKUP: Action.MACHINE_BACKUP,
+    Run.Kind.RESTORE_CHECK: Action.MACHINE_RESTORE_CHECK,
+    Run.Kind.RESTORE: Action.MACHINE_RESTORE,
+    Run.Kind.CHECK: Action.MACHINE_CHECK,
+    Run.Kind.REPAIR: Action.MACHINE_REPAIR,
+}
+"""What the report of a run of each kind is in the audit log."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None
     last, before = concerns.newest_of(machine, told.kind), concerns.current_concerns(machine)
     run = _create_run(machine, told)
     detail = _audited(run, len(told.damaged))
-    record(f"machine:{told.kind.replace('_', '-')}", actor=sender.actor, target=machine, detail=detail)
+    record(ACTIONS[told.kind], actor=sender.actor, target=machine, detail=detail)
     if told.stores_backup:
         _note(machine, vault, "last_backup_at", run.finished_at)
     suspects.note(vault, machine.pk, told.damaged, at=timezone.now())
@@ -148,7 +157,7 @@ Concerns = list[tuple[Concern, Run]]
 
 
 def _ready(sender: Sender, machine: Machine, vault: Vault, at: datetime) -> None:
-    advance(machine, MachineState.READY, actor=sender.actor, action="machine:ready")
+    advance(machine, MachineState.READY, actor=sender.actor, action=Action.MACHINE_READY)
     publish(
         f"machine-ready:{machine.pk}",
         state=Notification.State.SUCCEEDED,

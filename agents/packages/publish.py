@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.models import AgentPackage
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import Invalid, NotFound
@@ -134,14 +135,14 @@ def _list(name: str, taken: _Taken, facts: dict[str, str], actor: Actor) -> Agen
     if not created:
         package.withdrawn_at, package.published_at = None, timezone.now()
         package.save(update_fields=["withdrawn_at", "published_at"])
-    record("agent-package:publish", actor=actor, target=package, detail={**facts, "sha256": taken.sha256})
+    record(Action.AGENT_PACKAGE_PUBLISH, actor=actor, target=package, detail={**facts, "sha256": taken.sha256})
     return package
 
 
 def _withdraw(package: AgentPackage, actor: Actor) -> None:
     package.withdrawn_at = timezone.now()
     package.save(update_fields=["withdrawn_at"])
-    record("agent-package:withdraw", actor=actor, target=package, detail={"sha256": package.sha256})
+    record(Action.AGENT_PACKAGE_WITHDRAW, actor=actor, target=package, detail={"sha256": package.sha256})
     # A file that stays behind when this fails is no longer listed anywhere; whoever is downloading it gets all of it.
     for name in (package.file_name, signature_name(package.file_name)):
         transaction.on_commit(partial((settings.AGENT_PACKAGES / name).unlink, missing_ok=True), robust=True)

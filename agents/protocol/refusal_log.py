@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from agents.models import RefusedRegistration
 from agents.protocol.messages import NAME
+from portal.audit.actions import Action
 from portal.audit.record import refusal
 from portal.core.actor import Actor, Via
 from portal.core.errors import DomainError
@@ -33,7 +34,7 @@ def note(
         return
     actor = Actor(label=f"machine {name}".strip(), via=Via.AGENT, address=address)
     detail = {"code": refused.code, "credential": credential.serial, "name": name}
-    refusal("machine:register", actor=actor, target=credential, detail=detail)
+    refusal(Action.MACHINE_REGISTER, actor=actor, target=credential, detail=detail)
     RefusedRegistration.objects.create(
         vault_id=credential.vault_id,
         credential=credential,
@@ -49,7 +50,7 @@ def note_stranger(what: str, refused: DomainError, *, address: str) -> None:
     """Note that a message was refused that none of our credentials or machines has signed."""
     log.info("Message for %s refused, from %s: %s", what, address, refused.message)
     actor = Actor(label="unknown", via=Via.AGENT, address=address)
-    refusal("agent-message:refuse", actor=actor, detail={"endpoint": what, "reason": refused.message})
+    refusal(Action.AGENT_MESSAGE_REFUSE, actor=actor, detail={"endpoint": what, "reason": refused.message})
 
 
 def _name(fields: Mapping[str, object]) -> str:

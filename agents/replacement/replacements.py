@@ -35,6 +35,7 @@ from portal.accounts.models import User
 from portal.accounts.rules import require_few_open
 from portal.approvals.policy import Policy, Stage
 from portal.approvals.workflow import Workflow
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.audit.transitions import advance
 from portal.core import expected as expected_state
@@ -54,6 +55,7 @@ class Replacements(Workflow[ReplacementRequest]):
     """A second person agrees; then the one who asked may download a credential, and with it the machine comes back."""
 
     model = ReplacementRequest
+    deciding, cancelling = Action.REPLACEMENT_DECIDE, Action.REPLACEMENT_CANCEL
     policy = Policy(
         stages=(
             Stage(
@@ -159,7 +161,7 @@ def cancel(request_id: UUID, *, actor: Actor, expected: str = "") -> Replacement
     has ended already.
     """
     asked = replacement_seen_by(actor, request_id)
-    with workflow.refusals_noted("cancel", asked, actor):
+    with workflow.refusals_noted(workflow.cancelling, asked, actor):
         require_member(actor, asked.machine.vault.subscription)
         if asked.state == ReplacementState.PENDING and asked.requested_by_id != actor.person.pk:
             remedy = "" if workflow.why_not(actor, asked) else "You can reject it."
@@ -183,7 +185,7 @@ def issue(request_id: UUID, *, actor: Actor, claim: Claim | None = None) -> Issu
     nobody has agreed, or the agreement has ended.
     """
     asked = replacement_seen_by(actor, request_id)
-    with workflow.refusals_noted("download", asked, actor):
+    with workflow.refusals_noted(Action.REPLACEMENT_DOWNLOAD, asked, actor):
         require_member(actor, asked.machine.vault.subscription)
         if asked.requested_by_id != actor.person.pk:
             raise NotAllowed("Only the requester can download the credentials of a replacement.")
@@ -231,7 +233,7 @@ def _open(machine: Machine, actor: Actor, reason: str, expected: str) -> Replace
     asked = ReplacementRequest.objects.create(
         machine=machine, reason=reason, requested_by=actor.person, requested_at=timezone.now()
     )
-    record("replacement:ask", actor=actor, target=asked, detail={"machine": str(machine.pk), "reason": reason})
+    record(Action.REPLACEMENT_ASK, actor=actor, target=asked, detail={"machine": str(machine.pk), "reason": reason})
     notices.waiting(asked)
     return asked
 

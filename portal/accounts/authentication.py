@@ -14,6 +14,7 @@ from portal.accounts import browsers
 from portal.accounts.admission import admission, admission_of_known
 from portal.accounts.models import User
 from portal.accounts.throttle import clear_attempts, found_no_turn, must_wait, take_a_try
+from portal.audit.actions import Action
 from portal.audit.record import record, refusal
 from portal.core.actor import Actor, Via
 from portal.core.admission import Busy
@@ -21,8 +22,8 @@ from portal.core.errors import DomainError, Invalid, Throttled
 from portal.core.texts import shown
 
 LONGEST_NAME = 150
-SIGN_IN = "session:sign-in"
-CONFIRM = "session:confirm"
+SIGN_IN = Action.SESSION_SIGN_IN
+CONFIRM = Action.SESSION_CONFIRM
 
 
 class SignInRefused(DomainError):
@@ -116,10 +117,10 @@ def signed_in(*, actor: Actor) -> None:
 
 def signed_out(*, actor: Actor) -> None:
     """Note in the audit log that a session was ended by its person."""
-    record("session:sign-out", actor=actor)
+    record(Action.SESSION_SIGN_OUT, actor=actor)
 
 
-def _refuse_who_must_wait(seconds: int, actor: Actor, action: str) -> None:
+def _refuse_who_must_wait(seconds: int, actor: Actor, action: Action) -> None:
     if seconds:
         refusal(action, actor=actor, detail={"code": "throttled"})
         raise Throttled(f"Too many attempts. Wait {_time(seconds)}, then try again.", retry_after=seconds)

@@ -15,6 +15,7 @@ from portal.accounts import authentication, tokens
 from portal.accounts.authentication import Password
 from portal.accounts.models import User
 from portal.accounts.rules import require_administrator, require_valid
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import DomainError, Invalid, StaleState
@@ -61,7 +62,7 @@ def create_user(
     require_valid(user)
     with transaction.atomic():
         user.save()
-        record("user:create", actor=actor, target=user, detail={"roles": roles.names})
+        record(Action.USER_CREATE, actor=actor, target=user, detail={"roles": roles.names})
     return user
 
 
@@ -74,7 +75,7 @@ def describe_user(actor: Actor, user: User, *, full_name: str, email: str) -> No
         user.full_name, user.email = full_name.strip(), email.strip()
         require_valid(user)
         user.save(update_fields=["full_name", "email"])
-        record("user:describe", actor=actor, target=user, detail={"from": old})
+        record(Action.USER_DESCRIBE, actor=actor, target=user, detail={"from": old})
 
 
 def set_roles(actor: Actor, user: User, roles: Roles) -> None:
@@ -88,7 +89,7 @@ def set_roles(actor: Actor, user: User, roles: Roles) -> None:
         if old.is_administrator and user.is_active and not roles.is_administrator:
             _require_one(others, instead_of=user)
         User.objects.filter(pk=user.pk).update(**vars(roles))
-        record("user:set-roles", actor=actor, target=user, detail={"from": old.names, "to": roles.names})
+        record(Action.USER_SET_ROLES, actor=actor, target=user, detail={"from": old.names, "to": roles.names})
 
 
 def set_active(actor: Actor, user: User, active: bool) -> None:
@@ -100,12 +101,12 @@ def set_active(actor: Actor, user: User, active: bool) -> None:
             return
         if active:
             User.objects.filter(pk=user.pk).update(is_active=True)
-            record("user:activate", actor=actor, target=user)
+            record(Action.USER_ACTIVATE, actor=actor, target=user)
             return
         if user.is_administrator:
             _require_one(others, instead_of=user)
         User.objects.filter(pk=user.pk).update(is_active=False, session_round=F("session_round") + 1)
-        record("user:deactivate", actor=actor, target=user, detail={"tokens_revoked": tokens.revoke_all(user)})
+        record(Action.USER_DEACTIVATE, actor=actor, target=user, detail={"tokens_revoked": tokens.revoke_all(user)})
 
 
 def set_password(actor: Actor, user: User, password: str) -> None:
@@ -118,7 +119,7 @@ def set_password(actor: Actor, user: User, password: str) -> None:
     user.must_change_password = _knows_it_too(actor, user)
     with transaction.atomic():
         user.save(update_fields=["password", "must_change_password"])
-        record("user:set-password", actor=actor, target=user, detail={"tokens_revoked": tokens.revoke_all(user)})
+        record(Action.USER_SET_PASSWORD, actor=actor, target=user, detail={"tokens_revoked": tokens.revoke_all(user)})
 
 
 def change_own_password(old: str, new: str, *, actor: Actor) -> int:
@@ -138,7 +139,7 @@ def change_own_password(old: str, new: str, *, actor: Actor) -> int:
         if not User.objects.filter(pk=user.pk, password=known).update(**changed):
             raise StaleState("Your password has just been changed.", remedy="Sign in again.")
         revoked = tokens.revoke_all(user)
-        record("user:change-password", actor=actor, target=user, detail={"tokens_revoked": revoked})
+        record(Action.USER_CHANGE_PASSWORD, actor=actor, target=user, detail={"tokens_revoked": revoked})
     return revoked
 
 

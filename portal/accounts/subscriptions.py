@@ -7,6 +7,7 @@ from django.db import transaction
 
 from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.rules import require_administrator, require_valid
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
 
@@ -18,7 +19,7 @@ def create_subscription(actor: Actor, name: str, *, description: str = "") -> Su
     require_valid(subscription)
     with transaction.atomic():
         subscription.save()
-        record("subscription:create", actor=actor, target=subscription)
+        record(Action.SUBSCRIPTION_CREATE, actor=actor, target=subscription)
     return subscription
 
 
@@ -32,7 +33,7 @@ def rename_subscription(actor: Actor, subscription: Subscription, name: str, *, 
         row.description = row.description if description is None else description.strip()
         require_valid(row)
         row.save(update_fields=["name", "description"])
-        record("subscription:rename", actor=actor, target=row, detail={"from": old, "to": row.name})
+        record(Action.SUBSCRIPTION_RENAME, actor=actor, target=row, detail={"from": old, "to": row.name})
 
 
 def add_member(actor: Actor, user: User, subscription: Subscription) -> Membership:
@@ -41,7 +42,7 @@ def add_member(actor: Actor, user: User, subscription: Subscription) -> Membersh
     with transaction.atomic():
         membership, new = Membership.objects.get_or_create(user=user, subscription=subscription)
         if new:
-            record("membership:add", actor=actor, target=subscription, detail={"person": user.username})
+            record(Action.MEMBERSHIP_ADD, actor=actor, target=subscription, detail={"person": user.username})
     return membership
 
 
@@ -50,4 +51,4 @@ def remove_member(actor: Actor, user: User, subscription: Subscription) -> None:
     require_administrator(actor)
     with transaction.atomic():
         if Membership.objects.filter(user=user, subscription=subscription).delete()[0]:
-            record("membership:remove", actor=actor, target=subscription, detail={"person": user.username})
+            record(Action.MEMBERSHIP_REMOVE, actor=actor, target=subscription, detail={"person": user.username})

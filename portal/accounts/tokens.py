@@ -16,6 +16,7 @@ from django.utils import timezone
 from portal.accounts import authentication
 from portal.accounts.authentication import Answer
 from portal.accounts.models import ApiToken, User
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core import texts
 from portal.core.actor import Actor, Via
@@ -51,7 +52,7 @@ def make(name: str, *, actor: Actor, scope: str, days: int, answer: Answer) -> t
             scope=scope,
             expires_at=timezone.now() + timedelta(days=days),
         )
-        record("token:make", actor=actor, target=token, detail={"scope": scope, "days": days})
+        record(Action.TOKEN_MAKE, actor=actor, target=token, detail={"scope": scope, "days": days})
     return token, secret
 
 
@@ -62,7 +63,7 @@ def revoke(token_id: UUID, *, actor: Actor) -> None:
         raise NotFound
     with transaction.atomic():
         if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
-            record("token:revoke", actor=actor, target=token)
+            record(Action.TOKEN_REVOKE, actor=actor, target=token)
 
 
 def revoke_all(user: User) -> int:

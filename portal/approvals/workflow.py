@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -38,6 +39,11 @@ class Workflow(ABC, Generic[R]):
 
     model: type[R]
     policy: ClassVar[Policy]
+    deciding: ClassVar[StrEnum]
+    """The audited action of a decision that is refused to somebody."""
+
+    cancelling: ClassVar[StrEnum]
+    """The same where somebody would take the request back."""
 
     @abstractmethod
     def visible_to(self, person: User) -> QuerySet[R]:
@@ -126,18 +132,17 @@ class Workflow(ABC, Generic[R]):
     def for_decision(self, request_id: UUID, *, actor: Actor) -> R:
         """The request, for somebody who may decide on it; raises NotFound, NotAllowed and OwnRequest."""
         request = self.seen_by(actor, request_id)
-        with self.refusals_noted("decide", request, actor):
+        with self.refusals_noted(self.deciding, request, actor):
             require_full(actor)
             self._require_decider(request, actor)
         return request
 
     @contextmanager
-    def refusals_noted(self, verb: str, request: R, actor: Actor) -> Iterator[None]:
+    def refusals_noted(self, action: StrEnum, request: R, actor: Actor) -> Iterator[None]:
         """What is refused within to somebody who may not do it gets an audit entry; no transaction may be open."""
         try:
             yield
         except NotAllowed as error:
-            action = f"{self.model.STATES.noun}:{verb}"  # type: ignore[attr-defined]
             refusal(action, actor=actor, target=request, detail={"code": error.code})
             raise
 
@@ -175,7 +180,7 @@ class Workflow(ABC, Generic[R]):
     def cancel(self, request_id: UUID, *, actor: Actor, comment: str, digest: str) -> R:
         """Take one's own request back. Raises NotFound, NotAllowed, ContentChanged, Invalid, StaleState."""
         request = self.seen_by(actor, request_id)
-        with self.refusals_noted("cancel", request, actor):
+        with self.refusals_noted(self.cancelling, request, actor):
             require_full(actor)
             if request.requested_by_id != actor.person.pk:
                 remedy = "" if self.why_not(actor, request) else "You can reject it."

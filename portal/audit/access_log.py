@@ -1,5 +1,6 @@
 """Reading the log is noted in the log: once for each person and filter in ten minutes."""
 
+from portal.audit.actions import Action
 from portal.audit.queries import Filter, read_lately
 from portal.audit.record import record
 from portal.core.actor import Actor
@@ -17,4 +18,4 @@ def note_entry(actor: Actor, number: int) -> None:
 
 def _note(actor: Actor, words: dict[str, object]) -> None:
     if not read_lately(actor, words):
-        record("audit:read", actor=actor, detail=words)
+        record(Action.AUDIT_READ, actor=actor, detail=words)

@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.models import AuditEvent
 from portal.core.actor import Actor
 from portal.core.errors import NotAllowed, NotFound
@@ -124,7 +125,7 @@ def activity(today: date) -> list[Day]:
 def read_lately(actor: Actor, words: dict[str, object]) -> bool:
     """Whether the person's reading of the same was noted within the last ten minutes."""
     lately = AuditEvent.objects.filter(
-        actor_label=actor.label, action="audit:read", at__gte=timezone.now() - timedelta(minutes=10)
+        actor_label=actor.label, action=Action.AUDIT_READ, at__gte=timezone.now() - timedelta(minutes=10)
     )
     return any(detail == words for detail in lately.order_by("-id").values_list("detail", flat=True)[:200])
 

@@ -1,6 +1,7 @@
 """`record()`: writes an audit entry in the transaction of what it records."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from django.db import models, transaction
 from django.utils import timezone
@@ -12,7 +13,7 @@ from portal.core.actor import Actor, Via
 
 
 def record(
-    action: str,
+    action: StrEnum,
     *,
     actor: Actor,
     target: models.Model | None = None,
@@ -21,15 +22,14 @@ def record(
 ) -> AuditEvent:
     """Write one entry; raises what the database raises, so that without it the action does not happen either.
 
-    `action` is `<noun>:<verb>`. `detail` must be plain JSON and must not hold secrets. The vault that the entry belongs
-    to is `target` itself or its `vault_id`, where it has one. A refusal must be written outside the transaction that it
-    ends: use `refusal()`.
+    `detail` must be plain JSON and must not hold secrets. The vault that the entry belongs to is `target` itself or its
+    `vault_id`, where it has one. A refusal must be written outside the transaction that it ends: use `refusal()`.
     """
     return _write(action, actor=actor, target=Target.of(target), detail=detail or {}, refused=refused)
 
 
 def refusal(
-    action: str,
+    action: StrEnum,
     *,
     actor: Actor,
     target: models.Model | None = None,
@@ -48,6 +48,11 @@ def refusal(
         if refusal_counters.is_repetition(action, actor=actor, target=about, code=str(known.get("code", ""))):
             return None
         return _write(action, actor=actor, target=about, detail=known, refused=True)
+
+
+def transition(action: str, *, actor: Actor, target: models.Model, detail: Mapping[str, object]) -> None:
+    """Write the entry of a change of state, whose action follows from the table of states: for `advance()` alone."""
+    _write(action, actor=actor, target=Target.of(target), detail=detail, refused=False)
 
 
 def write_refusal_counts() -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.models import RefusalCounter
 from portal.audit.targets import Target
 from portal.core.actor import Actor
@@ -26,7 +27,7 @@ MOST_FROM_NETWORK = 30
 many again of the strangers there."""
 MOST_OF_STRANGERS = 300
 """The most floods of all strangers that are told apart, so that those from ever other networks stay few entries."""
-OTHERS = {"action": "refusal:others", "actor_label": "various"}
+OTHERS = {"action": Action.REFUSAL_OTHERS, "actor_label": "various"}
 OTHER_STRANGERS = {**OTHERS, "actor_label": "unknown"}
 
 

@@ -15,8 +15,8 @@ from urllib.parse import quote
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from portal.audit.actions import ENDINGS, PAGES, REASONS, REFUSALS, SENTENCES, WAYS
 from portal.audit.models import AuditEvent
+from portal.audit.wording import ENDINGS, OUTCOMES, PAGES, REASONS, REFUSALS, SENTENCES, WAYS
 from portal.core.digests import shortened
 from portal.core.times import for_people
 from portal.templatetags.amounts import binary, plural
@@ -80,8 +80,8 @@ def words_of_code(code: object) -> str:
 
 
 def _text_of(event: AuditEvent) -> str:
-    outcome = f"{event.action}/{event.detail.get('outcome')}"
-    known = (REFUSALS.get(event.action) if event.refused else None) or SENTENCES.get(outcome)
+    outcome = event.action, str(event.detail.get("outcome"))
+    known = (REFUSALS.get(event.action) if event.refused else None) or OUTCOMES.get(outcome)
     return known or SENTENCES.get(event.action) or f"{_spoken(event.action)}{' {target}' if event.target_label else ''}"
 
 

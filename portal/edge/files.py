@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core import files
 from portal.core.actor import Actor
@@ -70,7 +71,7 @@ def bring_up_to_date(actor: Actor) -> Prepared:
 
 def _note(made: Certificate, actor: Actor) -> None:
     detail = {"fingerprint": certificates.fingerprint(made), "until": rfc3339(made.not_valid_after_utc)}
-    record("pki:renew_edge", actor=actor, detail=detail)
+    record(Action.PKI_RENEW_EDGE, actor=actor, detail=detail)
 
 
 def server_names(edge_url: str) -> list[str]:

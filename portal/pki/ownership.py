@@ -8,6 +8,7 @@ from contextlib import suppress
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.models import KnownRoot
@@ -56,7 +57,7 @@ def start_anew(actor: Actor) -> None:
     with transaction.atomic():
         known = sorted(KnownRoot.objects.values_list("fingerprint", flat=True))
         KnownRoot.objects.all().delete()
-        record("pki:another-root", actor=actor, detail={"before": known})
+        record(Action.PKI_ANOTHER_ROOT, actor=actor, detail={"before": known})
 
 
 def fingerprint(generation: Generation) -> str:

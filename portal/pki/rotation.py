@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import StaleState
@@ -41,7 +42,7 @@ def rotate(actor: Actor, *, with_root: bool) -> Generation:
         root = authorities.new_root(number, at) if with_root else authorities.authority(ring.current.root, "root")
         new = authorities.new_generation(number, at, root)
         entry = {"generation": number, "new_root": with_root, **_fingerprints(new)}
-        _replace(replace(ring, current=new, previous=ring.current), "pki:rotate", actor, entry)
+        _replace(replace(ring, current=new, previous=ring.current), Action.PKI_ROTATE, actor, entry)
     return new
 
 
@@ -62,11 +63,11 @@ def retire(actor: Actor, *, whoever_needs_it: bool = False) -> Generation:
                 remedy="Wait until they have renewed, or give --now: they will have to be set up again.",
             )
         entry = {"generation": ring.previous.number, "needed_by": needed_by, **_fingerprints(ring.previous)}
-        _replace(replace(ring, previous=None), "pki:retire", actor, entry)
+        _replace(replace(ring, previous=None), Action.PKI_RETIRE, actor, entry)
     return ring.previous
 
 
-def _replace(ring: Keyring, action: str, actor: Actor, entry: Mapping[str, object]) -> None:
+def _replace(ring: Keyring, action: Action, actor: Actor, entry: Mapping[str, object]) -> None:
     """Store the keyring; the database's memory of its roots changes with the audit entry.
 
     Whoever dies between that and the renaming leaves a database that knows the current root of the file before, too.
@@ -94,7 +95,7 @@ def reseal(actor: Actor) -> int:
             previous=None if ring.previous is None else _resealed(ring.previous),
         )
         count = 1 + 3 * len(ring.generations)
-        keyring.replace(resealed, lambda: record("pki:reseal", actor=actor, detail={"keys": count}))
+        keyring.replace(resealed, lambda: record(Action.PKI_RESEAL, actor=actor, detail={"keys": count}))
     return count
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import DomainError
@@ -86,7 +87,7 @@ def issue(public_key: PublicKey, vault: Vault, terms: Terms, actor: Actor) -> Is
             "expires_at": rfc3339(credential.expires_at),
             "serial": credential.serial,
         }
-        record("credential:issue", actor=actor, target=credential, detail=detail)
+        record(Action.CREDENTIAL_ISSUE, actor=actor, target=credential, detail=detail)
     document = document_of(credential, vault, terms.replaced)
     return Issued(credential, document, file_name(vault.name, issued_at, terms.replaced))
 

@@ -17,6 +17,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import Membership
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core import expected as expected_state
 from portal.core.actor import Actor
@@ -102,7 +103,7 @@ def end_replacement(machine_id: UUID, *, actor: Actor) -> None:
     )
     for credential in status_of:
         Credential.objects.filter(pk=credential.pk).update(ended_at=timezone.now(), end=Credential.End.ENDED)
-        record("credential:end", actor=actor, target=credential, detail={"serial": credential.serial})
+        record(Action.CREDENTIAL_END, actor=actor, target=credential, detail={"serial": credential.serial})
 
 
 def shown(credential: Credential | None) -> str:
@@ -125,7 +126,7 @@ def end(vault_id: UUID, *, actor: Actor, expected: str = "") -> None:
         known = f"{newest.issued_by.display_name} has downloaded a newer credential at {for_people(newest.issued_at)}."
         expected_state.require(expected, known, credential=newest.pk)
         Credential.objects.filter(pk=newest.pk).update(ended_at=now, end=Credential.End.ENDED)
-        record("credential:end", actor=actor, target=newest, detail={"serial": newest.serial})
+        record(Action.CREDENTIAL_END, actor=actor, target=newest, detail={"serial": newest.serial})
 
 
 def status_of(vault: Vault) -> CredentialStatus:

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, Max, Min
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import SYSTEM, Actor
 from portal.core.admission import Admission
@@ -137,7 +138,7 @@ def _write_count(vault_id: UUID, machine_id: UUID) -> None:
             "from": counted["first"].isoformat(),
             "to": counted["last"].isoformat(),
         }
-        record("object:remove", actor=SYSTEM, target=Vault.objects.get(pk=vault_id), detail=detail)
+        record(Action.OBJECT_REMOVE, actor=SYSTEM, target=Vault.objects.get(pk=vault_id), detail=detail)
 
 
 def _intend(vault: Vault, machine_id: UUID, path: str, actor: Actor) -> None:
@@ -160,7 +161,7 @@ def _intend(vault: Vault, machine_id: UUID, path: str, actor: Actor) -> None:
         )
         if not counted:
             detail = {"region": vault.region.slug, "object": path, "moved_to": f"{AREA}/{path}"}
-            record("object:remove", actor=actor, target=vault, detail=detail)
+            record(Action.OBJECT_REMOVE, actor=actor, target=vault, detail=detail)
 
 
 def _count(machine_id: UUID, day: date) -> None:

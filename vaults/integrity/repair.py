@@ -4,6 +4,7 @@ import logging
 
 from django.db import transaction
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import SYSTEM
 from vaults.integrity import notices, removals
@@ -49,7 +50,7 @@ def replaced(vault: Vault, storage: RegionStorage, region: Region, item: Stored,
         return False
     detail = {"region": region.slug, "object": item.path, "from": other.slug}
     with transaction.atomic():
-        record("object:repair", actor=SYSTEM, target=vault, detail=detail)
+        record(Action.OBJECT_REPAIR, actor=SYSTEM, target=vault, detail=detail)
         notices.notify_repair(vault, region, other, item)
     return True
 
@@ -68,7 +69,7 @@ def compare_configs(vault: Vault, region: Region, item: Stored) -> bool:
         return True
     detail = {"region": region.slug, "other": other.slug, "object": item.path, "sha256": digests}
     with transaction.atomic():
-        record("object:differs", actor=SYSTEM, target=vault, detail=detail)
+        record(Action.OBJECT_DIFFERS, actor=SYSTEM, target=vault, detail=detail)
         notices.notify_difference(vault, region, other, item)
     return False
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import DomainError, NotFound
@@ -86,7 +87,7 @@ def trash(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, actor: 
             "audited": True,
         }
         RemovedObject.objects.update_or_create(path=path, defaults=values)
-        record("snapshot:trash", actor=actor, target=vault, detail=_detail(machine_id, name, reason))
+        record(Action.SNAPSHOT_TRASH, actor=actor, target=vault, detail=_detail(machine_id, name, reason))
         notices.notify_trashed_snapshot(vault, machine_id, name, reason)
     for region in _regions(vault):
         storage = region_storage(region)
@@ -112,7 +113,7 @@ def put_back(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, acto
         raise NotWhole(f"No region has snapshot {name[:16]} whole: what is in the trash was damaged. Nothing changed.")
     with transaction.atomic():
         RemovedObject.objects.filter(path=path).delete()
-        record("snapshot:put-back", actor=actor, target=vault, detail=_detail(machine_id, name, reason))
+        record(Action.SNAPSHOT_PUT_BACK, actor=actor, target=vault, detail=_detail(machine_id, name, reason))
         notices.notify_snapshot_put_back(vault, machine_id, name, reason)
     for region, places in whole.items():
         if places and path not in places:

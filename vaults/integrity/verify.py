@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import SYSTEM
 from vaults.integrity import notices, repair
@@ -64,7 +65,7 @@ def set_aside(storage: RegionStorage, region: Region, item: Stored, digest: str)
     place = f"{AREA}/{item.path}.{timezone.now():%Y%m%dT%H%M%S%f}"
     log.warning("Region %s: %s is not what its name says and is set aside.", region.slug, item.path)
     detail = {"region": region.slug, "object": item.path, "sha256": digest, "size": item.size, "moved_to": place}
-    record("object:quarantine", actor=SYSTEM, target=vault, detail=detail)
+    record(Action.OBJECT_QUARANTINE, actor=SYSTEM, target=vault, detail=detail)
     try:
         if vault is not None:
             if repair.replaced(vault, storage, region, item, keep=place):

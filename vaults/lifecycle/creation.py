@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.audit.transitions import advance
 from portal.core import expected as expected_state
@@ -26,7 +27,7 @@ def create(request: VaultRequest, *, actor: Actor) -> Vault:
         redundancy=request.redundancy,
     )
     record(
-        "vault:create",
+        Action.VAULT_CREATE,
         actor=actor,
         target=vault,
         detail={
@@ -84,6 +85,6 @@ def retry(vault_id: UUID, *, actor: Actor, expected: str = "") -> Vault:
         expected_state.require(expected, now, vault=vault.pk, work=operation.pk)
         operation.vault = vault
         if vault.state == VaultState.FAILED:
-            advance(vault, VaultState.CREATING, actor=actor, action="vault:retry", state_reason="")
+            advance(vault, VaultState.CREATING, actor=actor, action=Action.VAULT_RETRY, state_reason="")
         operations.retry(operation, actor=actor)
     return vault

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core import expected as expected_state
 from portal.core.actor import Actor
@@ -43,7 +44,7 @@ def change(vault_id: UUID, *, actor: Actor, redundancy: str, expected: str = "")
         _require_pair(vault, redundancy)
         _store(vault, redundancy)
         record(
-            "vault:redundancy" if before != redundancy else "vault:confirm-redundancy",
+            Action.VAULT_REDUNDANCY if before != redundancy else Action.VAULT_CONFIRM_REDUNDANCY,
             actor=actor,
             target=vault,
             detail={"from": before.value, "to": redundancy},
@@ -64,7 +65,7 @@ def confirm(vault_id: UUID, *, actor: Actor, expected: str = "") -> Vault:
         _require_unchanged(vault, expected)
         unconfirmed = Vault.objects.filter(pk=vault.pk, redundancy_confirmed_at__isnull=True, state=VaultState.ACTIVE)
         if unconfirmed.filter(redundancy_locked_at__isnull=True).update(redundancy_confirmed_at=timezone.now()):
-            record("vault:confirm-redundancy", actor=actor, target=vault)
+            record(Action.VAULT_CONFIRM_REDUNDANCY, actor=actor, target=vault)
     vault.refresh_from_db()
     if vault.redundancy_confirmed_at or vault.redundancy_locked:
         return vault

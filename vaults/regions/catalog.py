@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import Invalid, NotAllowed, NotFound
@@ -95,7 +96,7 @@ def rename(region_id: int, *, actor: Actor, name: str) -> Region:
                 region.save(update_fields=["name"])
         except IntegrityError as error:
             raise _wrong("name", "Another region has this name.") from error
-        record("region:rename", actor=actor, target=region, detail={"from": old, "to": name})
+        record(Action.REGION_RENAME, actor=actor, target=region, detail={"from": old, "to": name})
     return region
 
 
@@ -125,7 +126,7 @@ def set_quotas(region_id: int, *, actor: Actor, vault_bytes: int | None, machine
         before = {field: getattr(region, field) for field in wanted}
         if before != wanted:
             Region.objects.filter(pk=region.pk).update(**wanted)
-            record("region:quotas", actor=actor, target=region, detail={"from": before, "to": wanted})
+            record(Action.REGION_QUOTAS, actor=actor, target=region, detail={"from": before, "to": wanted})
     region.refresh_from_db()
     return region
 
@@ -150,13 +151,12 @@ def _brought_in(place: Place, actor: Actor) -> Region:
     if Region.objects.filter(name__iexact=place.name).exists():
         raise BadRegionsFile(f"Region {place.slug}: another region is named {place.name} already.")
     region = Region.objects.create(slug=place.slug, name=place.name)
-    record("region:add", actor=actor, target=region, detail={"slug": place.slug})
+    record(Action.REGION_ADD, actor=actor, target=region, detail={"slug": place.slug})
     return region
 
 
 def _switch(region: Region, enabled: bool, actor: Actor, why: str = "") -> None:
     region.enabled = enabled
     region.save(update_fields=["enabled"])
-    record(
-        f"region:{'enable' if enabled else 'disable'}", actor=actor, target=region, detail={"why": why} if why else {}
-    )
+    action = Action.REGION_ENABLE if enabled else Action.REGION_DISABLE
+    record(action, actor=actor, target=region, detail={"why": why} if why else {})

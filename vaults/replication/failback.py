@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import SYSTEM
 from vaults.integrity import losses, notices, removals, verify
@@ -55,6 +56,6 @@ def _notify(copy: PairedCopy, brought: list[Stored]) -> None:
     }
     machine = UUID(brought[0].machine.rpartition("/")[2])
     with transaction.atomic():
-        record("object:repair", actor=SYSTEM, target=copy.vault, detail=detail)
+        record(Action.OBJECT_REPAIR, actor=SYSTEM, target=copy.vault, detail=detail)
         losses.found_again(item.path for item in brought)
         notices.notify_return(copy.vault, copy.region, machine, len(brought))

@@ -14,6 +14,7 @@ from portal.accounts.rules import require_few_open
 from portal.approvals.policy import Policy, Stage
 from portal.approvals.states import RequestState
 from portal.approvals.workflow import Workflow
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import NameTaken, NotFound, StaleState
@@ -33,6 +34,7 @@ class VaultRequests(Workflow[VaultRequest]):
     """One approver's word makes the vault; any other end frees its name."""
 
     model = VaultRequest
+    deciding, cancelling = Action.VAULT_REQUEST_DECIDE, Action.VAULT_REQUEST_CANCEL
     policy = Policy(stages=(Stage(_approvers, who=lambda request: "Only approvers can decide on requests."),))
 
     def visible_to(self, person: User) -> QuerySet[VaultRequest]:
@@ -114,7 +116,7 @@ def _open(wanted: VaultRequest, actor: Actor) -> None:
     wanted.save(force_insert=True)
     NameReservation.objects.create(subscription=wanted.subscription, name_key=wanted.name.lower(), request=wanted)
     record(
-        "vault-request:submit",
+        Action.VAULT_REQUEST_SUBMIT,
         actor=actor,
         target=wanted,
         detail={

@@ -10,6 +10,7 @@ from django.test import Client
 from portal.accounts import people
 from portal.accounts.models import User
 from portal.accounts.people import LastAdministrator, Roles
+from portal.audit.actions import Action
 from portal.audit.models import AuditEvent
 from portal.audit.record import record
 from tests.at_once import at_once
@@ -105,5 +106,5 @@ def test_an_entry_about_somebody_waits_for_no_change_of_them(two: tuple[User, Us
     with transaction.atomic():
         people.set_roles(as_actor(ada), bob, Roles(is_administrator=True, is_auditor=True))
         with ThreadPoolExecutor(1) as thread:
-            written = thread.submit(own_connection, lambda: record("x:y", actor=as_actor(ada)))
+            written = thread.submit(own_connection, lambda: record(Action.USER_DESCRIBE, actor=as_actor(ada)))
             assert isinstance(written.result(timeout=30), AuditEvent)

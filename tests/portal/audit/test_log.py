@@ -17,6 +17,7 @@ from portal.accounts import tokens
 from portal.accounts.authentication import Password
 from portal.accounts.models import User
 from portal.audit import refusal_counters
+from portal.audit.actions import Action
 from portal.audit.charts import bars
 from portal.audit.models import AppendOnly, AuditEvent, RefusalCounter
 from portal.audit.queries import Day, Filter, actions, activity, events
@@ -148,7 +149,7 @@ def test_a_machine_is_found_by_its_name(vault: Vault, staff: User, auditor: User
     credential = credential_of(vault, staff)
     machine, other = machine_in(vault, credential), machine_in(vault, credential, "hr-db-03")
     for one in (machine, other):
-        record("machine:ready", actor=as_actor(auditor), target=one)
+        record(Action.MACHINE_READY, actor=as_actor(auditor), target=one)
     page = window(auditor).get("/audit/?machine=HR-DB-02")
     assert [event.target_id for event in page.context["page"].items] == [str(machine.pk)]
 
@@ -291,10 +292,12 @@ def test_bars_fit_the_drawing() -> None:
 
 def test_a_flood_is_the_first_entry_and_then_a_count(staff: User, outsider: User) -> None:
     actor = as_actor(staff)
-    assert refusal("machine:register", actor=actor, detail={"code": "clock_skew"}) is not None
-    assert [refusal("machine:register", actor=actor, detail={"code": "clock_skew"}) for _ in range(3)] == [None] * 3
-    refusal("machine:renew", actor=actor)
-    refusal("machine:register", actor=as_actor(outsider))
+    assert refusal(Action.MACHINE_REGISTER, actor=actor, detail={"code": "clock_skew"}) is not None
+    assert [refusal(Action.MACHINE_REGISTER, actor=actor, detail={"code": "clock_skew"}) for _ in range(3)] == [
+        None
+    ] * 3
+    refusal(Action.MACHINE_RENEW, actor=actor)
+    refusal(Action.MACHINE_REGISTER, actor=as_actor(outsider))
     write_refusal_counts()
     assert AuditEvent.objects.count() == 3
     RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=refusal_counters.SECONDS + 1))
@@ -316,7 +319,7 @@ def test_refusals_of_different_things_are_no_flood(staff: User, make_vault: Call
     one, other = make_vault("One"), make_vault("Other")
     for _ in range(3):
         for target, code in ((one, "not_allowed"), (one, "stale_state"), (other, "not_allowed"), (None, "not_allowed")):
-            refusal("vault:change", actor=as_actor(staff), target=target, detail={"code": code})
+            refusal(Action.VAULT_REDUNDANCY, actor=as_actor(staff), target=target, detail={"code": code})
     RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=61))
     write_refusal_counts()
     what = [("One", "not_allowed"), ("One", "stale_state"), ("Other", "not_allowed"), ("", "not_allowed")]
@@ -334,35 +337,35 @@ def test_refusals_of_different_things_are_no_flood(staff: User, make_vault: Call
 def test_a_flood_about_ever_other_things_stays_bounded(staff: User, outsider: User) -> None:
     actor = replace(as_actor(staff), address="192.0.2.66")
     for number in range(refusal_counters.MOST_FROM_NETWORK + 5):
-        refusal("vault:change", actor=actor, detail={"code": f"code {number}"})
-    refusal("vault:change", actor=actor, detail={"code": "code 0"})
-    assert refusal("vault:change", actor=as_actor(outsider)) is not None
+        refusal(Action.VAULT_REDUNDANCY, actor=actor, detail={"code": f"code {number}"})
+    refusal(Action.VAULT_REDUNDANCY, actor=actor, detail={"code": "code 0"})
+    assert refusal(Action.VAULT_REDUNDANCY, actor=as_actor(outsider)) is not None
     assert AuditEvent.objects.count() == refusal_counters.MOST_FROM_NETWORK + 1
     RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=61))
     write_refusal_counts()
     counts = AuditEvent.objects.filter(detail__has_key="repeated").order_by("action")
     assert [(count.action, count.actor_label, count.address, count.detail["repeated"]) for count in counts] == [
         ("refusal:others", "various", "192.0.2.66", 5),
-        ("vault:change", "staff", "192.0.2.66", 1),
+        ("vault:redundancy", "staff", "192.0.2.66", 1),
     ]
 
 
 def test_after_the_minute_the_next_one_is_written_again(staff: User) -> None:
     for _ in range(2):
-        refusal("machine:register", actor=as_actor(staff))
+        refusal(Action.MACHINE_REGISTER, actor=as_actor(staff))
     RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=61))
-    refusal("machine:register", actor=as_actor(staff))
+    refusal(Action.MACHINE_REGISTER, actor=as_actor(staff))
     assert [event.detail.get("repeated") for event in AuditEvent.objects.order_by("id")] == [None, 1, None]
 
 
 def test_what_is_done_is_never_counted_away(staff: User) -> None:
     for _ in range(3):
-        record("vault:active", actor=as_actor(staff))
+        record(Action.VAULT_ACTIVE, actor=as_actor(staff))
     assert AuditEvent.objects.count() == 3
 
 
 def test_the_json_says_what_the_page_says(auditor: User, vault: Vault) -> None:
-    event = record("vault:active", actor=as_actor(auditor, Via.WORKER), target=vault, detail={"from": "Creating"})
+    event = record(Action.VAULT_ACTIVE, actor=as_actor(auditor, Via.WORKER), target=vault, detail={"from": "Creating"})
     answer = window(auditor).get(f"{API}?vault={vault.pk}&from=2026-01-01&limit=1").json()
     assert answer["next"] is None
     (item,) = answer["items"]

@@ -12,6 +12,7 @@ from django.utils import timezone
 from agents.protocol import errors, refusal_log
 from portal.accounts.models import User
 from portal.audit import refusal_counters
+from portal.audit.actions import Action
 from portal.audit.models import AuditEvent, RefusalCounter
 from portal.audit.record import refusal, write_refusal_counts
 from portal.core.actor import Actor, Via
@@ -32,7 +33,7 @@ def stranger(address: str) -> Actor:
 def come(*addresses: str) -> None:
     """The same is refused to a stranger at each address."""
     for address in addresses:
-        refusal("agent-message:refuse", actor=stranger(address))
+        refusal(Action.AGENT_MESSAGE_REFUSE, actor=stranger(address))
 
 
 def other_networks(count: int) -> list[str]:
@@ -72,7 +73,7 @@ def test_so_they_are_at_the_sign_in(staff: User) -> None:
 def test_ever_other_things_from_one_network_stay_few_entries() -> None:
     most = refusal_counters.MOST_FROM_NETWORK
     for number in range(most + 5):
-        refusal("agent-message:refuse", actor=stranger(f"2001:db8::{number:x}"), detail={"code": f"code {number}"})
+        refusal(Action.AGENT_MESSAGE_REFUSE, actor=stranger(f"2001:db8::{number:x}"), detail={"code": f"code {number}"})
     assert AuditEvent.objects.count() == most
     assert counts_after_the_minute() == [("refusal:others", "unknown", "2001:db8::/64", 5)]
 
@@ -96,11 +97,11 @@ def test_a_flood_of_strangers_takes_no_entry_from_people_and_machines(staff: Use
     credential, person = credential_of(vault, staff), as_actor(staff)
     here = refusal_counters.MOST_FROM_NETWORK
     for number in range(here + 1):
-        refusal("agent-message:refuse", actor=stranger(person.address), detail={"code": f"code {number}"})
+        refusal(Action.AGENT_MESSAGE_REFUSE, actor=stranger(person.address), detail={"code": f"code {number}"})
     come(*other_networks(refusal_counters.MOST_OF_STRANGERS))
     before = AuditEvent.objects.count()
-    assert refusal("vault-request:decide", actor=person, target=vault) is not None
-    assert refusal("session:confirm", actor=person, detail={"code": "wrong"}) is not None
+    assert refusal(Action.VAULT_REQUEST_DECIDE, actor=person, target=vault) is not None
+    assert refusal(Action.SESSION_CONFIRM, actor=person, detail={"code": "wrong"}) is not None
     refusal_log.note(credential, {}, errors.expired(credential), address=person.address, at=timezone.now())
     assert list(AuditEvent.objects.order_by("id")[before:].values_list("action", flat=True)) == [
         "vault-request:decide",
@@ -111,7 +112,7 @@ def test_a_flood_of_strangers_takes_no_entry_from_people_and_machines(staff: Use
 
 def test_what_people_are_refused_leaves_strangers_their_entries(staff: User) -> None:
     for number in range(refusal_counters.MOST_FROM_NETWORK + 1):
-        refusal("vault:change", actor=as_actor(staff), detail={"code": f"code {number}"})
+        refusal(Action.VAULT_REDUNDANCY, actor=as_actor(staff), detail={"code": f"code {number}"})
     come(as_actor(staff).address)
     assert AuditEvent.objects.latest("id").action == "agent-message:refuse"
 
@@ -131,7 +132,7 @@ def cost(actor: Actor) -> int:
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        refusal("agent-message:refuse", actor=actor)
+        refusal(Action.AGENT_MESSAGE_REFUSE, actor=actor)
     return len(queries)
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from agents.models import Machine, RefusedRegistration, Run
 from portal.accounts.models import SignInFailure, User
+from portal.audit.actions import Action
 from portal.audit.models import AuditEvent
 from portal.audit.record import record
 from portal.core import retention
@@ -110,7 +111,7 @@ def test_refused_registrations_and_wrong_passwords(vault: Vault) -> None:
 
 
 def test_the_audit_log_stays(staff: User) -> None:
-    record("user:create", actor=as_actor(staff), target=staff)
+    record(Action.USER_CREATE, actor=as_actor(staff), target=staff)
     before = AuditEvent.objects.count()
     retention.run()
     assert AuditEvent.objects.count() == before

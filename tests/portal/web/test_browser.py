@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from portal.accounts.models import Membership, Subscription, User
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor, Via
 from portal.notifications.models import Notification
@@ -380,7 +381,9 @@ def test_every_page_passes_axe_and_fits(page: Page, boss: User, width: int) -> N
 def test_no_cell_of_the_audit_log_reaches_into_the_next(page: Page, boss: User) -> None:
     digest = "03d38e3629d5e572d26363c9354f143b5b8d57a5e84d0c086e402529f0028d88"
     for machine in ("hr-db-02", "a-very-long-name-of-a-machine.example.internal"):
-        record("machine:restore-check", actor=Actor(f"machine {machine}", via=Via.AGENT), detail={"snapshot": digest})
+        record(
+            Action.MACHINE_RESTORE_CHECK, actor=Actor(f"machine {machine}", via=Via.AGENT), detail={"snapshot": digest}
+        )
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/audit/")
     cells = "[...document.querySelectorAll('.log tbody :is(th, td)')].filter(cell => cell.checkVisibility())"

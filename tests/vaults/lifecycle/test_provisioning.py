@@ -158,7 +158,7 @@ def test_a_crash_at_any_save_of_progress_is_made_good(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("place", ["portal.audit.transitions.record", "vaults.operations.publish"])
+@pytest.mark.parametrize("place", ["portal.audit.transitions.transition", "vaults.operations.publish"])
 def test_a_crash_in_the_last_transaction_is_made_good(
     creating: Creating, storage: Path, faults: pytest.MonkeyPatch, place: str, after: bool
 ) -> None:

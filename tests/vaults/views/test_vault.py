@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
+from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import SYSTEM, Actor
 from portal.core.times import for_people
@@ -253,8 +254,8 @@ def test_the_activity_is_of_this_vault_alone(
     make_vault: Callable[..., Vault], staff: User, subscription: Subscription
 ) -> None:
     ours, other = make_vault("Ours"), make_vault("Other")
-    record("vault:redundancy", actor=as_actor(staff), target=ours)
-    record("vault:redundancy", actor=SYSTEM, target=other)
+    record(Action.VAULT_REDUNDANCY, actor=as_actor(staff), target=ours)
+    record(Action.VAULT_REDUNDANCY, actor=SYSTEM, target=other)
     response: Any = window(staff).get(f"/vaults/{ours.pk}/activity/")
     assert [event.target_label for event in response.context["events"]] == ["Ours"]
     assert "192.0.2.7" not in text_of(response)
@@ -262,7 +263,7 @@ def test_the_activity_is_of_this_vault_alone(
 
 def test_the_activity_goes_on_over_pages(vault: Vault, staff: User, django_assert_num_queries: Any) -> None:
     for _ in range(60):
-        record("vault:redundancy", actor=SYSTEM, target=vault)
+        record(Action.VAULT_REDUNDANCY, actor=SYSTEM, target=vault)
     client, path = window(staff), f"/vaults/{vault.pk}/activity/"
     first: Any = client.get(path)
     assert len(first.context["events"]) == 50

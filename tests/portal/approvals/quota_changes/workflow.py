@@ -1,6 +1,7 @@
 """Who agrees to another quota, and what happens then."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from django.db.models import QuerySet
 
@@ -11,10 +12,18 @@ from portal.core.actor import Actor
 from tests.portal.approvals.quota_changes.models import QuotaChange
 
 
+class Refused(StrEnum):
+    """The audited actions that are refused."""
+
+    DECIDE = "quota-change:decide"
+    CANCEL = "quota-change:cancel"
+
+
 class QuotaChanges(Workflow[QuotaChange]):
     """Two approvers, then an auditor."""
 
     model = QuotaChange
+    deciding, cancelling = Refused.DECIDE, Refused.CANCEL
     policy = Policy(
         stages=(
             Stage(lambda _: User.objects.filter(is_approver=True), lambda _: "Only approvers decide.", approvals=2),
