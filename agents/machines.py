@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from agents.enrolment.events import MachineUnregistered
 from agents.models import Machine
 from agents.monitoring import heartbeats
 from agents.protocol import authentication, certificates, entitlement, errors, messages
@@ -20,8 +21,7 @@ from portal.audit.transitions import advance
 from portal.core import expected as expected_state
 from portal.core.actor import Actor
 from portal.core.errors import Invalid, StaleState
-from portal.notifications.models import Notification
-from portal.notifications.publish import publish
+from portal.events.event import happened
 from vaults.integrity import losses
 from vaults.models import Vault
 from vaults.rules import text_problem
@@ -98,14 +98,7 @@ def unregister(body: bytes, *, address: str) -> None:
         entitlement.require_current(sender.certificate, now)
         authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)
         _leave(machine, MachineState.UNREGISTERED, actor=sender.actor, action=Action.MACHINE_UNREGISTER, reason="")
-        publish(
-            f"machine-unregister:{machine.pk}",
-            state=Notification.State.INFO,
-            title=f'Machine "{machine.name}" has left vault "{machine.vault.name}".',
-            step=f"It unregistered itself, from {address}. Its backups are kept.",
-            url=f"/machines/{machine.pk}/",
-            subscription=machine.vault.subscription,
-        )
+        happened(MachineUnregistered(machine, address), actor=sender.actor)
 
 
 def _leave(machine: Machine, to: MachineState, *, actor: Actor, action: Action, reason: str) -> None:

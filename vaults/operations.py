@@ -14,16 +14,15 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models.functions import Now
-from django.urls import reverse
 from django.utils import timezone
 
 from portal.audit.transitions import advance
 from portal.core.actor import SYSTEM, Actor
 from portal.core.leases import RELEASED
-from portal.notifications.models import Notification
-from portal.notifications.publish import publish, withdraw
+from portal.events.event import happened
 from portal.queue import enqueue
 from vaults.models import Operation, Vault
+from vaults.operation_events import OperationFailed, OperationProgressed, OperationSucceeded, OperationSuperseded
 from vaults.states import OperationState, VaultState
 
 TASK = "vaults.run_operation"
@@ -31,21 +30,6 @@ LEASE = 40  # seconds; above the longest step (five calls to storage), since eac
 MAX_ATTEMPTS = 5
 BACKOFF = (2, 10, 30, 60)  # seconds before the second, third … attempt
 WAITING = "Waiting for a worker"
-TITLES = {
-    Operation.Kind.CREATE: 'Creating vault "{name}"',
-    Operation.Kind.MAKE_COPY: 'Making the copy of vault "{name}"',
-    Operation.Kind.END_COPY: 'Ending the copy of vault "{name}"',
-}
-DONE = {
-    Operation.Kind.CREATE: 'Successfully created vault "{name}".',
-    Operation.Kind.MAKE_COPY: 'Vault "{name}" is now copied to the paired region.',
-    Operation.Kind.END_COPY: 'The copy of vault "{name}" in the paired region has ended.',
-}
-FAILED = {
-    Operation.Kind.CREATE: 'Could not create vault "{name}".',
-    Operation.Kind.MAKE_COPY: 'Could not make the copy of vault "{name}".',
-    Operation.Kind.END_COPY: 'Could not end the copy of vault "{name}".',
-}
 
 
 @dataclass(frozen=True)
@@ -56,18 +40,13 @@ class Step:
     do: Callable[[], None]
 
 
-def key_of(operation: Operation) -> str:
-    """The key of the operation's notification: one entry for each vault and kind."""
-    return f"vault-{operation.kind}:{operation.vault_id}"
-
-
 def start(vault: Vault, kind: Operation.Kind) -> Operation:
     """Begin work on the vault, in the transaction of the change that wants it; a worker takes it up after the commit.
 
     Raises IntegrityError when other work runs on the vault: `supersede` it first.
     """
     operation = Operation.objects.create(vault=vault, kind=kind, step=WAITING, started_at=timezone.now(), due_at=Now())
-    _announce(operation, WAITING)
+    happened(OperationProgressed(operation, WAITING), actor=SYSTEM)
     enqueue(TASK, str(operation.pk))
     return operation
 
@@ -91,7 +70,7 @@ def retry(operation: Operation, *, actor: Actor) -> None:
         lease_until=None,
     )
     _note(operation, "")
-    _announce(operation, WAITING)
+    happened(OperationProgressed(operation, WAITING), actor=SYSTEM)
     enqueue(TASK, str(operation.pk))
 
 
@@ -102,7 +81,7 @@ def supersede(vault: Vault, *, actor: Actor, by: str) -> None:
         reason = f"Superseded by a later change: {by}."
         advance(operation, OperationState.FAILED, actor=actor, reason=reason, **_ended())
         _note(operation, reason)
-        withdraw(key_of(operation))
+        happened(OperationSuperseded(operation), actor=actor)
 
 
 def claim(operation_id: UUID) -> Operation | None:
@@ -129,21 +108,21 @@ def work_through(operation: Operation, steps: Sequence[Step]) -> None:
 def _save_progress(operation: Operation, label: str, number: int, total: int) -> None:
     with transaction.atomic():
         operation.save_held(hold=LEASE, steps_done=number, step=label, timings=operation.timings)
-        _announce(operation, label, progress=round(100 * number / total))
+        happened(OperationProgressed(operation, label, round(100 * number / total)), actor=SYSTEM)
 
 
 def succeed(operation: Operation, total: int) -> None:
     """End the operation well, in the transaction of the caller, who has locked the vault. Raises LeaseLost."""
     operation.save_held(steps_done=total, timings=operation.timings)
     advance(operation, OperationState.SUCCEEDED, actor=SYSTEM, **_ended())
-    _notify(operation, Notification.State.SUCCEEDED, DONE[Operation.Kind(operation.kind)])
+    happened(OperationSucceeded(operation), actor=SYSTEM)
 
 
 def fail(operation: Operation, reason: str) -> None:
     """End the operation badly, in the transaction of the caller. Raises LeaseLost."""
     operation.save_held(timings=operation.timings, reason=reason)
     advance(operation, OperationState.FAILED, actor=SYSTEM, reason=reason, **_ended())
-    _notify(operation, Notification.State.FAILED, FAILED[Operation.Kind(operation.kind)], step=reason)
+    happened(OperationFailed(operation, reason), actor=SYSTEM)
 
 
 def exhausted(operation: Operation) -> bool:
@@ -162,7 +141,7 @@ def postpone(operation: Operation, trouble: str) -> None:
             timings=operation.timings,
             due_at=Now() + timedelta(seconds=wait),
         )
-        _announce(operation, step)
+        happened(OperationProgressed(operation, step), actor=SYSTEM)
         # Also where people look at the vault rather than at the work on it; whatever ends the work replaces it.
         Vault.objects.filter(pk=operation.vault_id, state=VaultState.CREATING).update(state_reason=step[:500])
 
@@ -181,26 +160,3 @@ def _note(operation: Operation, reason: str) -> None:
     # `reason` is a word of advance() itself, so the column is written beside it, in the same transaction.
     Operation.objects.filter(pk=operation.pk).update(reason=reason)
     operation.reason = reason
-
-
-def _announce(operation: Operation, step: str, progress: int = 0) -> None:
-    _notify(operation, Notification.State.RUNNING, TITLES[Operation.Kind(operation.kind)], step=step, progress=progress)
-
-
-def _notify(operation: Operation, state: Notification.State, title: str, step: str = "", progress: int = 0) -> None:
-    vault = operation.vault
-    publish(
-        key_of(operation),
-        state=state,
-        title=title.format(name=vault.name),
-        step=step,
-        progress=progress,
-        url=_place(operation, state),
-        subscription=vault.subscription,
-    )
-
-
-def _place(operation: Operation, state: Notification.State) -> str:
-    """The page that shows how it goes; what was created has its first steps on another."""
-    created = operation.kind == Operation.Kind.CREATE and state == Notification.State.SUCCEEDED
-    return reverse("agents:quick-start" if created else "vaults:vault", args=[operation.vault_id])

@@ -7,7 +7,6 @@ Decode, validate, authorise, act, render. Everything that is checked about rows 
 transaction that acts; what was refused is noted after its roll-back.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.enrolment import registration_request
+from agents.enrolment.events import MachineRegistered
 from agents.enrolment.registration_request import RegistrationRequest
 from agents.enrolment.takeover import take_over
 from agents.models import Machine, MachineCertificate
@@ -26,6 +26,7 @@ from agents.states import ALLOWED_IN, MachineState
 from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.errors import DomainError
+from portal.events.event import happened
 from portal.pki.crypto import keys
 from vaults.credentials.vault_credentials import CredentialState, issuer_left, state_of
 from vaults.models import Credential, Vault
@@ -147,14 +148,6 @@ def _newcomer(request: RegistrationRequest, credential: Credential, vault: Vault
     machine = _create(request, credential, vault)
     certificate = certificates.certify(machine, request.key, at=request.at)
     _count(machine, credential, vault, request)
-    registration_request.notify(
-        request,
-        machine,
-        credential,
-        vault,
-        key="machine-register",
-        title=f'Machine "{machine.name}" registered with vault "{vault.name}".',
-    )
     return machine, certificate
 
 
@@ -179,12 +172,6 @@ def _count(machine: Machine, credential: Credential, vault: Vault, request: Regi
     if first := vault.redundancy_locked_at is None:
         changes |= {"redundancy_locked_at": request.at, "redundancy_locked_by": machine.name}
     Vault.objects.filter(pk=vault.pk).update(**changes)
-    detail: Mapping[str, object] = {
-        "vault": vault.name,
-        "credential": credential.serial,
-        "issued_by": credential.issued_by.username,
-        "platform": machine.platform,
-    }
-    record(Action.MACHINE_REGISTER, actor=request.actor, target=machine, detail=detail)
+    happened(MachineRegistered(machine, credential), actor=request.actor)
     if first:
         record(Action.VAULT_LOCK_REDUNDANCY, actor=request.actor, target=vault, detail={"redundancy": vault.redundancy})

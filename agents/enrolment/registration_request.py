@@ -6,19 +6,15 @@ from datetime import datetime
 
 from django.db.models import F
 
-from agents.models import Machine
 from agents.protocol import certificates as certification
 from agents.protocol import messages
 from agents.protocol.authentication import Signed
 from agents.protocol.messages import Registration
 from portal.core.actor import Actor, Via
 from portal.core.errors import Invalid
-from portal.core.times import for_people
-from portal.notifications.models import Notification
-from portal.notifications.publish import publish
 from portal.pki.crypto import certificates, keys
 from portal.pki.crypto.keys import PublicKey
-from vaults.models import Credential, Vault
+from vaults.models import Credential
 
 
 @dataclass(frozen=True)
@@ -51,25 +47,3 @@ def read(signed: Signed, *, address: str, at: datetime) -> RegistrationRequest:
 def count_use(credential: Credential) -> None:
     """Count one more machine as registered with the credential."""
     Credential.objects.filter(pk=credential.pk).update(machines_used=F("machines_used") + 1)
-
-
-def notify(
-    request: RegistrationRequest,
-    machine: Machine,
-    credential: Credential,
-    vault: Vault,
-    *,
-    key: str,
-    title: str,
-    more: str = "",
-) -> None:
-    """Tell the vault's people who came, from where, and with whose file; nobody registers unseen."""
-    publish(
-        f"{key}:{machine.pk}",
-        state=Notification.State.INFO,
-        title=title,
-        step=f"From {request.actor.address}, with the credential that {credential.issued_by} downloaded"
-        f" at {for_people(credential.issued_at)}.{more}",
-        url=f"/machines/{machine.pk}/",
-        subscription=vault.subscription,
-    )

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from agents.enrolment.events import MachineSuspended
 from agents.models import Machine, MachineCertificate
 from agents.monitoring import heartbeats
 from agents.protocol import authentication, certificates, entitlement, errors, messages
@@ -22,8 +23,7 @@ from portal.audit.record import record
 from portal.audit.transitions import advance
 from portal.core.errors import Invalid
 from portal.core.times import rfc3339
-from portal.notifications.models import Notification
-from portal.notifications.publish import publish
+from portal.events.event import happened
 from portal.pki.crypto import keys
 from portal.pki.crypto.keys import PublicKey
 from vaults.models import Vault
@@ -88,7 +88,7 @@ def _renewed(sender: Sender, key: PublicKey, at: datetime) -> MachineCertificate
 
 
 def _suspend(machine: Machine, sender: Sender) -> None:
-    vault: Vault = sender.machine.vault
+    machine.vault = sender.machine.vault
     reason = "A superseded certificate asked to be renewed with another key: two holders of one identity exist."
     advance(
         machine,
@@ -100,14 +100,4 @@ def _suspend(machine: Machine, sender: Sender) -> None:
         state_reason=reason,
     )
     replacements.call_off(machine, actor=sender.actor)
-    publish(
-        f"machine-suspend:{machine.pk}",
-        state=Notification.State.ATTENTION,
-        title=f'Machine "{machine.name}" of vault "{vault.name}" is suspended.',
-        step=(
-            f"An old copy of its identity was used from {sender.actor.address}. Find out which computer "
-            "is the right one, then replace or revoke the machine."
-        ),
-        url=f"/machines/{machine.pk}/",
-        subscription=vault.subscription,
-    )
+    happened(MachineSuspended(machine, sender.actor.address), actor=sender.actor)

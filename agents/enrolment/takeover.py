@@ -6,6 +6,7 @@ The machine keeps its identity, its name and its folder; all certificates that i
 from django.db.models import F
 
 from agents.enrolment import registration_request
+from agents.enrolment.events import PlaceTaken
 from agents.enrolment.registration_request import RegistrationRequest
 from agents.models import Machine, MachineCertificate, ReplacementRequest
 from agents.monitoring import concerns
@@ -15,7 +16,7 @@ from agents.states import OUT, MachineState, ReplacementState
 from portal.audit.actions import Action
 from portal.audit.transitions import advance
 from portal.core.errors import Invalid
-from portal.notifications.publish import withdraw
+from portal.events.event import happened
 from portal.pki.crypto import keys
 from vaults.models import Credential, Vault
 
@@ -31,13 +32,14 @@ def take_over(request: RegistrationRequest, credential: Credential, vault: Vault
     """
     agreement = ReplacementRequest.objects.select_related("machine").get(credential=credential)
     machine = Machine.objects.select_for_update(no_key=True).get(pk=agreement.machine_id)
+    machine.vault = vault
     _require_its_name(request, machine, vault)
     _require_new_key(request, machine)
     certificates.revoke_all(machine, at=request.at)
     _count(machine, credential, vault, request)
     _come_back(machine, credential, request)
     advance(agreement, ReplacementState.USED, actor=request.actor, ended_at=request.at)
-    _notify(machine, credential, vault, request)
+    happened(PlaceTaken(machine, credential), actor=request.actor)
     return machine, certificates.certify(machine, request.key, at=request.at)
 
 
@@ -83,18 +85,4 @@ def _come_back(machine: Machine, credential: Credential, request: RegistrationRe
         last_seen_at=request.at,
         last_restore_check_at=None,
         concern=concerns.of_reports(machine),
-    )
-
-
-def _notify(machine: Machine, credential: Credential, vault: Vault, request: RegistrationRequest) -> None:
-    for key in ("machine-suspend", "machine-unregister", "machine-ready", "replacement-outcome"):
-        withdraw(f"{key}:{machine.pk}")
-    registration_request.notify(
-        request,
-        machine,
-        credential,
-        vault,
-        key="machine-replace",
-        title=f'Another computer has taken the place of machine "{machine.name}" in vault "{vault.name}".',
-        more=" All its earlier certificates have been revoked.",
     )

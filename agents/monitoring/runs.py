@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from agents.models import Machine, Run
 from agents.monitoring import concerns, heartbeats
+from agents.monitoring.events import ConcernEnded, ConcernRaised, MachineReady, RunFailed
 from agents.protocol import authentication, entitlement, errors, messages
 from agents.protocol.authentication import Sender
 from agents.protocol.messages import Report
@@ -17,10 +18,9 @@ from agents.states import Concern, MachineState
 from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.audit.transitions import advance
+from portal.core.actor import Actor
 from portal.core.errors import Invalid, Throttled
-from portal.core.times import for_people
-from portal.notifications.models import Notification
-from portal.notifications.publish import publish, withdraw
+from portal.events.event import Event, happened
 from vaults import copy_schedule
 from vaults.integrity import losses, suspects
 from vaults.models import Vault
@@ -69,6 +69,7 @@ def _store(sender: Sender, told: Report, at: datetime) -> ReportAnswer:
         .get(pk=sender.machine.vault_id)
     )
     machine = Machine.objects.select_for_update(no_key=True).get(pk=sender.machine.pk)
+    machine.vault = vault
     entitlement.require_machine(machine, vault)
     sender.certificate.refresh_from_db(fields=["revoked_at", "superseded_at"])
     entitlement.require_current(sender.certificate, at)
@@ -114,11 +115,11 @@ def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None
         # By the slower of the two clocks: a check says nothing of what was found after it had begun.
         losses.settle(machine.pk, before=min(told.started_at, timezone.now() - (told.finished_at - told.started_at)))
     if machine.state == MachineState.REGISTERED and machine.last_backup_at and machine.last_restore_check_at:
-        _ready(sender, machine, vault, machine.last_restore_check_at)
+        _ready(sender, machine, machine.last_restore_check_at)
     if last is None or last.finished_at <= run.finished_at:
         after = concerns.current_concerns(machine)
         Machine.objects.filter(pk=machine.pk).update(concern=concerns.worst(concern for concern, _ in after))
-        _notify(machine, vault, run, before, after)
+        _notify(machine, run, before, after, sender.actor)
 
 
 def _create_run(machine: Machine, told: Report) -> Run:
@@ -156,53 +157,29 @@ def _note(machine: Machine, vault: Vault, fact: str, moment: datetime) -> None:
 Concerns = list[tuple[Concern, Run]]
 
 
-def _ready(sender: Sender, machine: Machine, vault: Vault, at: datetime) -> None:
+def _ready(sender: Sender, machine: Machine, at: datetime) -> None:
     advance(machine, MachineState.READY, actor=sender.actor, action=Action.MACHINE_READY)
-    publish(
-        f"machine-ready:{machine.pk}",
-        state=Notification.State.SUCCEEDED,
-        title=f'Machine "{machine.name}" of vault "{vault.name}" is ready.',
-        step=f"Ready: backed up and restored on {for_people(at)}",
-        url=f"/machines/{machine.pk}/",
-        subscription=vault.subscription,
-    )
+    happened(MachineReady(machine, at), actor=sender.actor)
 
 
-def _notify(machine: Machine, vault: Vault, run: Run, before: Concerns, after: Concerns) -> None:
-    """Show what somebody must look at as long as it stands: once for each change, not for each run.
+def _notify(machine: Machine, run: Run, before: Concerns, after: Concerns, actor: Actor) -> None:
+    """Tell what somebody must look at as long as it stands: once for each change, not for each run.
 
     Runs that are not judged, such as restores, are told when they fail, until one of their kind ends well.
     """
     was, now = _newest_by_kind(before), _newest_by_kind(after)
     for kind in was.keys() - now.keys():
-        withdraw(_key(machine, kind))
+        happened(ConcernEnded(machine, kind), actor=actor)
     for kind, (concern, about) in now.items():
         if kind not in was or (was[kind][0], was[kind][1].code) != (concern, about.code):
-            _publish(machine, vault, about, concern)
-    if run.kind in now:
-        return
-    if run.failed:
-        _publish(machine, vault, run, None)
-    else:
-        withdraw(_key(machine, run.kind))
+            happened(_found(machine, about, concern), actor=actor)
+    if run.kind not in now:
+        happened(RunFailed(machine, run) if run.failed else ConcernEnded(machine, run.kind), actor=actor)
+
+
+def _found(machine: Machine, run: Run, concern: Concern) -> Event:
+    return RunFailed(machine, run) if run.failed else ConcernRaised(machine, run, concern)
 
 
 def _newest_by_kind(found: Concerns) -> dict[str, tuple[Concern, Run]]:
     return {run.kind: (concern, run) for concern, run in sorted(found, key=lambda pair: pair[1].finished_at)}
-
-
-def _key(machine: Machine, kind: str) -> str:
-    return f"machine-{kind}:{machine.pk}"
-
-
-def _publish(machine: Machine, vault: Vault, run: Run, concern: Concern | None) -> None:
-    publish(
-        _key(machine, run.kind),
-        state=Notification.State.FAILED if run.failed else Notification.State.ATTENTION,
-        title=f'{Run.Kind(run.kind).label} of machine "{machine.name}" in vault "{vault.name}" failed.'
-        if run.failed
-        else concerns.title_of(concern or "", machine.name, vault.name),
-        step=run.description,
-        url=f"/machines/{machine.pk}/",
-        subscription=vault.subscription,
-    )

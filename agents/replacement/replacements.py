@@ -18,7 +18,14 @@ from django.utils import timezone
 from agents.models import Machine, ReplacementRequest
 from agents.protocol import errors
 from agents.queries import machine_worked_on_by
-from agents.replacement import notices
+from agents.replacement.events import (
+    ReplacementAgreed,
+    ReplacementCalledOff,
+    ReplacementCancelled,
+    ReplacementExpired,
+    ReplacementRejected,
+    ReplacementRequested,
+)
 from agents.replacement.queries import (
     content_of,
     downloadable,
@@ -36,11 +43,11 @@ from portal.accounts.rules import require_few_open
 from portal.approvals.policy import Policy, Stage
 from portal.approvals.workflow import Workflow
 from portal.audit.actions import Action
-from portal.audit.record import record
 from portal.audit.transitions import advance
 from portal.core import expected as expected_state
 from portal.core.actor import Actor
 from portal.core.errors import Invalid, NotAllowed, StaleState
+from portal.events.event import Event, happened
 from portal.pki.crypto.keys import PublicKey
 from vaults.credentials import possession, vault_credentials
 from vaults.credentials.document import Replaced
@@ -98,17 +105,20 @@ class Replacements(Workflow[ReplacementRequest]):
 
     def granted(self, request: ReplacementRequest, actor: Actor, comment: str) -> None:
         """Tell people; the credential is made when it is downloaded."""
-        notices.agreed(request, actor, comment)
+        happened(ReplacementAgreed(request, actor.person, comment), actor=actor)
 
     def closed(self, request: ReplacementRequest, actor: Actor, comment: str) -> None:
         """End the credential, if any, and tell the subscription's people."""
         vault_credentials.end_replacement(request.machine_id, actor=actor)
-        if request.state == ReplacementState.REJECTED:
-            notices.rejected(request, actor, comment)
-        elif request.state == ReplacementState.CANCELLED:
-            notices.cancelled(request, actor)
-        else:
-            notices.expired(request)
+        happened(_end_of(request, actor, comment), actor=actor)
+
+
+def _end_of(request: ReplacementRequest, actor: Actor, comment: str) -> Event:
+    if request.state == ReplacementState.REJECTED:
+        return ReplacementRejected(request, actor.person, comment)
+    if request.state == ReplacementState.CANCELLED:
+        return ReplacementCancelled(request, actor.person)
+    return ReplacementExpired(request)
 
 
 workflow = Replacements()
@@ -173,7 +183,7 @@ def cancel(request_id: UUID, *, actor: Actor, expected: str = "") -> Replacement
         now = f"This request is {_label(asked)} by now."
         expected_state.require(expected, now, request=asked.pk, state=asked.state)
         _end(asked, ReplacementState.CANCELLED, actor)
-        notices.cancelled(asked, actor)
+        happened(ReplacementCancelled(asked, actor.person), actor=actor)
     return asked
 
 
@@ -204,7 +214,7 @@ def call_off(machine: Machine, *, actor: Actor) -> None:
     asked = with_people(ReplacementRequest.objects.filter(machine=machine, state=ReplacementState.APPROVED)).first()
     if asked is not None:
         _end(asked, ReplacementState.CANCELLED, actor)
-        notices.called_off(asked, MachineState(machine.state))
+        happened(ReplacementCalledOff(asked, MachineState(machine.state)), actor=actor)
 
 
 def _latest_ended(machine: Machine) -> ReplacementRequest | None:
@@ -233,8 +243,7 @@ def _open(machine: Machine, actor: Actor, reason: str, expected: str) -> Replace
     asked = ReplacementRequest.objects.create(
         machine=machine, reason=reason, requested_by=actor.person, requested_at=timezone.now()
     )
-    record(Action.REPLACEMENT_ASK, actor=actor, target=asked, detail={"machine": str(machine.pk), "reason": reason})
-    notices.waiting(asked)
+    happened(ReplacementRequested(asked), actor=actor)
     return asked
 
 

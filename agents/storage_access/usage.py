@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.urls import reverse
 from django.utils import timezone
 
 from agents.models import Machine
 from agents.protocol.entitlement import quota_reached
-from portal.notifications.models import Notification
-from portal.notifications.publish import publish, withdraw
+from agents.storage_access.events import QuotaNotReached, QuotaReached
+from portal.core.actor import SYSTEM
+from portal.events.event import Event, happened
 from vaults.integrity import removals
 from vaults.models import Vault
 from vaults.regions.storage import layout
@@ -64,21 +64,10 @@ def _measure(vault: Vault) -> None:
         total, now = sum(used.values()), timezone.now()
         Vault.objects.filter(pk=vault.pk).update(used_bytes=total, used_measured_at=now)
         history.note_stored(vault, total, now)
-        _notify(vault, total, max(used.values(), default=0))
+        happened(_reached(vault, total, max(used.values(), default=0)), actor=SYSTEM)
 
 
-def _notify(vault: Vault, total: int, most: int) -> None:
-    """Of a quota that is used up; the entry goes away with the reason for it."""
-    key = f"quota:{vault.pk}"
+def _reached(vault: Vault, total: int, most: int) -> Event:
     region = vault.region
-    if not (quota_reached(total, region.vault_quota_bytes) or quota_reached(most, region.machine_quota_bytes)):
-        withdraw(key)
-        return
-    publish(
-        key,
-        state=Notification.State.ATTENTION,
-        title=f'Vault "{vault.name}" has reached its quota.',
-        step="New backups are refused until an administrator raises the quota. What is stored can be restored.",
-        url=reverse("vaults:vault", args=[vault.pk]),
-        subscription=vault.subscription,
-    )
+    full = quota_reached(total, region.vault_quota_bytes) or quota_reached(most, region.machine_quota_bytes)
+    return QuotaReached(vault) if full else QuotaNotReached(vault)

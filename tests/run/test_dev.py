@@ -26,7 +26,7 @@ def test_parts_that_have_loaded_a_file(paths: list[str], parts: list[str]) -> No
     [
         ("vaults/requests", ["tests/vaults/requests"]),
         ("vaults/requests/vault_requests.py", ["tests/vaults/requests/test_vault_requests.py"]),
-        ("vaults/requests/notices.py", ["tests/vaults/requests"]),
+        ("vaults/requests/events.py", ["tests/vaults/requests"]),
         ("vaults/models/core.py", ["tests/vaults"]),
         ("agents/client/strongroom_agent/restic/process.py", ["tests/client"]),
         ("tests/agents/enrolment", ["tests/agents/enrolment"]),

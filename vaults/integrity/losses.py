@@ -7,7 +7,9 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from portal.notifications.publish import withdraw
+from portal.core.actor import SYSTEM
+from portal.events.event import happened
+from vaults.integrity.events import LossesSettled
 from vaults.models import LostObject, Region, Vault
 from vaults.regions.storage.layout import LOCKS, Stored
 
@@ -47,5 +49,5 @@ def settle(machine_id: UUID, *, before: datetime) -> None:
     """
     rows = LostObject.objects.filter(machine_id=machine_id, found_at__lt=before).select_related("region")
     for slug in {row.region.slug for row in rows}:
-        withdraw(f"quarantine:{slug}:{machine_id}")
+        happened(LossesSettled(slug, machine_id), actor=SYSTEM)
     rows.delete()

@@ -4,10 +4,10 @@ import logging
 
 from django.db import transaction
 
-from portal.audit.actions import Action
-from portal.audit.record import record
 from portal.core.actor import SYSTEM
-from vaults.integrity import notices, removals
+from portal.events.event import happened
+from vaults.integrity import losses, removals
+from vaults.integrity.events import CopyDiffers, ObjectRepaired
 from vaults.models import PairedCopy, Redundancy, Region, Vault
 from vaults.regions.storage import layout
 from vaults.regions.storage.base import ObjectMissing, RegionStorage, StorageError
@@ -48,10 +48,9 @@ def replaced(vault: Vault, storage: RegionStorage, region: Region, item: Stored,
     except StorageError as error:
         log.warning("Region %s: %s cannot be put back: %s", region.slug, item.path, error)
         return False
-    detail = {"region": region.slug, "object": item.path, "from": other.slug}
     with transaction.atomic():
-        record(Action.OBJECT_REPAIR, actor=SYSTEM, target=vault, detail=detail)
-        notices.notify_repair(vault, region, other, item)
+        losses.found_again([item.path])
+        happened(ObjectRepaired(vault, region, other, item), actor=SYSTEM)
     return True
 
 
@@ -67,10 +66,8 @@ def compare_configs(vault: Vault, region: Region, item: Stored) -> bool:
         return True
     if None in digests or digests[0] == digests[1]:
         return True
-    detail = {"region": region.slug, "other": other.slug, "object": item.path, "sha256": digests}
     with transaction.atomic():
-        record(Action.OBJECT_DIFFERS, actor=SYSTEM, target=vault, detail=detail)
-        notices.notify_difference(vault, region, other, item)
+        happened(CopyDiffers(vault, region, other, item, digests), actor=SYSTEM)
     return False
 
 

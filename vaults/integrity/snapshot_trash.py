@@ -13,12 +13,12 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from portal.audit.actions import Action
-from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import DomainError, NotFound
+from portal.events.event import happened
 from vaults import copy_schedule
-from vaults.integrity import losses, notices, removals
+from vaults.integrity import losses, removals
+from vaults.integrity.events import SnapshotPutBack, SnapshotTrashed
 from vaults.integrity.repair import other_region
 from vaults.models import Region, RemovedObject, Vault
 from vaults.regions.storage import layout
@@ -87,8 +87,7 @@ def trash(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, actor: 
             "audited": True,
         }
         RemovedObject.objects.update_or_create(path=path, defaults=values)
-        record(Action.SNAPSHOT_TRASH, actor=actor, target=vault, detail=_detail(machine_id, name, reason))
-        notices.notify_trashed_snapshot(vault, machine_id, name, reason)
+        happened(SnapshotTrashed(vault, machine_id, name, reason), actor=actor)
     for region in _regions(vault):
         storage = region_storage(region)
         if storage.entry(path) is not None:
@@ -113,8 +112,7 @@ def put_back(vault: Vault, machine_id: UUID, snapshot: str, reason: str, *, acto
         raise NotWhole(f"No region has snapshot {name[:16]} whole: what is in the trash was damaged. Nothing changed.")
     with transaction.atomic():
         RemovedObject.objects.filter(path=path).delete()
-        record(Action.SNAPSHOT_PUT_BACK, actor=actor, target=vault, detail=_detail(machine_id, name, reason))
-        notices.notify_snapshot_put_back(vault, machine_id, name, reason)
+        happened(SnapshotPutBack(vault, machine_id, name, reason), actor=actor)
     for region, places in whole.items():
         if places and path not in places:
             storage = region_storage(region)
@@ -152,7 +150,3 @@ def _named(snapshot: str, among: list[SnapshotObject], where: str = "stored") ->
     if len(names) > 1:
         raise Ambiguous(f"{len(names)} snapshots begin with {snapshot}. Give more digits: {', '.join(names)}.")
     return names[0]
-
-
-def _detail(machine_id: UUID, name: str, reason: str) -> dict[str, str]:
-    return {"machine": str(machine_id), "snapshot": name, "reason": reason}

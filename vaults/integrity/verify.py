@@ -17,7 +17,9 @@ from django.utils import timezone
 from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import SYSTEM
-from vaults.integrity import notices, repair
+from portal.events.event import happened
+from vaults.integrity import losses, repair
+from vaults.integrity.events import ObjectLost
 from vaults.models import Region, Vault
 from vaults.regions.storage import layout
 from vaults.regions.storage.base import ObjectMissing, RegionStorage
@@ -71,7 +73,8 @@ def set_aside(storage: RegionStorage, region: Region, item: Stored, digest: str)
             if repair.replaced(vault, storage, region, item, keep=place):
                 return
             with transaction.atomic():
-                notices.notify_loss(vault, region, item)
+                losses.note(vault, region, item)
+                happened(ObjectLost(vault, region, item), actor=SYSTEM)
         storage.move(item.path, place)
     except ObjectMissing:
         log.info("Region %s: %s is gone already.", region.slug, item.path)

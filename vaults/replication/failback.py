@@ -5,14 +5,13 @@ the pair has, the vault's region has not, and no row is about, was lost: with a 
 """
 
 import logging
-from uuid import UUID
 
 from django.db import transaction
 
-from portal.audit.actions import Action
-from portal.audit.record import record
 from portal.core.actor import SYSTEM
-from vaults.integrity import losses, notices, removals, verify
+from portal.events.event import happened
+from vaults.integrity import losses, removals, verify
+from vaults.integrity.events import ObjectsReturned
 from vaults.models import PairedCopy
 from vaults.regions.storage.base import RegionStorage
 from vaults.regions.storage.layout import CONFIG, Stored
@@ -49,13 +48,6 @@ def _take_away_again(region: RegionStorage, paths: list[str]) -> None:
 
 
 def _notify(copy: PairedCopy, brought: list[Stored]) -> None:
-    detail = {
-        "region": copy.vault.region.slug,
-        "from": copy.region.slug,
-        "objects": [item.path for item in brought],
-    }
-    machine = UUID(brought[0].machine.rpartition("/")[2])
     with transaction.atomic():
-        record(Action.OBJECT_REPAIR, actor=SYSTEM, target=copy.vault, detail=detail)
         losses.found_again(item.path for item in brought)
-        notices.notify_return(copy.vault, copy.region, machine, len(brought))
+        happened(ObjectsReturned(copy.vault, copy.region, brought), actor=SYSTEM)

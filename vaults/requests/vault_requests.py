@@ -15,13 +15,19 @@ from portal.approvals.policy import Policy, Stage
 from portal.approvals.states import RequestState
 from portal.approvals.workflow import Workflow
 from portal.audit.actions import Action
-from portal.audit.record import record
 from portal.core.actor import Actor
 from portal.core.errors import NameTaken, NotFound, StaleState
+from portal.events.event import Event, happened
 from vaults.lifecycle import creation
 from vaults.models import NameReservation, Region, VaultRequest
 from vaults.queries import with_decisions
-from vaults.requests import notices
+from vaults.requests.events import (
+    VaultRequestApproved,
+    VaultRequestCancelled,
+    VaultRequested,
+    VaultRequestExpired,
+    VaultRequestRejected,
+)
 from vaults.requests.validation import content_of, find_duplicate, require_valid
 from vaults.rules import name_problem, name_taken, require_member
 
@@ -62,13 +68,20 @@ class VaultRequests(Workflow[VaultRequest]):
         vault = creation.create(request, actor=actor)
         VaultRequest.objects.filter(pk=request.pk).update(vault=vault)
         request.vault = vault
-        notices.decided(request)
+        happened(VaultRequestApproved(request), actor=actor)
 
     def closed(self, request: VaultRequest, actor: Actor, comment: str) -> None:
         """Free the name, and tell the subscription's people."""
         NameReservation.objects.filter(request=request).delete()
-        notices.decided(request)
-        notices.ended(request, actor, comment)
+        happened(_end_of(request, actor, comment), actor=actor)
+
+
+def _end_of(request: VaultRequest, actor: Actor, comment: str) -> Event:
+    if request.state == RequestState.REJECTED:
+        return VaultRequestRejected(request, actor.person, comment)
+    if request.state == RequestState.CANCELLED:
+        return VaultRequestCancelled(request, actor.person)
+    return VaultRequestExpired(request)
 
 
 workflow = VaultRequests()
@@ -115,16 +128,4 @@ def _open(wanted: VaultRequest, actor: Actor) -> None:
     require_few_open(actor.person, VaultRequest.objects.filter(state=RequestState.PENDING))
     wanted.save(force_insert=True)
     NameReservation.objects.create(subscription=wanted.subscription, name_key=wanted.name.lower(), request=wanted)
-    record(
-        Action.VAULT_REQUEST_SUBMIT,
-        actor=actor,
-        target=wanted,
-        detail={
-            "subscription": wanted.subscription.name,
-            "region": wanted.region.slug,
-            "redundancy": wanted.redundancy,
-            "reason": wanted.reason,
-            "digest": wanted.digest,
-        },
-    )
-    notices.waiting(wanted)
+    happened(VaultRequested(wanted), actor=actor)

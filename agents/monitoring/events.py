@@ -1,0 +1,90 @@
+"""What the reports of machines make of them: ready, in need of attention, or no longer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from agents.models import Machine, Run
+from agents.monitoring import concerns
+from agents.states import Concern
+from portal.core.times import for_people
+from portal.events.event import Event
+from portal.notifications.models import Notification
+from portal.notifications.notices import Notice, Topic, Withdrawal
+
+State = Notification.State
+
+
+@dataclass(frozen=True)
+class MachineReady(Event):
+    """It has backed up, and a restore was compared."""
+
+    machine: Machine
+    at: datetime
+
+    def notices(self) -> Iterator[Notice]:
+        """Since when."""
+        yield _notice(
+            self.machine,
+            Topic.MACHINE_READY,
+            State.SUCCEEDED,
+            f'Machine "{self.machine.name}" of vault "{self.machine.vault.name}" is ready.',
+            f"Ready: backed up and restored on {for_people(self.at)}",
+        )
+
+
+@dataclass(frozen=True)
+class RunFailed(Event):
+    """A run has failed."""
+
+    machine: Machine
+    run: Run
+
+    def notices(self) -> Iterator[Notice]:
+        """What the machine said of it."""
+        machine, kind = self.machine, Run.Kind(self.run.kind)
+        title = f'{kind.label} of machine "{machine.name}" in vault "{machine.vault.name}" failed.'
+        yield _notice(machine, _topic(self.run.kind), State.FAILED, title, self.run.description)
+
+
+@dataclass(frozen=True)
+class ConcernRaised(Event):
+    """A run has ended well, and yet somebody must look at the machine."""
+
+    machine: Machine
+    run: Run
+    concern: Concern
+
+    def notices(self) -> Iterator[Notice]:
+        """Why."""
+        machine = self.machine
+        title = concerns.title_of(self.concern, machine.name, machine.vault.name)
+        yield _notice(machine, _topic(self.run.kind), State.ATTENTION, title, self.run.description)
+
+
+@dataclass(frozen=True)
+class ConcernEnded(Event):
+    """What a run of the kind had raised is over."""
+
+    machine: Machine
+    kind: str
+
+    def notices(self) -> Iterator[Withdrawal]:
+        """Nobody needs to look any more."""
+        yield Withdrawal(_topic(self.kind), self.machine.pk)
+
+
+def _topic(kind: str) -> Topic:
+    return Topic(f"machine-{kind}")
+
+
+def _notice(machine: Machine, topic: Topic, state: Notification.State, title: str, step: str) -> Notice:
+    return Notice(
+        topic=topic,
+        about=machine.pk,
+        state=state,
+        title=title,
+        step=step,
+        url=f"/machines/{machine.pk}/",
+        subscription=machine.vault.subscription,
+    )

@@ -1,0 +1,87 @@
+"""Notices: what is to be shown to people, or no longer, as values that events are made of."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portal.accounts.models import Subscription, User
+from portal.notifications.models import Notification
+from portal.notifications.publish import publish, put_away, withdraw
+
+
+class Topic(StrEnum):
+    """What a notice is about; together with the thing itself it makes the key under which there is one entry."""
+
+    VAULT_CREATE = "vault-create"
+    VAULT_MAKE_COPY = "vault-make-copy"
+    VAULT_END_COPY = "vault-end-copy"
+    VAULT_REQUEST = "vault-request"
+    VAULT_REQUEST_OUTCOME = "vault-request-outcome"
+    QUOTA = "quota"
+    QUARANTINE = "quarantine"
+    REPAIR = "repair"
+    RETURN = "return"
+    TRASH = "trash"
+    DIFFERENCE = "difference"
+    REPLACEMENT = "replacement"
+    REPLACEMENT_OUTCOME = "replacement-outcome"
+    MACHINE_REGISTER = "machine-register"
+    MACHINE_REPLACE = "machine-replace"
+    MACHINE_READY = "machine-ready"
+    MACHINE_SUSPEND = "machine-suspend"
+    MACHINE_UNREGISTER = "machine-unregister"
+    MACHINE_BACKUP = "machine-backup"
+    MACHINE_RESTORE_CHECK = "machine-restore_check"
+    MACHINE_RESTORE = "machine-restore"
+    MACHINE_CHECK = "machine-check"
+    MACHINE_REPAIR = "machine-repair"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """An entry of the notification area, for the subscription's members, and approvers where they are to act.
+
+    `about` names the thing within its topic; the same again changes the entry in place. Who `asks` is not asked.
+    """
+
+    topic: Topic
+    about: object
+    state: Notification.State
+    title: str
+    step: str = ""
+    progress: int = 0  # per cent
+    url: str
+    subscription: Subscription | None = None
+    for_approvers: bool = False
+    asks: User | None = None
+
+    def apply(self) -> None:
+        """Show it."""
+        key = _key(self.topic, self.about)
+        publish(
+            key,
+            state=self.state,
+            title=self.title,
+            step=self.step,
+            progress=self.progress,
+            url=self.url,
+            subscription=self.subscription,
+            for_approvers=self.for_approvers,
+        )
+        if self.asks is not None:
+            put_away(key, self.asks)
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """An entry that no longer concerns anybody, where there is one."""
+
+    topic: Topic
+    about: object
+
+    def apply(self) -> None:
+        """Take it away."""
+        withdraw(_key(self.topic, self.about))
+
+
+def _key(topic: Topic, about: object) -> str:
+    return f"{topic}:{about}"
