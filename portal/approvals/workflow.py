@@ -94,7 +94,7 @@ class Workflow(ABC, Generic[R]):
         return {"decided_at": at}
 
     def digest_of(self, request: R) -> str:
-        """The SHA-256 of the content, in a canonical form."""
+        """The SHA-256 of the content in its canonical form, RFC 8785."""
         return digests.digest(self.content(request))
 
     def decide_until(self, request: R) -> datetime:

@@ -1,6 +1,5 @@
 """The vault credential file, as docs/protocol.md has it: its name, its fields, and the portal's signature over them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from portal.core import digests
 from portal.core.times import rfc3339
 from portal.pki import authorities
 from portal.pki.crypto import certificates, keys
@@ -34,7 +34,7 @@ def file_name(vault_name: str, at: datetime, replaced: Replaced | None = None) -
 def canonical(document: Mapping[str, object]) -> bytes:
     """What the signature of a credential file is over: RFC 8785 of all but the signature and the private key."""
     signed = {name: value for name, value in document.items() if name not in {"signature", "private_key"}}
-    return json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return digests.canonical(signed)
 
 
 def document_of(credential: Credential, vault: Vault, replaced: Replaced | None = None) -> dict[str, object]:

@@ -1,11 +1,8 @@
 """Decisions of both kinds of request move into one table, and back, without a loss."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from agents.replacement import replacements
 from portal.accounts.models import User
@@ -13,6 +10,7 @@ from portal.approvals.models import Decision
 from tests.agents import replacing
 from tests.agents.pages import credential_of, machine_in
 from tests.conftest import as_actor
+from tests.migrating import migrated, newest_again  # noqa: F401 - a fixture
 from tests.vaults.conftest import ask, regions, requester  # noqa: F401 - fixtures
 from vaults.models import Vault, VaultRequest
 from vaults.requests import vault_requests
@@ -21,20 +19,6 @@ BEFORE = [("vaults", "0013_removals_counted"), ("agents", "0008_newest_proof")]
 AFTER = [("vaults", "0015_no_decisions_of_its_own"), ("agents", "0010_no_decisions_of_its_own")]
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def migrated(to: list[tuple[str, str]]) -> Any:
-    """The models as they were at those migrations, to which the database is brought."""
-    executor = MigrationExecutor(connection)
-    executor.migrate(to)
-    return MigrationExecutor(connection).loader.project_state(to).apps
-
-
-@pytest.fixture
-def newest_again() -> Iterator[None]:
-    yield
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
 
 
 def decisions() -> list[tuple[object, ...]]:
