@@ -12,6 +12,11 @@ from vaults.models import Operation
 
 State = Notification.State
 Kind = Operation.Kind
+TOPICS = {
+    Kind.CREATE: Topic.VAULT_CREATE,
+    Kind.MAKE_COPY: Topic.VAULT_MAKE_COPY,
+    Kind.END_COPY: Topic.VAULT_END_COPY,
+}
 RUNNING = {
     Kind.CREATE: 'Creating vault "{name}"',
     Kind.MAKE_COPY: 'Making the copy of vault "{name}"',
@@ -100,4 +105,4 @@ def _notice(
 
 
 def _topic(operation: Operation) -> Topic:
-    return Topic(f"vault-{operation.kind}")
+    return TOPICS[Kind(operation.kind)]

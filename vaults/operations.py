@@ -70,7 +70,7 @@ def retry(operation: Operation, *, actor: Actor) -> None:
         lease_until=None,
     )
     _note(operation, "")
-    happened(OperationProgressed(operation, WAITING), actor=SYSTEM)
+    happened(OperationProgressed(operation, WAITING), actor=actor)
     enqueue(TASK, str(operation.pk))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agents.models import Machine
+from agents.monitoring.events import about_machine
 from portal.audit.actions import Action
 from portal.core.times import for_people
 from portal.events.event import Entry, Event
@@ -20,6 +21,7 @@ class MachineRegistered(Event):
 
     machine: Machine
     credential: Credential
+    address: str
 
     def entry(self) -> Entry:
         """Whose credential it had, and what it says it is."""
@@ -34,7 +36,9 @@ class MachineRegistered(Event):
     def notices(self) -> Iterator[Notice]:
         """Who came, from where, and with whose file."""
         title = f'Machine "{self.machine.name}" registered with vault "{self.machine.vault.name}".'
-        yield _notice(self.machine, Topic.MACHINE_REGISTER, State.INFO, title, _came(self.machine, self.credential))
+        yield about_machine(
+            self.machine, Topic.MACHINE_REGISTER, State.INFO, title, _came(self.credential, self.address)
+        )
 
 
 @dataclass(frozen=True)
@@ -43,18 +47,19 @@ class PlaceTaken(Event):
 
     machine: Machine
     credential: Credential
+    address: str
 
     def notices(self) -> Iterator[Notice | Withdrawal]:
         """Who came; what was told of the computer before no longer counts."""
         for topic in (Topic.MACHINE_SUSPEND, Topic.MACHINE_UNREGISTER, Topic.MACHINE_READY, Topic.REPLACEMENT_OUTCOME):
             yield Withdrawal(topic, self.machine.pk)
-        yield _notice(
+        yield about_machine(
             self.machine,
             Topic.MACHINE_REPLACE,
             State.INFO,
             f'Another computer has taken the place of machine "{self.machine.name}" in vault'
             f' "{self.machine.vault.name}".',
-            f"{_came(self.machine, self.credential)} All its earlier certificates have been revoked.",
+            f"{_came(self.credential, self.address)} All its earlier certificates have been revoked.",
         )
 
 
@@ -67,7 +72,7 @@ class MachineSuspended(Event):
 
     def notices(self) -> Iterator[Notice]:
         """What its people should find out."""
-        yield _notice(
+        yield about_machine(
             self.machine,
             Topic.MACHINE_SUSPEND,
             State.ATTENTION,
@@ -86,7 +91,7 @@ class MachineUnregistered(Event):
 
     def notices(self) -> Iterator[Notice]:
         """From where it said so."""
-        yield _notice(
+        yield about_machine(
             self.machine,
             Topic.MACHINE_UNREGISTER,
             State.INFO,
@@ -95,20 +100,8 @@ class MachineUnregistered(Event):
         )
 
 
-def _came(machine: Machine, credential: Credential) -> str:
+def _came(credential: Credential, address: str) -> str:
     return (
-        f"From {machine.address}, with the credential that {credential.issued_by} downloaded at"
+        f"From {address}, with the credential that {credential.issued_by} downloaded at"
         f" {for_people(credential.issued_at)}."
-    )
-
-
-def _notice(machine: Machine, topic: Topic, state: Notification.State, title: str, step: str) -> Notice:
-    return Notice(
-        topic=topic,
-        about=machine.pk,
-        state=state,
-        title=title,
-        step=step,
-        url=f"/machines/{machine.pk}/",
-        subscription=machine.vault.subscription,
     )

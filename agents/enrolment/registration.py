@@ -172,6 +172,6 @@ def _count(machine: Machine, credential: Credential, vault: Vault, request: Regi
     if first := vault.redundancy_locked_at is None:
         changes |= {"redundancy_locked_at": request.at, "redundancy_locked_by": machine.name}
     Vault.objects.filter(pk=vault.pk).update(**changes)
-    happened(MachineRegistered(machine, credential), actor=request.actor)
+    happened(MachineRegistered(machine, credential, request.actor.address), actor=request.actor)
     if first:
         record(Action.VAULT_LOCK_REDUNDANCY, actor=request.actor, target=vault, detail={"redundancy": vault.redundancy})

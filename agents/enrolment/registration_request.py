@@ -1,5 +1,5 @@
 """A registration request: what a computer says of itself, and the key that it has proved to hold; and what every
-registration changes and notifies, whatever kind of credential it came with."""
+registration changes, whatever kind of credential it came with."""
 
 from dataclasses import dataclass
 from datetime import datetime

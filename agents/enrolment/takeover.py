@@ -39,7 +39,7 @@ def take_over(request: RegistrationRequest, credential: Credential, vault: Vault
     _count(machine, credential, vault, request)
     _come_back(machine, credential, request)
     advance(agreement, ReplacementState.USED, actor=request.actor, ended_at=request.at)
-    happened(PlaceTaken(machine, credential), actor=request.actor)
+    happened(PlaceTaken(machine, credential, request.actor.address), actor=request.actor)
     return machine, certificates.certify(machine, request.key, at=request.at)
 
 

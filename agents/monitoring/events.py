@@ -1,6 +1,6 @@
 """What the reports of machines make of them: ready, in need of attention, or no longer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,13 @@ from portal.notifications.models import Notification
 from portal.notifications.notices import Notice, Topic, Withdrawal
 
 State = Notification.State
+TOPICS: Mapping[str, Topic] = {
+    Run.Kind.BACKUP: Topic.MACHINE_BACKUP,
+    Run.Kind.RESTORE_CHECK: Topic.MACHINE_RESTORE_CHECK,
+    Run.Kind.RESTORE: Topic.MACHINE_RESTORE,
+    Run.Kind.CHECK: Topic.MACHINE_CHECK,
+    Run.Kind.REPAIR: Topic.MACHINE_REPAIR,
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class MachineReady(Event):
 
     def notices(self) -> Iterator[Notice]:
         """Since when."""
-        yield _notice(
+        yield about_machine(
             self.machine,
             Topic.MACHINE_READY,
             State.SUCCEEDED,
@@ -44,7 +51,7 @@ class RunFailed(Event):
         """What the machine said of it."""
         machine, kind = self.machine, Run.Kind(self.run.kind)
         title = f'{kind.label} of machine "{machine.name}" in vault "{machine.vault.name}" failed.'
-        yield _notice(machine, _topic(self.run.kind), State.FAILED, title, self.run.description)
+        yield about_machine(machine, TOPICS[self.run.kind], State.FAILED, title, self.run.description)
 
 
 @dataclass(frozen=True)
@@ -59,26 +66,23 @@ class ConcernRaised(Event):
         """Why."""
         machine = self.machine
         title = concerns.title_of(self.concern, machine.name, machine.vault.name)
-        yield _notice(machine, _topic(self.run.kind), State.ATTENTION, title, self.run.description)
+        yield about_machine(machine, TOPICS[self.run.kind], State.ATTENTION, title, self.run.description)
 
 
 @dataclass(frozen=True)
 class ConcernEnded(Event):
-    """What a run of the kind had raised is over."""
+    """What a run of the kind may have raised is over, as of each run of it that ends well."""
 
     machine: Machine
     kind: str
 
     def notices(self) -> Iterator[Withdrawal]:
         """Nobody needs to look any more."""
-        yield Withdrawal(_topic(self.kind), self.machine.pk)
+        yield Withdrawal(TOPICS[self.kind], self.machine.pk)
 
 
-def _topic(kind: str) -> Topic:
-    return Topic(f"machine-{kind}")
-
-
-def _notice(machine: Machine, topic: Topic, state: Notification.State, title: str, step: str) -> Notice:
+def about_machine(machine: Machine, topic: Topic, state: Notification.State, title: str, step: str) -> Notice:
+    """A notice for the people of the machine's vault, which leads to the machine's page."""
     return Notice(
         topic=topic,
         about=machine.pk,

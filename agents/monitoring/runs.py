@@ -1,5 +1,6 @@
 """What machines report to have done, and what follows from it for the machine and its vault."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -28,7 +29,7 @@ from vaults.models import Vault
 MOST_IN_AN_HOUR = 240
 """New runs of one machine: each is kept for good, in the audit log too. The agent keeps what is not taken for later."""
 HOUR = timedelta(hours=1)
-ACTIONS: dict[str, Action] = {
+ACTIONS: Mapping[str, Action] = {
     Run.Kind.BACKUP: Action.MACHINE_BACKUP,
     Run.Kind.RESTORE_CHECK: Action.MACHINE_RESTORE_CHECK,
     Run.Kind.RESTORE: Action.MACHINE_RESTORE,

@@ -43,7 +43,7 @@ class ReplacementRequested(Event):
             url=_url(request),
             subscription=machine.vault.subscription,
             for_approvers=True,
-            asks=who,
+            requester=who,
         )
 
 

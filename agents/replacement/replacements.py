@@ -62,7 +62,7 @@ class Replacements(Workflow[ReplacementRequest]):
     """A second person agrees; then the one who asked may download a credential, and with it the machine comes back."""
 
     model = ReplacementRequest
-    deciding, cancelling = Action.REPLACEMENT_DECIDE, Action.REPLACEMENT_CANCEL
+    refused_decision, refused_cancel = Action.REPLACEMENT_DECIDE, Action.REPLACEMENT_CANCEL
     policy = Policy(
         stages=(
             Stage(
@@ -171,7 +171,7 @@ def cancel(request_id: UUID, *, actor: Actor, expected: str = "") -> Replacement
     has ended already.
     """
     asked = replacement_seen_by(actor, request_id)
-    with workflow.refusals_noted(workflow.cancelling, asked, actor):
+    with workflow.refusals_noted(Action.REPLACEMENT_CANCEL, asked, actor):
         require_member(actor, asked.machine.vault.subscription)
         if asked.state == ReplacementState.PENDING and asked.requested_by_id != actor.person.pk:
             remedy = "" if workflow.why_not(actor, asked) else "You can reject it."

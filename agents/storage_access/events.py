@@ -31,7 +31,7 @@ class QuotaReached(Event):
 
 
 @dataclass(frozen=True)
-class QuotaNotReached(Event):
+class QuotaFree(Event):
     """The vault and all its machines may store more, as far as is known now."""
 
     vault: Vault

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agents.models import Machine
 from agents.protocol.entitlement import quota_reached
-from agents.storage_access.events import QuotaNotReached, QuotaReached
+from agents.storage_access.events import QuotaFree, QuotaReached
 from portal.core.actor import SYSTEM
 from portal.events.event import Event, happened
 from vaults.integrity import removals
@@ -70,4 +70,4 @@ def _measure(vault: Vault) -> None:
 def _reached(vault: Vault, total: int, most: int) -> Event:
     region = vault.region
     full = quota_reached(total, region.vault_quota_bytes) or quota_reached(most, region.machine_quota_bytes)
-    return QuotaReached(vault) if full else QuotaNotReached(vault)
+    return QuotaReached(vault) if full else QuotaFree(vault)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from portal.accounts.rules import require_full
 from portal.approvals.models import Approvable, Decision
 from portal.approvals.policy import Policy, Stage
 from portal.approvals.states import RequestState
+from portal.audit.actions import Action
 from portal.audit.record import refusal
 from portal.audit.transitions import advance
 from portal.core import digests, texts
@@ -39,10 +39,10 @@ class Workflow(ABC, Generic[R]):
 
     model: type[R]
     policy: ClassVar[Policy]
-    deciding: ClassVar[StrEnum]
+    refused_decision: ClassVar[Action]
     """The audited action of a decision that is refused to somebody."""
 
-    cancelling: ClassVar[StrEnum]
+    refused_cancel: ClassVar[Action]
     """The same where somebody would take the request back."""
 
     @abstractmethod
@@ -132,13 +132,13 @@ class Workflow(ABC, Generic[R]):
     def for_decision(self, request_id: UUID, *, actor: Actor) -> R:
         """The request, for somebody who may decide on it; raises NotFound, NotAllowed and OwnRequest."""
         request = self.seen_by(actor, request_id)
-        with self.refusals_noted(self.deciding, request, actor):
+        with self.refusals_noted(self.refused_decision, request, actor):
             require_full(actor)
             self._require_decider(request, actor)
         return request
 
     @contextmanager
-    def refusals_noted(self, action: StrEnum, request: R, actor: Actor) -> Iterator[None]:
+    def refusals_noted(self, action: Action, request: R, actor: Actor) -> Iterator[None]:
         """What is refused within to somebody who may not do it gets an audit entry; no transaction may be open."""
         try:
             yield
@@ -180,7 +180,7 @@ class Workflow(ABC, Generic[R]):
     def cancel(self, request_id: UUID, *, actor: Actor, comment: str, digest: str) -> R:
         """Take one's own request back. Raises NotFound, NotAllowed, ContentChanged, Invalid, StaleState."""
         request = self.seen_by(actor, request_id)
-        with self.refusals_noted(self.cancelling, request, actor):
+        with self.refusals_noted(self.refused_cancel, request, actor):
             require_full(actor)
             if request.requested_by_id != actor.person.pk:
                 remedy = "" if self.why_not(actor, request) else "You can reject it."

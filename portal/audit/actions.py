@@ -89,6 +89,7 @@ class Action(StrEnum):
     PKI_RESEAL = "pki:reseal"
     PKI_RENEW_EDGE = "pki:renew_edge"
     AUDIT_READ = "audit:read"
+    # only ever refused
     VAULT_REQUEST_DECIDE = "vault-request:decide"
     VAULT_REQUEST_CANCEL = "vault-request:cancel"
     REPLACEMENT_DECIDE = "replacement:decide"

@@ -1,35 +1,34 @@
 """`record()`: writes an audit entry in the transaction of what it records."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 from django.db import models, transaction
 from django.utils import timezone
 
 from portal.audit import refusal_counters
+from portal.audit.actions import Action
 from portal.audit.models import AuditEvent
 from portal.audit.targets import Target
 from portal.core.actor import Actor, Via
 
 
 def record(
-    action: StrEnum,
+    action: Action,
     *,
     actor: Actor,
     target: models.Model | None = None,
     detail: Mapping[str, object] | None = None,
-    refused: bool = False,
 ) -> AuditEvent:
     """Write one entry; raises what the database raises, so that without it the action does not happen either.
 
     `detail` must be plain JSON and must not hold secrets. The vault that the entry belongs to is `target` itself or its
     `vault_id`, where it has one. A refusal must be written outside the transaction that it ends: use `refusal()`.
     """
-    return _write(action, actor=actor, target=Target.of(target), detail=detail or {}, refused=refused)
+    return _write(action, actor=actor, target=Target.of(target), detail=detail or {}, refused=False)
 
 
 def refusal(
-    action: StrEnum,
+    action: Action,
     *,
     actor: Actor,
     target: models.Model | None = None,
@@ -50,7 +49,7 @@ def refusal(
         return _write(action, actor=actor, target=about, detail=known, refused=True)
 
 
-def transition(action: str, *, actor: Actor, target: models.Model, detail: Mapping[str, object]) -> None:
+def record_transition(action: str, *, actor: Actor, target: models.Model, detail: Mapping[str, object]) -> None:
     """Write the entry of a change of state, whose action follows from the table of states: for `advance()` alone."""
     _write(action, actor=actor, target=Target.of(target), detail=detail, refused=False)
 

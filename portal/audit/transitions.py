@@ -1,12 +1,12 @@
 """`advance()`: the one door through which a state changes, never without an audit entry."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 from django.db import models, transaction
 from django.utils import timezone
 
-from portal.audit.record import transition
+from portal.audit.actions import Action
+from portal.audit.record import record_transition
 from portal.core.actor import Actor
 from portal.core.errors import REVIEW_AGAIN, StaleState
 from portal.core.states import StateTable
@@ -21,7 +21,7 @@ def advance(
     to: str,
     *,
     actor: Actor,
-    action: StrEnum | None = None,
+    action: Action | None = None,
     reason: str = "",
     detail: Mapping[str, object] | None = None,
     **changes: object,
@@ -46,7 +46,7 @@ def advance(
                 f"This {table.noun.replace('-', ' ')} is no longer {table.looks[old].label}: it has changed meanwhile.",
                 remedy=REVIEW_AGAIN,
             )
-        transition(
+        record_transition(
             action or f"{table.noun}:{to.lower()}",
             actor=actor,
             target=obj,

@@ -1,1 +1,1 @@
-"""The notification line and its list: `publish` writes, `queries` says what somebody sees."""
+"""The notification line and its list: `notices` are what events show, `publish` writes, `queries` say who sees what."""

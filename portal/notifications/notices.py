@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from portal.accounts.models import Subscription, User
 from portal.notifications.models import Notification
-from portal.notifications.publish import publish, put_away, withdraw
 
 
 class Topic(StrEnum):
-    """What a notice is about; together with the thing itself it makes the key under which there is one entry."""
+    """What a notice is about; together with the thing itself it makes the key under which there is one entry.
+
+    Keys are stored: a member is never renamed.
+    """
 
     VAULT_CREATE = "vault-create"
     VAULT_MAKE_COPY = "vault-make-copy"
@@ -40,11 +43,12 @@ class Topic(StrEnum):
 class Notice:
     """An entry of the notification area, for the subscription's members, and approvers where they are to act.
 
-    `about` names the thing within its topic; the same again changes the entry in place. Who `asks` is not asked.
+    `about` names the thing within its topic; the same again changes the entry in place. The `requester`, whom it asks
+    for nothing, finds it put away.
     """
 
     topic: Topic
-    about: object
+    about: UUID | str
     state: Notification.State
     title: str
     step: str = ""
@@ -52,23 +56,12 @@ class Notice:
     url: str
     subscription: Subscription | None = None
     for_approvers: bool = False
-    asks: User | None = None
+    requester: User | None = None
 
-    def apply(self) -> None:
-        """Show it."""
-        key = _key(self.topic, self.about)
-        publish(
-            key,
-            state=self.state,
-            title=self.title,
-            step=self.step,
-            progress=self.progress,
-            url=self.url,
-            subscription=self.subscription,
-            for_approvers=self.for_approvers,
-        )
-        if self.asks is not None:
-            put_away(key, self.asks)
+    @property
+    def key(self) -> str:
+        """Under which there is one entry."""
+        return f"{self.topic}:{self.about}"
 
 
 @dataclass(frozen=True)
@@ -76,12 +69,9 @@ class Withdrawal:
     """An entry that no longer concerns anybody, where there is one."""
 
     topic: Topic
-    about: object
+    about: UUID | str
 
-    def apply(self) -> None:
-        """Take it away."""
-        withdraw(_key(self.topic, self.about))
-
-
-def _key(topic: Topic, about: object) -> str:
-    return f"{topic}:{about}"
+    @property
+    def key(self) -> str:
+        """Of the entry."""
+        return f"{self.topic}:{self.about}"

@@ -1,10 +1,11 @@
-"""`publish()`: tells people what runs, how far it is, and how it ended."""
+"""`show()` and `publish()`: tell people what runs, how far it is, and how it ended."""
 
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
 from portal.notifications.models import Dismissal, Notification
+from portal.notifications.notices import Notice, Withdrawal
 
 State = Notification.State
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.ATTENTION, State.INFO})
@@ -46,6 +47,25 @@ def publish(
     Notification.objects.update_or_create(
         key=key, defaults={**values, **again}, create_defaults={**values, "key": key, "started_at": now}
     )
+
+
+def show(notice: Notice | Withdrawal) -> None:
+    """Do what the notice says, in the transaction that is open."""
+    if isinstance(notice, Withdrawal):
+        withdraw(notice.key)
+        return
+    publish(
+        notice.key,
+        state=notice.state,
+        title=notice.title,
+        step=notice.step,
+        progress=notice.progress,
+        url=notice.url,
+        subscription=notice.subscription,
+        for_approvers=notice.for_approvers,
+    )
+    if notice.requester is not None:
+        put_away(notice.key, notice.requester)
 
 
 def put_away(key: str, user: User) -> None:

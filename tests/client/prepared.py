@@ -3,19 +3,22 @@
 import copy
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .authority import Authority
-from .peer import Faults, Machine
+from .peer import Faults
 from .serving import Storage, serving
 from .stored import copy_to_pair, repository
 from .world import World
 
-CHANGING = ("home", "cache")  # below the machine's folder; nothing that a test leaves alone changes elsewhere
+CHANGING = ("home", "cache")  # below the machine's folder, put back each time; where more has changed, it is made anew
+STATE = ("vault", "machines", "replaced", "taken", "runs", "seen_jti", "requests", "regions", "url")
+"""What the test portal knows."""
 REGIONS = ("local-a", "local-b")
+Signature = frozenset[tuple[str, int, int]]
 
 
 @dataclass(frozen=True)
@@ -26,30 +29,29 @@ class Prepared:
     storage: Storage
     saved: Path
     names: frozenset[str]  # in the machine's folder
-    source: frozenset[tuple[str, int, int]]
-    machines: Mapping[str, Machine]
+    signature: Signature
+    state: Mapping[str, object]
 
     @property
     def untouched(self) -> bool:
-        """Whether what is protected is as it was. A copy put in its place would have other times of change, so that
-        what is lost of its folders could not be stored again."""
-        return _signature(self.world.source) == self.source
+        """Whether all that `reset()` does not put back is as it was: what is protected, above all. A copy in its place
+        would have other times of change, so that what is lost of its folders could not be stored again."""
+        return _signature(self.world.root, self.names) == self.signature
 
     def reset(self) -> World:
-        """Put everything back as it was, but what is protected."""
+        """Put back as it was all that commands change: the machine's state and cache, the regions, the test portal."""
         world = self.world
         for path in world.root.iterdir():
             if path.name in CHANGING or path.name not in self.names:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         for name in CHANGING:
             shutil.copytree(self.saved / name, world.root / name, symlinks=True)
-        world.peer.machines = copy.deepcopy(dict(self.machines))
         for region in REGIONS:
             shutil.rmtree(repository(self.storage, world, region), ignore_errors=True)
             shutil.copytree(self.saved / region, repository(self.storage, world, region))
+        for name, value in copy.deepcopy(dict(self.state)).items():
+            setattr(world.peer, name, value)
         world.peer.faults = Faults()
-        world.peer.runs.clear()
-        world.peer.requests.clear()
         world.peer.uploading.clear()
         return world
 
@@ -73,7 +75,9 @@ def prepared(authority: Authority, folder: Path, storage: Storage, files: Mappin
         for region in REGIONS:
             shutil.copytree(repository(storage, world, region), saved / region)
         names = frozenset(path.name for path in root.iterdir())
-        yield Prepared(world, storage, saved, names, _signature(world.source), copy.deepcopy(peer.machines))
+        peer.runs.clear()
+        state = copy.deepcopy({name: getattr(peer, name) for name in STATE})
+        yield Prepared(world, storage, saved, names, _signature(root, names), state)
 
 
 class Kept:
@@ -87,6 +91,7 @@ class Kept:
     def machine(self) -> World:
         """It, with a large file and a small one in a folder below, as it was at first."""
         if self._prepared is None or not self._prepared.untouched:
+            self.close()
             self._made += 1
             place = self._folder / str(self._made)
             place.mkdir()
@@ -95,11 +100,13 @@ class Kept:
         return self._prepared.reset()
 
     def close(self) -> None:
-        """End what serves them."""
+        """End what serves it."""
+        self._prepared = None
         self._stack.close()
 
 
-def _signature(folder: Path) -> frozenset[tuple[str, int, int]]:
-    """Changes with the content, names, owners and modes of what is in the folder, and with the folder itself."""
-    found = [(folder, folder.stat()), *((path, path.lstat()) for path in folder.rglob("*"))]
-    return frozenset((str(path), status.st_ino, status.st_ctime_ns) for path, status in found)
+def _signature(root: Path, names: Iterable[str]) -> Signature:
+    """Changes with the content, names, owners and modes of what is there beside CHANGING."""
+    places = [root / name for name in names if name not in CHANGING]
+    found = [each for place in places for each in (place, *place.rglob("*"))]
+    return frozenset((str(path), path.lstat().st_ino, path.lstat().st_ctime_ns) for path in found if path.exists())

@@ -22,6 +22,8 @@ def serving(authority: Authority, folder: Path, rclone: Path) -> Iterator[Peer]:
     """A test portal with a vault of its own, while it runs."""
     portal = Peer(authority, folder, rclone)
     server = portal.start()
-    yield portal
-    server.shutdown()
-    server.server_close()
+    try:
+        yield portal
+    finally:
+        server.shutdown()
+        server.server_close()

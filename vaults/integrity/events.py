@@ -35,19 +35,19 @@ class ObjectLost(Event):
         if self.item.name == CONFIG:
             what = f"The `config` of {_called(self.vault, machine)} in {self.region} was cut off. {_LOST}"
         title = f'A damaged object of vault "{self.vault.name}" was set aside.'
-        yield _notice(self.vault, Topic.QUARANTINE, f"{self.region.slug}:{machine}", title, what, State.ATTENTION)
+        yield _notice(self.vault, Topic.QUARANTINE, _place(self.region, machine), title, what, State.ATTENTION)
 
 
 @dataclass(frozen=True)
 class LossesSettled(Event):
     """A check of the machine has missed nothing, so that what had been lost in the region no longer counts."""
 
-    region: str  # its slug
+    region: Region
     machine: UUID
 
     def notices(self) -> Iterator[Withdrawal]:
         """There is nothing to do any more."""
-        yield Withdrawal(Topic.QUARANTINE, f"{self.region}:{self.machine}")
+        yield Withdrawal(Topic.QUARANTINE, _place(self.region, self.machine))
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ObjectRepaired(Event):
         yield _notice(
             self.vault,
             Topic.REPAIR,
-            f"{self.region.slug}:{machine}",
+            _place(self.region, machine),
             f'A damaged object of vault "{self.vault.name}" was replaced.',
             f"An object of {_called(self.vault, machine)} in {self.region} was not what its name says; {self.other} had"
             " an intact copy.",
@@ -133,7 +133,7 @@ class CopyDiffers(Event):
         yield _notice(
             self.vault,
             Topic.DIFFERENCE,
-            f"{self.region.slug}:{machine}",
+            _place(self.region, machine),
             f'The copy of vault "{self.vault.name}" differs.',
             f"{self.region} and {self.other} have different `config` objects of {_called(self.vault, machine)}. {_DO}",
             State.ATTENTION,
@@ -192,6 +192,10 @@ class SnapshotPutBack(Event):
 
 def _of_snapshot(machine: UUID, snapshot: str, reason: str) -> dict[str, object]:
     return {"machine": str(machine), "snapshot": snapshot, "reason": reason}
+
+
+def _place(region: Region, machine: object) -> str:
+    return f"{region.slug}:{machine}"
 
 
 def _machine(item: Stored) -> str:

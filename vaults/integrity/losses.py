@@ -48,6 +48,6 @@ def settle(machine_id: UUID, *, before: datetime) -> None:
     What the portal told about it is withdrawn.
     """
     rows = LostObject.objects.filter(machine_id=machine_id, found_at__lt=before).select_related("region")
-    for slug in {row.region.slug for row in rows}:
-        happened(LossesSettled(slug, machine_id), actor=SYSTEM)
+    for region in {row.region for row in rows}:
+        happened(LossesSettled(region, machine_id), actor=SYSTEM)
     rows.delete()

@@ -38,7 +38,7 @@ def bring_back(copy: PairedCopy, batch: list[Stored]) -> None:
     _take_away_again(region, paths)
     if brought := [item for item in found.genuine if item.path not in gone]:
         log.warning("Region %s had lost %s objects of %s.", region.slug, len(brought), batch[0].machine)
-        _notify(copy, brought)
+        _note_return(copy, brought)
 
 
 def _take_away_again(region: RegionStorage, paths: list[str]) -> None:
@@ -47,7 +47,7 @@ def _take_away_again(region: RegionStorage, paths: list[str]) -> None:
         removals.to_trash(region, path)
 
 
-def _notify(copy: PairedCopy, brought: list[Stored]) -> None:
+def _note_return(copy: PairedCopy, brought: list[Stored]) -> None:
     with transaction.atomic():
         losses.found_again(item.path for item in brought)
         happened(ObjectsReturned(copy.vault, copy.region, brought), actor=SYSTEM)

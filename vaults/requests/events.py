@@ -45,7 +45,7 @@ class VaultRequested(Event):
             step=f"Decide within {OPEN_FOR.days} days.",
             url=_url(request),
             for_approvers=True,
-            asks=who,
+            requester=who,
         )
 
 

@@ -40,7 +40,7 @@ class VaultRequests(Workflow[VaultRequest]):
     """One approver's word makes the vault; any other end frees its name."""
 
     model = VaultRequest
-    deciding, cancelling = Action.VAULT_REQUEST_DECIDE, Action.VAULT_REQUEST_CANCEL
+    refused_decision, refused_cancel = Action.VAULT_REQUEST_DECIDE, Action.VAULT_REQUEST_CANCEL
     policy = Policy(stages=(Stage(_approvers, who=lambda request: "Only approvers can decide on requests."),))
 
     def visible_to(self, person: User) -> QuerySet[VaultRequest]:

@@ -29,7 +29,7 @@ def test_without_the_entry_nothing_changes(vault: Vault, monkeypatch: pytest.Mon
     def broken(*args: object, **options: object) -> None:
         raise OSError("the log is away")
 
-    monkeypatch.setattr("portal.audit.transitions.transition", broken)
+    monkeypatch.setattr("portal.audit.transitions.record_transition", broken)
     with pytest.raises(OSError, match="the log is away"):
         advance(vault, VaultState.REMOVING, actor=SYSTEM)
     assert (Vault.objects.get().state, vault.state) == (VaultState.ACTIVE, VaultState.ACTIVE)

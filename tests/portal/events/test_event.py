@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from agents.models import Run
+from agents.monitoring import events as monitoring
+from agents.monitoring import runs
 from portal.accounts.models import Subscription, User
 from portal.audit.actions import Action
 from portal.audit.models import AuditEvent
@@ -15,6 +18,8 @@ from portal.events.event import Entry, Event, happened
 from portal.notifications.models import Dismissal, Notification
 from portal.notifications.notices import Notice, Topic, Withdrawal
 from tests.conftest import as_actor
+from vaults import operation_events
+from vaults.models import Operation
 
 pytestmark = pytest.mark.django_db
 State = Notification.State
@@ -33,18 +38,18 @@ class Renamed(Event):
 
     def notices(self) -> Iterator[Notice | Withdrawal]:
         if self.back:
-            yield Withdrawal(Topic.VAULT_REQUEST, self.subscription.pk)
+            yield Withdrawal(Topic.VAULT_REQUEST, str(self.subscription.pk))
         else:
             yield Notice(
                 topic=Topic.VAULT_REQUEST,
-                about=self.subscription.pk,
+                about=str(self.subscription.pk),
                 state=State.ATTENTION,
                 title=f"Now {self.subscription.name}.",
                 step="Look.",
                 url="/vaults/",
                 subscription=self.subscription,
                 for_approvers=True,
-                asks=self.by,
+                requester=self.by,
             )
 
 
@@ -85,7 +90,20 @@ def test_what_cannot_be_shown_is_not_recorded_either(
     def broken(key: str, **values: Any) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr("portal.notifications.notices.publish", broken)
+    monkeypatch.setattr("portal.notifications.publish.publish", broken)
     with pytest.raises(OSError, match="no room"), transaction.atomic():
         happened(Renamed(subscription, staff), actor=as_actor(staff))
     assert not AuditEvent.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_belongs_into_a_transaction(subscription: Subscription, staff: User) -> None:
+    with pytest.raises(RuntimeError, match="transaction of the change"):
+        happened(Renamed(subscription, staff), actor=as_actor(staff))
+    assert not AuditEvent.objects.exists()
+
+
+def test_every_kind_of_run_and_operation_has_its_words() -> None:
+    assert set(runs.ACTIONS) == set(monitoring.TOPICS) == set(Run.Kind.values)
+    tables = (operation_events.TOPICS, operation_events.RUNNING, operation_events.DONE, operation_events.FAILED)
+    assert all(set(table) == set(Operation.Kind) for table in tables)

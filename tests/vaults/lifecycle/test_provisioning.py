@@ -95,7 +95,7 @@ def test_people_see_each_step(creating: Creating, faults: pytest.MonkeyPatch) ->
         seen.append((entry["title"], entry["step"], entry["progress"]))
 
     operation = creating()
-    faults.setattr("portal.notifications.notices.publish", noted)
+    faults.setattr("portal.notifications.publish.publish", noted)
     provisioning.run(operation.pk)
     shown = [('Creating vault "Payroll"', step, round(100 * number / 6)) for number, step in enumerate(STEPS)]
     assert seen == [*shown, ('Successfully created vault "Payroll".', "", 0)]
@@ -158,7 +158,9 @@ def test_a_crash_at_any_save_of_progress_is_made_good(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("place", ["portal.audit.transitions.transition", "portal.notifications.notices.publish"])
+@pytest.mark.parametrize(
+    "place", ["portal.audit.transitions.record_transition", "portal.notifications.publish.publish"]
+)
 def test_a_crash_in_the_last_transaction_is_made_good(
     creating: Creating, storage: Path, faults: pytest.MonkeyPatch, place: str, after: bool
 ) -> None:

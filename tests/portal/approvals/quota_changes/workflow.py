@@ -1,29 +1,22 @@
 """Who agrees to another quota, and what happens then."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 from django.db.models import QuerySet
 
 from portal.accounts.models import User
 from portal.approvals.policy import Policy, Stage
 from portal.approvals.workflow import Workflow
+from portal.audit.actions import Action
 from portal.core.actor import Actor
 from tests.portal.approvals.quota_changes.models import QuotaChange
-
-
-class Refused(StrEnum):
-    """The audited actions that are refused."""
-
-    DECIDE = "quota-change:decide"
-    CANCEL = "quota-change:cancel"
 
 
 class QuotaChanges(Workflow[QuotaChange]):
     """Two approvers, then an auditor."""
 
     model = QuotaChange
-    deciding, cancelling = Refused.DECIDE, Refused.CANCEL
+    refused_decision, refused_cancel = Action.VAULT_REQUEST_DECIDE, Action.VAULT_REQUEST_CANCEL  # its own, in an app
     policy = Policy(
         stages=(
             Stage(lambda _: User.objects.filter(is_approver=True), lambda _: "Only approvers decide.", approvals=2),
