@@ -21,7 +21,8 @@ class AgentsConfig(AgentModels):
         from agents import lifetimes, queries
         from agents.monitoring.dashboard import estate_of
         from agents.replacement import inbox as replacements
-        from agents.search import find
+        from agents.search import find, named
+        from portal.audit import names
         from portal.core import retention
         from portal.pki import rotation
         from portal.web import inbox, navigation, search
@@ -29,6 +30,7 @@ class AgentsConfig(AgentModels):
 
         name_index.register(self, "agents_machine")
         search.providers.add(find)
+        names.providers.add(("machine", named))
         navigation.counters["requests"].add(replacements.count_to_decide)
         inbox.providers.add(replacements.waiting)
         rotation.holders.add(queries.machines_needing)

@@ -18,15 +18,17 @@ class VaultsConfig(VaultModels):
 
     def ready(self) -> None:
         """Vaults and requests are searched by name; what else of vaults appears in rooms of the portal."""
+        from portal.audit import names
         from portal.core import retention
         from portal.pki import rotation
         from portal.web import navigation, search
         from vaults import lifetimes, queries
-        from vaults.search import find
+        from vaults.search import find, named
 
         name_index.register(self, "vaults_vault")
         name_index.register(self, "vaults_vaultrequest")
         search.providers.add(find)
+        names.providers.add(("vault", named))
         navigation.counters["requests"].add(queries.count_to_decide)
         rotation.holders.add(queries.credentials_needing)
         retention.lifetimes.add(lifetimes.rules)

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.urls import reverse
 
 from portal.accounts.models import User
+from portal.audit import names
 from portal.core.digests import shortened
 from portal.core.name_index import named_like
 from portal.web.search import Hit, ResultGroup
@@ -38,6 +40,12 @@ def find(user: User, text: str, most: int) -> Sequence[ResultGroup]:
         ResultGroup("Vaults", found_vaults[:most], len(found_vaults) > most),
         ResultGroup("Requests", found_requests[:most], len(found_requests) > most),
     ]
+
+
+def named(user: User, name_key: str) -> list[UUID]:
+    """Vaults that the person sees and that have exactly this name."""
+    rows = Vault.objects.visible_to(user).filter(name_key=name_key)
+    return list(rows.values_list("pk", flat=True)[: names.MOST + 1])
 
 
 def _credentials(user: User, text: str, most: int) -> list[ResultGroup]:

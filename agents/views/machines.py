@@ -17,6 +17,7 @@ from agents.monitoring.concerns import reasons_of
 from agents.queries import SHOWS, last_backups, machine_seen_by, machine_worked_on_by, machines_of, proof_of, runs_of
 from agents.replacement.queries import open_replacement, with_replacement_asked
 from agents.states import MachineState
+from portal.core.errors import Invalid
 from portal.core.http import PersonRequest, actor_of, expected
 from portal.core.paging import page_of
 from portal.web.polling import live
@@ -59,7 +60,11 @@ def revoke(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     form = RevokeForm(request.POST, machine_name=found.name)
     if not form.is_valid():
         return _page(request, found, form)
-    lock_out(machine_id, actor=actor_of(request), reason=form.cleaned_data["reason"], expected=expected(request))
+    try:
+        lock_out(machine_id, actor=actor_of(request), reason=form.cleaned_data["reason"], expected=expected(request))
+    except Invalid as error:
+        form.add_error("reason", error.errors["reason"])
+        return _page(request, found, form)
     messages.success(request, f"{found.name} is locked out of storage.")
     return redirect("agents:machine", machine_id)
 

@@ -60,6 +60,8 @@ def _asking(request: PersonRequest, machine_id: UUID) -> HttpResponse:
             return redirect("agents:replacement", machine_id)
         except (ContentChanged, StaleState) as error:
             refusal, found = error, machine_seen_by(actor, machine_id)
+        except Invalid as error:
+            form.add_error("reason", error.errors["reason"])
     asked = open_replacement(found)
     if request.htmx and request.GET.get("seen") != _state_tag(found, asked):
         return HttpResponseClientRefresh()  # another page altogether, with other forms

@@ -6,9 +6,9 @@ from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -18,7 +18,7 @@ from portal.accounts.authentication import Password
 from portal.accounts.forms import PasswordForm, ProvenForm, SignInForm, TokenForm
 from portal.core.admission import Busy
 from portal.core.errors import DomainError, Invalid, Throttled
-from portal.core.http import PersonRequest, SiteRequest, actor_of, sent
+from portal.core.http import PersonRequest, SiteRequest, actor_of, page_of_ours, sent
 from portal.web import kept_forms
 from portal.web.shell import THEMES
 
@@ -30,6 +30,10 @@ class SignIn(LoginView):
     template_name = "accounts/login.html"
     redirect_authenticated_user = True
 
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
+        """The page that led here, if it is one of ours."""
+        return page_of_ours(self.request, self.request.POST.get("next", self.request.GET.get("next", "")))
+
     def get_context_data(self, **values: object) -> dict[str, object]:
         """With the form that the page carries, when the password was wrong."""
         return super().get_context_data(**values) | {"kept": self.request.POST.get("kept", "")}
@@ -40,7 +44,7 @@ class SignIn(LoginView):
         authentication.signed_in(actor=actor_of(self.request))
         late = kept_forms.unsealed(self.request.POST.get("kept", ""))
         if late and kept_forms.give_back(self.request, late, form.get_user()):
-            response = redirect(late.page)
+            response = HttpResponseRedirect(late.page)
         browsers.remember(response, form.get_user(), browsers.token_of(self.request))
         return response
 
@@ -94,8 +98,7 @@ def password(request: PersonRequest) -> HttpResponse:
 def theme(request: SiteRequest) -> HttpResponse:
     """Light, dark or as the system has it; kept in a cookie, so that a page is right from its first byte."""
     chosen, back = request.POST.get("theme", ""), request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    response = redirect(back if safe else "home")
+    response = HttpResponseRedirect(page_of_ours(request, back) or reverse("home"))
     if chosen in THEMES:
         response.set_cookie("theme", chosen, max_age=365 * 86400, samesite="Lax", secure=request.is_secure())
     else:

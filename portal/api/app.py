@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, RawPostDataException
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -113,6 +113,12 @@ def _away(request: HttpRequest, error: Exception | type[Exception]) -> HttpRespo
 
 for _kind in DATABASE_AWAY:
     api.add_exception_handler(_kind, _away)
+
+
+@api.exception_handler(RawPostDataException)
+def _read_as_a_form(request: HttpRequest, error: RawPostDataException) -> HttpResponse:
+    """A form in the place of JSON: the check of its CSRF token has read it already."""
+    return _refused(request, Invalid({"body": ["This is not JSON."]}))
 
 
 @api.exception_handler(HttpError)

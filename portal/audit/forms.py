@@ -1,6 +1,7 @@
 """The filter of the audit log."""
 
 import re
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,8 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from portal.accounts.models import User
+from portal.audit import names
 from portal.audit.queries import Filter, actions
-from portal.web.search import search
 
 
 class FilterForm(forms.Form):
@@ -62,15 +63,14 @@ class FilterForm(forms.Form):
         text: str = self.cleaned_data[kind].strip()
         if not text:
             return None
-        try:
-            return (UUID(text),)
-        except ValueError:
-            pass  # not an id: a name
-        found = [hit for hits in search(self.reader, text) for hit in hits.hits if hit.title.lower() == text.lower()]
-        rows = tuple(hit.row.pk for hit in found if hit.row._meta.model_name == kind)
-        if not rows:
+        found = names.of_name(kind, text, self.reader)
+        if len(found) > names.MOST:
+            raise ValidationError(f"More than {names.MOST} have this name. Give the id of one.")
+        with suppress(ValueError):  # a name may look like an id, too
+            found.append(UUID(text))
+        if not found:
             raise ValidationError(f"There is no {kind} of this name.")
-        return rows
+        return tuple(found)
 
     def clean(self) -> dict[str, Any]:
         """The days must be in order."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache, lru_cache
-from html import escape
+from html import escape, unescape
 from ipaddress import ip_address
 from urllib.parse import quote
 
@@ -41,8 +41,8 @@ def sentence(event: AuditEvent, *, auditor: bool = True) -> SafeString:
 
 
 def plain(event: AuditEvent) -> str:
-    """The sentence without markup, for titles."""
-    return re.sub(r"<[^>]*>", "", sentence(event, auditor=False))
+    """The sentence without markup, as plain text: a page has to escape it."""
+    return unescape(re.sub(r"<[^>]*>", "", sentence(event, auditor=False)))
 
 
 def came_by(event: AuditEvent) -> str:

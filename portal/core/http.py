@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, QueryDict
 from django.utils.crypto import salted_hmac
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from portal.core.actor import Actor, Via
@@ -26,6 +28,20 @@ class PersonRequest(SiteRequest):
     """A request of somebody who is signed in."""
 
     user: User
+
+
+def page_of_ours(request: HttpRequest, address: str) -> str:
+    """The path and question of a page of this site, from an address that somebody sent; empty for any other text.
+
+    Only such a text may be the target of an HttpResponseRedirect. Never give `redirect()` a text from outside: it looks
+    for a view of that name first, and fails for most.
+    """
+    hosts = {request.get_host()}
+    if not url_has_allowed_host_and_scheme(address, hosts, require_https=request.is_secure()):
+        return ""
+    there = urlsplit(address)
+    page = f"{there.path}?{there.query}" if there.query else there.path
+    return page if page.startswith("/") and url_has_allowed_host_and_scheme(page, None) else ""
 
 
 class ApiRequest(SiteRequest):

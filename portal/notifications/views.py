@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseNotModified
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, HttpResponseNotModified, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import is_aware
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.core.errors import Invalid
-from portal.core.http import PersonRequest, actor_of
+from portal.core.http import PersonRequest, actor_of, page_of_ours
 from portal.core.paging import page_of
 from portal.notifications import dismissals
 from portal.notifications.models import Notification
@@ -81,9 +81,8 @@ def _shown_again(request: PersonRequest) -> HttpResponse:
     """The area as it is now; without scripts, the page that the button was on."""
     if request.htmx:
         return _render(request, area_of(request.user))
-    came_from = request.headers.get("Referer", "")
-    known = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
-    return redirect(came_from if known else "notifications:list")
+    came_from = page_of_ours(request, request.headers.get("Referer", ""))
+    return HttpResponseRedirect(came_from or reverse("notifications:list"))
 
 
 def _render(request: PersonRequest, area: Area) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.db.models.constants import LOOKUP_SEP
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -101,7 +101,7 @@ class AuditedAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic for the typ
             return super().changeform_view(request, *args, **kwargs)
         except DomainError as error:
             messages.error(request, error.detail)
-            return redirect(request.get_full_path())
+            return HttpResponseRedirect(request.get_full_path())
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:  # noqa: ANN401
         """What happened is in the audit log."""

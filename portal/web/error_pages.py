@@ -6,16 +6,16 @@ A fragment aims at `#refusals` by itself (HX-Retarget), so no form or poll need 
 import sys
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render, resolve_url
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import defaults
 
 from portal.accounts.forms import SignInForm
 from portal.accounts.models import User
 from portal.core.errors import DATABASE_AWAY, DomainError, NotAllowed, NotFound, Unavailable, unavailable
+from portal.core.http import page_of_ours
 from portal.web import kept_forms
 from portal.web.kept_forms import KeptForm
 
@@ -59,7 +59,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form whose token is missing or wrong changes nothing: it comes back filled in (see kept_forms), or 403."""
     user = getattr(request, "user", None)  # whoever is refused before the session is read is a stranger
     if not kept_forms.from_our_pages(request) and request.path == reverse("login") and isinstance(user, User):
-        return redirect(_asked_for(request))  # without what came with it: another site may have made it
+        return HttpResponseRedirect(_asked_for(request))  # without what came with it: another site may have made it
     if request.headers.get("HX-Request") or not kept_forms.from_our_pages(request):
         return _page(request, OUTDATED, 403, template="errors/refused.html")
     if request.path == reverse("login"):
@@ -69,7 +69,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         return sign_in_first(request, form)
     if form and isinstance(user, User):
         if kept_forms.give_back(request, form, user):
-            return redirect(form.page)
+            return HttpResponseRedirect(form.page)
         return _page(request, SOMEBODY_ELSES, 403, template="errors/refused.html")
     return _page(request, OUTDATED, 403, template="errors/refused.html")
 
@@ -83,15 +83,13 @@ def resumed(request: HttpRequest, user: User) -> HttpResponse:
     """Where to go after the sign-in: to the form that came with it, else to the page that was asked for."""
     form = kept_forms.unsealed(request.POST.get("kept", ""))
     if form and kept_forms.give_back(request, form, user):
-        return redirect(form.page)
-    return redirect(_asked_for(request))
+        return HttpResponseRedirect(form.page)
+    return HttpResponseRedirect(_asked_for(request))
 
 
 def _asked_for(request: HttpRequest) -> str:
     """The page that led to the sign-in, if it is one of ours."""
-    wanted = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else settings.LOGIN_REDIRECT_URL
+    return page_of_ours(request, request.POST.get("next", "")) or resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
 def _sign_in_again(request: HttpRequest) -> HttpResponse:

@@ -21,9 +21,9 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.accounts.models import User
+from portal.core.http import page_of_ours
 from portal.pki.crypto.errors import Unacceptable
 from portal.pki.crypto.sealing import seal, unseal
 
@@ -75,7 +75,10 @@ def from_our_pages(request: HttpRequest) -> bool:
     """Whether the browser says that a page of this site sent the request. Other sites can say nothing else."""
     sender = request.headers.get("Origin") or request.headers.get("Referer", "")
     here = urlsplit(f"{request.scheme}://{request.get_host()}")
-    there = urlsplit(sender)
+    try:
+        there = urlsplit(sender)
+    except ValueError:  # no address at all
+        return False
     return bool(there.netloc) and (there.scheme, there.netloc) == (here.scheme, here.netloc)
 
 
@@ -149,8 +152,4 @@ def _live(values: dict[str, object]) -> KeptForm | None:
 
 def _page_of(request: HttpRequest) -> str:
     """The page on which the form was: as the browser says, else the form's own address."""
-    came_from = request.headers.get("Referer", "")
-    known = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
-    there = urlsplit(came_from)
-    page = f"{there.path}?{there.query}" if there.query else there.path
-    return page if known and page.startswith("/") and url_has_allowed_host_and_scheme(page, None) else request.path
+    return page_of_ours(request, request.headers.get("Referer", "")) or request.path

@@ -386,6 +386,7 @@ class TestRevoke:
             ({"confirm": "HR-DB-02", "reason": "lost"}, "This machine is called hr-db-02."),
             ({"reason": "lost"}, "Type the name of the machine."),
             ({"confirm": "hr-db-02", "reason": " "}, "Enter a reason; it is recorded in the audit log."),
+            ({"confirm": "hr-db-02", "reason": "a\u202eb"}, "U+202E"),
         ],
     )
     def test_without_name_and_reason_nothing_happens(

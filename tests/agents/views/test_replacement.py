@@ -151,6 +151,13 @@ class TestPage:
         assert "This field is required." in shown.content.decode()
         assert client.post(url, {"reason": "Fire"}).headers["Location"] == url
 
+    @pytest.mark.parametrize("reason", ["a\u202eb", "\u200d"])
+    def test_a_reason_that_cannot_be_read_is_refused_at_its_field(self, url: str, staff: User, reason: str) -> None:
+        shown = window(staff).post(url, {"reason": reason})
+        assert shown.status_code == 422
+        assert set(shown.context["form"].errors) == {"reason"}
+        assert not ReplacementRequest.objects.exists()
+
     def test_asking_on_a_page_that_is_out_of_date_is_refused(
         self, url: str, staff: User, colleague: User, approver: User
     ) -> None:

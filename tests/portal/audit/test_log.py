@@ -15,14 +15,14 @@ from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts import tokens
 from portal.accounts.authentication import Password
-from portal.accounts.models import User
-from portal.audit import refusal_counters
+from portal.accounts.models import Subscription, User
+from portal.audit import names, refusal_counters
 from portal.audit.actions import Action
 from portal.audit.charts import bars
 from portal.audit.models import AppendOnly, AuditEvent, RefusalCounter
 from portal.audit.queries import Day, Filter, actions, activity, events
 from portal.audit.record import record, refusal, write_refusal_counts
-from portal.core.actor import Via
+from portal.core.actor import SYSTEM, Actor, Via
 from tests.agents.pages import credential_of, machine_in
 from tests.conftest import PASSWORD, as_actor
 from tests.portal.pages import inline, text, window
@@ -225,6 +225,42 @@ def test_pages_cost_the_same_and_end(auditor: User, django_assert_num_queries: D
         sizes.append(len(page.items))
         after = page.next
     assert (first.status_code, sizes) == (200, [50, 50, 20])
+
+
+def test_a_name_that_others_have_in_theirs_is_found(auditor: User, make_vault: Callable[..., Vault]) -> None:
+    """As it was found: with more than twenty such vaults there was none of this name."""
+    for number in range(21):
+        make_vault(f"a{number:02}-Ledger")
+    record(Action.VAULT_ACTIVE, actor=SYSTEM, target=make_vault("Ledger"))
+    assert seen(window(auditor), "vault=ledger") == ["vault:active"]
+
+
+def test_a_name_like_an_id_is_found_beside_what_has_the_id(auditor: User, make_vault: Callable[..., Vault]) -> None:
+    """As it was found: such a vault was hidden from the filter by name."""
+    one = make_vault("Payroll")
+    record(Action.VAULT_ACTIVE, actor=SYSTEM, target=one)
+    record(Action.VAULT_RETRY, actor=SYSTEM, target=make_vault(str(one.pk)))
+    assert seen(window(auditor), f"vault={one.pk}") == ["vault:retry", "vault:active"]
+
+
+def test_more_of_a_name_than_can_be_shown_is_told(
+    auditor: User, make_vault: Callable[..., Vault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "MOST", 2)
+    for number in range(3):
+        make_vault("Ledger", subscription=Subscription.objects.create(name=f"S{number}"))
+    response = window(auditor).get("/audit/?vault=Ledger")
+    assert (response.status_code, "More than 2 have this name. Give the id of one." in response.content.decode()) == (
+        422,
+        True,
+    )
+
+
+def test_the_title_of_an_entry_is_escaped_once(auditor: User) -> None:
+    actor = Actor("machine hr-db-02", via=Via.AGENT)
+    entry = record(Action.MACHINE_BACKUP, actor=actor, detail={"outcome": "failed", "code": "internal"})
+    page = window(auditor).get(f"/audit/{entry.pk}/").content.decode()
+    assert "a fault of the agent&#x27;s." in page.partition("<title>")[2].partition("</title>")[0]
 
 
 def test_reading_is_noted_once_for_each_filter_in_ten_minutes(auditor: User) -> None:

@@ -143,7 +143,7 @@ def test_every_sentence_is_whole_without_any_detail_and_with_all(action: str, ho
         ),
         (
             entry("session:sign-in", 'unknown "root"', "", "", refused=True, code="wrong", repeated=5),
-            "unknown &quot;root&quot; could not sign in: wrong password, 5 more times.",
+            'unknown "root" could not sign in: wrong password, 5 more times.',
         ),
         (entry("session:sign-in", label="", kind=""), "staff signed in."),
         (entry("vault:{frob}[x]-it", old="value"), "staff vault: frobx it Payroll."),

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from portal.accounts.models import User
-from portal.config.logs import LONGEST, LONGEST_AWAY, MINUTE, MOST_IN_A_MINUTE, Brief
+from portal.config.logs import LONGEST, LONGEST_AWAY, LONGEST_TRACEBACK, MINUTE, MOST_IN_A_MINUTE, MOST_MISTAKES, Brief
 from tests.agents import peer
 from tests.portal.pages import window
 
@@ -142,15 +142,37 @@ def test_refusals_have_no_traceback(error: Exception, status: int) -> None:
         ("django.requests", 404),
     ],
 )
-def test_mistakes_of_ours_are_all_there_whole(name: str, status: int) -> None:
-    """However many lines strangers have caused before."""
+def test_mistakes_of_ours_are_there_with_their_traceback(name: str, status: int) -> None:
+    """However many lines strangers have caused before; but not without end, since they may have found a mistake."""
     brief = Brief()
     for number in range(2 * MOST_IN_A_MINUTE):
         brief.filter(line(STRANGERS[number % 3]))
-    for _ in range(2 * MOST_IN_A_MINUTE):
+    for number in range(2 * MOST_MISTAKES):
         record = line(name, "x" * 500, error=ValueError("a mistake"), status=status)
-        assert brief.filter(record)
+        assert brief.filter(record) is (number < MOST_MISTAKES)
         assert (record.exc_info is None, len(record.getMessage())) == (False, 500)
+        assert str(record.exc_text).endswith("\n  ValueError: a mistake")
+
+
+def test_no_text_that_was_sent_makes_a_line(kept: Kept) -> None:
+    """As it was found: a text in an error of ours, with ends of lines and escapes in it."""
+    forged = "x\n2026-11-27 19:07:00,000 WARNING portal admin signed in\r\x1b[31mred\u2028y"
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        logging.getLogger("django.request").exception("Internal Server Error: %s", forged)
+    first, *others = kept.lines
+    assert first.endswith(
+        "Internal Server Error: x\ufffd2026-11-27 19:07:00,000 WARNING portal admin signed in\ufffd\ufffd[31mred\ufffdy"
+    )
+    assert all(text.startswith("  ") for text in others)
+    assert not {"\x1b", "\r", "\u2028"} & set("".join(kept.lines))
+
+
+def test_a_traceback_has_an_end() -> None:
+    record = line("vaults.tasks", error=ValueError("y" * 100_000))
+    assert Brief().filter(record)
+    assert len(str(record.exc_text)) < LONGEST_TRACEBACK + 500
 
 
 @pytest.mark.parametrize("name", ["vaults.tasks", "portal.config.beat_app", "django", "django.server"])

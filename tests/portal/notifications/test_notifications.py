@@ -348,7 +348,7 @@ def test_all_that_ended_well_is_dismissed_at_once_and_what_needs_somebody_stays(
 @pytest.mark.parametrize(
     ("came_from", "to"),
     [
-        ("http://testserver/vaults/?q=a", "http://testserver/vaults/?q=a"),
+        ("http://testserver/vaults/?q=a", "/vaults/?q=a"),
         ("https://elsewhere.example/", "/notifications/"),
         ("", "/notifications/"),
     ],

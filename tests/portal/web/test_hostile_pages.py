@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from portal.accounts import tokens
@@ -17,6 +18,7 @@ from portal.accounts.authentication import Password
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
+from portal.wsgi import application
 from tests.agents import replacing
 from tests.agents.pages import credential_of, machine_in
 from tests.conftest import PASSWORD, as_actor
@@ -172,6 +174,21 @@ def test_pages_are_kept_by_nobody_else(keys: Keys, staff: User) -> None:
             "http://testserver@evil.example",
         ),
         *("/\r\nLocation: https://evil.example", "data:text/html,x", "//testserver:80@evil.example/"),
+        # What is an address on this site, but none of a page: some are names of views, or look for one.
+        *(
+            "x",
+            "?a",
+            "#",
+            ".",
+            "../x",
+            "login",
+            "home",
+            "portal",
+            "é",
+            "x\n2026 WARNING all is lost",
+            "http://[",
+            "a" * 2000,
+        ),
     ],
 )
 def test_no_door_leads_elsewhere(target: str, staff: User) -> None:
@@ -180,13 +197,67 @@ def test_no_door_leads_elsewhere(target: str, staff: User) -> None:
     signed_in = client.post("/accounts/login/", {"username": "staff", "password": PASSWORD, "next": target})
     themed = client.post("/accounts/theme/", {"theme": "dark", "next": target})
     until = {"until": timezone.now().isoformat()}
-    dismissed = client.post("/notifications/dismiss/", until, headers={"Referer": target.replace("\r\n", "")})
+    dismissed = client.post("/notifications/dismiss/", until, headers={"Referer": re.sub(r"[\r\n]", "", target)})
     again = client.get("/accounts/login/", {"next": target})
-    for answer in (signed_in, themed, dismissed, again):
+    late = Client(enforce_csrf_checks=True)
+    late.cookies = client.cookies
+    unproven = late.post("/accounts/login/", {"username": "staff", "password": PASSWORD, "next": target})
+    for answer in (signed_in, themed, dismissed, again, unproven):
         assert answer.status_code == 302
         where = urlsplit(answer["Location"])
         assert (where.scheme, where.netloc, where.path[:1]) == ("", "", "/")
         assert not {"\r", "\n", "\\"} & set(answer["Location"])
+
+
+@pytest.mark.parametrize("header", ["Origin", "Referer"])
+@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/theme/", "/notifications/dismiss/", "/vaults/new/"])
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_a_sender_that_is_no_address_is_not_ours(path: str, header: str, signed_in: bool, staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    if signed_in:
+        client.force_login(staff)
+    for sender in ("http://[", "http://[::1", "//"):
+        assert client.post(path, {"a": "b"}, headers={header: sender}).status_code in {302, 403}
+
+
+def asked(path: str, kind: str, body: bytes = b"") -> str:
+    """The status of a request as the server hands it over, with a Content-Type that Django's client would not send."""
+    answers: list[str] = []
+    environ = RequestFactory().generic("POST" if body else "GET", path, body, content_type="x/y").environ
+    environ["CONTENT_TYPE"] = kind
+
+    def begin(status: str, headers: object, error: object = None, /) -> Callable[[bytes], object]:
+        answers.append(status)
+        return lambda _: None
+
+    response = application(environ, begin)
+    response.close()
+    return answers[0]
+
+
+CODECS = ("hex", "zip", "base64", "rot13", "idna", "punycode", "undefined", "utf-16", "utf-7", "cp037", "no-such")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize("spelt", ["; charset={}", '; Charset="{}"', "; charset*=utf-8''{}"])
+def test_no_charset_breaks_a_page(name: str, spelt: str) -> None:
+    """It is not asked for: texts are UTF-8."""
+    more = spelt.format(name)
+    for path in ("/accounts/login/?next=/x", "/vaults/?q=1", "/api/v1/nope?x=1"):
+        assert asked(path, f"text/plain{more}")[:3] in {"200", "302", "401"}
+    form = f"multipart/form-data; boundary=x{more}"
+    for kind in (form, f"application/x-www-form-urlencoded{more}"):
+        assert asked("/accounts/login/", kind, b"username=x&password=y")[:3] == "403"
+
+
+def test_a_form_in_the_place_of_json_is_told_so(staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    client.cookies[settings.CSRF_COOKIE_NAME] = "a" * 32
+    headers = {"X-CSRFToken": "a" * 32, "Referer": "http://testserver/"}
+    answer = client.post("/api/v1/vault-requests", {"name": "x"}, headers=headers)
+    assert (answer.status_code, answer.json()["errors"]) == (422, {"body": ["This is not JSON."]})
 
 
 def test_a_session_that_somebody_planted_is_not_the_one_that_is_signed_in(staff: User) -> None:
