@@ -31,8 +31,8 @@ def publish(
     now = timezone.now()
     values: dict[str, object] = {
         "state": state,
-        "title": title[:200],
-        "step": step[:300],
+        "title": _cut(title, 200),
+        "step": _cut(step, 300),
         "progress": 100 if state == State.SUCCEEDED else progress,
         "url": url,
         "subscription": subscription,
@@ -47,6 +47,11 @@ def publish(
     Notification.objects.update_or_create(
         key=key, defaults={**values, **again}, create_defaults={**values, "key": key, "started_at": now}
     )
+
+
+def _cut(text: str, longest: int) -> str:
+    """At most so many characters; what is cut off ends after a word, and with a sign of it."""
+    return text if len(text) <= longest else f"{text[: longest - 1].rpartition(' ')[0] or text[: longest - 1]}…"
 
 
 def show(notice: Notice | Withdrawal) -> None:

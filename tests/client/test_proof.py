@@ -171,6 +171,18 @@ def test_a_restore_check_reads_the_storage_not_the_cache(machine: World, storage
     assert (machine.home / "damage.json").exists()
 
 
+def test_an_older_restic_that_names_nothing_promises_no_help_of_the_portal(machine: World, storage: Storage) -> None:
+    """As it was found: the portal was never told which object was damaged, and so brought nothing back."""
+    damage(objects(repository(storage, machine), "data")[0], "flipped")
+    ran = machine.run("check", **engine(True))
+    assert (ran.status, ran.answer["code"]) == (1, "repository_damaged"), ran
+    assert ran.answer["damaged_objects"] == []
+    assert " does not say which objects are damaged. Download restic 0.18 or newer" in ran.answer["remedy"]
+    assert "Then run strongroom-agent check" in ran.answer["remedy"]
+    ran = machine.run("check")
+    assert "The portal brings back what the other region has" in ran.answer["remedy"]
+
+
 def test_a_file_that_is_always_busy_is_proven_all_the_same(machine: World) -> None:
     for path in ("ledger.db", "sub/small"):
         (machine.source / path).unlink()

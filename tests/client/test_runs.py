@@ -139,7 +139,15 @@ def test_the_wrong_passphrase_opens_nothing(ready: World) -> None:
     right = kept.read_text()
     try:
         kept.write_text("another passphrase altogether\n")
-        assert ready.run("backup").answer["code"] == "passphrase_wrong"
+        ran = ready.run("backup")
+        assert ran.answer["code"] == "passphrase_wrong"
+        assert "strongroom-agent status names the file" in ran.answer["remedy"]
+        assert f"Passphrase: in {kept}." in ready.run("status").answer["message"]
+        given = ready.root / "given"
+        given.write_text(right)
+        ran = ready.setup("--passphrase-file", str(given))
+        assert ran.answer["code"] == "passphrase_differs"
+        assert "put the right one into that file first" in ran.answer["remedy"]
         kept.unlink()
         assert ready.run("backup").answer["code"] == "passphrase_missing"
     finally:

@@ -18,7 +18,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (place / "restic").chmod(0o755)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RESTIC", raising=False)
-    monkeypatch.setattr(engine, "_beside", lambda: None)
+    monkeypatch.setattr(engine, "beside", lambda: None)
     return tmp_path
 
 

@@ -388,3 +388,13 @@ def test_the_list_has_pages_and_parts(staff: User, django_assert_num_queries: Dj
 @pytest.mark.parametrize(("query", "words"), [("", "Nothing yet"), ("?show=running", "No notifications of this kind")])
 def test_an_empty_list_says_what_it_is_for(query: str, words: str, staff: User) -> None:
     assert words in text(window(staff).get(f"/notifications/{query}"))
+
+
+def test_a_long_text_is_cut_after_a_word_with_a_sign_of_it(staff: User) -> None:
+    """As it was found: the cut went through the name of an option."""
+    tell("long", user=staff, step="word " * 59 + "--snapshot ID")
+    assert Notification.objects.get().step == "word " * 58 + "word…"
+    tell("long", user=staff, step="x" * 400)
+    assert Notification.objects.get().step == "x" * 299 + "…"
+    tell("long", user=staff, step="x" * 300)
+    assert Notification.objects.get().step == "x" * 300

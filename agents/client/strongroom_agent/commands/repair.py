@@ -20,6 +20,7 @@ from strongroom_agent.state.session import Session
 from . import backup, check
 
 _SHOWN = 20
+_LONGEST = 200  # characters of what restic says of one object: it names each part of a damaged pack
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _repair(session: Session) -> RepairResult:
     progress("reading all data of the repository")
     found = soundness.look(restic, read_data=True)
     for each in found.errors[:_SHOWN]:
-        progress(f"found: {each}")
+        progress(f"found: {each[:_LONGEST]}")
     kept = _repair_objects(session, restic, found)
     saved = backup.back_up(session, options=("--force",))
     left = soundness.look(restic)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.portal import diagnosis
-from strongroom_agent.restic import snapshots
+from strongroom_agent.restic import engine, snapshots
 from strongroom_agent.state.session import Session
 
 _FILE = "damage.json"
@@ -73,16 +73,29 @@ def with_way_out(session: Session, error: AgentError) -> AgentError:
     if error.code != "repository_damaged":
         return error
     advice = way_out(session)
-    if not advice and "strongroom-agent repair" in error.remedy and len(session.identity.repositories) > 1:
-        advice = (
-            "The portal brings back what the other region has, mostly within minutes: run strongroom-agent check then. "
-            "If it still finds damage, run strongroom-agent repair."
-        )
+    if not advice and "strongroom-agent repair" in error.remedy:
+        advice = _by_itself(session, error)
     if not advice:
         return error
     better = AgentError(error.code, error.problem, advice, **error.details)
     better.complaints = error.complaints
     return better
+
+
+def _by_itself(session: Session, error: AgentError) -> str:
+    """What helps where no repair has been tried: in a vault with a pair, to wait for what the portal brings back. It
+    has to be told which objects that are, and an older restic does not say so."""
+    if len(session.identity.repositories) < 2:
+        return error.remedy.replace("the other region or this machine", "this machine")
+    if not session.engine.recent and not error.details.get("damaged_objects"):
+        return (
+            f"restic {session.engine.version} does not say which objects are damaged. {engine.how_to_get_recent()} "
+            "Then run strongroom-agent check: it tells the portal, which brings back what the other region has."
+        )
+    return (
+        "The portal brings back what the other region has, mostly within minutes: run strongroom-agent check then. "
+        "If it still finds damage, run strongroom-agent repair."
+    )
 
 
 def note_objects(session: Session, packs: Iterable[str]) -> None:

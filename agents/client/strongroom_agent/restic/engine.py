@@ -40,7 +40,7 @@ def find() -> Engine:
 
     AgentError if missing, broken or too old.
     """
-    program = os.environ.get("RESTIC") or _beside() or surroundings.find_program("restic")
+    program = os.environ.get("RESTIC") or beside() or surroundings.find_program("restic")
     if not program:
         raise AgentError("engine_missing", "restic, which does the backups, is not installed.", advice())
     found = _VERSION.match(_ask(program))
@@ -63,6 +63,11 @@ def _too_old(who: str, found: Engine, wanted: tuple[int, int]) -> AgentError:
     )
 
 
+def how_to_get_recent() -> str:
+    """Where a restic is that can do everything, and where to put it."""
+    return _newer(".".join(map(str, RECENT)))
+
+
 def _newer(least: str) -> str:
     return (
         f"Download restic {least} or newer from https://github.com/restic/restic/releases and put it beside the agent, "
@@ -70,7 +75,7 @@ def _newer(least: str) -> str:
     )
 
 
-def _beside() -> str | None:
+def beside() -> str | None:
     """The restic in the folder of this program, which was put there for it."""
     started = os.environ.get("PEX") or sys.executable
     return shutil.which("restic", path=os.path.dirname(os.path.abspath(started)))

@@ -171,8 +171,8 @@ def wrong_passphrase() -> AgentError:
     return AgentError(
         "passphrase_wrong",
         "The passphrase does not open this machine's backups: they were made with another one.",
-        "Give the passphrase that was used first with --passphrase-file and run setup again; nobody "
-        "can recover the data without it.",
+        "Put the passphrase that was used first into the file in which this machine keeps it, in the place of the one "
+        "there: strongroom-agent status names the file. Nobody can recover the data without it.",
     )
 
 

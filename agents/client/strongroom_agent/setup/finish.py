@@ -29,10 +29,11 @@ def prove(
     text = f"{session.identity.name} is registered with vault {vault}, backed up and restored:"
     command = _command(program, session.home.folder)
     where = f"The program is {program}. From now on, as this user, {command} backup makes a backup."
-    said = [text, checked.remark, saved.remark, saved.note, told, about(unprotected), where]
+    said = [text, checked.remark, saved.remark, saved.remedy, saved.note, told, about(unprotected), where]
     said += [_about(earlier), _about_file(passphrase_in)]
     return Done(
         " ".join(filter(None, said)),
+        remedy=saved.remedy,
         details={
             **describe(session.identity),
             "program": str(program),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from strongroom_agent.core import ownership
 from strongroom_agent.core.errors import AgentError, why
+from strongroom_agent.restic import engine
 
 
 def install(folder: Path) -> Path:
@@ -31,6 +32,7 @@ def install(folder: Path) -> Path:
             )
         content = Path(single_file).read_bytes() if single_file else _launcher(windows).encode()
         _put(target, content)
+        _take_along(folder)
     except OSError as error:
         raise AgentError(
             "install_failed",
@@ -51,6 +53,13 @@ def _put(target: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _take_along(folder: Path) -> None:
+    """The restic beside the agent stays beside it: one of the system may be too old, or missing."""
+    found = engine.beside()
+    if found and os.environ.get("PEX") and not (Path(found).parent.exists() and Path(found).parent.samefile(folder)):
+        _put(folder / Path(found).name, Path(found).read_bytes())
 
 
 def _make(folder: Path) -> None:

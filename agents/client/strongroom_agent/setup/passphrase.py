@@ -58,8 +58,9 @@ def _provided(home: Home, wanted: str, used: str | None) -> None:
     if used is not None and used != wanted:
         raise AgentError(
             "passphrase_differs",
-            "This machine's backups are encrypted with another passphrase.",
-            f"Give the one in {home.path(passphrase.FILE)}; it cannot be changed afterwards.",
+            "This machine keeps another passphrase, and that of its backups cannot be changed.",
+            f"Give the one in {home.path(passphrase.FILE)}. If that one does not open the backups, put the right one "
+            "into that file first.",
         )
     passphrase.store(home, wanted)
 

@@ -19,7 +19,7 @@ _PROTECTED_SHOWN = 10
 def lines(session: Session) -> list[str]:
     """Last runs, what is protected, and every trouble that is known here without asking the storage."""
     home = session.home
-    return [line for line in (*_runs(home), _protected(session), *_trouble(session)) if line]
+    return [line for line in (*_runs(home), _kept(home), _protected(session), *_trouble(session)) if line]
 
 
 def details(session: Session) -> dict[str, object]:
@@ -68,6 +68,11 @@ def _ended(run: object) -> str:
     how = str(run.get("code") or run.get("outcome") or "").replace("_", " ")
     failed = "failed, " if run.get("outcome") == "failed" else ""
     return f"{people(str(run.get('finished_at')))}: {failed}{how}."
+
+
+def _kept(home: Home) -> str:
+    """Where the passphrase is, for somebody who has to put another one there."""
+    return "" if _passphrase(home) else f"Passphrase: in {home.path(passphrase.FILE)}."
 
 
 def _protected(session: Session) -> str:
