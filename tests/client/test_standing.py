@@ -19,7 +19,8 @@ def told(machine: World) -> list[str]:
 def test_last_runs_and_what_is_protected_are_told(blank: World) -> None:
     (blank.source / "file").write_bytes(b"content")
     snapshot = blank.run("backup").answer["snapshot"]
-    first, backup, restore_check, newest, protected = told(blank)
+    first, backup, restore_check, newest, passphrase, protected = told(blank)
+    assert passphrase == f"Passphrase: in {blank.home / 'passphrase'}."
     assert first.startswith("hr-db-02 in vault Payroll: the portal says ")
     assert backup.startswith("Last backup: ")
     assert backup.endswith(" UTC: done.")
@@ -48,7 +49,9 @@ def test_each_trouble_is_told(blank: World) -> None:
     assert told(blank)[-1].startswith(f"The passphrase is no longer in {secret}.")
     secret.write_text(text)
     (blank.home / "damage.json").write_text('{"reason": "A pack is gone.", "since": "2026-11-22T17:40:00Z"}')
-    assert told(blank)[-1].startswith("Damage is known since 22 Nov 2026, 17:40:00 UTC: A pack is gone. Run strong")
+    assert told(blank)[-1].startswith(
+        "Damage is known since 22 Nov 2026, 17:40:00 UTC: A pack is gone. strongroom-agent check says what"
+    )
     assert blank.run("status").answer["damage"]["reason"] == "A pack is gone."
     (blank.home / "damage.json").unlink()
     assert blank.run("backup").status == 0

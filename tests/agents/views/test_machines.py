@@ -369,7 +369,7 @@ class TestAttention:
         assert "12 of 12 files compared with their source byte for byte" in client.get(url).content.decode()
         well_run(machine, kind, figures={"compared": 0, "proven": 1, "total": 1, "changed": 1, "mismatched": 0})
         shown = client.get(url).content.decode()
-        assert "1 file proven against what the snapshot recorded (it changes all the time)" in shown
+        assert "1 file proven against what the snapshot recorded (changed or gone since)" in shown
         run_of(machine, kind, figures={"compared": 0, "total": 1, "changed": 1, "mismatched": 0})
         assert client.get(url).content.decode().count(">Nothing proven</span>") == 1
 
@@ -483,7 +483,11 @@ def test_the_address_is_said_to_be_where_it_was_last_heard_of(client: Client, ma
         ("proof", {"compared": 1, "total": 1}, "1 of 1 file compared with its source byte for byte"),
         ("proof", {"compared": 1}, "1 of 1 file compared with its source byte for byte"),
         ("proof", {"compared": 2000, "total": 3000}, "2,000 of 3,000 files compared with their source byte for byte"),
-        ("proof", {"proven": 1}, "1 file proven against what the snapshot recorded (it changes all the time)"),
+        (
+            "proof",
+            {"proven": 1},
+            "1 file proven against what the snapshot recorded (changed or gone since)",
+        ),
     ],
 )
 def test_figures_read_as_people_say_them(template: str, figures: dict[str, int | None], words: str) -> None:

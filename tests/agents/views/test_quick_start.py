@@ -329,9 +329,7 @@ class TestSteps:
         figures = {"compared": 0, "proven": 1, "total": 1, "changed": 1, "mismatched": 0}
         well_run(machine, Run.Kind.RESTORE_CHECK, figures=figures)
         shown = page(vault)
-        assert (
-            "1 file proven against what the snapshot recorded (it changes all the time). 1 file changed since" in shown
-        )
+        assert "1 file proven against what the snapshot recorded (changed or gone since). 1 file changed since" in shown
         assert "Ready: backed up and restored on" in shown
 
     def test_proofs_are_of_one_machine_that_is_still_here(

@@ -14,6 +14,12 @@ from .session import Session
 _SHOWN = {"backup": "Last backup", "check": "Last check", "restore_check": "Last restore check"}
 _NEVER = {"backup": "No backup has been made by this computer yet."}
 _PROTECTED_SHOWN = 10
+_OPEN_ENDS = {
+    "done_with_losses": "The last backup found less than before in protected places: the next one names them, and says"
+    " what to do.",
+    "done_with_unreadable": "At the last backup some files could not be read: the next one names them.",
+}
+"""What the last backup has left for somebody to do."""
 
 
 def lines(session: Session) -> list[str]:
@@ -85,8 +91,10 @@ def _trouble(session: Session) -> list[str]:
     said, home = [], session.home
     if known := damage.known(session):
         since = f" since {people(known.since)}" if known.since else ""
-        advice = "A check says what can be done." if known.lost else "Run strongroom-agent repair."
-        said.append(f"Damage is known{since}: {known.reason} {advice} This ends when a strongroom-agent check passes.")
+        advice = "strongroom-agent check says what can be done, and ends this when it passes."
+        said.append(f"Damage is known{since}: {known.reason} {advice}")
+    if (last := reports.last(home).get("backup")) and isinstance(last, Mapping):
+        said.append(_OPEN_ENDS.get(str(last.get("code")), ""))
     if found := under_way(home):
         said.append(f"Under way: {_kind(found)}, since {people(str(found['started_at']))}.")
     if found := killed(home):
