@@ -10,6 +10,12 @@ from strongroom_agent.portal.storage import Storage
 from strongroom_agent.restic.process import Restic
 from strongroom_agent.state.session import Session
 
+_AGAIN = (
+    "Give the passphrase that was used first with --passphrase-file and run setup again; nobody can recover the data "
+    "without it."
+)
+"""What helps as long as no passphrase of this machine has opened the backups: setup then takes another one."""
+
 
 def ensure(session: Session) -> None:
     """Make the repository if there is none, and prove that the passphrase opens it.
@@ -20,8 +26,13 @@ def ensure(session: Session) -> None:
     if not storage.exists(session.primary):
         progress("making the place for backups")
         _make(session, storage, restic)
-    hint = _key_hint(session, storage, restic)
-    Restic(replace(restic.connection, key_hint=hint)).run("cat", "config")
+    try:
+        hint = _key_hint(session, storage, restic)
+        Restic(replace(restic.connection, key_hint=hint)).run("cat", "config")
+    except AgentError as error:
+        if error.code != "passphrase_wrong" or session.settings.opened:
+            raise
+        raise AgentError(error.code, error.problem, _AGAIN) from error
     session.remember(key_hint=hint, opened=True)
 
 
