@@ -40,9 +40,17 @@ def own_connection(act: Callable[[], object]) -> object:
 
 
 def waiting() -> int:
-    """How many connections wait for a lock. The view of activity would say the same twice in one transaction."""
+    """How many connections to this database wait for a lock.
+
+    Tests beside this one have databases of their own on the same server, and wait too. A lock that is waited for may
+    name no database, so those are counted that hold one in this. The view of activity would say the same twice in one
+    transaction.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        cursor.execute(
+            "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_locks"
+            " JOIN pg_database ON pg_database.oid = database WHERE granted AND datname = current_database())"
+        )
         return int(cursor.fetchone()[0])
 
 
