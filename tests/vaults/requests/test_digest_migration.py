@@ -7,7 +7,7 @@ import pytest
 
 from portal.accounts.models import User
 from tests.conftest import as_actor
-from tests.migrating import migrated, newest_again  # noqa: F401 - a fixture
+from tests.migrating import migrated, newest_again, to_newest  # noqa: F401 - a fixture
 from tests.vaults.conftest import Ask
 from vaults.models import VaultRequest
 from vaults.requests import vault_requests
@@ -41,4 +41,5 @@ def test_both_ways(ask: Ask, approver: User) -> None:
 
     migrated(AFTER)
     assert {one: stored(one) for one in digests} == digests
+    to_newest()
     vault_requests.approve(accented.pk, actor=as_actor(approver), comment="", digest=stored(accented))
