@@ -45,7 +45,7 @@ class TestRevoke:
         assert (row.state, row.state_reason) == ("Revoked", "Stolen")
         assert not MachineCertificate.objects.filter(revoked_at=None).exists()
         vault.refresh_from_db()
-        assert (vault.machines, vault.redundancy_locked) == (0, True)
+        assert (vault.machine_count, vault.redundancy_locked) == (0, True)
         entry = AuditEvent.objects.get(action="machine:revoke")
         assert (entry.actor, entry.detail) == (staff, {"from": "Registered", "to": "Revoked", "reason": "Stolen"})
 
@@ -54,7 +54,7 @@ class TestRevoke:
         with pytest.raises(StaleState):
             revoke(UUID(machine.id), actor=as_actor(staff), reason="Stolen")
         vault.refresh_from_db()
-        assert vault.machines == 0
+        assert vault.machine_count == 0
 
     @pytest.mark.parametrize("what", ["heartbeat", "runs", "renew", "unregister"])
     def test_the_machine_is_told(self, machine: peer.Machine, staff: User, what: str) -> None:
@@ -99,7 +99,7 @@ class TestUnregister:
             response = say(machine.holder, "unregister")
             assert (response.status_code, response.json()) == (200, {"ok": True})
         vault.refresh_from_db()
-        assert (vault.machines, Machine.objects.get().state) == (0, "Unregistered")
+        assert (vault.machine_count, Machine.objects.get().state) == (0, "Unregistered")
         assert not MachineCertificate.objects.filter(revoked_at=None).exists()
         assert AuditEvent.objects.filter(action="machine:unregister").count() == 1
 
@@ -113,7 +113,7 @@ class TestUnregister:
         problem = refused(say(machine.holder, "unregister"), 403, "not_allowed", holds=holds)
         assert problem["remedy"] == "Renew it: strongroom-agent renew."
         vault.refresh_from_db()
-        assert (vault.machines, Machine.objects.get().state) == (1, "Registered")
+        assert (vault.machine_count, Machine.objects.get().state) == (1, "Registered")
 
     def test_after_a_lost_renewal_the_machine_leaves_with_what_it_gets_by_repeating_it(
         self, machine: peer.Machine

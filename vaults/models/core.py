@@ -58,7 +58,7 @@ class VaultQuerySet(OwnedQuerySet["Vault"]):
 class Vault(models.Model):
     """A container in a region, in which registered machines keep their backups.
 
-    Columns from `machines` on are facts about machines, written by `agents` in its own transactions.
+    Columns from `machine_count` on are facts about machines, written by `agents` in its own transactions.
     """
 
     STATES: ClassVar[StateTable] = states.VAULT
@@ -76,7 +76,7 @@ class Vault(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     activated_at = models.DateTimeField(null=True)
 
-    machines = models.PositiveIntegerField(default=0)
+    machine_count = models.PositiveIntegerField(default=0)
     redundancy_locked_at = models.DateTimeField(null=True)
     redundancy_locked_by = models.CharField(max_length=63, blank=True)  # the machine that registered first
     last_backup_at = models.DateTimeField(null=True)
@@ -105,9 +105,9 @@ class Vault(models.Model):
             models.Index(fields=["name_key", "id", "state"], name="vault_name"),
             models.Index(fields=["state", "name_key", "id"], name="vault_state_name"),
             models.Index(fields=["region", "name_key", "id", "state"], name="vault_region_name"),
-            models.Index(fields=["machines", "name_key", "id", "state"], name="vault_machines_name"),
+            models.Index(fields=["machine_count", "name_key", "id", "state"], name="vault_machines_name"),
             models.Index(fields=["backup_key", "id", "state"], name="vault_backup"),
-            models.Index(fields=["state", "last_backup_at", "machines"]),  # for vaults that need attention
+            models.Index(fields=["state", "last_backup_at", "machine_count"]),  # for vaults that need attention
         ]
 
     def __str__(self) -> str:
