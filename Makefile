@@ -7,7 +7,7 @@ BIN := .venv/bin
 # With it, each of the many processes would compile all that it imports, each time: three quarters of a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev shell fmt check test test-long lint bench lock notice
+.PHONY: help setup run dev shell seed fmt check test test-long lint bench lock notice
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ dev: setup ## The same, restarting parts whose code, templates or static files c
 shell: ## Django's shell on the data folder of `make run`
 	@deploy/install dev "$(PYTHON)"
 	@exec $(BIN)/python manage.py shell
+
+seed: ## Fill the data folder of `make run` with a demo estate: months of machines, runs, requests and audit entries
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m bench.seed demo
 
 fmt: ## Put imports, style and layout right
 	@deploy/install dev "$(PYTHON)"
