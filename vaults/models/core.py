@@ -31,11 +31,12 @@ class Redundancy(models.TextChoices):
 
 
 class Region(models.Model):
-    """A place for storage. The regions file owns its remote and its pair; administrators its name and switch."""
+    """A place for storage. The regions file owns its remote, provider and pair; administrators its name and switch."""
 
     slug = models.SlugField(max_length=32, unique=True)
     name = models.CharField(max_length=80)
     enabled = models.BooleanField(default=True)
+    provider = models.CharField(max_length=16, default="containers", editable=False)  # the kind of home for vaults
     # As last measured, in bytes; null where the storage cannot tell.
     free_bytes = models.BigIntegerField(null=True, editable=False)
     total_bytes = models.BigIntegerField(null=True, editable=False)
@@ -189,6 +190,8 @@ class Operation(Leased):
     steps_done = models.PositiveSmallIntegerField(default=0)
     step = models.CharField(max_length=200, blank=True)
     timings = models.JSONField(default=dict)  # seconds by step
+    memory = models.JSONField(default=dict)  # what the steps in each region, by slug, remember for the next ones
+    waiting_since = models.DateTimeField(null=True)  # since when the step under way waits for something elsewhere
     reason = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
