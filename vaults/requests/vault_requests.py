@@ -28,7 +28,7 @@ from vaults.requests.events import (
     VaultRequestExpired,
     VaultRequestRejected,
 )
-from vaults.requests.validation import content_of, find_duplicate, require_valid
+from vaults.requests.validation import find_duplicate, require_valid
 from vaults.rules import name_problem, name_taken, require_member
 
 
@@ -53,7 +53,15 @@ class VaultRequests(Workflow[VaultRequest]):
 
     def content(self, request: VaultRequest) -> Mapping[str, object]:
         """Who asks for which vault, and why."""
-        return content_of(request)
+        return {
+            "id": str(request.pk),
+            "subscription": request.subscription_id,
+            "name": request.name,
+            "region": request.region.slug,
+            "redundancy": request.redundancy,
+            "reason": request.reason,
+            "requested_by": request.requested_by_id,
+        }
 
     def require_grantable(self, request: VaultRequest) -> None:
         """Raise StaleState when the region takes no vaults any more; its pair is looked at when the vault is made."""

@@ -11,7 +11,6 @@ from tests.migrating import migrated, newest_again, to_newest  # noqa: F401 - a 
 from tests.vaults.conftest import Ask
 from vaults.models import VaultRequest
 from vaults.requests import vault_requests
-from vaults.requests.validation import content_of
 
 BEFORE = [("vaults", "0017_suspects")]
 AFTER = [("vaults", "0018_digests_by_rfc_8785")]
@@ -21,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def as_before(request: VaultRequest) -> str:
     """The digest in the form of the version before."""
-    text = json.dumps(content_of(request), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(vault_requests.workflow.content(request), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
