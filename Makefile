@@ -7,7 +7,7 @@ BIN := .venv/bin
 # With it, each of the many processes would compile all that it imports, each time: three quarters of a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev shell seed fmt check test test-long lint bench lock notice
+.PHONY: help setup run dev shell seed fmt check test test-long lint docs bench lock notice
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ test-long: ## The same with the full counts of the long suites
 lint: ## Style, types, import order, missing migrations
 	@deploy/install dev "$(PYTHON)"
 	@exec $(BIN)/python -m tests.suite lint
+
+docs: ## Build the documentation's site; a page that no list has, or a dead link, fails
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m tests.suite docs
 
 bench: ## Measure against yardsticks taken in the same run; QUICK=1 for the short one
 	@deploy/install dev "$(PYTHON)"

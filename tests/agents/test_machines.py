@@ -9,16 +9,17 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from agents.machines import revoke
+from agents.machines import revoke, shown
 from agents.models import Machine, MachineCertificate, SpentToken
 from agents.protocol import authentication
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from portal.core.errors import Invalid, NotAllowed, NotFound, StaleState
+from portal.core.errors import ContentChanged, Invalid, NotAllowed, NotFound, StaleState
 from portal.pki.crypto import keys
 from tests.agents import peer
 from tests.agents.conftest import register, say
 from tests.agents.enrolment.test_registration import refused
+from tests.agents.replacing import agreed, file_for
 from tests.conftest import as_actor
 from vaults.models import Vault
 
@@ -55,6 +56,16 @@ class TestRevoke:
             revoke(UUID(machine.id), actor=as_actor(staff), reason="Stolen")
         vault.refresh_from_db()
         assert vault.machine_count == 0
+
+    def test_it_means_the_computer_that_was_shown(self, machine: peer.Machine, staff: User, approver: User) -> None:
+        """A page from before a replacement does not lock out the computer that has come since."""
+        tag = shown(Machine.objects.get())
+        document = file_for(staff, agreed(staff, approver, machine.id))
+        assert register(document, peer.Machine()).status_code == 201
+        with pytest.raises(ContentChanged, match="Another computer has taken the place of hr-db-02"):
+            revoke(UUID(machine.id), actor=as_actor(staff), reason="Stolen", expected=tag)
+        assert Machine.objects.get().state == "Registered"
+        revoke(UUID(machine.id), actor=as_actor(staff), reason="Stolen", expected=shown(Machine.objects.get()))
 
     @pytest.mark.parametrize("what", ["heartbeat", "runs", "renew", "unregister"])
     def test_the_machine_is_told(self, machine: peer.Machine, staff: User, what: str) -> None:
