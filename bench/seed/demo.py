@@ -131,6 +131,10 @@ def _machines(vault: Vault, issuer: User, dice: random.Random) -> list[Machine]:
         used_bytes=sum(one.used_bytes or 0 for one in made),
         used_measured_at=now,
     )
+    asked = first.registered_at - timedelta(days=2)
+    VaultRequest.objects.filter(vault=vault).update(requested_at=asked, decided_at=asked + timedelta(hours=3))
+    made_at = first.registered_at - timedelta(days=1)
+    Operation.objects.filter(vault=vault).update(started_at=made_at, finished_at=made_at + timedelta(seconds=2))
     return made
 
 
