@@ -37,8 +37,7 @@ from agents.replacement.queries import (
 )
 from agents.states import ALLOWED_IN, OPEN, MachineState, ReplacementState
 from portal.accounts.models import User
-from portal.accounts.rules import require_few_open
-from portal.approvals.policy import Policy, Stage
+from portal.approvals.policy import Policy, Stage, require_few_open
 from portal.approvals.workflow import Workflow
 from portal.audit.actions import Action
 from portal.audit.transitions import advance

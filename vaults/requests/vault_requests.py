@@ -10,8 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
-from portal.accounts.rules import require_few_open
-from portal.approvals.policy import Policy, Stage
+from portal.approvals.policy import Policy, Stage, require_few_open
 from portal.approvals.states import RequestState
 from portal.approvals.workflow import Workflow
 from portal.audit.actions import Action
