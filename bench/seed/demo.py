@@ -149,7 +149,7 @@ def _machine(vault: Vault, name: str, dice: random.Random) -> Machine:
         name_key=name,
         state=MachineState.REGISTERED,
         platform={"os": "Linux", "arch": "x86_64", "release": "6.12"},
-        agent_version="0.1.0",
+        agent_version="1.0.0",
         address=f"192.0.2.{dice.randrange(1, 255)}",
         registered_at=timezone.now() - timedelta(days=dice.randrange(2, DAYS)),
         used_bytes=dice.randrange(2, 400) * GIB,

@@ -1,6 +1,5 @@
 """What every change to people and subscriptions asks first."""
 
-
 from django.core.exceptions import ValidationError
 
 from portal.accounts.models import Subscription, User
