@@ -17,9 +17,8 @@ from portal.audit.models import AuditEvent
 from portal.core.errors import Invalid, NotAllowed, NotFound, StaleState
 from portal.pki.crypto import keys
 from tests.agents import peer
-from tests.agents.conftest import register, say
-from tests.agents.enrolment.test_registration import refused
-from tests.conftest import as_actor
+from tests.agents.peer import refused, register, say
+from tests.factories import as_actor
 from vaults.models import Vault
 
 

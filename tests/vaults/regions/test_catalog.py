@@ -15,7 +15,7 @@ from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.core.actor import Via
 from portal.core.errors import Invalid, NotAllowed, NotFound
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from vaults.models import Region
 from vaults.regions import catalog as domain
 from vaults.regions import config_file
