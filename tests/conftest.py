@@ -9,21 +9,19 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
-from django.utils import timezone
 from playwright.sync_api import expect
 from pytest_django import DjangoAssertNumQueries
 
 from agents.models import ReplacementRequest
-from portal.accounts.models import Membership, Subscription, User
-from portal.core.actor import Actor, Via
+from portal.accounts.models import Subscription, User
+from tests.agents import peer
+from tests.agents.factories import Issue, credential_file
 from tests.browser import browser as browser  # a fixture
 from tests.documented import undocumented
+from tests.factories import member_of, person, vault_in
 from tests.portal_process import Portal
 from tests.portal_process import portal as portal  # a fixture, for all system tests
-from vaults.models import Redundancy, Region, Vault, VaultRequest
-from vaults.states import VaultState
-
-PASSWORD = "correct horse battery"
+from vaults.models import Region, Vault, VaultRequest
 
 gc.set_threshold(100_000, 50, 50)  # looking through all that is loaded, again and again, took a tenth of the time
 
@@ -120,14 +118,6 @@ def django_assert_max_num_queries(
     return django_assert_max_num_queries
 
 
-def person(username: str, **flags: Any) -> User:
-    """A person who can sign in with PASSWORD."""
-    user = User(username=username, **flags)
-    user.set_password(PASSWORD)
-    user.save()
-    return user
-
-
 @pytest.fixture
 def subscription(db: None) -> Subscription:
     return Subscription.objects.create(name="Default")
@@ -136,9 +126,7 @@ def subscription(db: None) -> Subscription:
 @pytest.fixture
 def staff(subscription: Subscription) -> User:
     """IT staff: a member of `subscription` and nothing else."""
-    user = person("staff")
-    Membership.objects.create(user=user, subscription=subscription)
-    return user
+    return member_of(subscription, "staff")
 
 
 @pytest.fixture
@@ -159,14 +147,7 @@ def administrator(db: None) -> User:
 @pytest.fixture
 def outsider(db: None) -> User:
     """IT staff of another subscription."""
-    user = person("outsider")
-    Membership.objects.create(user=user, subscription=Subscription.objects.create(name="Elsewhere"))
-    return user
-
-
-def as_actor(user: User, via: Via = Via.PAGE) -> Actor:
-    """The person as domain functions take them."""
-    return Actor(label=user.username, via=via, user=user, address="192.0.2.7")
+    return member_of(Subscription.objects.create(name="Elsewhere"), "outsider")
 
 
 @pytest.fixture
@@ -180,18 +161,10 @@ def regions(db: None) -> tuple[Region, Region]:
 
 @pytest.fixture
 def make_vault(subscription: Subscription, regions: tuple[Region, Region]) -> Callable[..., Vault]:
-    """Makes a vault, Active unless told otherwise; the rows only, no storage."""
+    """Makes vaults of `subscription` in `Local A`, unless told otherwise, as `vault_in` does."""
 
     def make(name: str = "Payroll", **columns: Any) -> Vault:
-        values: dict[str, Any] = {
-            "subscription": subscription,
-            "region": regions[0],
-            "redundancy": Redundancy.GEO,
-            "state": VaultState.ACTIVE,
-            "activated_at": timezone.now(),
-            **columns,
-        }
-        return Vault.objects.create(name=name, **values)
+        return vault_in(**{"subscription": subscription, "region": regions[0], "name": name, **columns})
 
     return make
 
@@ -200,3 +173,17 @@ def make_vault(subscription: Subscription, regions: tuple[Region, Region]) -> Ca
 def vault(make_vault: Callable[..., Vault]) -> Vault:
     """An Active, geo-redundant vault named Payroll, without machines."""
     return make_vault()
+
+
+@pytest.fixture
+def issue(vault: Vault, staff: User) -> Issue:
+    """Issues a credential for `vault`: the document of its file."""
+    return lambda machines=1: credential_file(vault, staff, machines)
+
+
+@pytest.fixture
+def machine(issue: Issue) -> peer.Machine:
+    """A machine that has just registered."""
+    machine = peer.Machine()
+    assert peer.register(issue(), machine).status_code == 201
+    return machine

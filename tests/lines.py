@@ -1,4 +1,4 @@
-"""Requests on a bare connection to a server that may answer, and hang up, before it has read all of them."""
+"""Requests on a bare connection to a server that may answer and hang up before it has read all; and its answers."""
 
 import socket
 from contextlib import suppress
@@ -17,3 +17,16 @@ def received(line: socket.socket) -> bytes:
         while part := line.recv(65536):
             answer += part
     return answer
+
+
+def status(answer: bytes) -> int:
+    """The status of an answer."""
+    return int(answer.split()[1])
+
+
+def header(answer: bytes, name: str) -> str | None:
+    """One header of an answer."""
+    for line in answer.split(b"\r\n\r\n")[0].decode().split("\r\n")[1:]:
+        if line.lower().startswith(f"{name.lower()}:"):
+            return line.partition(":")[2].strip()
+    return None

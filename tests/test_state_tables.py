@@ -14,30 +14,22 @@ from portal.audit.models import AuditEvent
 from portal.audit.transitions import IllegalTransition, advance
 from portal.core.actor import SYSTEM
 from portal.core.states import StateTable
-from tests.agents.pages import credential_of, machine_in
+from tests.agents.factories import credential_of, machine_in
+from tests.vaults.factories import operation_of, request_of
 from vaults import states as vaults
-from vaults.models import Operation, Redundancy, Vault, VaultRequest
+from vaults.models import Vault
 
 Make = Callable[[Vault, User], models.Model]
 
 
 def a_request(vault: Vault, staff: User) -> models.Model:
     """A request for a vault."""
-    return VaultRequest.objects.create(
-        subscription=vault.subscription,
-        name="Ledger",
-        region=vault.region,
-        redundancy=Redundancy.LOCAL,
-        reason="Quarter-end",
-        requested_by=staff,
-        requested_at=timezone.now(),
-        digest="0" * 64,
-    )
+    return request_of(staff, vault.subscription, vault.region, "Ledger")
 
 
 def an_operation(vault: Vault, staff: User) -> models.Model:
     """Work on a vault."""
-    return Operation.objects.create(vault=vault, kind=Operation.Kind.CREATE, started_at=timezone.now())
+    return operation_of(vault)
 
 
 def a_machine(vault: Vault, staff: User) -> models.Model:

@@ -5,6 +5,7 @@ import json
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -13,8 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from django.test import Client
+from django.utils import timezone
 
 from agents.protocol import authentication
+from portal.core.times import rfc3339
 from portal.pki.crypto import certificates, keys
 from portal.pki.crypto.keys import PrivateKey
 
@@ -105,3 +108,52 @@ class Machine:
     def id(self) -> str:
         """The machine's number, once it is registered."""
         return str(self.answer["machine"]["id"])
+
+
+def say(holder: Holder, what: str, **fields: object) -> Any:
+    """Send a fresh message of the holder; the response."""
+    return send(what, holder.sign(json.dumps(holder.payload(what, **fields)).encode()))
+
+
+def register(document: dict[str, object], machine: Machine, **changes: object) -> Any:
+    """Register the machine with a credential file; the response."""
+    response = say(Holder.of(document), "register", **machine.registration(**changes))
+    if response.status_code in {200, 201}:
+        machine.answer = response.json()
+    return response
+
+
+def renew(holder: Holder, key: PrivateKey) -> Any:
+    """Ask for a certificate to `key`."""
+    return say(holder, "renew", csr=request_for(key))
+
+
+def run_of(kind: str = "backup", *, ended: datetime | None = None, **fields: object) -> dict[str, object]:
+    """A report of a run that ended now, or then."""
+    ended = ended or timezone.now()
+    return {
+        "run": str(uuid.uuid4()),
+        "kind": kind,
+        "outcome": "succeeded",
+        "started_at": rfc3339(ended - timedelta(minutes=1)),
+        "finished_at": rfc3339(ended),
+        **fields,
+    }
+
+
+def report(machine: Machine, fields: dict[str, object]) -> Any:
+    """Send the report of a run; the response."""
+    return say(machine.holder, "runs", **fields)
+
+
+def refused(response: Any, status: int, code: str, *, begins: str = "", holds: str = "") -> dict[str, Any]:
+    """The problem, after a look at its form; nothing was registered by it."""
+    problem: dict[str, Any] = response.json()
+    assert (response.status_code, problem["code"]) == (status, code), problem
+    assert response["Content-Type"] == "application/problem+json"
+    assert problem["detail"].startswith(begins)
+    assert holds in problem["detail"]
+    if code not in {"invalid", "throttled"}:
+        assert problem["remedy"]
+        assert problem["detail"].endswith(problem["remedy"])
+    return problem

@@ -5,17 +5,10 @@ from uuid import UUID
 
 from agents.models import Machine, ReplacementRequest
 from agents.replacement import replacements
-from portal.accounts.models import Membership, Subscription, User
-from tests.conftest import as_actor, person
+from portal.accounts.models import User
+from tests.factories import as_actor
 
 digest_of = replacements.workflow.digest_of
-
-
-def colleague_of(subscription: Subscription, username: str = "colleague") -> User:
-    """Another member of the subscription."""
-    user = person(username)
-    Membership.objects.create(user=user, subscription=subscription)
-    return user
 
 
 def ask(user: User, machine_id: str | UUID, reason: str = "The disk is broken.") -> ReplacementRequest:

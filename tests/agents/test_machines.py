@@ -17,10 +17,9 @@ from portal.audit.models import AuditEvent
 from portal.core.errors import ContentChanged, Invalid, NotAllowed, NotFound, StaleState
 from portal.pki.crypto import keys
 from tests.agents import peer
-from tests.agents.conftest import register, say
-from tests.agents.enrolment.test_registration import refused
+from tests.agents.peer import refused, register, say
 from tests.agents.replacing import agreed, file_for
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from vaults.models import Vault
 
 

@@ -12,7 +12,7 @@ from agents.states import MachineState
 from bench.seed import demo
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from tests.migrating import migrated, newest_again, to_newest  # noqa: F401 - a fixture
 from tests.portal.pages import window
 from vaults.models import Vault, VaultRequest

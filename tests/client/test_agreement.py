@@ -25,7 +25,7 @@ from strongroom_agent.state.home import Home
 from strongroom_agent.state.identity import Identity
 
 from portal.accounts.models import User
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from vaults.credentials import vault_credentials
 from vaults.models import Region, Vault
 

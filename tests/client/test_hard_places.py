@@ -14,8 +14,8 @@ import pytest
 from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.proof import restore_check, restoring, selection
 
+from .restores import restore, restored
 from .stored import truth
-from .test_proof import restore, restored
 from .world import World
 
 pytestmark = pytest.mark.system

@@ -17,9 +17,9 @@ from strongroom_agent.core.errors import AgentError
 from strongroom_agent.proof import free_room, handles, restoring, targets
 from strongroom_agent.restic.engine import Engine
 
+from .restores import engine
 from .serving import Storage
 from .stored import damage, objects, repository, truth
-from .test_proof import engine
 from .world import Ran, World
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="only root is led to what it alone may write")]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from .authority import Authority
+from .restores import restored
 from .serving import Storage, serving
 from .stored import truth
-from .test_proof import restored
 from .world import Ran, World, one_object
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from .restores import engine, restore, restored
 from .stored import truth
-from .test_proof import engine, restore, restored
 from .world import World
 
 pytestmark = pytest.mark.system

@@ -7,31 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from .restores import engine, restore, restored
 from .serving import Storage
 from .stored import damage, objects, repository, truth
-from .world import Ran, World
+from .world import World
 
 pytestmark = pytest.mark.system
-OLD = "/usr/bin/restic"
-
-
-def restored(world: World, name: str = "out") -> dict[str, bytes]:
-    """What a restore has left under the names that it should have."""
-    return truth(Path(f"{world.root}/{name}{world.source}"))
-
-
-def restore(world: World, *more: str, name: str = "out", **environment: str) -> Ran:
-    """Restore to a folder of that name."""
-    return world.run("restore", "--target", str(world.root / name), *more, **environment)
 
 
 SEEN_EACH_TIME = {("snapshots", "zeros"), ("index", "half"), ("data", "foreign")}
 """Damages of the cache that are tried in `make test` too."""
-
-
-def engine(old: bool) -> dict[str, str]:
-    """The environment for an engine."""
-    return {"RESTIC": OLD} if old else {}
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from strongroom_agent.core.sizes import readable
 from strongroom_agent.restic import engine
 from strongroom_agent.restic.engine import Engine
 
+from .restores import OLD
 from .serving import Storage
 from .stored import copy_to_pair, damage, repository
-from .test_proof import OLD
 from .world import World
 
 pytestmark = pytest.mark.system

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from .restores import restore, restored
 from .serving import Storage
 from .stored import copy_to_pair, damage, repository, truth
-from .test_proof import restore, restored
 from .world import World
 
 pytestmark = pytest.mark.system

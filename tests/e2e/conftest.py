@@ -1,16 +1,14 @@
 """People who are signed in, each in a window of their own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.e2e.edge_world import untouched as untouched  # fixtures
 from tests.e2e.edge_world import world as world
-from tests.e2e.people import Person
+from tests.e2e.people import Person, SignIn
 from tests.portal_process import Portal
-
-SignIn = Callable[[str], Person]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What people do in the browser, by the labels of the contract."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
@@ -93,3 +94,6 @@ class Person:
         target = folder / download.value.suggested_filename
         download.value.save_as(target)
         return target
+
+
+SignIn = Callable[[str], Person]

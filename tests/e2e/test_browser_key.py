@@ -17,9 +17,8 @@ from playwright.sync_api import Request, Route, expect
 
 from portal.core.times import for_people
 from tests.api_person import ApiPerson
-from tests.e2e.conftest import SignIn
 from tests.e2e.machine import make_machine
-from tests.e2e.people import Person
+from tests.e2e.people import Person, SignIn
 from tests.e2e.ready import active_vault
 from tests.portal_process import Portal
 

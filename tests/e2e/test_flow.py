@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import SignIn
 from tests.e2e.machine import contents, make_machine, restored
-from tests.e2e.people import Person
+from tests.e2e.people import Person, SignIn
 from tests.portal_process import Portal
 
 pytestmark = pytest.mark.system

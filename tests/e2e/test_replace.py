@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api_person import ApiPerson
-from tests.e2e.conftest import SignIn
 from tests.e2e.machine import Machine, contents, make_machine, restored
+from tests.e2e.people import SignIn
 from tests.e2e.ready import active_vault, certificate_of, credentials, machine_id
 from tests.portal_process import Portal
 

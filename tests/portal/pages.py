@@ -7,8 +7,9 @@ from typing import Any
 from django.test import Client
 
 from portal.accounts.models import User
-from tests.conftest import PASSWORD
+from tests.factories import PASSWORD
 
+INLINE = "memberships"
 HTMX = {"HX-Request": "true"}
 
 
@@ -51,3 +52,11 @@ def inline(response: Any) -> list[str]:
     parser = _Inline()
     parser.feed(response.content.decode())
     return parser.found
+
+
+def inlines(*rows: dict[str, Any], initial: int = 0) -> dict[str, Any]:
+    """The fields of the memberships below a form."""
+    form: dict[str, Any] = {f"{INLINE}-TOTAL_FORMS": len(rows), f"{INLINE}-INITIAL_FORMS": initial}
+    for number, row in enumerate(rows):
+        form |= {f"{INLINE}-{number}-{name}": value for name, value in row.items()}
+    return form

@@ -30,6 +30,7 @@ from tests.lines import received, send
 from tests.ports import free_port
 from tests.waiting import wait_for
 
+REPOSITORY = "/local-a/6b8f9d8e-0000-4000-8000-000000000001/6b8f9d8e-0000-4000-8000-000000000002"
 SECRET = "what the edge shows the web"
 HANG_UP = 0  # instead of a status: the backend ends the connection
 

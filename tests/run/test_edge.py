@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lines import received, send
-from tests.run.edge import HANG_UP, SECRET, Edge, running_edge
+from tests.lines import header, received, send, status
+from tests.run.edge import HANG_UP, REPOSITORY, SECRET, Edge, running_edge
 
 pytestmark = pytest.mark.system
-REPOSITORY = "/local-a/6b8f9d8e-0000-4000-8000-000000000001/6b8f9d8e-0000-4000-8000-000000000002"
 
 MESSAGE = 128 * 1024  # bytes of the longest signed request
 
@@ -34,19 +33,6 @@ def edge(one_edge: Edge) -> Edge:
     """It, with nothing asked yet."""
     one_edge.forget()
     return one_edge
-
-
-def status(answer: bytes) -> int:
-    """The status of an answer."""
-    return int(answer.split()[1])
-
-
-def header(answer: bytes, name: str) -> str | None:
-    """One header of an answer."""
-    for line in answer.split(b"\r\n\r\n")[0].decode().split("\r\n")[1:]:
-        if line.lower().startswith(f"{name.lower()}:"):
-            return line.partition(":")[2].strip()
-    return None
 
 
 def chunked(length: int) -> str:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lines import received, send
-from tests.run.edge import Edge, running_edge
-from tests.run.test_edge import REPOSITORY, header, status
+from tests.lines import header, received, send, status
+from tests.run.edge import REPOSITORY, Edge, running_edge
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system

@@ -9,6 +9,14 @@ from django.test import Client
 
 from portal.accounts.models import User
 
+ASKED = {
+    "subscription": "Default",
+    "name": "Payroll",
+    "region": "Local A",
+    "redundancy": "geo",
+    "reason": "Nightly backups",
+}
+
 
 def window(user: User) -> Client:
     """A browser in which the person is signed in."""
@@ -47,3 +55,14 @@ def call(client: Client, method: str, path: str, body: object = None, **headers:
     if method == "GET":
         return client.get(where, headers=headers)
     return client.generic(method, where, data, content_type="application/json", headers=headers)
+
+
+def refused(response: Any, status: int, code: str) -> dict[str, Any]:
+    """The problem document, which must have this status and code."""
+    assert response["Content-Type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert (response.status_code, problem["status"], problem["code"]) == (status, status, code), problem
+    assert problem["type"] == "about:blank"
+    assert problem["title"]
+    assert problem["detail"]
+    return problem

@@ -37,3 +37,12 @@ class MachineFolder:
 def files(folder: Path) -> dict[str, bytes]:
     """All files below the folder: contents by relative path."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def backup(machine: MachineFolder, label: bytes) -> dict[str, bytes]:
+    """What a first backup stores: by path in the region."""
+    stored = {machine.put_at("config", CONFIG): CONFIG}
+    for kind in ("keys", "data", "index", "snapshots"):
+        data = label + kind.encode()
+        stored[machine.put(kind, data)] = data
+    return stored

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from portal.accounts.models import User
 from portal.core.errors import Invalid
 from portal.core.paging import COUNTED, counted, page_of
-from tests.conftest import person
+from tests.factories import person
 
 ORDERS = [("username", "id"), ("-username", "id"), ("created_at", "-id"), ("full_name", "created_at", "-id"), ("-id",)]
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from portal.approvals.policy import OPEN_FOR
 from portal.approvals.states import RequestState
 from portal.health import heartbeats
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask, operation_of
 from vaults import copy_schedule, tasks
 from vaults.models import Operation, PairedCopy, Region, Vault, VaultRequest
 
@@ -24,7 +24,7 @@ Sent = list[tuple[str, tuple[Any, ...]]]
 def work(make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> tuple[Operation, PairedCopy]:
     """An operation and a copy of one vault, neither of them due."""
     vault = make_vault()
-    operation = Operation.objects.create(vault=vault, kind="create", started_at=timezone.now())
+    operation = operation_of(vault)
     return operation, copy_schedule.create(vault)
 
 
@@ -85,7 +85,7 @@ def test_its_questions_do_not_grow_with_the_work(make_vault: Callable[..., Vault
     def questions(vaults: int) -> int:
         for _ in range(vaults):
             vault = make_vault()
-            Operation.objects.create(vault=vault, kind="create", started_at=timezone.now(), due_at=Now())
+            operation_of(vault, due_at=Now())
             copy_schedule.create(vault)
         PairedCopy.objects.update(due_at=Now() - timedelta(seconds=1))
         with CaptureQueriesContext(connection) as asked:

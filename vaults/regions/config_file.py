@@ -81,12 +81,7 @@ class Place:
 
 def read(path: Path) -> tuple[Place, ...]:
     """All places of the file at `path`, checked; raises BadRegionsFile."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadRegionsFile(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadRegionsFile(f"{path} is not valid TOML: {error}.") from error
+    document = _document(path)
     entries = document.get("region")
     if not isinstance(entries, list) or not entries or set(document) != {"region"}:
         raise BadRegionsFile(f"{path} must hold [[region]] tables, at least one, and nothing else.")
@@ -129,6 +124,17 @@ def _sections(place: Place) -> str:
         return alias
     defaults = DEFAULTS.get(place.config.get("type", ""), {})
     return f"{alias}\n{_section(place.remote.partition(':')[0], {**defaults, **place.config})}"
+
+
+def _document(path: Path) -> Mapping[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadRegionsFile(f"{path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        why = str(error)
+    # These two hold all that was read, secrets included, so that they must not be a part of what is raised.
+    raise BadRegionsFile(f"{path} is not valid TOML: {why}.")
 
 
 def _place(number: int, entry: object) -> Place:

@@ -1,13 +1,9 @@
 """Registering: each refusal of the contract, what a success writes, and that repeating it changes nothing."""
 
 import json
-import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -21,27 +17,14 @@ from portal.pki import authorities
 from portal.pki.crypto import certificates, issuing, keys
 from portal.pki.crypto.certificates import Kind, Profile
 from tests.agents import peer
-from tests.agents.conftest import register, say
-from tests.conftest import as_actor
+from tests.agents.factories import Issue
+from tests.agents.peer import refused, register, say
+from tests.at_once import at_once
+from tests.factories import as_actor
 from vaults.credentials import vault_credentials
 from vaults.lifecycle import redundancy
 from vaults.models import Credential, PairedCopy, Vault
 from vaults.states import VaultState
-
-Issue = Callable[..., dict[str, object]]
-
-
-def refused(response: Any, status: int, code: str, *, begins: str = "", holds: str = "") -> dict[str, Any]:
-    """The problem, after a look at its form; nothing was registered by it."""
-    problem: dict[str, Any] = response.json()
-    assert (response.status_code, problem["code"]) == (status, code), problem
-    assert response["Content-Type"] == "application/problem+json"
-    assert problem["detail"].startswith(begins)
-    assert holds in problem["detail"]
-    if code not in {"invalid", "throttled"}:
-        assert problem["remedy"]
-        assert problem["detail"].endswith(problem["remedy"])
-    return problem
 
 
 def test_expired_credential(issue: Issue) -> None:
@@ -345,34 +328,12 @@ def test_registering_costs_a_fixed_number_of_queries(
         assert peer.send("register", body).status_code == 201
 
 
-def at_once(*acts: Callable[[], object]) -> list[object]:
-    """Do all of them at the same moment, each on a connection of its own; results and exceptions in their order."""
-    start = threading.Barrier(len(acts))
-    results: list[object] = [None] * len(acts)
-
-    def run(place: int) -> None:
-        start.wait()
-        try:
-            results[place] = acts[place]()
-        except Exception as error:  # noqa: BLE001 - what went wrong is the result
-            results[place] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
 @pytest.mark.django_db(transaction=True)
 def test_last_place_is_taken_once(issue: Issue, vault: Vault) -> None:
     document = issue(machines=3)
     machines = [peer.Machine(f"machine-{number}") for number in range(8)]
     acts = [lambda machine=machine: register(document, machine).status_code for machine in machines]
-    assert sorted(at_once(*acts), key=str) == [201] * 3 + [403] * 5
+    assert sorted(at_once(acts), key=str) == [201] * 3 + [403] * 5
     vault.refresh_from_db()
     assert (vault.machine_count, Machine.objects.count(), Credential.objects.get().machines_used) == (3, 3, 3)
 
@@ -380,7 +341,7 @@ def test_last_place_is_taken_once(issue: Issue, vault: Vault) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_same_registration_at_once_is_one_machine(issue: Issue) -> None:
     document, machine = issue(), peer.Machine()
-    statuses = at_once(*[lambda: register(document, machine).status_code for _ in range(5)])
+    statuses = at_once([lambda: register(document, machine).status_code for _ in range(5)])
     assert sorted(statuses, key=str) == [200] * 4 + [201]
     assert (Machine.objects.count(), MachineCertificate.objects.count()) == (1, 1)
 
@@ -392,8 +353,10 @@ def test_of_registration_and_change_of_redundancy_one_wins(
 ) -> None:
     document, machine = issue(), peer.Machine()
     registered, changed = at_once(
-        lambda: register(document, machine).status_code,
-        lambda: redundancy.change(vault.pk, actor=as_actor(staff), redundancy="local").redundancy,
+        [
+            lambda: register(document, machine).status_code,
+            lambda: redundancy.change(vault.pk, actor=as_actor(staff), redundancy="local").redundancy,
+        ]
     )
     assert registered == 201
     vault.refresh_from_db()
@@ -408,6 +371,6 @@ def test_of_registration_and_change_of_redundancy_one_wins(
 @pytest.mark.django_db(transaction=True)
 def test_registration_while_the_credential_is_replaced(issue: Issue) -> None:
     document, machine = issue(), peer.Machine()
-    status, _ = at_once(lambda: register(document, machine).status_code, issue)
+    status, _ = at_once([lambda: register(document, machine).status_code, issue])
     assert status in {201, 403}
     assert Machine.objects.count() == (1 if status == 201 else 0)

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -13,16 +12,10 @@ from agents.protocol import authentication, errors
 from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
 from portal.pki.crypto import certificates, keys
-from portal.pki.crypto.keys import PrivateKey
 from tests.agents import peer
-from tests.agents.conftest import say
-from tests.agents.enrolment.test_registration import at_once, refused
+from tests.agents.peer import refused, renew
+from tests.at_once import at_once
 from vaults.models import Vault
-
-
-def renew(holder: peer.Holder, key: PrivateKey) -> Any:
-    """Ask for a certificate to `key`."""
-    return say(holder, "renew", csr=peer.request_for(key))
 
 
 def test_new_key_gets_a_certificate_and_the_old_one_stays_good_for_data(machine: peer.Machine) -> None:
@@ -72,7 +65,7 @@ def test_superseded_certificate_with_another_key_suspends_the_machine(machine: p
 
 @pytest.mark.django_db(transaction=True)
 def test_two_holders_at_once_suspend_the_machine(machine: peer.Machine) -> None:
-    statuses = at_once(*[lambda: renew(machine.holder, keys.new_key()).status_code for _ in range(2)])
+    statuses = at_once([lambda: renew(machine.holder, keys.new_key()).status_code for _ in range(2)])
     assert sorted(statuses, key=str) == [200, 403]
     assert Machine.objects.get().state == "Suspended"
 

@@ -13,9 +13,8 @@ from portal.audit.models import AuditEvent
 from portal.core.times import rfc3339
 from portal.pki.crypto import keys
 from tests.agents import peer
-from tests.agents.conftest import say
-from tests.agents.enrolment.test_registration import at_once, refused
-from tests.agents.enrolment.test_renewal import renew
+from tests.agents.peer import refused, renew, say
+from tests.at_once import at_once
 from vaults.models import Vault
 
 VERSIONS = {"agent_version": "1.2.0", "engine_version": "0.18.1"}
@@ -78,7 +77,7 @@ def test_a_flood_of_heartbeats_is_told_to_wait(machine: peer.Machine) -> None:
 def test_of_many_heartbeats_at_once_the_bound_is_taken(machine: peer.Machine) -> None:
     for _ in range(heartbeats.MOST_IN_A_MINUTE - 2):
         say(machine.holder, "heartbeat", **VERSIONS)
-    answers = at_once(*[lambda: say(machine.holder, "heartbeat", **VERSIONS).status_code for _ in range(6)])
+    answers = at_once([lambda: say(machine.holder, "heartbeat", **VERSIONS).status_code for _ in range(6)])
     assert sorted(answers, key=str) == [200] * 2 + [429] * 4
 
 

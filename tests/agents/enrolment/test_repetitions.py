@@ -12,10 +12,8 @@ from agents.models import Machine, MachineCertificate, RefusedRegistration, Run,
 from agents.monitoring import heartbeats
 from portal.pki.crypto import keys
 from tests.agents import peer
-from tests.agents.conftest import register, say
-from tests.agents.enrolment.test_registration import at_once, refused
-from tests.agents.enrolment.test_renewal import renew
-from tests.agents.monitoring.test_runs import report, run_of
+from tests.agents.peer import refused, register, renew, report, run_of, say
+from tests.at_once import at_once
 from vaults.models import Credential
 
 MOST = heartbeats.MOST_IN_A_MINUTE
@@ -65,7 +63,7 @@ def test_a_flood_of_repetitions_is_told_to_wait(again: Callable[[], Any]) -> Non
 @pytest.mark.parametrize("again", KINDS, indirect=True)
 def test_of_many_repetitions_at_once_the_bound_is_taken(again: Callable[[], Any]) -> None:
     Machine.objects.update(pulses=MOST - 2, pulses_since=timezone.now())
-    answers = at_once(*[lambda: again().status_code for _ in range(6)])
+    answers = at_once([lambda: again().status_code for _ in range(6)])
     assert sorted(answers, key=str) == [200] * 2 + [429] * 4
 
 

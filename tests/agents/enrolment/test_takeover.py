@@ -21,11 +21,10 @@ from portal.core.times import for_people
 from portal.notifications.models import Notification
 from portal.pki.crypto import certificates, keys
 from tests.agents import peer
-from tests.agents.conftest import register, say
-from tests.agents.enrolment.test_registration import Issue, refused
-from tests.agents.pages import run_of
+from tests.agents.factories import Issue, run_of
+from tests.agents.peer import refused, register, say
 from tests.agents.replacing import agreed, file_for, row
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from vaults.models import Credential, Vault
 
 

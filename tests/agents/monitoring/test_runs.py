@@ -1,7 +1,7 @@
 """What machines report: stored once, and what follows from it."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -13,34 +13,15 @@ from django.utils import timezone
 from agents.models import Machine, MachineCertificate, Run
 from agents.monitoring import concerns, runs
 from portal.audit.models import AuditEvent
-from portal.core.times import for_people, rfc3339
+from portal.core.times import for_people
 from portal.notifications.models import Notification
 from tests.agents import peer
-from tests.agents.conftest import register, say
-from tests.agents.enrolment.test_registration import refused
+from tests.agents.peer import refused, register, report, run_of, say
 from vaults.integrity import losses
 from vaults.models import LostObject, PairedCopy, SuspectObject, Vault
 from vaults.regions.storage.layout import Stored
 
 SNAPSHOT = "0123456789abcdef" * 4
-
-
-def run_of(kind: str = "backup", *, ended: datetime | None = None, **fields: object) -> dict[str, object]:
-    """A report of a run that ended now, or then."""
-    ended = ended or timezone.now()
-    return {
-        "run": str(uuid4()),
-        "kind": kind,
-        "outcome": "succeeded",
-        "started_at": rfc3339(ended - timedelta(minutes=1)),
-        "finished_at": rfc3339(ended),
-        **fields,
-    }
-
-
-def report(machine: peer.Machine, fields: dict[str, object]) -> Any:
-    """Send it; the response."""
-    return say(machine.holder, "runs", **fields)
 
 
 @pytest.fixture

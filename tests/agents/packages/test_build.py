@@ -13,7 +13,7 @@ from pytest_django import Settings
 from agents.models import AgentPackage
 from agents.packages import build as building
 from agents.packages.publish import withdraw
-from tests.agents.packages.test_publish import COMMAND
+from tests.agents.factories import COMMAND
 
 pytestmark = pytest.mark.django_db
 SCRIPT = """

@@ -12,13 +12,12 @@ from agents.models import AgentPackage
 from agents.packages.publish import publish, withdraw
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from portal.core.actor import Actor, Via
 from portal.core.errors import Invalid, NotFound
 from portal.pki import authorities
 from portal.pki.crypto import keys
+from tests.agents.factories import COMMAND
 
 pytestmark = pytest.mark.django_db
-COMMAND = Actor(label="publish_agent", via=Via.COMMAND)
 
 
 @pytest.fixture

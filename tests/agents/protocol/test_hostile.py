@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from agents.models import Machine
 from portal.pki.crypto import certificates
 from tests.agents import hostile, peer
-from tests.agents.conftest import register
 from tests.agents.hostile import Count, at_least, changed_bytes, changed_field
+from tests.agents.peer import register
 
 CODES = {"credential_invalid": 403, "clock_skew": 400, "invalid": 422}
 

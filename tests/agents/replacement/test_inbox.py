@@ -10,9 +10,9 @@ from agents.models import ReplacementRequest
 from agents.replacement import replacements
 from portal.accounts.models import Subscription, User
 from portal.web.navigation import waiting_for
-from tests.agents.pages import credential_of, machine_in
-from tests.agents.replacing import agree, ask, colleague_of, digest_of
-from tests.conftest import as_actor
+from tests.agents.factories import credential_of, machine_in
+from tests.agents.replacing import agree, ask, digest_of
+from tests.factories import as_actor, member_of
 from tests.vaults.pages import links, poll, text_of, window
 from vaults.models import Vault
 from vaults.requests import vault_requests
@@ -27,7 +27,7 @@ def asked(staff: User, vault: Vault) -> ReplacementRequest:
 
 @pytest.fixture
 def colleague(subscription: Subscription) -> User:
-    return colleague_of(subscription)
+    return member_of(subscription)
 
 
 def number(client: Client) -> str:

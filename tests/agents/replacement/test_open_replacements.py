@@ -10,7 +10,7 @@ from portal.accounts.models import User
 from portal.core.errors import TooManyOpen
 from portal.notifications.models import Dismissal, Notification
 from tests.agents import peer, replacing
-from tests.agents.conftest import register
+from tests.agents.peer import register
 
 pytestmark = pytest.mark.django_db
 

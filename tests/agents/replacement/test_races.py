@@ -16,10 +16,10 @@ from portal.accounts.models import Subscription, User
 from portal.core.errors import StaleState
 from portal.pki.crypto import keys
 from tests.agents import peer
-from tests.agents.conftest import register, say
-from tests.agents.replacing import agree, agreed, ask, colleague_of, digest_of, file_for
+from tests.agents.peer import register, say
+from tests.agents.replacing import agree, agreed, ask, digest_of, file_for
 from tests.at_once import at_once
-from tests.conftest import as_actor
+from tests.factories import as_actor, member_of
 from vaults.models import Credential, Vault
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -137,7 +137,7 @@ def test_downloading_while_it_is_called_off(asked: ReplacementRequest, staff: Us
 def test_of_agreeing_and_rejecting_one_wins(
     staff: User, approver: User, machine: peer.Machine, subscription: Subscription
 ) -> None:
-    asked, colleague = ask(staff, machine.id), colleague_of(subscription)
+    asked, colleague = ask(staff, machine.id), member_of(subscription)
     digest = digest_of(asked)
     outcomes = at_once(
         [
@@ -181,7 +181,7 @@ def test_an_agreement_of_now_outlives_a_sweep_that_saw_the_request(
 
 
 def test_asking_at_once_is_one_request(staff: User, machine: peer.Machine, subscription: Subscription) -> None:
-    colleague = colleague_of(subscription)
+    colleague = member_of(subscription)
     outcomes = at_once([lambda: ask(staff, machine.id), lambda: ask(colleague, machine.id)])
     assert ReplacementRequest.objects.count() == 1
     assert [type(one) for one in outcomes].count(StaleState) == 1

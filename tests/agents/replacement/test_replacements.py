@@ -20,10 +20,10 @@ from portal.core.errors import ContentChanged, DomainError, Invalid, NotAllowed,
 from portal.notifications.models import Notification
 from portal.pki.crypto import keys
 from tests.agents import peer
-from tests.agents.conftest import register, say
-from tests.agents.enrolment.test_registration import Issue
-from tests.agents.replacing import agree, agreed, ask, colleague_of, digest_of, file_for, row
-from tests.conftest import as_actor
+from tests.agents.factories import Issue
+from tests.agents.peer import register, say
+from tests.agents.replacing import agree, agreed, ask, digest_of, file_for, row
+from tests.factories import as_actor, member_of
 from vaults.credentials.issuance import VaultNotActive
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
@@ -33,7 +33,7 @@ State = ReplacementState
 
 @pytest.fixture
 def colleague(subscription: Subscription) -> User:
-    return colleague_of(subscription)
+    return member_of(subscription)
 
 
 @pytest.fixture

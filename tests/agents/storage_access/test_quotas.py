@@ -6,7 +6,8 @@ import pytest
 
 from agents.models import Machine
 from tests.agents import peer
-from tests.agents.storage_access.test_authorize import HASH, Edge, folder
+from tests.agents.factories import machine_in
+from tests.agents.storage_access.edge import HASH, Edge, folder
 from vaults.models import Region, Vault
 
 
@@ -61,12 +62,5 @@ def test_strangers_hear_no_rather_than_full(edge: Edge, machine: peer.Machine) -
 def test_a_neighbours_quota_is_its_own(edge: Edge, machine: peer.Machine) -> None:
     Region.objects.update(machine_quota_bytes=100)
     row = Machine.objects.get()
-    Machine.objects.create(
-        vault=row.vault,
-        name="full",
-        name_key="full",
-        credential=row.credential,
-        registered_at=row.registered_at,
-        used_bytes=100,
-    )
+    machine_in(row.vault, row.credential, "full", used_bytes=100)
     assert edge.ask(folder(machine) + f"data/{HASH}", "POST") == 204

@@ -8,7 +8,7 @@ from django.db import transaction
 from agents.models import Machine
 from agents.storage_access import usage
 from tests.agents import peer
-from tests.portal.accounts.test_people_races import on_postgresql, own_connection, waiting
+from tests.at_once import on_postgresql, own_connection, waiting
 from tests.waiting import wait_for
 from vaults.integrity import removals
 from vaults.models import Region, Vault

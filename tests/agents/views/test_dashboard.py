@@ -12,8 +12,8 @@ from agents.models import Machine, Run
 from agents.monitoring.dashboard import SHOWN, estate_of
 from agents.states import MachineState
 from portal.accounts.models import User
-from tests.agents.pages import credential_of, lost_of, machine_in, run_of, well_run
-from tests.agents.views.test_quick_start import text
+from tests.agents.factories import credential_of, lost_of, machine_in, run_of, well_run
+from tests.agents.views.reading import text
 from vaults.models import Credential, StoredDay, Vault
 from vaults.usage.charts import HEIGHT, TOP, WIDTH, curve
 from vaults.usage.history import KEPT, note_stored, stored_days

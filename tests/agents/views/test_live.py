@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from agents.models import Run
 from portal.accounts.models import User
-from tests.agents.pages import credential_of, machine_in, well_run
+from tests.agents.factories import credential_of, machine_in, well_run
 from vaults.models import Vault
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]

@@ -20,7 +20,7 @@ from agents.search import find
 from agents.states import MachineState
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from tests.agents.pages import certificate_of, credential_of, lost_of, machine_in, run_of, well_run
+from tests.agents.factories import certificate_of, credential_of, lost_of, machine_in, run_of, well_run
 from vaults.models import Credential, LostObject, Vault
 
 pytestmark = pytest.mark.django_db

@@ -8,25 +8,13 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from agents.models import AgentPackage
 from agents.packages.catalog import platform_of, platform_rows
 from agents.packages.publish import WINDOWS
 from portal.accounts.models import User
+from tests.agents.factories import package
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 ({}) Gecko/20100101 Firefox/144.0"
-
-
-def package(platform: str = "linux", architecture: str = "x86_64", **columns: object) -> AgentPackage:
-    values = {
-        "version": "1.0.0",
-        "file_name": f"strongroom-agent-{platform}-{architecture}-{AgentPackage.objects.count()}.pex",
-        "size": 25_165_824,
-        "sha256": "9f2c" * 16,
-        "published_at": timezone.now(),
-        **columns,
-    }
-    return AgentPackage.objects.create(platform=platform, architecture=architecture, **values)
 
 
 @pytest.mark.parametrize(

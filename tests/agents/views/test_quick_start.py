@@ -4,7 +4,6 @@ import json
 import subprocess
 from collections.abc import Callable
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 from uuid import uuid4
@@ -14,15 +13,16 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from agents.models import AgentPackage, Machine, RefusedRegistration, Run
+from agents.models import Machine, RefusedRegistration, Run
 from agents.packages.shell_commands import BACKUP, EVERY_NIGHT, setup_command
 from agents.quick_start import STEPS, progress_of
 from agents.states import MachineState
 from portal.accounts.models import Membership, User
 from portal.audit.models import AuditEvent
 from portal.core.times import for_people
-from tests.agents.pages import credential_of, lost_of, machine_in, run_of, well_run
-from tests.conftest import person
+from tests.agents.factories import credential_of, lost_of, machine_in, package, run_of, well_run
+from tests.agents.views.reading import text
+from tests.factories import member_of
 from vaults.models import Credential, PairedCopy, Region, Vault
 from vaults.states import VaultState
 
@@ -45,21 +45,6 @@ def page(client: Client, staff: User) -> Callable[..., str]:
         return text(client.get(url(vault)).content)
 
     return fetch
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.words += data.split()
-
-
-def text(page: bytes) -> str:
-    parser = _Text()
-    parser.feed(page.decode())
-    return " ".join(parser.words)
 
 
 def done(vault: Vault) -> list[str]:
@@ -225,14 +210,13 @@ class TestStanding:
 
     @pytest.mark.parametrize("change", [{"is_active": False}, {}])
     def test_whoever_issued_it_has_left(self, vault: Vault, page: Callable[..., str], change: dict[str, bool]) -> None:
-        colleague = person("colleague")
-        membership = Membership.objects.create(user=colleague, subscription=vault.subscription)
+        colleague = member_of(vault.subscription)
         credential_of(vault, colleague)
         assert "Valid" in page(vault)
         if change:
             User.objects.filter(pk=colleague.pk).update(**change)
         else:
-            membership.delete()
+            Membership.objects.filter(user=colleague).delete()
         assert (
             "Ended The person who issued it has left the subscription, so it can no longer register machines."
             in page(vault)
@@ -415,17 +399,7 @@ class TestSteps:
     ) -> None:
         machine_in(vault, credential_of(vault, staff))
         assert "Get the agent Done:" in page(vault)
-        AgentPackage.objects.create(
-            platform="linux",
-            architecture="x86_64",
-            version="1.0.0",
-            file_name="gone.pex",
-            size=1,
-            sha256="0" * 64,
-            published_at=timezone.now(),
-            withdrawn_at=timezone.now(),
-            kept_back=True,
-        )
+        package(withdrawn_at=timezone.now(), kept_back=True)
         shown = page(vault)
         assert "Get the agent Not possible now:" in shown
         assert "Version 1.0.0 was withdrawn by an administrator just now" in shown
@@ -475,15 +449,7 @@ class TestSteps:
 
     def test_the_command_line_names_the_real_files(self, vault: Vault, staff: User, page: Callable[..., str]) -> None:
         assert "sudo strongroom-agent setup --unattended" in page(vault)
-        AgentPackage.objects.create(
-            platform="linux",
-            architecture="x86_64",
-            version="1.0.0",
-            file_name="strongroom-agent-1.0.0-linux-x86_64-0123abcd.pex",
-            size=1 << 20,
-            sha256="0" * 64,
-            published_at=timezone.now(),
-        )
+        package(file_name="strongroom-agent-1.0.0-linux-x86_64-0123abcd.pex")
         credential = credential_of(vault, staff)
         shown = page(vault)
         assert "mv strongroom-agent-1.0.0-linux-x86_64-0123abcd.pex strongroom-agent" in shown

@@ -18,11 +18,11 @@ from agents.replacement import replacements
 from portal.accounts.models import Subscription, User
 from portal.pki.crypto import keys
 from tests.agents import peer
-from tests.agents.conftest import register
-from tests.agents.pages import machine_in
-from tests.agents.replacing import agree, ask, colleague_of, digest_of
-from tests.conftest import as_actor
-from tests.vaults.credentials.test_possession import raw, spki, text
+from tests.agents.factories import machine_in
+from tests.agents.peer import register
+from tests.agents.replacing import agree, ask, digest_of
+from tests.factories import as_actor, member_of
+from tests.vaults.credentials.webcrypto import raw, spki, text
 from vaults.models import Credential, Vault
 
 PART = {"HX-Request": "true", "HX-Target": "replacement"}
@@ -42,7 +42,7 @@ def asked(staff: User, machine: peer.Machine) -> ReplacementRequest:
 
 @pytest.fixture
 def colleague(subscription: Subscription) -> User:
-    return colleague_of(subscription)
+    return member_of(subscription)
 
 
 def window(user: User) -> Client:

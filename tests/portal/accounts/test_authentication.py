@@ -17,7 +17,7 @@ from portal.audit.models import AuditEvent, RefusalCounter
 from portal.audit.record import write_refusal_counts
 from portal.core.actor import SYSTEM
 from portal.core.errors import Throttled
-from tests.conftest import PASSWORD, as_actor, person
+from tests.factories import PASSWORD, as_actor, person
 from tests.portal.pages import HTMX, inline, sign_in, text, window
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from django.test import Client
 from portal.accounts import people
 from portal.accounts.models import User
 from portal.core.actor import SYSTEM
-from tests.conftest import PASSWORD, as_actor
+from tests.factories import PASSWORD, as_actor
 from tests.portal.pages import HTMX, sign_in, text, window
 
 pytestmark = pytest.mark.django_db

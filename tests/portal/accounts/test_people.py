@@ -12,7 +12,7 @@ from portal.accounts.people import LastAdministrator, Roles
 from portal.audit.models import AuditEvent
 from portal.core.actor import SYSTEM, Actor, Via
 from portal.core.errors import Invalid, NotAllowed, StaleState
-from tests.conftest import PASSWORD, as_actor, person
+from tests.factories import PASSWORD, as_actor, person
 
 GOOD = "a long enough sentence"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from portal.accounts import people
@@ -13,45 +13,18 @@ from portal.accounts.people import LastAdministrator, Roles
 from portal.audit.actions import Action
 from portal.audit.models import AuditEvent
 from portal.audit.record import record
-from tests.at_once import at_once
-from tests.conftest import as_actor, person
-from tests.portal.pages import window
-from tests.portal.web.test_admin_site import inlines
+from tests.at_once import at_once, on_postgresql, own_connection, waiting
+from tests.factories import as_actor, person
+from tests.portal.pages import inlines, window
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one lock, and so no order")
 
 
 @pytest.fixture
 def two() -> tuple[User, User]:
     """Two administrators, the first one first in the order of locks too."""
     return person("ada", is_administrator=True), person("bob", is_administrator=True)
-
-
-def own_connection(act: Callable[[], object]) -> object:
-    """What `act` gives or raises."""
-    try:
-        return act()
-    except Exception as error:  # noqa: BLE001 - the test looks at it
-        return error
-    finally:
-        connection.close()
-
-
-def waiting() -> int:
-    """How many connections to this database wait for a lock.
-
-    Tests beside this one have databases of their own on the same server, and wait too. A lock that is waited for may
-    name no database, so those are counted that hold one in this. The view of activity would say the same twice in one
-    transaction.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_locks"
-            " JOIN pg_database ON pg_database.oid = database WHERE granted AND datname = current_database())"
-        )
-        return int(cursor.fetchone()[0])
 
 
 def in_line(held: User, acts: list[Callable[[], object]]) -> list[object]:

@@ -17,7 +17,7 @@ from portal.accounts.models import SignInFailure, User
 from portal.core.admission import Admission, Busy
 from portal.core.errors import DomainError, Throttled
 from portal.core.networks import network_of
-from tests.conftest import PASSWORD, person
+from tests.factories import PASSWORD, person
 from tests.portal.pages import sign_in, text, window
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from portal.accounts.models import ApiToken, User
 from portal.audit.models import AuditEvent
 from portal.core.errors import Invalid, NotFound, StaleState
 from tests.at_once import at_once
-from tests.conftest import PASSWORD, as_actor
+from tests.factories import PASSWORD, as_actor
 from tests.portal.pages import inline, text, window
 
 FORM = {"name": "nightly report", "scope": "read", "days": "30", "password": PASSWORD}

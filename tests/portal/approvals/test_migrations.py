@@ -1,18 +1,16 @@
 """Decisions of both kinds of request move into one table, and back, without a loss."""
 
-from collections.abc import Callable
-
 import pytest
 
 from agents.replacement import replacements
-from portal.accounts.models import User
+from portal.accounts.models import Subscription, User
 from portal.approvals.models import Decision
 from tests.agents import replacing
-from tests.agents.pages import credential_of, machine_in
-from tests.conftest import as_actor
+from tests.agents.factories import credential_of, machine_in
+from tests.factories import as_actor
 from tests.migrating import migrated, newest_again  # noqa: F401 - a fixture
-from tests.vaults.conftest import ask, regions, requester  # noqa: F401 - fixtures
-from vaults.models import Vault, VaultRequest
+from tests.vaults.factories import Ask, asking, paired_regions
+from vaults.models import Vault
 from vaults.requests import vault_requests
 
 BEFORE = [("vaults", "0013_removals_counted"), ("agents", "0008_newest_proof")]
@@ -21,13 +19,19 @@ AFTER = [("vaults", "0015_no_decisions_of_its_own"), ("agents", "0010_no_decisio
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture
+def ask(staff: User, subscription: Subscription) -> Ask:
+    """Asks for a vault as `staff`, in regions that are paired."""
+    return asking(as_actor(staff), subscription, paired_regions()[0])
+
+
 def decisions() -> list[tuple[object, ...]]:
     columns = ("content_type__model", "request_id", "stage", "verdict", "by", "requested_by", "at", "comment", "digest")
     return sorted(Decision.objects.values_list(*columns), key=str)
 
 
 @pytest.mark.usefixtures("newest_again")
-def test_both_ways(ask: Callable[..., VaultRequest], vault: Vault, staff: User, approver: User) -> None:  # noqa: F811
+def test_both_ways(ask: Ask, vault: Vault, staff: User, approver: User) -> None:
     approved, rejected, cancelled, _waiting = (ask(name) for name in ("Payroll", "Archive", "Mail", "Shop"))
     vault_requests.approve(approved.pk, actor=as_actor(approver), comment="Fine.", digest=approved.digest)
     vault_requests.reject(rejected.pk, actor=as_actor(approver), comment="Too early.", digest=rejected.digest)

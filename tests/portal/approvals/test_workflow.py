@@ -12,9 +12,10 @@ from portal.approvals.states import RequestState
 from portal.audit.models import AuditEvent
 from portal.core.errors import ContentChanged, DomainError, Invalid, NotAllowed, OwnRequest, StaleState
 from tests.at_once import at_once
-from tests.conftest import as_actor, person
+from tests.factories import as_actor, person
 from tests.portal.approvals.quota_changes.models import QuotaChange
 from tests.portal.approvals.quota_changes.workflow import QuotaChanges
+from tests.rows import now
 
 changes = QuotaChanges()
 
@@ -29,10 +30,6 @@ def asked(staff: User) -> QuotaChange:
 @pytest.fixture
 def second() -> User:
     return person("second", is_approver=True)
-
-
-def now(asked: QuotaChange) -> QuotaChange:
-    return QuotaChange.objects.get(pk=asked.pk)
 
 
 def agree(asked: QuotaChange, *people: User) -> QuotaChange:

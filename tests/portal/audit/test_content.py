@@ -17,7 +17,7 @@ from portal.audit.actions import Action
 from portal.audit.models import AuditEvent
 from portal.audit.record import record
 from portal.core.digests import canonical
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from tests.migrating import migrated, newest_again  # noqa: F401 - a fixture
 from tests.portal.audit.entries import entry_of
 

@@ -23,8 +23,8 @@ from portal.audit.models import AppendOnly, AuditEvent, RefusalCounter
 from portal.audit.queries import Day, Filter, actions, activity, events
 from portal.audit.record import record, refusal, write_refusal_counts
 from portal.core.actor import SYSTEM, Actor, Via
-from tests.agents.pages import credential_of, machine_in
-from tests.conftest import PASSWORD, as_actor
+from tests.agents.factories import credential_of, machine_in
+from tests.factories import PASSWORD, as_actor
 from tests.portal.audit.entries import entry_of
 from tests.portal.pages import inline, text, window
 from vaults.models import Vault

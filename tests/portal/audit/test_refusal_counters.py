@@ -16,9 +16,9 @@ from portal.audit.actions import Action
 from portal.audit.models import AuditEvent, RefusalCounter
 from portal.audit.record import refusal, write_refusal_counts
 from portal.core.actor import Actor, Via
-from tests.agents.pages import credential_of
+from tests.agents.factories import credential_of
 from tests.at_once import at_once
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from tests.portal.pages import sign_in
 from vaults.models import Vault
 

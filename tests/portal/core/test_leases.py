@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import pytest
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from portal.core.leases import LeaseLost
 from tests.at_once import at_once
+from tests.vaults.factories import operation_of
 from vaults.models import Operation, Vault
 
 
 @pytest.fixture
 def operation(vault: Vault) -> Operation:
-    return Operation.objects.create(vault=vault, kind="create", started_at=timezone.now(), due_at=Now())
+    return operation_of(vault, due_at=Now())
 
 
 def same(operation: Operation) -> Operation:

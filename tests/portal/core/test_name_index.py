@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from portal.core import name_index
 from portal.core.name_index import INDEXES, every_index_stands, named_like
-from tests.conftest import person
+from tests.factories import person
 from vaults.filters import VaultFilter
 from vaults.models import Vault
 

@@ -14,9 +14,10 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import record
 from portal.core import retention
 from portal.notifications.models import Dismissal, Notification
-from tests.conftest import as_actor
-from vaults.credentials import vault_credentials
-from vaults.models import Credential, Operation, RemovalCount, Vault
+from tests.agents.factories import credential_of, machine_in, run_of
+from tests.factories import as_actor
+from tests.vaults.factories import operation_of
+from vaults.models import Operation, RemovalCount, Vault
 
 NOW = timezone.now()
 
@@ -51,11 +52,11 @@ def test_notifications_go_by_how_they_ended(staff: User) -> None:
 
 def test_operations_go_but_for_the_running_and_the_newest(vault: Vault) -> None:
     kept = [
-        Operation.objects.create(vault=vault, kind="create", state="failed", started_at=ago(300), finished_at=ago(300)),
-        Operation.objects.create(vault=vault, kind="make-copy", state="succeeded", started_at=ago(9), finished_at=NOW),
-        Operation.objects.create(vault=vault, kind="end-copy", state="running", started_at=ago(500)),
+        operation_of(vault, "create", state="failed", started_at=ago(300), finished_at=ago(300)),
+        operation_of(vault, "make-copy", state="succeeded", started_at=ago(9), finished_at=NOW),
+        operation_of(vault, "end-copy", state="running", started_at=ago(500)),
     ]
-    Operation.objects.create(vault=vault, kind="make-copy", state="failed", started_at=ago(99), finished_at=ago(91))
+    operation_of(vault, "make-copy", state="failed", started_at=ago(99), finished_at=ago(91))
     assert retention.run()["operations"] == 1
     assert set(Operation.objects.all()) == set(kept)
 
@@ -70,15 +71,12 @@ def test_counts_of_removals_go_but_for_those_of_today_and_yesterday(db: None) ->
 
 @pytest.fixture
 def machine(vault: Vault, staff: User) -> Machine:
-    vault_credentials.issue(vault.pk, actor=as_actor(staff), machines=5)
-    values = {"vault": vault, "name": "db-01", "name_key": "db-01", "credential": Credential.objects.get()}
-    return Machine.objects.create(**values, registered_at=NOW)
+    return machine_in(vault, credential_of(vault, staff))
 
 
 def test_runs_go_after_more_than_a_year_but_for_the_newest_of_their_kind(machine: Machine) -> None:
     def ran(kind: str, days: float) -> Run:
-        times = {"started_at": ago(days), "finished_at": ago(days)}
-        run = Run.objects.create(id=uuid4(), machine=machine, kind=kind, outcome="succeeded", **times)
+        run = run_of(machine, Run.Kind(kind), timedelta(days=days))
         Run.objects.filter(pk=run.pk).update(reported_at=ago(days))
         return run
 
@@ -92,9 +90,8 @@ def test_runs_go_after_more_than_a_year_but_for_the_newest_of_their_kind(machine
 def test_what_was_found_outlives_what_could_not_look(machine: Machine) -> None:
     """A check that found damage stays as long as no later one has looked; of those that could not, the newest."""
     for days, code in ((900, "done"), (800, "repository_damaged"), (700, "network"), (600, "network")):
-        times = {"started_at": ago(days), "finished_at": ago(days)}
-        outcome = "succeeded" if code == "done" else "failed"
-        run = Run.objects.create(id=uuid4(), machine=machine, kind="check", outcome=outcome, code=code, **times)
+        outcome = Run.Outcome.SUCCEEDED if code == "done" else Run.Outcome.FAILED
+        run = run_of(machine, Run.Kind.CHECK, timedelta(days=days), outcome=outcome, code=code)
         Run.objects.filter(pk=run.pk).update(reported_at=ago(days))
     assert retention.run()["runs"] == 2
     assert list(Run.objects.order_by("reported_at").values_list("code", flat=True)) == ["repository_damaged", "network"]

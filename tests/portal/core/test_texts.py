@@ -13,7 +13,7 @@ from portal.accounts.models import Subscription, User
 from portal.core import texts
 from portal.core.actor import SYSTEM
 from portal.core.errors import Invalid
-from tests.conftest import PASSWORD, as_actor
+from tests.factories import PASSWORD, as_actor
 from tests.portal.pages import window
 from vaults.models import Region, VaultRequest
 

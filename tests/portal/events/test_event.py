@@ -17,7 +17,7 @@ from portal.core.actor import SYSTEM
 from portal.events.event import Entry, Event, happened
 from portal.notifications.models import Dismissal, Notification
 from portal.notifications.notices import Notice, Topic, Withdrawal
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from vaults import operation_events
 from vaults.models import Operation
 

@@ -13,7 +13,7 @@ from portal.notifications.current import FEW, current_of
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish, withdraw
 from portal.notifications.queries import area_of
-from tests.conftest import person
+from tests.factories import member_of, person
 from tests.portal.pages import HTMX, inline, text, window
 
 State = Notification.State
@@ -95,8 +95,7 @@ def test_a_membership_taken_away_takes_the_entries_away(subscription: Subscripti
 def test_the_area_and_the_list_agree_on_the_audience(
     who: str, staff: User, outsider: User, approver: User, subscription: Subscription
 ) -> None:
-    both, many = person("both", is_approver=True), person("many")
-    Membership.objects.create(user=both, subscription=subscription)
+    both, many = member_of(subscription, "both", is_approver=True), person("many")
     for number in range(FEW + 1):
         Membership.objects.create(user=many, subscription=Subscription.objects.create(name=f"Team {number}"))
     users = {"staff": staff, "outsider": outsider, "approver": approver, "both": both, "many": many}
@@ -199,8 +198,7 @@ def test_an_empty_area_still_asks(staff: User) -> None:
 
 
 def test_a_success_that_was_seen_leaves_for_good_and_is_still_listed(staff: User, subscription: Subscription) -> None:
-    other = person("other")
-    Membership.objects.create(user=other, subscription=subscription)
+    other = member_of(subscription, "other")
     tell("older", subscription=subscription, hours=1)
     tell("one", subscription=subscription)
     client = window(staff)

@@ -17,8 +17,7 @@ from portal.core.errors import NotAllowed
 from portal.pki import authorities
 from portal.pki.crypto import certificates, keys
 from tests.agents import peer
-from tests.agents.conftest import issue as issue  # a fixture
-from tests.agents.conftest import register, say
+from tests.agents.peer import register, say
 from tests.portal.tls import shake_hands
 
 SAID = dict[str, Any]

@@ -1,7 +1,5 @@
 """The admin site: who gets in, that it saves through the audited functions, and that nothing is deleted."""
 
-from typing import Any
-
 import pytest
 from django.conf import settings
 from django.contrib import admin
@@ -13,19 +11,10 @@ from django.utils import timezone
 
 from portal.accounts.models import Membership, Subscription, User
 from portal.audit.models import AuditEvent
-from tests.conftest import PASSWORD
-from tests.portal.pages import text, window
+from tests.factories import PASSWORD
+from tests.portal.pages import inlines, text, window
 
-INLINE = "memberships"
 GOOD = "a long enough sentence"
-
-
-def inlines(*rows: dict[str, Any], initial: int = 0) -> dict[str, Any]:
-    """The fields of the memberships below a form."""
-    form: dict[str, Any] = {f"{INLINE}-TOTAL_FORMS": len(rows), f"{INLINE}-INITIAL_FORMS": initial}
-    for number, row in enumerate(rows):
-        form |= {f"{INLINE}-{number}-{name}": value for name, value in row.items()}
-    return form
 
 
 def told() -> list[tuple[str, str, str]]:

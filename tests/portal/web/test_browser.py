@@ -12,13 +12,14 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from portal.accounts.models import Membership, Subscription, User
+from portal.accounts.models import Subscription, User
 from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor, Via
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
-from tests.conftest import PASSWORD, person
+from tests.factories import PASSWORD, member_of
+from tests.vaults.factories import request_of
 from vaults.models import Region, VaultRequest
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]
@@ -29,9 +30,14 @@ TITLE = 'Creating vault "Payroll"'
 @pytest.fixture
 def boss(transactional_db: None) -> User:
     """Somebody with all the roles."""
-    user = person("boss", full_name="Bea Oss", is_approver=True, is_auditor=True, is_administrator=True)
-    Membership.objects.create(user=user, subscription=Subscription.objects.create(name="Default"))
-    return user
+    return member_of(
+        Subscription.objects.create(name="Default"),
+        "boss",
+        full_name="Bea Oss",
+        is_approver=True,
+        is_auditor=True,
+        is_administrator=True,
+    )
 
 
 @pytest.fixture
@@ -76,16 +82,7 @@ def ask_for_three(boss: User) -> None:
     """Requests to be found by their names."""
     region = Region.objects.create(slug="local-a", name="Local A")
     for name in ("Payback", "Payroll", "Archive"):
-        VaultRequest.objects.create(
-            subscription=Subscription.objects.get(name="Default"),
-            name=name,
-            region=region,
-            redundancy="local",
-            reason="So that there is something to find",
-            requested_by=boss,
-            requested_at=timezone.now(),
-            digest="0" * 64,
-        )
+        request_of(boss, Subscription.objects.get(), region, name)
 
 
 def test_search_suggests_while_typing_and_goes_there_by_keyboard(page: Page, boss: User) -> None:
@@ -249,13 +246,7 @@ def test_the_area_learns_at_once_what_the_page_learns(page: Page, boss: User) ->
     page.goto("/requests/")
     page.clock.install()  # no poll comes by itself any more
     run(State.RUNNING, boss, step="step 1 of 5")
-    VaultRequest.objects.create(
-        subscription=Subscription.objects.get(),
-        region=Region.objects.create(slug="a", name="A"),
-        name="Fresh",
-        requested_by=boss,
-        requested_at=timezone.now(),
-    )
+    request_of(boss, Subscription.objects.get(), Region.objects.create(slug="a", name="A"), "Fresh")
     page.evaluate("window.htmx.trigger('#request-table', 'refresh')")
     page.clock.run_for(500)
     expect(page.get_by_role("link", name="Fresh")).to_be_visible()

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts.models import Membership, Subscription, User
 from portal.web.navigation import counters, waiting_for
-from tests.conftest import person
+from tests.factories import member_of
 from tests.portal.pages import inline, text, window
 
 ROOT = Path(settings.BASE_DIR)
@@ -24,9 +24,7 @@ ADMIN_PAGES = ["/admin/", "/admin/accounts/user/", "/admin/accounts/user/add/", 
 @pytest.fixture
 def everybody(subscription: Subscription) -> User:
     """Somebody with all the roles, who can open all the pages."""
-    user = person("boss", is_approver=True, is_auditor=True, is_administrator=True)
-    Membership.objects.create(user=user, subscription=subscription)
-    return user
+    return member_of(subscription, "boss", is_approver=True, is_auditor=True, is_administrator=True)
 
 
 @pytest.mark.parametrize("path", [*PAGES, *ADMIN_PAGES])

@@ -5,7 +5,6 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,15 +14,15 @@ from django.utils import timezone
 
 from portal.accounts import tokens
 from portal.accounts.authentication import Password
-from portal.accounts.models import User
+from portal.accounts.models import Subscription, User
 from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
 from portal.wsgi import application
 from tests.agents import replacing
-from tests.agents.pages import credential_of, machine_in
-from tests.conftest import PASSWORD, as_actor
+from tests.agents.factories import credential_of, machine_in
+from tests.factories import PASSWORD, as_actor
 from tests.site import filled, pages
-from tests.vaults.conftest import ask, regions, requester  # noqa: F401 - fixtures
+from tests.vaults.factories import Ask, asking, paired_regions
 from tests.vaults.pages import window
 from vaults.models import Vault
 
@@ -61,7 +60,13 @@ Keys = dict[str, object]
 
 
 @pytest.fixture
-def keys(vault: Vault, staff: User, ask: Callable[..., Any]) -> Keys:  # noqa: F811 - fixture
+def ask(staff: User, subscription: Subscription) -> Ask:
+    """Asks for a vault as `staff`, in regions that are paired."""
+    return asking(as_actor(staff), subscription, paired_regions()[0])
+
+
+@pytest.fixture
+def keys(vault: Vault, staff: User, ask: Ask) -> Keys:
     """One of each that staff have, and nobody else may know of."""
     machine = machine_in(vault, credential_of(vault, staff))
     token, _ = tokens.make("script", actor=as_actor(staff), scope="full", days=1, answer=Password(PASSWORD))

@@ -8,11 +8,11 @@ import pytest
 from django import forms
 from django.test import Client, RequestFactory
 
-from portal.accounts.models import Membership, Subscription, User
+from portal.accounts.models import Subscription, User
 from portal.core.errors import Unavailable
 from portal.web import kept_forms
 from portal.web.error_pages import refused
-from tests.conftest import PASSWORD, person
+from tests.factories import PASSWORD, member_of
 from tests.portal.pages import inline, text, window
 from vaults.models import Region, VaultRequest
 
@@ -116,8 +116,7 @@ def test_a_form_of_an_earlier_session_comes_back_at_once(staff: User, typed: dic
 def test_somebody_else_who_signs_in_gets_nothing_of_it(
     staff: User, typed: dict[str, Any], subscription: Subscription
 ) -> None:
-    other = person("other")
-    Membership.objects.create(user=other, subscription=subscription)
+    other = member_of(subscription, "other")
     client, token, made_for = signed_out_while_typing(staff)
     page = client.post(NEW, {**typed, "csrfmiddlewaretoken": token, "made_for": made_for}, headers=OURS)
     sign_in(client, page, other)

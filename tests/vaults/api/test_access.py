@@ -11,8 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.accounts.models import ApiToken, User
-from tests.vaults.api.test_requests import ASKED, refused
-from tests.vaults.pages import call, window
+from tests.vaults.pages import ASKED, call, refused, window
 from vaults.models import Vault, VaultRequest
 
 MakeToken = Callable[..., str]

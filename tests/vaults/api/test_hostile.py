@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from portal.accounts.models import User
 from portal.api.app import schema
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask
 from tests.vaults.pages import window
 from vaults.models import Vault
 

@@ -14,10 +14,10 @@ from portal.accounts import tokens
 from portal.accounts.authentication import Password
 from portal.accounts.models import User
 from tests.agents import replacing
-from tests.agents.pages import credential_of, machine_in
-from tests.conftest import PASSWORD, as_actor
+from tests.agents.factories import credential_of, machine_in
+from tests.factories import PASSWORD, as_actor
 from tests.site import filled, operations
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask
 from tests.vaults.pages import window
 from vaults.models import Credential, CredentialChallenge, Vault, VaultRequest
 

@@ -6,34 +6,16 @@ import pytest
 from django.test import Client
 
 from portal.accounts.models import Subscription, User
-from tests.conftest import person
-from tests.vaults.conftest import Ask
-from tests.vaults.pages import call, window
+from tests.factories import person
+from tests.vaults.factories import Ask
+from tests.vaults.pages import ASKED, call, refused, window
 from vaults.models import Region, Vault, VaultRequest
 
-ASKED = {
-    "subscription": "Default",
-    "name": "Payroll",
-    "region": "Local A",
-    "redundancy": "geo",
-    "reason": "Nightly backups",
-}
 FIELDS = {
     *("id", "state", "subscription", "name", "region", "redundancy", "reason"),
     *("requested_by", "requested_at", "digest", "vault_id", "decisions"),
 }
 Regions = tuple[Region, Region]
-
-
-def refused(response: Any, status: int, code: str) -> dict[str, Any]:
-    """The problem document, which must have this status and code."""
-    assert response["Content-Type"] == "application/problem+json"
-    problem: dict[str, Any] = response.json()
-    assert (response.status_code, problem["status"], problem["code"]) == (status, status, code), problem
-    assert problem["type"] == "about:blank"
-    assert problem["title"]
-    assert problem["detail"]
-    return problem
 
 
 def test_asking_for_a_vault(staff: User, regions: Regions) -> None:

@@ -8,9 +8,8 @@ import pytest
 from django.utils import timezone
 
 from portal.accounts.models import User
-from tests.vaults.api.test_requests import refused
-from tests.vaults.conftest import Ask
-from tests.vaults.pages import call, window
+from tests.vaults.factories import Ask
+from tests.vaults.pages import call, refused, window
 from vaults.models import Credential, Operation, Region, Vault
 from vaults.requests import vault_requests
 

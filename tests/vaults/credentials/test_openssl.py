@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from portal.accounts.models import User
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from vaults.credentials import vault_credentials
 from vaults.models import Vault
 

@@ -6,45 +6,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
 
-from portal.accounts.models import Membership, Subscription, User
+from portal.accounts.models import Subscription, User
 from portal.audit.models import AuditEvent
 from portal.pki.crypto import certificates, keys
 from tests.at_once import at_once
-from tests.conftest import as_actor, person
-from tests.vaults.api.test_requests import refused
-from tests.vaults.pages import call, window
+from tests.factories import as_actor, member_of
+from tests.vaults.credentials.webcrypto import SHA256, raw, spki, text
+from tests.vaults.pages import call, refused, window
 from vaults import tasks
 from vaults.credentials import possession
 from vaults.credentials.issuance import Issued
 from vaults.models import Credential, CredentialChallenge, Vault
 
 pytestmark = pytest.mark.django_db
-SHA256 = ec.ECDSA(hashes.SHA256())
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-
-
-def text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def spki(key: Any, point: str = "uncompressed") -> str:
-    """The public key as browsers export it; or with a compressed point, which is another text for the same key."""
-    if point == "uncompressed":
-        der = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        return text(der)
-    short = key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
-    return text(bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200") + short)
-
-
-def raw(key: ec.EllipticCurvePrivateKey, message: str) -> bytes:
-    """A signature as WebCrypto makes it."""
-    r, s = utils.decode_dss_signature(key.sign(message.encode(), SHA256))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 class Holder:
@@ -130,8 +109,7 @@ class TestChallenge:
         refuses(holder, claim, "challenge")
 
     def test_another_persons_is_refused(self, holder: Holder, vault: Vault, subscription: Subscription) -> None:
-        colleague = person("colleague")
-        Membership.objects.create(user=colleague, subscription=subscription)
+        colleague = member_of(subscription)
         refuses(holder, holder.claim(Holder(colleague, vault).challenge()), "challenge")
 
     def test_another_vaults_is_refused(self, holder: Holder, staff: User, make_vault: Callable[..., Vault]) -> None:

@@ -16,7 +16,7 @@ from portal.core.errors import Invalid, NotAllowed, NotFound, StaleState
 from portal.pki import authorities
 from portal.pki.crypto import certificates, keys
 from portal.pki.crypto.certificates import Kind, Profile
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from vaults.credentials import issuance, vault_credentials
 from vaults.credentials.document import canonical, file_name
 from vaults.credentials.issuance import VaultNotActive

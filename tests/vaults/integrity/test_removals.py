@@ -18,10 +18,8 @@ from portal.core.admission import Admission, Busy
 from portal.core.errors import Throttled
 from portal.pki.crypto import certificates
 from tests.agents import peer
-from tests.agents.conftest import issue as issue  # fixtures
-from tests.agents.conftest import machine as machine
 from tests.at_once import at_once
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from tests.vaults.stored import MachineFolder, digest, files
 from vaults.integrity import removals
 from vaults.models import RemovalCount, RemovedObject, Vault

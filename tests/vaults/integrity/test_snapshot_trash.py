@@ -11,8 +11,7 @@ from portal.audit.models import AuditEvent
 from portal.core.actor import Actor, Via
 from portal.core.errors import NotFound
 from portal.notifications.models import Notification
-from tests.vaults.replication.test_copier import backup
-from tests.vaults.stored import MachineFolder, files
+from tests.vaults.stored import MachineFolder, backup, files
 from vaults import copy_schedule
 from vaults.integrity import losses, removals, snapshot_trash
 from vaults.models import LostObject, PairedCopy, RemovedObject

@@ -11,8 +11,6 @@ from django.core.management import CommandError, call_command
 from agents.models import Machine
 from portal.audit.models import AuditEvent
 from tests.agents import peer
-from tests.agents.conftest import issue as issue  # fixtures
-from tests.agents.conftest import machine as machine
 from tests.vaults.stored import MachineFolder, digest
 
 JUNK = b"no snapshot of restic's"

@@ -10,8 +10,7 @@ import pytest
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
-from tests.vaults.replication.test_copier import backup
-from tests.vaults.stored import MachineFolder, files
+from tests.vaults.stored import MachineFolder, backup, files
 from vaults import copy_schedule, lifetimes
 from vaults.integrity import suspects
 from vaults.models import LostObject, PairedCopy, Redundancy, SuspectObject, Vault

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
-from tests.vaults.conftest import NO_SOCKET
+from tests.vaults.rclone_process import NO_SOCKET
 from tests.vaults.stored import CONFIG, MachineFolder, files
 from vaults.management.commands import check_recent_objects
 from vaults.models import Region, Vault

@@ -17,8 +17,9 @@ from portal.core.errors import NotAllowed, NotFound, StaleState
 from portal.notifications.models import Notification
 from portal.notifications.publish import publish
 from tests.at_once import at_once
-from tests.conftest import as_actor
-from tests.vaults.conftest import NO_SOCKET, again, vault_of
+from tests.factories import as_actor
+from tests.vaults.factories import again, vault_of
+from tests.vaults.rclone_process import NO_SOCKET
 from vaults import operations
 from vaults.lifecycle import creation, provisioning
 from vaults.models import Operation, PairedCopy, Vault

@@ -13,7 +13,8 @@ from portal.core.actor import Actor
 from portal.core.errors import Invalid, NotAllowed, NotFound, RedundancyLocked, StaleState
 from portal.notifications.models import Notification
 from tests.at_once import at_once
-from tests.conftest import as_actor
+from tests.factories import as_actor
+from tests.rows import now
 from vaults import operations
 from vaults.lifecycle import creation, provisioning, redundancy
 from vaults.models import Operation, PairedCopy, Region, Vault
@@ -28,10 +29,6 @@ REGISTERED = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 @pytest.fixture
 def local(make_vault: Callable[..., Vault], regions: tuple[Region, Region]) -> Vault:
     return make_vault(redundancy="local")
-
-
-def now(vault: Vault) -> Vault:
-    return Vault.objects.get(pk=vault.pk)
 
 
 def register(vault: Vault, name: str = "hr-db-02") -> bool:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.core.actor import Actor
 from portal.notifications.models import Notification
-from tests.vaults.conftest import again, vault_of
+from tests.vaults.factories import again, vault_of
 from vaults import operations
 from vaults.lifecycle import creation, provisioning
 from vaults.models import Operation, Region

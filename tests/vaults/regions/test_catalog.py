@@ -15,7 +15,7 @@ from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.core.actor import Via
 from portal.core.errors import Invalid, NotAllowed, NotFound
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from vaults.models import Region
 from vaults.regions import catalog as domain
 from vaults.regions import config_file
@@ -143,6 +143,37 @@ def test_a_wrong_file_is_refused_with_one_line(tmp_path: Path, text: str, compla
     with pytest.raises(BadRegionsFile, match=complaint) as refused:
         config_file.read(file)
     assert "\n" not in str(refused.value).split("TOML")[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("store:bucket", "/srv/cloud"),
+        ('"hush"', '"hush\\nhush"'),
+        ('"hush"', '["hush"]'),
+        ('secret_access_key = "hush"', '"secret key" = "hush"'),
+        ('type = "s3"', ""),
+        ('"Cloud"', "1"),
+        ('"Cloud"', '"Cloud'),
+        ('"Cloud"', '"Clo\xff"'),
+    ],
+)
+def test_no_refusal_has_a_secret_in_it(tmp_path: Path, old: str, new: str) -> None:
+    """Nor is it among the causes of one, which some programs write down with all that they hold."""
+    file = tmp_path / "regions.toml"
+    good = (
+        '[[region]]\nslug = "cloud"\nname = "Cloud"\nremote = "store:bucket"\n'
+        '[region.config]\ntype = "s3"\nsecret_access_key = "hush"\n'
+    )
+    file.write_text(good)
+    assert [place.config["secret_access_key"] for place in config_file.read(file)] == ["hush"]
+    file.write_bytes(good.replace(old, new).encode("latin-1"))
+    with pytest.raises(BadRegionsFile) as refused:
+        config_file.read(file)
+    error: BaseException | None = refused.value
+    while error is not None:
+        assert "hush" not in f"{error} {error!r} {vars(error)}"
+        error = error.__cause__ or error.__context__
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

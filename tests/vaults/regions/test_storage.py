@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.at_once import at_once
-from tests.vaults.conftest import NO_SOCKET
+from tests.vaults.rclone_process import NO_SOCKET
 from vaults.models import Region
 from vaults.regions.storage import gateway, layout
 from vaults.regions.storage.base import ObjectMissing, StorageRefused, StorageUnavailable

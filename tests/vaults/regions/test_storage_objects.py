@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as site
 
 from tests.ports import free_port
-from tests.vaults.conftest import RCLONE, running
+from tests.vaults.rclone_process import RCLONE, running
 from tests.waiting import wait_for
 from vaults.regions import config_file
 from vaults.regions.storage import gateway, rclone

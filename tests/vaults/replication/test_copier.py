@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
-from tests.vaults.stored import CONFIG, MachineFolder, digest, files
+from tests.rows import now
+from tests.vaults.stored import MachineFolder, backup, digest, files
 from vaults import copy_schedule
 from vaults.models import PairedCopy, Vault
 from vaults.regions.storage.base import StorageUnavailable
@@ -39,19 +40,6 @@ def target(storage: Path, copy: PairedCopy) -> Callable[[], dict[str, bytes]]:
         return {f"{copy.vault_id}/{path}": data for path, data in found.items()}
 
     return look
-
-
-def now(copy: PairedCopy) -> PairedCopy:
-    return PairedCopy.objects.get(pk=copy.pk)
-
-
-def backup(machine: MachineFolder, label: bytes) -> dict[str, bytes]:
-    """What a first backup stores: by path in the region."""
-    stored = {machine.put_at("config", CONFIG): CONFIG}
-    for kind in ("keys", "data", "index", "snapshots"):
-        data = label + kind.encode()
-        stored[machine.put(kind, data)] = data
-    return stored
 
 
 def test_all_of_a_backup_is_copied(

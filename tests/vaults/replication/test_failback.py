@@ -13,8 +13,8 @@ from portal.audit.models import AuditEvent
 from portal.core.actor import Actor, Via
 from portal.notifications.models import Notification
 from tests.at_once import at_once
-from tests.vaults.replication.test_copier import backup, now
-from tests.vaults.stored import CONFIG, MachineFolder, digest, files
+from tests.rows import now
+from tests.vaults.stored import CONFIG, MachineFolder, backup, digest, files
 from vaults import copy_schedule
 from vaults.integrity import losses, removals, verify
 from vaults.models import LostObject, PairedCopy, Region, RemovedObject

@@ -10,8 +10,8 @@ from django.conf import settings as site
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
-from tests.vaults.conftest import running
-from tests.vaults.replication.test_copier import now
+from tests.rows import now
+from tests.vaults.rclone_process import running
 from tests.vaults.stored import CONFIG, digest
 from tests.vaults.stores import SECRET, Store, azurite, seaweed
 from vaults import copy_schedule

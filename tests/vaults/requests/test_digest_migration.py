@@ -6,9 +6,9 @@ import json
 import pytest
 
 from portal.accounts.models import User
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from tests.migrating import migrated, newest_again, to_newest  # noqa: F401 - a fixture
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask
 from vaults.models import VaultRequest
 from vaults.requests import vault_requests
 

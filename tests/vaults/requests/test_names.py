@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from portal.accounts.models import Subscription
 from portal.core.errors import DomainError
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask
 from vaults.models import NameReservation, VaultRequest
 from vaults.rules import name_problem
 

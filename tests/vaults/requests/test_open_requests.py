@@ -11,9 +11,9 @@ from portal.core.errors import TooManyOpen
 from portal.notifications.models import Dismissal, Notification
 from portal.notifications.queries import area_of
 from tests.at_once import at_once
-from tests.conftest import as_actor, person
+from tests.factories import as_actor, member_of, person
 from tests.portal.pages import text, window
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask
 from vaults.models import NameReservation, Region, VaultRequest
 from vaults.requests import vault_requests
 
@@ -39,8 +39,7 @@ def test_one_too_many_is_refused_until_another_is_decided(ask: Ask, decider: Act
 def test_others_have_their_own(ask: Ask, subscription: Subscription, settings: Settings) -> None:
     settings.OPEN_REQUESTS = 1
     ask("Payroll")
-    colleague = person("colleague")
-    Membership.objects.create(user=colleague, subscription=subscription)
+    colleague = member_of(subscription)
     ask("Mail", actor=as_actor(colleague))
     assert VaultRequest.objects.count() == 2
 

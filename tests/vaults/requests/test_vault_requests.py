@@ -28,8 +28,9 @@ from portal.core.errors import (
 from portal.core.times import for_people
 from portal.notifications.models import Notification
 from tests.at_once import at_once
-from tests.conftest import as_actor, person
-from tests.vaults.conftest import Ask
+from tests.factories import as_actor, member_of, person
+from tests.rows import now
+from tests.vaults.factories import Ask
 from tests.vaults.pages import text_of, window
 from vaults.models import NameReservation, Operation, Region, Vault, VaultRequest
 from vaults.requests import vault_requests
@@ -39,10 +40,6 @@ Decide = Callable[..., VaultRequest]
 COMMENTS = ["x", "", "a\0b"]  # whoever may not decide does not learn what a comment has to be like
 DECISIONS = [vault_requests.approve, vault_requests.reject, vault_requests.cancel]
 Sent = list[tuple[str, tuple[Any, ...]]]
-
-
-def now(request: VaultRequest) -> VaultRequest:
-    return VaultRequest.objects.get(pk=request.pk)
 
 
 def entries() -> dict[str, str]:
@@ -198,8 +195,7 @@ def test_outsiders_find_nothing(ask: Ask, outsider: User, decide: Decide, commen
 @pytest.mark.parametrize("comment", COMMENTS)
 def test_only_approvers_decide(ask: Ask, auditor: User, administrator: User, decide: Decide, comment: str) -> None:
     request = ask()
-    colleague = person("colleague")
-    Membership.objects.create(user=colleague, subscription=request.subscription)
+    colleague = member_of(request.subscription)
     for user in (colleague, auditor):
         with pytest.raises(NotAllowed) as refused:
             decide(request.pk, actor=as_actor(user), comment=comment, digest=request.digest)
@@ -372,8 +368,7 @@ def test_of_many_approvals_at_once_one_vault_comes(ask: Ask, approver: User) -> 
 def test_of_many_requests_for_one_name_at_once_one_gets_it(ask: Ask, subscription: Subscription, staff: User) -> None:
     people = [staff]
     for number in range(5):
-        people.append(person(f"staff-{number}"))
-        Membership.objects.create(user=people[-1], subscription=subscription)
+        people.append(member_of(subscription, f"staff-{number}"))
     names = ["Payroll", "payroll", "PAYROLL", "PayRoll", "pAYROLL", "payrolL"]
 
     def asking(user: User, name: str) -> Callable[[], VaultRequest]:

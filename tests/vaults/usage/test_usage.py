@@ -16,11 +16,11 @@ from portal.audit.models import AuditEvent
 from portal.core.actor import SYSTEM
 from portal.core.errors import Invalid, NotAllowed
 from portal.notifications.models import Notification
-from tests.conftest import as_actor
+from tests.agents.factories import credential_of, machine_in
+from tests.factories import as_actor
 from tests.vaults.stored import MachineFolder
-from vaults.credentials import vault_credentials
 from vaults.integrity import removals
-from vaults.models import Credential, Region, StoredDay, Vault
+from vaults.models import Region, StoredDay, Vault
 from vaults.regions import catalog as regions
 from vaults.regions.storage.base import StorageUnavailable
 
@@ -30,14 +30,8 @@ Join = Callable[[str], Machine]
 @pytest.fixture
 def join(vault: Vault, staff: User) -> Join:
     """Adds a machine to `vault`."""
-    vault_credentials.issue(vault.pk, actor=as_actor(staff), machines=5)
-    credential = Credential.objects.get()
-
-    def make(name: str) -> Machine:
-        values = {"vault": vault, "name": name, "name_key": name, "credential": credential}
-        return Machine.objects.create(**values, registered_at=timezone.now())
-
-    return make
+    credential = credential_of(vault, staff, machines=5)
+    return lambda name: machine_in(vault, credential, name)
 
 
 def limit(region: Region, administrator: User, vault: int | None, machine: int | None) -> None:

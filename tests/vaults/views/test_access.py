@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from portal.accounts.models import Membership, User
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask
 from tests.vaults.pages import heading, poll, window
 from vaults.models import Vault, VaultRequest
 from vaults.states import VaultState

@@ -8,7 +8,7 @@ import pytest
 from portal.accounts.models import User
 from portal.core.errors import ContentChanged
 from portal.core.expected import require, tag_of
-from tests.conftest import as_actor
+from tests.factories import as_actor
 from tests.portal.pages import text, window
 from vaults import operations
 from vaults.credentials import vault_credentials

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from portal.accounts.models import Membership, Subscription, User
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask
 from tests.vaults.pages import links, poll, text_of, window
 from vaults import operations
 from vaults.models import Operation, Vault

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from portal.accounts.models import Membership, Subscription, User
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask
 from tests.vaults.pages import text_of, window
 from vaults.models import Region, VaultRequest
 from vaults.regions.catalog import places

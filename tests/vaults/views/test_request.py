@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from portal.accounts.models import Membership, Subscription, User
 from portal.core.actor import Actor
-from tests.conftest import as_actor, person
-from tests.vaults.conftest import Ask
+from tests.factories import as_actor, member_of, person
+from tests.vaults.factories import Ask
 from tests.vaults.pages import links, poll, text_of, window
 from vaults.models import Vault, VaultRequest
 from vaults.requests import vault_requests
@@ -58,8 +58,7 @@ def test_what_was_decided_elsewhere_is_not_shown_to_a_member_of_one_subscription
 ) -> None:
     elsewhere = Subscription.objects.create(name="Elsewhere")
     Membership.objects.create(user=staff, subscription=elsewhere)
-    colleague = person("colleague")
-    Membership.objects.create(user=colleague, subscription=subscription)
+    colleague = member_of(subscription)
     hidden, shown = ask("Hidden", subscription=elsewhere), ask("Shown")
     for each in (hidden, shown):
         vault_requests.reject(each.pk, actor=as_actor(approver), comment="Too large.", digest=each.digest)

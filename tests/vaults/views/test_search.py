@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 
 from portal.accounts.models import Subscription, User
-from tests.vaults.conftest import Ask
+from tests.vaults.factories import Ask
 from tests.vaults.pages import text_of, window
 from vaults.models import Vault
 

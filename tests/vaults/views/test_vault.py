@@ -13,8 +13,8 @@ from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import SYSTEM, Actor
 from portal.core.times import for_people
-from tests.conftest import as_actor
-from tests.vaults.conftest import Ask
+from tests.factories import as_actor
+from tests.vaults.factories import Ask, operation_of
 from tests.vaults.pages import poll, text_of, window
 from vaults.lifecycle import redundancy
 from vaults.models import Operation, PairedCopy, Region, Vault
@@ -89,9 +89,7 @@ def test_a_polled_part_with_a_form_is_still_known(created: Vault, staff: User) -
 def not_copied(vault: Vault, regions: tuple[Region, Region]) -> Vault:
     """An Active, geo-redundant vault whose copy could not be made, locked since."""
     PairedCopy.objects.create(vault=vault, region=regions[1])
-    Operation.objects.create(
-        vault=vault, kind="make-copy", state="failed", reason="Local B is full.", started_at=timezone.now()
-    )
+    operation_of(vault, "make-copy", state="failed", reason="Local B is full.")
     Vault.objects.update(redundancy_locked_at=timezone.now(), redundancy_locked_by="hr-db-02")
     return vault
 

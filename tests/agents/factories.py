@@ -1,20 +1,30 @@
-"""Rows that the tests of the pages begin with."""
+"""What the tests of machines make: rows of machines and of what belongs to them, and credential files."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
 
-from agents.models import Machine, MachineCertificate, Run
+from agents.models import AgentPackage, Machine, MachineCertificate, Run
 from agents.states import MachineState
 from portal.accounts.models import User
-from tests.conftest import as_actor
+from portal.core.actor import Actor, Via
+from tests.factories import as_actor
 from vaults.credentials import vault_credentials
 from vaults.integrity import losses
 from vaults.models import Credential, Vault
 from vaults.regions.storage.layout import Stored
+
+Issue = Callable[..., dict[str, object]]
+COMMAND = Actor(label="publish_agent", via=Via.COMMAND)
+
+
+def credential_file(vault: Vault, user: User, machines: int = 1) -> dict[str, object]:
+    """The document of the file of a new credential of the vault."""
+    return vault_credentials.issue(vault.pk, actor=as_actor(user), machines=machines).document
 
 
 def credential_of(vault: Vault, user: User, **columns: Any) -> Credential:
@@ -65,3 +75,16 @@ def lost_of(machine: Machine) -> Machine:
     path = f"{machine.vault_id}/{machine.pk}/data/{uuid.uuid4().hex * 2}"
     losses.note(machine.vault, machine.vault.region, Stored(path, 1, timezone.now()))
     return machine
+
+
+def package(platform: str = "linux", architecture: str = "x86_64", **columns: object) -> AgentPackage:
+    """A package that people can download; the row only, no file."""
+    values = {
+        "version": "1.0.0",
+        "file_name": f"strongroom-agent-{platform}-{architecture}-{AgentPackage.objects.count()}.pex",
+        "size": 25_165_824,
+        "sha256": "9f2c" * 16,
+        "published_at": timezone.now(),
+        **columns,
+    }
+    return AgentPackage.objects.create(platform=platform, architecture=architecture, **values)
