@@ -18,12 +18,12 @@ class AgentsConfig(AgentModels):
 
     def ready(self) -> None:
         """Machines are searched by name; what else of machines appears in rooms of the portal and of vaults."""
-        from agents import lifetimes, queries
+        from agents import queries, retention
         from agents.monitoring.dashboard import estate_of
         from agents.replacement import inbox as replacements
         from agents.search import find, named
         from portal.audit import names
-        from portal.core import retention
+        from portal.core.retention import all_rules
         from portal.pki import rotation
         from portal.web import inbox, navigation, search
         from vaults.extensions import estates, machine_names
@@ -34,6 +34,6 @@ class AgentsConfig(AgentModels):
         navigation.counters["requests"].add(replacements.count_to_decide)
         inbox.providers.add(replacements.waiting)
         rotation.holders.add(queries.machines_needing)
-        retention.lifetimes.add(lifetimes.rules)
+        all_rules.add(retention.rules)
         estates.add(estate_of)
         machine_names.add(queries.name_of)

@@ -16,7 +16,7 @@ class PortalConfig(PortalModels):
 
     def ready(self) -> None:
         """Import what registers itself, and add what the site itself has."""
-        from portal import checks, lifetimes  # noqa: F401
-        from portal.core import retention
+        from portal import checks, retention  # noqa: F401
+        from portal.core.retention import all_rules
 
-        retention.lifetimes.add(lifetimes.rules)
+        all_rules.add(retention.rules)

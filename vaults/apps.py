@@ -19,10 +19,10 @@ class VaultsConfig(VaultModels):
     def ready(self) -> None:
         """Vaults and requests are searched by name; what else of vaults appears in rooms of the portal."""
         from portal.audit import names
-        from portal.core import retention
+        from portal.core.retention import all_rules
         from portal.pki import rotation
         from portal.web import navigation, search
-        from vaults import lifetimes, queries
+        from vaults import queries, retention
         from vaults.regions import provider
         from vaults.regions.containers import Containers
         from vaults.search import find, named
@@ -33,5 +33,5 @@ class VaultsConfig(VaultModels):
         names.providers.add(("vault", named))
         navigation.counters["requests"].add(queries.count_to_decide)
         rotation.holders.add(queries.credentials_needing)
-        retention.lifetimes.add(lifetimes.rules)
+        all_rules.add(retention.rules)
         provider.register("containers", Containers())

@@ -48,7 +48,7 @@ from portal.events.event import Event, happened
 from portal.pki.crypto import keys
 from portal.pki.crypto.keys import PublicKey
 from vaults.credentials import issuance, possession, vault_credentials
-from vaults.credentials.document import Replaced
+from vaults.credentials.credential_file import Replaced
 from vaults.credentials.issuance import Issued, Terms
 from vaults.credentials.possession import Claim
 from vaults.models import Credential, Vault

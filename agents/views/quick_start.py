@@ -22,7 +22,7 @@ from portal.core.http import PersonRequest, actor_of, expected
 from portal.web.kept_forms import refilled
 from portal.web.polling import live
 from vaults.credentials import vault_credentials
-from vaults.credentials.document import file_name
+from vaults.credentials.credential_file import file_name
 from vaults.lifecycle import redundancy
 from vaults.models import Vault
 from vaults.queries import vault_seen_by, vault_worked_on_by

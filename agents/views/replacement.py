@@ -32,7 +32,7 @@ from portal.core.http import PersonRequest, actor_of, expected, sent
 from portal.web.inbox import named
 from portal.web.kept_forms import refilled
 from portal.web.polling import SLOW, live, pause
-from vaults.credentials.document import Replaced, file_name
+from vaults.credentials.credential_file import Replaced, file_name
 from vaults.rules import is_member
 from vaults.states import VaultState
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from django.utils.safestring import SafeString
 
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import came_by
+from portal.audit.rendering import came_by
 from portal.core.digests import shortened
 from portal.core.times import exactly, rfc3339
 from portal.templatetags.amounts import binary

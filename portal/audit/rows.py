@@ -7,8 +7,8 @@ from django.utils.safestring import SafeString
 
 from portal.audit.details import folded
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import came_by, sentence
-from portal.audit.wording import WAYS
+from portal.audit.rendering import came_by, sentence
+from portal.audit.sentences import WAYS
 from portal.templatetags.amounts import ago, clock
 
 REFUSED = ' <span class="status red">refused</span>'

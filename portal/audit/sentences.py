@@ -1,190 +1,196 @@
-"""An audit entry as a sentence: who, what, and links to what it is about.
+"""What each audited action is called in a sentence that begins with who did it.
 
-Everything that an entry holds may come from outside, a name or a message of a machine: each value is escaped here, and
-whatever is missing or of another form than expected is left out or shown as it is: old entries must stay readable.
+`{name}` is a value of the entry's detail, `{target}` what it is about; `{name:kind}` says how the value is shown (see
+`portal.audit.rendering`). What stands in `[…]` is left out when a value in it is missing.
 """
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from functools import cache, lru_cache
-from html import escape, unescape
-from ipaddress import ip_address
-from urllib.parse import quote
+from portal.audit.actions import Action
+from portal.core.actor import Via
 
-from django.urls import reverse
-from django.utils.safestring import SafeString
-
-from portal.audit.models import AuditEvent
-from portal.audit.wording import ENDINGS, OUTCOMES, PAGES, REASONS, REFUSALS, SENTENCES, WAYS
-from portal.core.digests import shortened
-from portal.core.times import for_people
-from portal.templatetags.amounts import binary, plural
-
-REDUNDANCY = {"geo": "geo-redundant", "local": "locally redundant"}
-ORIGINS = {"browser": "in the browser", "server": "by the portal"}
-SYSTEM = {"system": "Strongroom"}
-FIELD = re.compile(r"\{(\w+)(?::(\w+)(?: (\w+))?)?\}")
-KEY_AT_END = re.compile(r"^(.+) [0-9a-f]{8}-[0-9a-f-]{27}$")
-UUID_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-ANY = "00000000-0000-0000-0000-000000000000"
-
-
-def sentence(event: AuditEvent, *, auditor: bool = True) -> SafeString:
-    """What happened, for a page; only `auditor`s get links into the log, to what else somebody or something did."""
-    text = _text_of(event)
-    parts = [_fill(part, event, auditor) for part in _parts(text)]
-    told = "".join(part for part in parts if part is not None)
-    if event.refused:
-        told += _why(event.detail)
-    return SafeString(f"{_who(event, auditor)} {told.rstrip('.')}.")
-
-
-def plain(event: AuditEvent) -> str:
-    """The sentence without markup, as plain text: a page has to escape it."""
-    return unescape(re.sub(r"<[^>]*>", "", sentence(event, auditor=False)))
-
-
-def came_by(event: AuditEvent) -> str:
-    """From where and by which way: `this computer (::1), portal`."""
-    return ", ".join(part for part in (address_words(event.address), WAYS.get(event.via, event.via)) if part)
-
-
-@lru_cache(maxsize=1024)
-def address_words(address: str) -> str:
-    """The address, and what it means where that is this computer itself."""
-    try:
-        known = ip_address(address)
-    except ValueError:
-        return address
-    mapped = getattr(known, "ipv4_mapped", None)
-    return f"this computer ({address})" if known.is_loopback or (mapped and mapped.is_loopback) else address
-
-
-def page_url(kind: str, key: str) -> str:
-    """The page of what an entry is about; empty when there is none."""
-    if kind not in PAGES or not UUID_KEY.fullmatch(key):
-        return ""
-    return _page(kind).replace(ANY, key)
-
-
-@cache
-def _page(kind: str) -> str:
-    """The page of a kind with a key to be replaced: looked up once instead of for each entry."""
-    return reverse(PAGES[kind], args=[ANY])
-
-
-def words_of_code(code: object) -> str:
-    """A code of a refusal in words."""
-    return REASONS.get(str(code), str(code).replace("_", " "))
-
-
-def _text_of(event: AuditEvent) -> str:
-    outcome = event.action, str(event.detail.get("outcome"))
-    known = (REFUSALS.get(event.action) if event.refused else None) or OUTCOMES.get(outcome)
-    return known or SENTENCES.get(event.action) or f"{_spoken(event.action)}{' {target}' if event.target_label else ''}"
-
-
-def _spoken(action: str) -> str:
-    """An action that has no sentence: `vault: frobnicate`. Braces and brackets would be read as ours."""
-    return re.sub(r"[{}\[\]]", "", action).replace("-", " ").replace("_", " ").replace(":", ": ").replace("/", " ")
-
-
-def _why(detail: Mapping[str, object]) -> str:
-    why = f": {escape(words_of_code(detail['code']))}" if detail.get("code") else ""
-    repeated = detail.get("repeated")
-    return f"{why}, {plural(repeated, 'more time')}" if isinstance(repeated, int) else why
-
-
-def _who(event: AuditEvent, auditor: bool) -> str:
-    label = event.actor_label
-    name = f"<strong>{escape(SYSTEM.get(label, label))}</strong>"
-    url = _url_of_machine(event) or (f"{_log()}?person={quote(label, safe='')}" if auditor else "")
-    return f'<a href="{escape(url)}">{name}</a>' if url else name
-
-
-def _url_of_machine(event: AuditEvent) -> str:
-    """The page of the machine that tells of itself."""
-    itself = event.target_type == "machine" and event.actor_label == f"machine {event.target_label}"
-    return page_url("machine", event.target_id) if itself else ""
-
-
-@cache
-def _log() -> str:
-    return reverse("audit:list")
-
-
-@cache
-def _parts(text: str) -> tuple[str, ...]:
-    """The text in pieces: those in brackets, which may be left out, keep their bracket."""
-    return tuple(piece for piece in re.split(r"(\[[^\]]*)\]", text) if piece)
-
-
-def _fill(part: str, event: AuditEvent, auditor: bool) -> str | None:
-    optional, filled, done = part.startswith("["), [], int(part.startswith("["))
-    for match in FIELD.finditer(part):
-        value = _value(match, event, auditor)
-        if not value and optional:
-            return None
-        filled += [escape(part[done : match.start()]), value or "–"]
-        done = match.end()
-    return "".join([*filled, escape(part[done:])])
-
-
-def _value(match: re.Match[str], event: AuditEvent, auditor: bool) -> str:
-    name, kind, noun = match.groups()
-    if name == "target":
-        return _target(event)
-    value = event.detail.get(name)
-    if value is None or value == "":
-        return ""
-    if kind == "vault":
-        url, text = page_url("vault", str(event.vault_id or "")), escape(str(value))
-        return f'<a href="{url}">{text}</a>' if url else text
-    if kind == "person":
-        text = escape(str(value))
-        return f'<a href="{_log()}?person={escape(quote(str(value), safe=""))}">{text}</a>' if auditor else text
-    if kind == "serial":
-        text = f'<code title="{escape(str(value))}">{escape(shortened(value))}</code>'
-        return f'<a href="{_log()}?credential={escape(quote(str(value), safe=""))}">{text}</a>' if auditor else text
-    return escape(_shown(value, kind or "", noun or ""))
-
-
-def _shown(value: object, kind: str, noun: str) -> str:
-    if isinstance(value, int) and kind in {"many", "some", "number", "size"}:
-        if kind == "some" and not value:
-            return ""
-        return binary(value) if kind == "size" else f"{value:,}" if kind == "number" else plural(value, noun)
-    return SHOWN[kind](value) if kind in SHOWN else str(value)
-
-
-def _time(value: object) -> str:
-    try:
-        return for_people(datetime.fromisoformat(str(value)))
-    except ValueError:
-        return str(value)
-
-
-def _list(value: object) -> str:
-    return (", ".join(str(one) for one in value) or "none") if isinstance(value, list) else str(value)
-
-
-SHOWN: Mapping[str, Callable[[object], str]] = {
-    "time": _time,
-    "list": _list,
-    "code": words_of_code,
-    "ending": lambda value: ENDINGS.get(str(value), ""),
-    "redundancy": lambda value: REDUNDANCY.get(str(value), str(value)),
-    "origin": lambda value: ORIGINS.get(str(value), str(value)),
+SENTENCES: dict[str, str] = {
+    # requests and vaults
+    Action.VAULT_REQUEST_SUBMIT: "requested vault {target}[ in {subscription}][, {region}][, {redundancy:redundancy}]",
+    Action.VAULT_REQUEST_APPROVED: "approved the request for vault {target}",
+    Action.VAULT_REQUEST_REJECTED: "rejected the request for vault {target}",
+    Action.VAULT_REQUEST_CANCELLED: "cancelled the request for vault {target}",
+    Action.VAULT_REQUEST_EXPIRED: "let the request for vault {target} expire: nobody decided in time",
+    Action.VAULT_CREATE: "created vault {target}[ in {subscription}][, {region}][, {redundancy:redundancy}]",
+    Action.VAULT_CREATING: "began to set up the storage of vault {target}",
+    Action.VAULT_ACTIVE: "finished setting up vault {target}: it is Active",
+    Action.VAULT_FAILED: "could not set up vault {target}[: {reason}]",
+    Action.VAULT_RETRY: "started the failed setup of vault {target} again",
+    Action.VAULT_REMOVING: "began to remove vault {target}[: {reason}]",
+    Action.VAULT_REMOVED: "removed vault {target}",
+    Action.VAULT_REDUNDANCY: "changed the redundancy of vault {target} from {from:redundancy} to {to:redundancy}",
+    Action.VAULT_CONFIRM_REDUNDANCY: "confirmed the redundancy of vault {target}",
+    Action.VAULT_LOCK_REDUNDANCY: "was the first machine of vault {target} and so locked its redundancy"
+    "[ as {redundancy:redundancy}]",
+    Action.OPERATION_RUNNING: "started again: {target}",
+    Action.OPERATION_SUCCEEDED: "finished: {target}",
+    Action.OPERATION_FAILED: "could not finish: {target}[. {reason}]",
+    # credentials and machines
+    Action.CREDENTIAL_ISSUE: "downloaded credentials[ of vault {vault:vault}]"
+    "[ for {machines:many machine}][ to replace machine {replaces}]"
+    "[; the private key was made {key:origin}]",
+    Action.CREDENTIAL_END: "ended {target}",
+    Action.MACHINE_REGISTER: "registered[ in vault {vault:vault}]"
+    "[ with credential {credential:serial}][, issued by {issued_by:person}]",
+    Action.MACHINE_REPLACE: "replaced the previous computer[, with credential {credential:serial}]"
+    "[, issued by {issued_by:person}]",
+    Action.MACHINE_READY: "became Ready: backed up, and a restore was compared",
+    Action.MACHINE_REGISTERED: "is Registered again",
+    Action.MACHINE_SUSPEND: "was suspended[: {reason}]",
+    Action.MACHINE_SUSPENDED: "was suspended[: {reason}]",
+    Action.MACHINE_REVOKE: "revoked machine {target}[: {reason}]",
+    Action.MACHINE_REVOKED: "revoked machine {target}[: {reason}]",
+    Action.MACHINE_UNREGISTER: "unregistered itself; its backups are kept",
+    Action.MACHINE_UNREGISTERED: "unregistered itself; its backups are kept",
+    Action.MACHINE_RENEW: "renewed its certificate",
+    Action.REPLACEMENT_ASK: "requested the {target}[: {reason}]",
+    Action.REPLACEMENT_PENDING: "requested the {target}",
+    Action.REPLACEMENT_APPROVED: "approved the {target}",
+    Action.REPLACEMENT_REJECTED: "rejected the {target}[: {comment}]",
+    Action.REPLACEMENT_CANCELLED: "cancelled the {target}",
+    Action.REPLACEMENT_EXPIRED: "let the {target} expire: nobody decided or used it in time",
+    Action.REPLACEMENT_USED: "completed the {target}",
+    # what is stored
+    Action.OBJECT_QUARANTINE: "set a damaged object of vault {target} in {region} aside",
+    Action.OBJECT_REMOVE: "moved an index object of vault {target} to the trash[: {more_objects:many object} more]",
+    Action.OBJECT_REPAIR: "repaired an object of vault {target} in {region} with the copy from {from}",
+    Action.OBJECT_DIFFERS: "found that the copies of an object of vault {target} in {region} and {other} differ",
+    Action.SNAPSHOT_TRASH: "moved snapshot {snapshot} of a machine of vault {target} to the trash[: {reason}]",
+    Action.SNAPSHOT_PUT_BACK: "put snapshot {snapshot} of a machine of vault {target} back from the trash[: {reason}]",
+    Action.REGION_ADD: "added region {target}",
+    Action.REGION_RENAME: "renamed region {from} to {to}",
+    Action.REGION_ENABLE: "opened region {target} for new vaults",
+    Action.REGION_DISABLE: "closed region {target} for new vaults[: {why}]",
+    Action.REGION_QUOTAS: "changed the quotas of region {target}",
+    # people
+    Action.SESSION_SIGN_IN: "signed in",
+    Action.SESSION_SIGN_OUT: "signed out",
+    Action.SESSION_CONFIRM: "confirmed the password",
+    Action.TOKEN_MAKE: "created API token {target}[, scope {scope}][, for {days:many day}]",
+    Action.TOKEN_REVOKE: "revoked API token {target}",
+    Action.USER_CREATE: "created the account {target}[ with roles {roles:list}]",
+    Action.USER_DESCRIBE: "changed the name or address of {target}",
+    Action.USER_SET_ROLES: "changed the roles of {target} from {from:list} to {to:list}",
+    Action.USER_ACTIVATE: "enabled the account {target}",
+    Action.USER_DEACTIVATE: "disabled the account {target}[ and revoked {tokens_revoked:many token}]",
+    Action.USER_SET_PASSWORD: "set another password for {target}[ and revoked {tokens_revoked:many token}]",
+    Action.USER_CHANGE_PASSWORD: "changed their password[ and revoked {tokens_revoked:many token}]",
+    Action.SUBSCRIPTION_CREATE: "created subscription {target}",
+    Action.SUBSCRIPTION_RENAME: "renamed subscription {from} to {to}",
+    Action.MEMBERSHIP_ADD: "added {person:person} to subscription {target}",
+    Action.MEMBERSHIP_REMOVE: "removed {person:person} from subscription {target}",
+    # the portal itself
+    Action.AGENT_PACKAGE_PUBLISH: "published agent package {target}",
+    Action.AGENT_PACKAGE_WITHDRAW: "withdrew agent package {target}",
+    Action.PKI_ANOTHER_ROOT: "gave the database to another root of the certificate authorities",
+    Action.PKI_ROTATE: "replaced the certificate authorities[: generation {generation}]",
+    Action.PKI_RETIRE: "retired generation {generation} of the certificate authorities",
+    Action.PKI_RESEAL: "sealed {keys:many key} with another key",
+    Action.PKI_RENEW_EDGE: "renewed the certificate of the edge[ until {until:time}]",
+    Action.AUDIT_READ: "read the audit log",
 }
 
+OUTCOMES: dict[tuple[str, str], str] = {
+    (Action.MACHINE_BACKUP, "succeeded"): "backed up[ {files:many file}][, {bytes:size}][; {bytes_added:size} new]"
+    "[, but {code:ending}]",
+    (Action.MACHINE_BACKUP, "failed"): "reported a failed backup[: {code:code}]",
+    (
+        Action.MACHINE_RESTORE_CHECK,
+        "succeeded",
+    ): "restored for a check[: {compared:number} of {total:many file} compared]"
+    "[, {proven:some file} proven against the snapshot][; {mismatched:some file} differed]",
+    (Action.MACHINE_RESTORE_CHECK, "failed"): "reported a failed restore check[: {code:code}]",
+    (Action.MACHINE_RESTORE, "succeeded"): "restored[ {files:many file}][, {bytes:size}]",
+    (Action.MACHINE_RESTORE, "failed"): "reported a failed restore[: {code:code}]",
+    (Action.MACHINE_CHECK, "succeeded"): "checked its repository and found no damage",
+    (Action.MACHINE_CHECK, "failed"): "reported a failed check[: {code:code}]",
+    (Action.MACHINE_REPAIR, "succeeded"): "repaired its repository[: {found:many error} found]",
+    (Action.MACHINE_REPAIR, "failed"): "reported a failed repair[: {code:code}]",
+}
+"""The same for entries whose detail has this `outcome`."""
 
-def _target(event: AuditEvent) -> str:
-    label, url = event.target_label, page_url(event.target_type, event.target_id)
-    if event.target_type == "operation":
-        found = KEY_AT_END.match(label)  # the work by name; the key of the vault says nothing
-        label = found[1] if found else label
-    if event.target_type != "vault" and not url and event.vault_id:
-        url = page_url("vault", str(event.vault_id))
-    text = escape(label)
-    return f'<a href="{escape(url)}">{text}</a>' if url and text else text
+REFUSALS: dict[str, str] = {
+    Action.VAULT_REQUEST_DECIDE: "could not decide on the request for vault {target}",
+    Action.VAULT_REQUEST_CANCEL: "could not cancel the request for vault {target}",
+    Action.REPLACEMENT_DECIDE: "could not decide on the {target}",
+    Action.REPLACEMENT_CANCEL: "could not cancel the {target}",
+    Action.REPLACEMENT_DOWNLOAD: "could not download the credentials of the {target}",
+    Action.MACHINE_REGISTER: "could not register[ with credential {credential:serial}]",
+    Action.AGENT_MESSAGE_REFUSE: "sent a message[ for {endpoint}] that was not accepted[: {reason}]",
+    Action.SESSION_SIGN_IN: "could not sign in",
+    Action.SESSION_CONFIRM: "could not confirm the password",
+    Action.REFUSAL_OTHERS: "had other requests refused",
+}
+"""The same for entries of what was refused; the reason and how often follow by themselves."""
+
+REASONS = {
+    "wrong": "wrong password",
+    "throttled": "too many attempts",
+    "stale_state": "somebody else was first",
+    "content_changed": "the content had changed",
+    "own_request": "it is their own request",
+    "not_allowed": "not allowed",
+    "clock_skew": "the clock is off",
+    "machine_exists": "a machine of that name exists",
+    "vault_not_active": "the vault is not Active",
+    "credential_expired": "the credential has expired",
+    "credential_superseded": "the credential was replaced or ended",
+    "credential_used_up": "the credential is used up",
+    "credential_invalid": "the credential is not valid",
+    # how a run of an agent failed
+    "cache_unusable": "the cache folder cannot be used",
+    "disk_full": "a disk of the machine is full",
+    "engine_failed": "restic failed",
+    "engine_missing": "there is no restic",
+    "engine_too_old": "restic is too old",
+    "internal": "a fault of the agent's",
+    "file_unusable": "a file or folder of the machine cannot be used",
+    "interrupted": "it was interrupted",
+    "network": "no connection",
+    "no_room": "too little room for what is restored",
+    "passphrase_missing": "the passphrase is missing",
+    "passphrase_wrong": "wrong passphrase",
+    "protect_missing": "what is protected is not there",
+    "quota_full": "the quota is used up",
+    "repair_incomplete": "something is lost for good",
+    "repository_damaged": "stored backups are damaged",
+    "repository_locked": "another run was at work",
+    "repository_missing": "there is no repository",
+    "restore_check_failed": "what was restored differs",
+    "restore_incomplete": "not everything was restored",
+    "snapshot_unknown": "there is no such snapshot",
+    "state_damaged": "a file of the agent's own is missing or damaged",
+    "target_in_the_way": "something is in the way in the target",
+    "target_not_empty": "the target is not empty",
+    "unavailable": "the storage did not answer",
+    "usage": "wrong command line",
+}
+"""Codes in words; those that are not here are shown with spaces."""
+
+ENDINGS = {
+    "done_with_unreadable": "some files could not be read",
+    "done_with_losses": "protected folders have lost files",
+    "done_on_damaged": "stored data is damaged or missing",
+}
+"""What is to be said of a run that did what it is for, by its code; of others nothing."""
+
+WAYS: dict[str, str] = {
+    Via.PAGE: "portal",
+    Via.API: "API",
+    Via.TOKEN: "API token",
+    Via.AGENT: "agent",
+    Via.ADMIN: "administration",
+    Via.COMMAND: "command line",
+    Via.WORKER: "background work",
+}
+"""By which way an actor came."""
+
+PAGES = {
+    "vault": "vaults:vault",
+    "vaultrequest": "vaults:request",
+    "machine": "agents:machine",
+}
+"""Pages of what an entry is about, by its type; each takes the key."""

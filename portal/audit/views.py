@@ -11,8 +11,8 @@ from portal.audit.charts import bars
 from portal.audit.details import facts
 from portal.audit.forms import FilterForm
 from portal.audit.queries import activity, event_seen_by, events, require_auditor
+from portal.audit.rendering import page_url, plain, sentence
 from portal.audit.rows import table_rows
-from portal.audit.sentences import page_url, plain, sentence
 from portal.core.http import PersonRequest, actor_of
 from portal.core.paging import page_of
 

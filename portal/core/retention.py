@@ -1,6 +1,6 @@
 """Retention: what is only of use for a while goes away, daily, a bounded number of rows at a time.
 
-Each app says in its `lifetimes.py` which of its rows may go, and adds that here. The audit log has none.
+Each app says in its `retention.py` which of its rows may go, and adds that here. The audit log has none.
 """
 
 import logging
@@ -17,13 +17,13 @@ BATCH = 500  # rows of one transaction
 MOST = 50_000  # rows of a kind in one go: the rest goes with the next
 Rules = Mapping[str, QuerySet[Any]]
 """What may go, by the word for it in the log."""
-lifetimes: Extensions[Callable[[], Rules]] = Extensions()
+all_rules: Extensions[Callable[[], Rules]] = Extensions()
 
 
 def run() -> dict[str, int]:
     """Delete what may go; how many rows of each kind."""
     gone: dict[str, int] = {}
-    for rules in lifetimes:
+    for rules in all_rules:
         for what, rows in rules().items():
             gone[what] = _delete(rows)
     if any(gone.values()):

@@ -18,7 +18,7 @@ from portal.pki import authorities
 from portal.pki.crypto import certificates, issuing, keys
 from portal.pki.crypto.certificates import Kind, Profile
 from portal.pki.crypto.keys import PrivateKey, PublicKey
-from vaults.credentials.document import Replaced, document_of, file_name
+from vaults.credentials.credential_file import Replaced, document_of, file_name
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
 

@@ -167,7 +167,7 @@ def _intend(vault: Vault, machine_id: UUID, path: str, actor: Actor) -> None:
 def _count(machine_id: UUID, day: date) -> None:
     """One more of today; raises Throttled when there have been MOST_IN_A_DAY."""
     counts = RemovalCount.objects.filter(machine_id=machine_id)
-    counts.filter(day__lt=day).update(day=day, count=0)  # first, since rows of earlier days may go: vaults/lifetimes.py
+    counts.filter(day__lt=day).update(day=day, count=0)  # first, since rows of earlier days may go: vaults/retention.py
     RemovalCount.objects.get_or_create(machine_id=machine_id, defaults={"day": day, "count": 0})
     if not counts.filter(count__lt=MOST_IN_A_DAY).update(count=F("count") + 1):
         raise Throttled(f"This machine has removed {MOST_IN_A_DAY} objects today. Go on tomorrow.", retry_after=3600)

@@ -21,7 +21,7 @@ MOST = 1000
 """Objects of one machine that are compared within a day. A repository with more of them damaged waits for the scrub."""
 SLICE = 30  # seconds of one round, and seconds' worth of a scrub's bytes
 KEPT = timedelta(days=1)
-"""At least (vaults/lifetimes.py): for so long the same object is not compared again."""
+"""At least (vaults/retention.py): for so long the same object is not compared again."""
 
 
 def compare_soon(vault: Vault, machine_id: UUID, names: Collection[str], *, at: datetime) -> None:

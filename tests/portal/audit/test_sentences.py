@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from portal.audit import details, sentences
+from portal.audit import details, rendering
 from portal.audit.actions import Action
 from portal.audit.models import AuditEvent
-from portal.audit.sentences import address_words, plain, sentence
-from portal.audit.wording import OUTCOMES, PAGES, REFUSALS, SENTENCES
+from portal.audit.rendering import address_words, plain, sentence
+from portal.audit.sentences import OUTCOMES, PAGES, REFUSALS, SENTENCES
 from portal.core.states import StateTable
 from tests.portal.audit.entries import entry_of
 
@@ -64,7 +64,7 @@ TEXTS = [
 
 @pytest.mark.parametrize(("action", "how", "text"), TEXTS, ids=[f"{action}-{how}" for action, how, _ in TEXTS])
 def test_every_sentence_is_whole_without_any_detail_and_with_all(action: str, how: str, text: str) -> None:
-    full: dict[str, Any] = {match[1]: 2 for match in sentences.FIELD.finditer(text) if match[1] != "target"}
+    full: dict[str, Any] = {match[1]: 2 for match in rendering.FIELD.finditer(text) if match[1] != "target"}
     for detail in ({}, full):
         told = plain(entry(action, **{**detail, "outcome": how, "refused": how == "refused"}))
         assert told.startswith("staff ")
@@ -171,7 +171,7 @@ DETAILS = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(EVIL, inner, max_size=3)),
     max_leaves=5,
 )
-NAMES = sorted({match[1] for _, _, text in TEXTS for match in sentences.FIELD.finditer(text)})
+NAMES = sorted({match[1] for _, _, text in TEXTS for match in rendering.FIELD.finditer(text)})
 
 
 @given(

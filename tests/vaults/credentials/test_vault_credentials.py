@@ -18,7 +18,7 @@ from portal.pki.crypto import certificates, keys
 from portal.pki.crypto.certificates import Kind, Profile
 from tests.factories import as_actor
 from vaults.credentials import issuance, vault_credentials
-from vaults.credentials.document import canonical, file_name
+from vaults.credentials.credential_file import canonical, file_name
 from vaults.credentials.issuance import VaultNotActive
 from vaults.credentials.vault_credentials import CredentialState
 from vaults.models import Credential, Vault

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from tests.vaults.stored import MachineFolder, backup, files
-from vaults import copy_schedule, lifetimes
+from vaults import copy_schedule, retention
 from vaults.integrity import suspects
 from vaults.models import LostObject, PairedCopy, Redundancy, SuspectObject, Vault
 from vaults.regions.storage.rclone import RcloneRegion
@@ -189,7 +189,7 @@ def test_the_same_object_is_not_compared_again_within_a_day(
     tell(copy, ours, path)
     assert (path in waiting(), held(ours, "local-a") == stored) == (False, False)
     SuspectObject.objects.update(reported_at=timezone.now() - suspects.KEPT - timedelta(seconds=1))
-    lifetimes.rules()["objects that machines called damaged"].delete()
+    retention.rules()["objects that machines called damaged"].delete()
     tell(copy, ours, path)
     assert held(ours, "local-a") == stored
 
