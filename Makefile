@@ -7,7 +7,7 @@ BIN := .venv/bin
 # With it, each of the many processes would compile all that it imports, each time: three quarters of a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev shell fmt check test test-long lint bench lock notice
+.PHONY: help setup run dev shell seed fmt check test test-long lint docs bench lock notice sbom changes changelog release
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ dev: setup ## The same, restarting parts whose code, templates or static files c
 shell: ## Django's shell on the data folder of `make run`
 	@deploy/install dev "$(PYTHON)"
 	@exec $(BIN)/python manage.py shell
+
+seed: ## Fill the data folder of `make run` with a demo estate: months of machines, runs, requests and audit entries
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m bench.seed demo
 
 fmt: ## Put imports, style and layout right
 	@deploy/install dev "$(PYTHON)"
@@ -49,6 +53,10 @@ lint: ## Style, types, import order, missing migrations
 	@deploy/install dev "$(PYTHON)"
 	@exec $(BIN)/python -m tests.suite lint
 
+docs: ## Build the documentation's site; a page that no list has, or a dead link, fails
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m tests.suite docs
+
 bench: ## Measure against yardsticks taken in the same run; QUICK=1 for the short one
 	@deploy/install dev "$(PYTHON)"
 	@$(BIN)/python -m deploy.engine
@@ -61,3 +69,19 @@ lock: ## Lock the newest versions that deploy/*.in allow, with hashes
 notice: ## List the licences of what is shipped, in NOTICE; after lock
 	@deploy/install dev "$(PYTHON)"
 	@exec $(BIN)/python -m deploy.notice
+
+sbom: ## Write the bills of materials of portal and agent (CycloneDX) into dist/
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m deploy.sbom
+
+changes: ## Say whether this branch tells in changes/ what a user would notice: make changes BASE=origin/main
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/towncrier check --compare-with "$(or $(BASE),origin/main)"
+
+changelog: ## Move changes/ into CHANGELOG.md, under the version that is set
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/towncrier build --yes
+
+release: ## Make the files of a release in dist/, from the commit that is checked out
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m deploy.release

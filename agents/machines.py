@@ -103,6 +103,6 @@ def unregister(body: bytes, *, address: str) -> None:
 
 def _leave(machine: Machine, to: MachineState, *, actor: Actor, action: Action, reason: str) -> None:
     """The vault first, then the machine, then its certificates: the order in which everybody locks them."""
-    Vault.objects.filter(pk=machine.vault_id).update(machines=F("machines") - 1, updated_at=timezone.now())
+    Vault.objects.filter(pk=machine.vault_id).update(machine_count=F("machine_count") - 1, updated_at=timezone.now())
     advance(machine, to, actor=actor, action=action, reason=reason, state_reason=reason)
     certificates.revoke_all(machine, at=timezone.now())

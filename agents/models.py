@@ -27,12 +27,12 @@ class Machine(models.Model):
     STATES: ClassVar[StateTable] = states.MACHINE
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    vault = models.ForeignKey(Vault, models.PROTECT, related_name="machine_set")
+    vault = models.ForeignKey(Vault, models.PROTECT, related_name="machines")
     name = models.CharField(max_length=63)
     name_key = models.CharField(max_length=63)  # lower case
     state = models.CharField(max_length=12, choices=states.MachineState.choices, default=states.MachineState.REGISTERED)
     state_reason = models.CharField(max_length=500, blank=True)
-    credential = models.ForeignKey(Credential, models.PROTECT, related_name="machine_set")
+    credential = models.ForeignKey(Credential, models.PROTECT, related_name="machines")
     platform = models.JSONField(default=dict)
     agent_version = models.CharField(max_length=32, blank=True)
     address = models.CharField(max_length=45, blank=True)

@@ -131,7 +131,7 @@ class Progress:
         }
 
     def _done(self) -> dict[str, bool]:
-        registered = self.vault.machines > 0
+        registered = self.vault.machine_count > 0
         return {
             "redundancy": self.vault.redundancy_locked or self.vault.redundancy_confirmed_at is not None,
             "credentials": registered

@@ -17,6 +17,8 @@ from django.urls import path
 from django.utils import timezone
 
 from portal.audit.models import AuditEvent
+from portal.audit.targets import Target
+from portal.core.actor import Actor, Via
 from portal.core.http import PersonRequest
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
@@ -79,15 +81,14 @@ def _store(request: PersonRequest, vault: Vault, certificate: bytes, now: dateti
         issued_at=now,
         expires_at=now + LIFE,
     )
-    AuditEvent.objects.create(
+    AuditEvent.of(
+        "bench:issue",
         at=now,
-        actor=request.user,
-        actor_label=request.user.username,
-        action="bench:issue",
-        target_id=str(credential.pk),
-        vault_id=vault.pk,
+        actor=Actor(user=request.user, label=request.user.username, via=Via.PAGE),
+        target=Target.of(credential),
         detail={"serial": credential.serial},
-    )
+        refused=False,
+    ).save()
 
 
 @login_not_required

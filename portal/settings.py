@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.forms",
     "django_htmx",
     "template_partials",
     "portal",
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
     "vaults",
     "agents",
 ]
+FORM_RENDERER = "portal.web.widgets.Renderer"
 MIDDLEWARE = [
     "portal.web.middleware.whole_bodies",
     "portal.web.middleware.security_headers",

@@ -15,9 +15,14 @@ def migrated(to: list[tuple[str, str]]) -> Any:
     return MigrationExecutor(connection).loader.project_state(to).apps
 
 
+def to_newest() -> None:
+    """Bring the database to the newest migrations, which the models of the code need."""
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
 @pytest.fixture
 def newest_again() -> Iterator[None]:
     """At the end the database is as all other tests need it."""
     yield
-    executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
+    to_newest()

@@ -35,6 +35,10 @@ DEBIAN = {
 }
 """Packages, and the programs one of which each is for."""
 
+SITE = Path("build/site")
+# Each warning is an error, of which all are shown: links and anchors that lead nowhere, pages that no list has.
+SPHINX = [sys.executable, "-m", "sphinx", "-q", "-n", "-W", "--keep-going", "-c", "docs"]
+
 LINT = (
     [str(BIN / "ruff"), "check"],
     [str(BIN / "ruff"), "format", "--check"],
@@ -48,6 +52,15 @@ def lint() -> bool:
     """Style, types, import order, migrations that are missing."""
     results = [run(command) for command in LINT]
     return all(results)
+
+
+def docs() -> bool:
+    """The documentation's site, from nothing: a second build says nothing of pages that are as before."""
+    shutil.rmtree(ROOT / SITE, ignore_errors=True)
+    built = run([*SPHINX, ".", str(SITE)])
+    if built:
+        _say(f"The documentation begins with {SITE / 'docs' / 'index.html'}")
+    return built
 
 
 def units() -> bool:
@@ -91,11 +104,14 @@ def _measured(part: str) -> list[str]:
 
 PARTS: dict[str, Callable[[], bool]] = {
     "lint": lint,
+    "docs": docs,
     "units": units,
     "postgresql": units_on_postgresql,
     "system": system,
     "coverage": coverage,
 }
+WITHOUT_PACKAGES = {"lint", "docs", "units"}
+"""Parts that need no more than `.venv`."""
 
 
 def main(names: Sequence[str]) -> int:
@@ -104,10 +120,11 @@ def main(names: Sequence[str]) -> int:
         return _refuse(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}.")
     wanted = list(names) or list(PARTS)
     shutil.rmtree(COVERED, ignore_errors=True)
-    missing = _missing() if set(wanted) - {"lint", "units"} else []
+    real = set(wanted) - WITHOUT_PACKAGES
+    missing = _missing() if real else []
     if missing and not _installed(missing):
         return _refuse(f"packages are missing. Install them with:  apt-get install -y {' '.join(missing)}")
-    if set(wanted) - {"lint", "units"} and not run([sys.executable, "-m", "deploy.engine"]):
+    if real and not run([sys.executable, "-m", "deploy.engine"]):
         return _refuse("there is no recent restic; the reasons stand above.")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of hundreds of processes would compile all that it imports
     results = [(name, *_timed(PARTS[name])) for name in wanted]

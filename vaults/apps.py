@@ -23,6 +23,8 @@ class VaultsConfig(VaultModels):
         from portal.pki import rotation
         from portal.web import navigation, search
         from vaults import lifetimes, queries
+        from vaults.regions import provider
+        from vaults.regions.containers import Containers
         from vaults.search import find, named
 
         name_index.register(self, "vaults_vault")
@@ -32,3 +34,4 @@ class VaultsConfig(VaultModels):
         navigation.counters["requests"].add(queries.count_to_decide)
         rotation.holders.add(queries.credentials_needing)
         retention.lifetimes.add(lifetimes.rules)
+        provider.register("containers", Containers())

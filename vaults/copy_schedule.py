@@ -31,7 +31,7 @@ NO_ROUND: dict[str, Any] = {"round_began_at": None, "round_done_to": ""}
 
 
 def create(vault: Vault) -> PairedCopy:
-    """Note that the vault is to be copied to the pair of its region; copying starts once `due` is called.
+    """Note that the vault is to be copied to the pair of its region; copying starts once `schedule` is called.
 
     Raises StaleState when there is no open pair (any more).
     """
@@ -93,7 +93,7 @@ def claim(copy_id: int) -> PairedCopy | None:
     """Take the copy, with its vault and regions, for LEASE seconds; None when it is not due, or is held by another.
 
     None too while as many copies are worked on as may be at once: other work must find a free worker. A vault that is
-    not Active any more is left alone until `due` is called for it again.
+    not Active any more is left alone until `schedule` is called for it again.
     """
     copy = PairedCopy.objects.filter(pk=copy_id).first()
     if copy is None or PairedCopy.objects.filter(lease_until__gt=Now()).count() >= settings.COPIES_AT_ONCE:

@@ -24,14 +24,14 @@ LATE = timedelta(days=2)
 
 def is_late(vault: Vault) -> bool:
     """Whether machines of an Active vault should have backed up by now, and have not."""
-    if vault.state != VaultState.ACTIVE or not vault.machines:
+    if vault.state != VaultState.ACTIVE or not vault.machine_count:
         return False
     return vault.last_backup_at is None or vault.last_backup_at < timezone.now() - LATE
 
 
 def _late(since: datetime) -> Q:
     """As is_late(), as two stretches of an index."""
-    at_work = Q(state=VaultState.ACTIVE, machines__gt=0)
+    at_work = Q(state=VaultState.ACTIVE, machine_count__gt=0)
     return Q(at_work, last_backup_at=None) | Q(at_work, last_backup_at__lt=since)
 
 
@@ -50,14 +50,14 @@ PARTS: dict[str, Callable[[datetime], Q]] = {
     "failed": lambda _: Q(in_state=VaultState.FAILED),
     "late": lambda since: Q(pk__in=Vault.objects.filter(_late(since)).values("pk")),
     # For a walk in the order of the list: no index offers itself for this column and state.
-    "late, of many": lambda since: Q(in_state=VaultState.ACTIVE, machines__gt=0, backup_key__lt=since),
+    "late, of many": lambda since: Q(in_state=VaultState.ACTIVE, machine_count__gt=0, backup_key__lt=since),
 }
 """What a page is asked for, each by an index: the filters, and in place of *Needs attention* what it is made of."""
 
 ORDERS = {
     "name": ("name_key", "id"),
     "status": ("state", "name_key", "id"),
-    "machines": ("machines", "name_key", "id"),
+    "machines": ("machine_count", "name_key", "id"),
     "backup": ("backup_key", "id"),
 }
 """What the list is sorted by: word in the address, columns, each of them with an index."""
@@ -68,7 +68,7 @@ SHOWN = (
     "state_reason",
     "redundancy",
     "redundancy_locked_at",
-    "machines",
+    "machine_count",
     "last_backup_at",
     "last_restore_check_at",
     "name_key",

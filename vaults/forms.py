@@ -8,7 +8,7 @@ from django.urls import reverse_lazy
 from portal.accounts.models import Subscription, User
 from portal.approvals.models import Decision
 from portal.core.errors import Unavailable
-from portal.web.widgets import ExplainedRadios
+from portal.web.widgets import ExplainedRadios, HeadedRadios
 from vaults.models import Redundancy, Region
 from vaults.queries import own_subscriptions
 from vaults.regions.catalog import with_open_pair
@@ -114,7 +114,7 @@ class DecisionForm(forms.Form):
 class RedundancyForm(forms.Form):
     """How many regions shall hold what machines store."""
 
-    redundancy = forms.ChoiceField(label="Storage redundancy", choices=Redundancy.choices, widget=ExplainedRadios)
+    redundancy = forms.ChoiceField(label="Storage redundancy", choices=Redundancy.choices, widget=HeadedRadios)
 
 
 def explain(redundancy: forms.Field, region: str, pair: str) -> None:

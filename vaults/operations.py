@@ -1,13 +1,12 @@
 """Operations: visible background work on a vault, as saved steps under a lease.
 
 The life of one: `start` (with the change that wants it, in one transaction) → `claim` by a worker → `work_through` its
-steps → `succeed`, or `postpone` after a trouble that may pass, or `fail`. The people of the subscription see all of it
-in one entry of the notification area.
+steps → `succeed`, or `postpone` after a trouble that may pass, or `fail`. A step that waits for something elsewhere
+gives the operation back until then. The people of the subscription see all of it in one entry of the notification area.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,6 +22,8 @@ from portal.events.event import happened
 from portal.queue import enqueue
 from vaults.models import Operation, Vault
 from vaults.operation_events import OperationFailed, OperationProgressed, OperationSucceeded, OperationSuperseded
+from vaults.regions.provider import Step, Wait
+from vaults.regions.storage.base import StorageRefused
 from vaults.states import OperationState, VaultState
 
 TASK = "vaults.run_operation"
@@ -30,14 +31,6 @@ LEASE = 40  # seconds; above the longest step (five calls to storage), since eac
 MAX_ATTEMPTS = 5
 BACKOFF = (2, 10, 30, 60)  # seconds before the second, third … attempt
 WAITING = "Waiting for a worker"
-
-
-@dataclass(frozen=True)
-class Step:
-    """A piece of an operation: what people read while it runs, and what does it. Doing it twice must be harmless."""
-
-    label: str
-    do: Callable[[], None]
 
 
 def start(vault: Vault, kind: Operation.Kind) -> Operation:
@@ -63,6 +56,8 @@ def retry(operation: Operation, *, actor: Actor) -> None:
         steps_done=0,
         step=WAITING,
         timings={},
+        memory={},
+        waiting_since=None,
         attempts=0,
         finished_at=None,
         due_at=Now(),
@@ -92,23 +87,59 @@ def claim(operation_id: UUID) -> Operation | None:
     return operation
 
 
-def work_through(operation: Operation, steps: Sequence[Step]) -> None:
-    """Do the steps that are not yet done, saving and showing each under the lease.
+def work_through(operation: Operation, steps: Sequence[Step]) -> bool:
+    """Do the steps that are not yet done, saving and showing each under the lease; whether all are done.
 
-    Lets through what a step raises, and LeaseLost when the row belongs to somebody else by now.
+    They are not where one waits: then the operation has been given back. Lets through what a step raises; raises
+    StorageRefused for one that waits for too long, and LeaseLost when the row belongs to somebody else by now.
     """
     for number in range(operation.steps_done, len(steps)):
         step = steps[number]
         _save_progress(operation, step.label, number, len(steps))
-        began = time.perf_counter()
-        step.do()
-        operation.timings = {**operation.timings, step.label: round(time.perf_counter() - began, 4)}
+        if wait := _do(step, operation):
+            _await(operation, step, wait)
+            return False
+        operation.waiting_since = None
+    return True
+
+
+def _do(step: Step, operation: Operation) -> Wait | None:
+    memory = operation.memory.get(step.region.slug, {})
+    began = time.perf_counter()
+    wait = step.do(memory)
+    seconds = operation.timings.get(step.label, 0) + time.perf_counter() - began
+    operation.timings = {**operation.timings, step.label: round(seconds, 4)}
+    operation.memory = {**operation.memory, step.region.slug: memory} if memory else operation.memory
+    return wait
 
 
 def _save_progress(operation: Operation, label: str, number: int, total: int) -> None:
     with transaction.atomic():
-        operation.save_held(hold=LEASE, steps_done=number, step=label, timings=operation.timings)
+        operation.save_held(
+            hold=LEASE,
+            steps_done=number,
+            step=label,
+            timings=operation.timings,
+            memory=operation.memory,
+            waiting_since=operation.waiting_since,
+        )
         happened(OperationProgressed(operation, label, round(100 * number / total)), actor=SYSTEM)
+
+
+def _await(operation: Operation, step: Step, wait: Wait) -> None:
+    now = timezone.now()
+    since = operation.waiting_since or now
+    if now - since > wait.at_most:
+        minutes = wait.at_most // timedelta(minutes=1)
+        raise StorageRefused(f"{step.region} did not finish this within {minutes} minutes: {step.label}.")
+    operation.save_held(
+        release=True,
+        attempts=operation.attempts - 1,  # waiting is no trouble
+        memory=operation.memory,
+        timings=operation.timings,
+        waiting_since=since,
+        due_at=Now() + timedelta(seconds=wait.seconds),
+    )
 
 
 def succeed(operation: Operation, total: int) -> None:
@@ -153,7 +184,7 @@ def overdue(limit: int) -> list[UUID]:
 
 
 def _ended() -> dict[str, Any]:
-    return {"finished_at": timezone.now(), "due_at": None, **RELEASED}
+    return {"finished_at": timezone.now(), "due_at": None, "waiting_since": None, **RELEASED}
 
 
 def _note(operation: Operation, reason: str) -> None:

@@ -136,13 +136,13 @@ def _earlier(request: RegistrationRequest, credential: Credential) -> MachineCer
 
 def _require_unused(credential: Credential, at: datetime) -> None:
     if state_of(credential, at) == CredentialState.USED_UP:
-        users = credential.machine_set.order_by("-registered_at").values_list("name", flat=True)
+        users = credential.machines.order_by("-registered_at").values_list("name", flat=True)
         raise errors.used_up(credential, list(users[:5]))
 
 
 def _newcomer(request: RegistrationRequest, credential: Credential, vault: Vault) -> tuple[Machine, MachineCertificate]:
     """A machine that has not been here before; raises MachineExists."""
-    same_name = vault.machine_set.filter(name_key=request.name_key)
+    same_name = vault.machines.filter(name_key=request.name_key)
     if same_name.exclude(state=MachineState.UNREGISTERED).exists():
         raise errors.machine_exists(request.details.name, vault)
     machine = _create(request, credential, vault)
@@ -168,7 +168,7 @@ def _create(request: RegistrationRequest, credential: Credential, vault: Vault) 
 def _count(machine: Machine, credential: Credential, vault: Vault, request: RegistrationRequest) -> None:
     """The credential has a place less, the vault a machine more; the first one ever locks its redundancy."""
     registration_request.count_use(credential)
-    changes: dict[str, object] = {"machines": F("machines") + 1, "updated_at": request.at}
+    changes: dict[str, object] = {"machine_count": F("machine_count") + 1, "updated_at": request.at}
     if first := vault.redundancy_locked_at is None:
         changes |= {"redundancy_locked_at": request.at, "redundancy_locked_by": machine.name}
     Vault.objects.filter(pk=vault.pk).update(**changes)

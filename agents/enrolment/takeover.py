@@ -45,7 +45,7 @@ def take_over(request: RegistrationRequest, credential: Credential, vault: Vault
 
 def _require_its_name(request: RegistrationRequest, machine: Machine, vault: Vault) -> None:
     if request.name_key != machine.name_key:
-        others = vault.machine_set.filter(name_key=request.name_key).exclude(state=MachineState.UNREGISTERED)
+        others = vault.machines.filter(name_key=request.name_key).exclude(state=MachineState.UNREGISTERED)
         raise errors.other_machine(request.details.name, machine, vault, exists=others.exists())
     if name_taken_by_another(machine):
         raise errors.name_taken_since(machine, vault)
@@ -61,7 +61,7 @@ def _count(machine: Machine, credential: Credential, vault: Vault, request: Regi
     """The credential is used; the vault has a machine more if this one was not among its machines."""
     registration_request.count_use(credential)
     if machine.state in OUT:
-        Vault.objects.filter(pk=vault.pk).update(machines=F("machines") + 1, updated_at=request.at)
+        Vault.objects.filter(pk=vault.pk).update(machine_count=F("machine_count") + 1, updated_at=request.at)
 
 
 def _come_back(machine: Machine, credential: Credential, request: RegistrationRequest) -> None:

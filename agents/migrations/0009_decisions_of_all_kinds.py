@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
         ("audit", "0006_strangers_refusals"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
+    run_before = [("audit", "0008_content")]  # the details of entries, which are read here, have no column from there on
 
     operations = [
         migrations.RunPython(forward, backward),

@@ -1,45 +1,25 @@
-"""The geometry of small pictures on the pages about machines; the templates draw them as SVG, in these units."""
+"""What the pictures on a machine's page show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.safestring import SafeString
+
 from agents.models import MachineCertificate, Run
-
-WIDTH, HEIGHT = 600, 72
-_GAP, _SHORTEST = 3.0, 4.0
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One run, at its place in the picture; as high as much data was protected, or as all of it for a failure."""
-
-    run: Run
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def failed(self) -> bool:
-        """Whether the run failed."""
-        return self.run.outcome == Run.Outcome.FAILED
+from portal.core.times import for_people
+from portal.templatetags.amounts import binary
+from portal.web.bars import FULL, Bar, drawing
 
 
-def bars(runs: Sequence[Run], *, places: int) -> list[Bar]:
-    """Bars for `runs`, the oldest first, from the right edge of a picture that has room for `places`."""
+def backup_bars(runs: Sequence[Run], *, places: int) -> SafeString:
+    """A bar for each of the backups, the oldest first, in a picture with room for `places`; empty without any.
+
+    It is as high as much data was protected, and a full red one for a failure.
+    """
     if not runs:
-        return []
-    step = WIDTH / places
-    most = max(_size(run) for run in runs) or 1
-    left = WIDTH - step * len(runs)
-    drawn = []
-    for place, run in enumerate(runs):
-        full = run.outcome == Run.Outcome.FAILED
-        height = HEIGHT if full else max(_SHORTEST, HEIGHT * _size(run) / most)
-        x = left + step * place + _GAP / 2
-        drawn.append(Bar(run, round(x, 2), round(HEIGHT - height, 2), round(step - _GAP, 2), round(height, 2)))
-    return drawn
+        return SafeString("")
+    label = f"The last backups, {len(runs)} of them, as high as much data was protected"
+    return drawing([_bar(run) for run in runs], label, places=places)
 
 
 def per_cent_left(certificate: MachineCertificate, now: datetime) -> int:
@@ -49,6 +29,11 @@ def per_cent_left(certificate: MachineCertificate, now: datetime) -> int:
     return round(100 * min(1.0, max(0.0, left / life))) if life > 0 else 0
 
 
-def _size(run: Run) -> int:
-    size = run.figures.get("bytes", 0)
-    return size if isinstance(size, int) else 0
+def _bar(run: Run) -> Bar:
+    when = for_people(run.finished_at)
+    if run.outcome == Run.Outcome.FAILED:
+        return Bar(f"{when}: failed", (("failed", FULL),))
+    size = run.figures.get("bytes")
+    if not isinstance(size, int):
+        return Bar(f"{when}: no size was reported", (("protected", 1),))
+    return Bar(f"{when}: {binary(size)}", (("protected", max(size, 1)),))

@@ -62,11 +62,11 @@ class Estate:
 
 def estate_of(vault: Vault, now: datetime) -> Estate:
     """Read it, in at most four queries."""
-    here, sure = vault.machine_set.exclude(state__in=OUT), ~Q(concern__in=_DOUBTS)
+    here, sure = vault.machines.exclude(state__in=OUT), ~Q(concern__in=_DOUBTS)
     counted = here.order_by().values("state").annotate(number=Count("pk"), oldest=Min(_PROOF, filter=sure))
     numbers: dict[str, int] = {row["state"]: row["number"] for row in counted}
     oldest: dict[str, datetime] = {row["state"]: row["oldest"] for row in counted if row["oldest"]}
-    looked_at = list(with_damage(vault.machine_set.all()).filter(needs_attention()).order_by("name_key", "id")[:MOST])
+    looked_at = list(with_damage(vault.machines.all()).filter(needs_attention()).order_by("name_key", "id")[:MOST])
     doubted = sum(one.state == MachineState.READY and one.attention in _DOUBTED for one in looked_at)
     return Estate(
         states=[(look, numbers[state]) for state, look in Machine.STATES.looks.items() if state in numbers],
@@ -79,7 +79,7 @@ def estate_of(vault: Vault, now: datetime) -> Estate:
 
 def _late(vault: Vault, now: datetime) -> list[Late]:
     overdue = Q(last_backup_at__lt=now - DAILY) | Q(last_backup_at=None, registered_at__lt=now - DAILY)
-    waiting = vault.machine_set.filter(overdue, state__in=ALLOWED_IN)
+    waiting = vault.machines.filter(overdue, state__in=ALLOWED_IN)
     machines = list(waiting.order_by(F("last_backup_at").asc(nulls_first=True), "id")[:MOST])
     usual = _usual(machines, now) if machines else {}
     late = [Late(machine, usual.get(machine.pk)) for machine in machines]

@@ -69,7 +69,7 @@ def _newest(vault_id: UUID) -> QuerySet[Machine]:
 
 def machines_needing_attention(vault: Vault) -> dict[UUID, bool]:
     """The machines of the vault that somebody must look at, up to MANY, each with whether what it stored is damaged."""
-    if not vault.machines:
+    if not vault.machine_count:
         return {}
     return dict(_need_attention(vault.pk))
 
@@ -83,7 +83,7 @@ def _need_attention(vault_id: UUID) -> QuerySet[Machine, tuple[UUID, bool]]:
 def proof_of(vault: Vault, needing: Collection[UUID]) -> Proof:
     """Of the Ready machine that was restored last, if possible of one that nobody must look at; while none is Ready, of
     the one that was backed up last."""
-    if not vault.machines or not (vault.last_backup_at or vault.last_restore_check_at):
+    if not vault.machine_count or not (vault.last_backup_at or vault.last_restore_check_at):
         return Proof()
     machine = (
         (_restored().filter(vault=vault).exclude(pk__in=needing).first() if needing else None)

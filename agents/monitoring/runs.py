@@ -107,7 +107,7 @@ def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None
     record(ACTIONS[told.kind], actor=sender.actor, target=machine, detail=detail)
     if told.stores_backup:
         _note(machine, vault, "last_backup_at", run.finished_at)
-    suspects.note(vault, machine.pk, told.damaged, at=timezone.now())
+    suspects.compare_soon(vault, machine.pk, told.damaged, at=timezone.now())
     if told.stores_backup or run.failed or told.damaged:  # what fails may miss what the pair still has
         copy_schedule.schedule(vault.pk, machine.pk)
     if told.proves_restore:

@@ -1,6 +1,5 @@
 """Requests to replace a machine, as people see them: which there are, who may decide, and until when."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from agents.models import Machine, ReplacementRequest
-from agents.states import ALLOWED_IN, OPEN, MachineState, ReplacementState
+from agents.states import OPEN, MachineState, ReplacementState
 from portal.accounts.models import Membership, User
 from portal.approvals.models import Decision
 from portal.approvals.policy import OPEN_FOR
@@ -68,17 +67,6 @@ def name_taken_by_another(machine: Machine) -> bool:
     """Whether the machine has left and another one has its name by now, so that it cannot come back."""
     others = Machine.objects.filter(vault_id=machine.vault_id, name_key=machine.name_key).exclude(pk=machine.pk)
     return others.exclude(state=MachineState.UNREGISTERED).exists()
-
-
-def content_of(asked: ReplacementRequest) -> Mapping[str, object]:
-    """All that is agreed to; also whether, and how, the machine was shut out."""
-    return {
-        "id": str(asked.pk),
-        "machine": str(asked.machine_id),
-        "shut_out": "" if asked.machine.state in ALLOWED_IN else asked.machine.state,
-        "reason": asked.reason,
-        "requested_by": asked.requested_by_id,
-    }
 
 
 def download_until(asked: ReplacementRequest) -> datetime | None:

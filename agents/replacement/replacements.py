@@ -7,7 +7,6 @@ is in `agents.enrolment.takeover`. A rule that waives the agreement belongs at t
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +26,6 @@ from agents.replacement.events import (
     ReplacementRequested,
 )
 from agents.replacement.queries import (
-    content_of,
     downloadable,
     name_taken_by_another,
     open_replacement,
@@ -37,10 +35,9 @@ from agents.replacement.queries import (
     second_people,
     with_people,
 )
-from agents.states import OPEN, MachineState, ReplacementState
+from agents.states import ALLOWED_IN, OPEN, MachineState, ReplacementState
 from portal.accounts.models import User
-from portal.accounts.rules import require_few_open
-from portal.approvals.policy import Policy, Stage
+from portal.approvals.policy import Policy, Stage, require_few_open
 from portal.approvals.workflow import Workflow
 from portal.audit.actions import Action
 from portal.audit.transitions import advance
@@ -48,10 +45,11 @@ from portal.core import expected as expected_state
 from portal.core.actor import Actor
 from portal.core.errors import Invalid, NotAllowed, StaleState
 from portal.events.event import Event, happened
+from portal.pki.crypto import keys
 from portal.pki.crypto.keys import PublicKey
-from vaults.credentials import possession, vault_credentials
+from vaults.credentials import issuance, possession, vault_credentials
 from vaults.credentials.document import Replaced
-from vaults.credentials.issuance import Issued
+from vaults.credentials.issuance import Issued, Terms
 from vaults.credentials.possession import Claim
 from vaults.models import Credential, Vault
 from vaults.rules import require_member, text_problem
@@ -84,7 +82,13 @@ class Replacements(Workflow[ReplacementRequest]):
 
     def content(self, request: ReplacementRequest) -> Mapping[str, object]:
         """Which machine, why, and how it is now."""
-        return content_of(request)
+        return {
+            "id": str(request.pk),
+            "machine": str(request.machine_id),
+            "shut_out": "" if request.machine.state in ALLOWED_IN else request.machine.state,
+            "reason": request.reason,
+            "requested_by": request.requested_by_id,
+        }
 
     def lock(self, request: ReplacementRequest) -> None:
         """Lock the vault, as whatever shuts a machine out does."""
@@ -191,7 +195,7 @@ def issue(request_id: UUID, *, actor: Actor, claim: Claim | None = None) -> Issu
     """Issue the credential that was agreed to, and end the one issued before, if any.
 
     With a claim it goes to the key of the claim; without, a key is made here, in memory, and is in the document. Raises
-    NotFound, NotAllowed, VaultNotActive, MachineExists, what `challenges.with_claim()` raises, and StaleState when
+    NotFound, NotAllowed, VaultNotActive, MachineExists, what `possession.proven_key()` raises, and StaleState when
     nobody has agreed, or the agreement has ended.
     """
     asked = replacement_seen_by(actor, request_id)
@@ -200,9 +204,10 @@ def issue(request_id: UUID, *, actor: Actor, claim: Claim | None = None) -> Issu
         if asked.requested_by_id != actor.person.pk:
             raise NotAllowed("Only the requester can download the credentials of a replacement.")
     if claim is None:
-        return vault_credentials.with_key(partial(_issue_to, asked, actor, Credential.KeyOrigin.SERVER))
-    to_key = partial(_issue_to, asked, actor, Credential.KeyOrigin.BROWSER)
-    return possession.with_claim(asked.vault_id, claim, actor=actor, issue_to_key=to_key)
+        made = keys.new_key()
+        return _issue_to(made.public_key(), Credential.KeyOrigin.SERVER, asked, actor).with_private_key(made)
+    with possession.proven_key(asked.machine.vault, claim, actor) as key:
+        return _issue_to(key, Credential.KeyOrigin.BROWSER, asked, actor)
 
 
 def call_off(machine: Machine, *, actor: Actor) -> None:
@@ -253,7 +258,7 @@ def _locked(asked: ReplacementRequest) -> ReplacementRequest:
     return with_people(ReplacementRequest.objects.filter(pk=asked.pk)).get()
 
 
-def _issue_to(asked: ReplacementRequest, actor: Actor, origin: Credential.KeyOrigin, key: PublicKey) -> Issued:
+def _issue_to(key: PublicKey, origin: Credential.KeyOrigin, asked: ReplacementRequest, actor: Actor) -> Issued:
     with transaction.atomic():
         asked = _locked(asked)
         if not downloadable(asked):
@@ -261,9 +266,8 @@ def _issue_to(asked: ReplacementRequest, actor: Actor, origin: Credential.KeyOri
         machine = asked.machine
         if name_taken_by_another(machine):
             raise errors.name_taken_since(machine, machine.vault)
-        issued = vault_credentials.issue_replacement_to(
-            key, asked.vault_id, actor=actor, replaced=Replaced(machine.pk, machine.name), key_origin=origin
-        )
+        terms = Terms(1, origin, Replaced(machine.pk, machine.name))
+        issued = issuance.issue(key, machine.vault, terms, actor)
         ReplacementRequest.objects.filter(pk=asked.pk).update(credential=issued.credential)
     return issued
 

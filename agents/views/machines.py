@@ -12,12 +12,13 @@ from agents.forms import RevokeForm
 from agents.machines import revoke as lock_out
 from agents.machines import shown
 from agents.models import Machine
-from agents.monitoring.charts import HEIGHT, WIDTH, bars, per_cent_left
+from agents.monitoring.charts import backup_bars, per_cent_left
 from agents.monitoring.concerns import reasons_of
 from agents.queries import SHOWS, last_backups, machine_seen_by, machine_worked_on_by, machines_of, proof_of, runs_of
 from agents.replacement.queries import open_replacement, with_replacement_asked
 from agents.states import MachineState
 from portal.core.errors import Invalid
+from portal.core.forms import show_refusal
 from portal.core.http import PersonRequest, actor_of, expected
 from portal.core.paging import page_of
 from portal.web.polling import live
@@ -63,7 +64,7 @@ def revoke(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     try:
         lock_out(machine_id, actor=actor_of(request), reason=form.cleaned_data["reason"], expected=expected(request))
     except Invalid as error:
-        form.add_error("reason", error.errors["reason"])
+        show_refusal(form, error)
         return _page(request, found, form)
     messages.success(request, f"{found.name} is locked out of storage.")
     return redirect("agents:machine", machine_id)
@@ -78,8 +79,7 @@ def _page(request: PersonRequest, found: Machine, refused: RevokeForm | None = N
         "proof": proof_of(found),
         "member": is_member(actor_of(request), found.vault.subscription_id),
         "certificates": [(one, per_cent_left(one, now)) for one in found.certificates.order_by("-not_after")[:BARS]],
-        "bars": bars(last_backups(found, BARS), places=BARS),
-        "chart": {"width": WIDTH, "height": HEIGHT},
+        "bars": backup_bars(last_backups(found, BARS), places=BARS),
         "page": page_of(runs_of(found), "-finished_at", "-id", after=request.GET.get("after", "")),
         "revocable": Machine.STATES.allows(found.state, MachineState.REVOKED),
         "expected": shown(found),

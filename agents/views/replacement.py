@@ -27,6 +27,7 @@ from agents.views.credential_files import credential_file_response
 from portal.approvals.models import Decision
 from portal.core.actor import Actor
 from portal.core.errors import ContentChanged, Invalid, NotFound, StaleState
+from portal.core.forms import show_refusal
 from portal.core.http import PersonRequest, actor_of, expected, sent
 from portal.web.inbox import named
 from portal.web.kept_forms import refilled
@@ -61,7 +62,7 @@ def _asking(request: PersonRequest, machine_id: UUID) -> HttpResponse:
         except (ContentChanged, StaleState) as error:
             refusal, found = error, machine_seen_by(actor, machine_id)
         except Invalid as error:
-            form.add_error("reason", error.errors["reason"])
+            show_refusal(form, error)
     asked = open_replacement(found)
     if request.htmx and request.GET.get("seen") != _state_tag(found, asked):
         return HttpResponseClientRefresh()  # another page altogether, with other forms
@@ -90,7 +91,7 @@ def _decision(request: PersonRequest, machine_id: UUID) -> HttpResponse:
             _decide(actor, asked, form.cleaned_data, expected(request))
             return redirect("agents:replacement", machine_id)
         except Invalid as error:
-            form.add_error("comment", error.errors["comment"])
+            show_refusal(form, error)
         except (ContentChanged, StaleState) as error:
             refusal, found = error, machine_seen_by(actor, machine_id)
     context = {**_context(actor, found, open_replacement(found)), "form": ReplacementForm(), "decision": form}

@@ -3,6 +3,9 @@
 Importing the package sets Django up, so that its modules may import models.
 """
 
+import os
+
 import django
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()

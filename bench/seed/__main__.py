@@ -1,6 +1,6 @@
-"""`python -m bench.seed {full|quick} {large|small}`: fill the database of the environment.
+"""`python -m bench.seed {full|quick} {large|small}`: fill the database of the environment for the bench.
 
-Writes the handles to `handles.json` in the data folder.
+Writes the handles to `handles.json` in the data folder. `python -m bench.seed demo` fills it to be looked at.
 """
 
 import json
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from bench.handles import Handles, Storage
-from bench.seed import estate, machines, people, records
+from bench.seed import demo, estate, machines, people, records
 from bench.sizes import FULL, QUICK, Sizes
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
@@ -101,6 +101,8 @@ def _last_entries(chosen: dict[str, str]) -> str:
     return page_of(rows.filter(id__lte=oldest[-1].pk), "-id").next or ""
 
 
+if __name__ == "__main__" and sys.argv[1:] == ["demo"]:
+    sys.exit(demo.main())
 if __name__ == "__main__":
     sizes = {each.name: each for each in (FULL, QUICK)}[sys.argv[1]]
     handles = main(sizes, large=sys.argv[2] == "large")

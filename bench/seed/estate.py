@@ -47,15 +47,15 @@ def _vault(index: int, place: int, owners: list[Subscription], where: list[Regio
         region=where[index % len(where)],
         redundancy=dice.choice(Redundancy.values),
         state=STATES[dice.randrange(100)],
-        machines=dice.randrange(3),
+        machine_count=dice.randrange(3),
     )
 
 
-def requests(made: list[Vault], requesters: list[User], approver: User) -> None:
-    """The approved request, its decision and the finished operation of each vault, and PENDING requests that wait."""
+def requests(made: list[Vault], requesters: list[User], approver: User, *, waiting: int = PENDING) -> None:
+    """The approved request, its decision and the finished operation of each vault, and requests that are `waiting`."""
     now = timezone.now()
-    waiting = [Vault(name=f"new-{index:03d}") for index in range(PENDING)]
-    for index, vault in enumerate(waiting):
+    asked = [Vault(name=f"new-{index:03d}") for index in range(waiting)]
+    for index, vault in enumerate(asked):
         like = made[index % len(made)]
         vault.subscription, vault.region, vault.redundancy = like.subscription, like.region, like.redundancy
     rows = [
@@ -72,7 +72,7 @@ def requests(made: list[Vault], requesters: list[User], approver: User) -> None:
             digest=f"{index:064x}",
             vault=vault if index < len(made) else None,
         )
-        for index, vault in enumerate([*made, *waiting])
+        for index, vault in enumerate([*made, *asked])
     ]
     VaultRequest.objects.bulk_create(rows, batch_size=BATCH)
     kind = ContentType.objects.get_for_model(VaultRequest)

@@ -20,7 +20,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\n" + "\n".join(["A" * 64] * 14) + "\n
 
 def fill(vault: Vault, number: int, issuer: User, dice: random.Random) -> list[Storage]:
     """Register `number` machines in the vault, all of them Ready."""
-    credential = _credential(vault, number, issuer, dice)
+    credential = used_credential(vault, number, issuer, dice)
     now = timezone.now()
     machines = [
         Machine(
@@ -40,11 +40,11 @@ def fill(vault: Vault, number: int, issuer: User, dice: random.Random) -> list[S
         for index in range(number)
     ]
     Machine.objects.bulk_create(machines, batch_size=BATCH)
-    certificates = [_certificate(machine, dice) for machine in machines]
+    certificates = [certificate(machine, dice) for machine in machines]
     MachineCertificate.objects.bulk_create(certificates, batch_size=BATCH)
     Run.objects.bulk_create((run for machine in machines for run in _runs(machine)), batch_size=BATCH)
     Vault.objects.filter(pk=vault.pk).update(
-        machines=number,
+        machine_count=number,
         redundancy_locked_at=now,
         redundancy_locked_by=machines[0].name,
         last_backup_at=now,
@@ -59,7 +59,8 @@ def spread(vaults: list[Vault], number: int, each: int, issuer: User, dice: rand
     return [known for vault in active[: number // each] for known in fill(vault, each, issuer, dice)]
 
 
-def _credential(vault: Vault, number: int, issuer: User, dice: random.Random) -> Credential:
+def used_credential(vault: Vault, number: int, issuer: User, dice: random.Random) -> Credential:
+    """The one that `number` machines have registered with, a month ago."""
     now = timezone.now()
     return Credential.objects.create(
         vault=vault,
@@ -75,7 +76,8 @@ def _credential(vault: Vault, number: int, issuer: User, dice: random.Random) ->
     )
 
 
-def _certificate(machine: Machine, dice: random.Random) -> MachineCertificate:
+def certificate(machine: Machine, dice: random.Random) -> MachineCertificate:
+    """One that is good for a week from now. It opens nothing: nobody has a key for it."""
     now = timezone.now()
     return MachineCertificate(
         machine=machine,

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
 from portal.audit.models import AuditEvent
+from portal.audit.targets import Target
+from portal.core.actor import Actor, Via
 from portal.notifications.models import Notification
 from vaults.models import Vault
 
@@ -39,19 +41,13 @@ def _entries(number: int, vaults: list[Vault], people: list[User], dice: random.
     for index in range(number):
         person = dice.choice(people)
         vault = vaults[0] if index % 100 == 0 else dice.choice(vaults)
-        yield AuditEvent(
+        yield AuditEvent.of(
+            dice.choice(ACTIONS),
             at=begin + pace * index,
-            actor=person,
-            actor_label=person.username,
-            via="page",
-            address="192.0.2.7",
-            action=dice.choice(ACTIONS),
-            refused=index % 50 == 0,
-            target_type="vault",
-            target_id=str(vault.pk),
-            target_label=vault.name,
-            vault_id=vault.pk,
+            actor=Actor(user=person, label=person.username, via=Via.PAGE, address="192.0.2.7"),
+            target=Target.of(vault),
             detail={"from": "pending", "to": "approved", "reason": "Needed for the quarterly close."},
+            refused=index % 50 == 0,
         )
 
 

@@ -11,6 +11,7 @@ from portal.accounts.models import ApiToken, User
 from portal.accounts.passwords import HELP
 from portal.core.admission import Busy
 from portal.core.errors import DomainError, Invalid, Throttled
+from portal.core.forms import show_refusal
 from portal.core.http import SiteRequest, client_address
 
 
@@ -72,10 +73,7 @@ class ProvenForm(forms.Form):
         """Show beside the fields why the domain refuses what they say."""
         if not isinstance(error, Invalid):
             self.later = error
-            self.add_error(self.proof, error.detail)
-            return
-        for name, reasons in error.errors.items():
-            self.add_error(name, reasons)
+        show_refusal(self, error, beside=self.proof)
 
 
 class PasswordForm(ProvenForm):

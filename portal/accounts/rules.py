@@ -1,35 +1,17 @@
 """What every change to people and subscriptions asks first."""
 
-from typing import Any
-
-from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 
 from portal.accounts.models import Subscription, User
 from portal.core import texts
 from portal.core.actor import Actor
-from portal.core.errors import Invalid, NotAllowed, TooManyOpen
+from portal.core.errors import Invalid, NotAllowed
 
 
 def require_full(actor: Actor) -> None:
     """Raise NotAllowed for a token that may only read."""
     if actor.read_only:
         raise NotAllowed("This token is read-only.", remedy="Create one with full access.")
-
-
-def require_few_open(person: User, open_requests: QuerySet[Any]) -> None:
-    """Raise TooManyOpen when the person has as many open requests as one may have, `open_requests` among all people's.
-
-    Call it in the transaction that adds one: the person's row is locked, so that of many at once no more get in.
-    """
-    User.objects.select_for_update(no_key=True).get(pk=person.pk)
-    most = settings.OPEN_REQUESTS
-    if open_requests.filter(requested_by=person)[:most].count() >= most:
-        raise TooManyOpen(
-            f"You have {most} open requests of this kind, the maximum.",
-            remedy="Wait until some are decided, or cancel those you no longer need.",
-        )
 
 
 _NEEDED = frozenset({"username", "name"})

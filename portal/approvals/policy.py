@@ -1,13 +1,15 @@
-"""Who has to agree to a kind of request, in which order, and within which time."""
+"""Who has to agree to a kind of request, in which order and within which time, and how many one may have open."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from portal.accounts.models import User
+from portal.core.errors import TooManyOpen
 
 OPEN_FOR = timedelta(days=14)
 """How long a request waits for a decision before it expires."""
@@ -32,3 +34,17 @@ class Policy:
 
     stages: tuple[Stage, ...]
     open_for: timedelta = OPEN_FOR
+
+
+def require_few_open(person: User, open_requests: QuerySet[Any]) -> None:
+    """Raise TooManyOpen when the person has as many open requests as one may have, `open_requests` among all people's.
+
+    Call it in the transaction that adds one: the person's row is locked, so that of many at once no more get in.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    most = settings.OPEN_REQUESTS
+    if open_requests.filter(requested_by=person)[:most].count() >= most:
+        raise TooManyOpen(
+            f"You have {most} open requests of this kind, the maximum.",
+            remedy="Wait until some are decided, or cancel those you no longer need.",
+        )

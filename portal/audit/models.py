@@ -1,14 +1,19 @@
 """The audit log: rows are added, never changed or deleted."""
 
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
 from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce
 
 from portal.audit.targets import Target
+from portal.core.actor import Actor
+from portal.core.digests import canonical
 from portal.core.fields import KeyField
+from portal.core.times import rfc3339
 
 
 class AppendOnly(TypeError):
@@ -16,7 +21,11 @@ class AppendOnly(TypeError):
 
 
 class AuditEvent(models.Model):
-    """One thing that happened: who did what to what, when, from where and by which way."""
+    """One thing that happened: who did what to what, when, from where and by which way.
+
+    `content` is the entry, in the exact bytes that can be proven. The other columns are what the log is searched by;
+    they say nothing that the content does not. Make entries with `of()`, which fills all of them from one set of facts.
+    """
 
     at = models.DateTimeField()
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
@@ -29,19 +38,8 @@ class AuditEvent(models.Model):
     target_id = models.CharField(max_length=64, blank=True)
     target_label = models.CharField(max_length=200, blank=True)
     vault_id = models.UUIDField(null=True)
-    detail = models.JSONField(default=dict)
-    # The serial of the credential or certificate that the detail names, empty for most; the database takes it out.
-    serial = models.GeneratedField(
-        expression=Coalesce(
-            KeyTextTransform("credential", "detail"),
-            KeyTextTransform("serial", "detail"),
-            models.Value(""),
-            output_field=models.TextField(),
-        ),
-        output_field=KeyField(),
-        db_persist=True,
-        editable=False,
-    )
+    serial = KeyField(blank=True)  # of the credential or certificate that the detail names, empty for most
+    content = models.TextField()  # RFC 8785
 
     class Meta:
         ordering = ["-id"]
@@ -68,6 +66,61 @@ class AuditEvent(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Always raises AppendOnly."""
         raise AppendOnly("Audit entries are not deleted.")
+
+    @classmethod
+    def of(
+        cls, action: str, *, at: datetime, actor: Actor, target: Target, detail: Mapping[str, object], refused: bool
+    ) -> "AuditEvent":
+        """The entry of these facts, not stored yet.
+
+        `detail` is plain JSON; whole numbers that the canonical form does not have (from 2^53 on) are kept as texts,
+        and half characters as question marks. Raises ValueError for what is no JSON.
+        """
+        detail, label = _kept(detail), actor.label[:200]
+        content = {
+            "at": rfc3339(at),
+            "actor": {"id": actor.user.pk if actor.user else None, "label": label},
+            "via": str(actor.via),
+            "address": actor.address,
+            "action": str(action),
+            "refused": refused,
+            "target": {"type": target.type, "id": target.id, "label": target.label},
+            "vault": str(target.vault_id) if target.vault_id else None,
+            "detail": detail,
+        }
+        return cls(
+            at=at,
+            actor=actor.user,
+            actor_label=label,
+            via=actor.via,
+            address=actor.address,
+            action=action,
+            refused=refused,
+            target_type=target.type,
+            target_id=target.id,
+            target_label=target.label,
+            vault_id=target.vault_id,
+            serial=str(detail.get("credential") or detail.get("serial") or ""),
+            content=canonical(content).decode(),
+        )
+
+    @cached_property
+    def detail(self) -> dict[str, Any]:
+        """What the entry says beside its columns, by name, in the order of the names."""
+        return dict(json.loads(self.content)["detail"])
+
+
+def _kept(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The value as the canonical form can have it."""
+    if isinstance(value, Mapping):
+        return {_kept(str(name)): _kept(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_kept(one) for one in value]
+    if isinstance(value, str):
+        return str(value).encode(errors="replace").decode()
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
+        return str(value)
+    return value
 
 
 class RefusalCounter(models.Model):

@@ -127,7 +127,7 @@ def read_lately(actor: Actor, words: dict[str, object]) -> bool:
     lately = AuditEvent.objects.filter(
         actor_label=actor.label, action=Action.AUDIT_READ, at__gte=timezone.now() - timedelta(minutes=10)
     )
-    return any(detail == words for detail in lately.order_by("-id").values_list("detail", flat=True)[:200])
+    return any(event.detail == words for event in lately.order_by("-id").only("content")[:200])
 
 
 def _count(begin: date, end: date) -> dict[date, tuple[int, int]]:

@@ -70,17 +70,6 @@ def _write_counts() -> None:
 
 
 def _write(action: str, *, actor: Actor, target: Target, detail: Mapping[str, object], refused: bool) -> AuditEvent:
-    return AuditEvent.objects.create(
-        at=timezone.now(),
-        actor=actor.user,
-        actor_label=actor.label[:200],
-        via=actor.via,
-        address=actor.address,
-        action=action,
-        refused=refused,
-        target_type=target.type,
-        target_id=target.id,
-        target_label=target.label,
-        vault_id=target.vault_id,
-        detail=dict(detail),
-    )
+    event = AuditEvent.of(action, at=timezone.now(), actor=actor, target=target, detail=detail, refused=refused)
+    event.save()
+    return event

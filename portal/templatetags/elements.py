@@ -9,8 +9,6 @@ from uuid import UUID
 
 from django import template
 from django.db import models
-from django.forms import BoundField
-from django.forms.widgets import CheckboxInput, ChoiceWidget, Select
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
@@ -71,25 +69,6 @@ def badge(label: str, colour: str = "grey", meaning: str = "", *, busy: bool = F
     """The same look for what has no state table; colours: blue, green, amber, red, grey."""
     look = {"label": label, "colour": colour, "meaning": meaning, "busy": busy}
     return render_to_string("elements/status.html", look)
-
-
-@register.inclusion_tag("elements/field.html")
-def field(bound: BoundField, label: str = "", *, headed: bool = False) -> dict[str, object]:
-    """A form field with its label, help and errors beside it, joined by `aria-describedby`.
-
-    `headed`: the heading above says the label already, so only screen readers get the legend of radio buttons.
-    """
-    widget = bound.field.widget
-    # A browser cuts a text that is too long without a word; the form refuses it and says so.
-    if limit := widget.attrs.pop("maxlength", None):
-        widget.attrs["data-limit"] = limit
-    return {
-        "field": bound,
-        "label": label or bound.label,
-        "headed": headed,
-        "check": isinstance(widget, CheckboxInput),
-        "choices": isinstance(widget, ChoiceWidget) and not isinstance(widget, (Select, CheckboxInput)),
-    }
 
 
 @register.inclusion_tag("elements/identifier.html")

@@ -37,7 +37,7 @@ def credential_of(vault: Vault, user: User, **columns: Any) -> Credential:
 
 def machine_in(vault: Vault, credential: Credential, name: str = "hr-db-02", **columns: Any) -> Machine:
     """A machine that registered just now; the vault counts it, as registration does."""
-    Vault.objects.filter(pk=vault.pk).update(machines=F("machines") + 1)
+    Vault.objects.filter(pk=vault.pk).update(machine_count=F("machine_count") + 1)
     values = {"name": name, "name_key": name.lower(), "registered_at": timezone.now(), **columns}
     return Machine.objects.create(vault=vault, credential=credential, **values)
 

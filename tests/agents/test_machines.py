@@ -9,15 +9,16 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from agents.machines import revoke
+from agents.machines import revoke, shown
 from agents.models import Machine, MachineCertificate, SpentToken
-from agents.protocol import spent_tokens
+from agents.protocol import authentication
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
-from portal.core.errors import Invalid, NotAllowed, NotFound, StaleState
+from portal.core.errors import ContentChanged, Invalid, NotAllowed, NotFound, StaleState
 from portal.pki.crypto import keys
 from tests.agents import peer
 from tests.agents.peer import refused, register, say
+from tests.agents.replacing import agreed, file_for
 from tests.factories import as_actor
 from vaults.models import Vault
 
@@ -44,7 +45,7 @@ class TestRevoke:
         assert (row.state, row.state_reason) == ("Revoked", "Stolen")
         assert not MachineCertificate.objects.filter(revoked_at=None).exists()
         vault.refresh_from_db()
-        assert (vault.machines, vault.redundancy_locked) == (0, True)
+        assert (vault.machine_count, vault.redundancy_locked) == (0, True)
         entry = AuditEvent.objects.get(action="machine:revoke")
         assert (entry.actor, entry.detail) == (staff, {"from": "Registered", "to": "Revoked", "reason": "Stolen"})
 
@@ -53,7 +54,17 @@ class TestRevoke:
         with pytest.raises(StaleState):
             revoke(UUID(machine.id), actor=as_actor(staff), reason="Stolen")
         vault.refresh_from_db()
-        assert vault.machines == 0
+        assert vault.machine_count == 0
+
+    def test_it_means_the_computer_that_was_shown(self, machine: peer.Machine, staff: User, approver: User) -> None:
+        """A page from before a replacement does not lock out the computer that has come since."""
+        tag = shown(Machine.objects.get())
+        document = file_for(staff, agreed(staff, approver, machine.id))
+        assert register(document, peer.Machine()).status_code == 201
+        with pytest.raises(ContentChanged, match="Another computer has taken the place of hr-db-02"):
+            revoke(UUID(machine.id), actor=as_actor(staff), reason="Stolen", expected=tag)
+        assert Machine.objects.get().state == "Registered"
+        revoke(UUID(machine.id), actor=as_actor(staff), reason="Stolen", expected=shown(Machine.objects.get()))
 
     @pytest.mark.parametrize("what", ["heartbeat", "runs", "renew", "unregister"])
     def test_the_machine_is_told(self, machine: peer.Machine, staff: User, what: str) -> None:
@@ -98,7 +109,7 @@ class TestUnregister:
             response = say(machine.holder, "unregister")
             assert (response.status_code, response.json()) == (200, {"ok": True})
         vault.refresh_from_db()
-        assert (vault.machines, Machine.objects.get().state) == (0, "Unregistered")
+        assert (vault.machine_count, Machine.objects.get().state) == (0, "Unregistered")
         assert not MachineCertificate.objects.filter(revoked_at=None).exists()
         assert AuditEvent.objects.filter(action="machine:unregister").count() == 1
 
@@ -112,7 +123,7 @@ class TestUnregister:
         problem = refused(say(machine.holder, "unregister"), 403, "not_allowed", holds=holds)
         assert problem["remedy"] == "Renew it: strongroom-agent renew."
         vault.refresh_from_db()
-        assert (vault.machines, Machine.objects.get().state) == (1, "Registered")
+        assert (vault.machine_count, Machine.objects.get().state) == (1, "Registered")
 
     def test_after_a_lost_renewal_the_machine_leaves_with_what_it_gets_by_repeating_it(
         self, machine: peer.Machine
@@ -207,5 +218,5 @@ def test_used_messages_are_forgotten_when_they_are_too_old_to_count(db: None) ->
     now = timezone.now()
     for number, minutes in enumerate((0, 14, 16)):
         SpentToken.objects.create(jti=str(number), at=now - timedelta(minutes=minutes))
-    assert spent_tokens.forget(now) == 1
+    assert authentication.forget_spent(now) == 1
     assert list(SpentToken.objects.order_by("jti").values_list("jti", flat=True)) == ["0", "1"]

@@ -27,7 +27,8 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log, self.python = folder, folder / "log", folder / "python"
-        for name in ("deploy/bootstrap.txt", "deploy/requirements.txt", "agents/client/pyproject.toml"):
+        agent = ("agents/client/pyproject.toml", "agents/client/strongroom_agent/__init__.py")
+        for name in ("deploy/bootstrap.txt", "deploy/requirements.txt", *agent):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).touch()
         shutil.copy(ROOT / "deploy" / "install", folder / "deploy" / "install")
@@ -74,6 +75,14 @@ def test_an_environment_of_an_older_installer_is_brought_up_to_date(place: Place
     with (place.folder / "deploy" / "install").open("a") as file:
         file.write("# a newer one\n")
     assert any("uv" in line or "pip install" in line for line in place.install())
+    assert place.install() == []
+
+
+def test_another_version_of_the_agent_is_installed(place: Place) -> None:
+    """What is installed tells its version; without this it would be the one before."""
+    place.install()
+    (place.folder / "agents/client/strongroom_agent/__init__.py").write_text('__version__ = "2.0.0"')
+    assert any("agents/client" in line for line in place.install())
     assert place.install() == []
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 from django.core.management import call_command
 from django.utils import timezone
@@ -55,3 +56,13 @@ def request_of(user: User, subscription: Subscription, region: Region, name: str
 def operation_of(vault: Vault, kind: str = Operation.Kind.CREATE, **columns: Any) -> Operation:
     """Work on the vault that has begun; the row only, due when told so."""
     return Operation.objects.create(vault=vault, kind=kind, **{"started_at": timezone.now(), **columns})
+
+
+def vault_of(operation: Operation) -> Vault:
+    """The operation's vault as it is now."""
+    return Vault.objects.get(pk=operation.vault_id)
+
+
+def again(operation_id: UUID) -> Operation:
+    """The operation as it is now."""
+    return Operation.objects.select_related("vault").get(pk=operation_id)

@@ -28,7 +28,11 @@ def various(make_vault: MakeVault, outsider: User) -> None:
             for machines in (0, 2):
                 for backup in (None, now, now - LATE - timedelta(minutes=1)):
                     make_vault(
-                        f"{state}-{number}", subscription=owner, state=state, machines=machines, last_backup_at=backup
+                        f"{state}-{number}",
+                        subscription=owner,
+                        state=state,
+                        machine_count=machines,
+                        last_backup_at=backup,
                     )
 
 

@@ -141,7 +141,7 @@ def vault_out(vault: Vault) -> dict[str, object]:
         "region": vault.region.name,
         "redundancy": vault.redundancy,
         "redundancy_locked": vault.redundancy_locked,
-        "machines": vault.machines,
+        "machines": vault.machine_count,
         "last_backup_at": vault.last_backup_at,
         "created_at": vault.created_at,
     }

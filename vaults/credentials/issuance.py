@@ -1,7 +1,7 @@
 """The act of issuing a vault credential, for all kinds of them: lock, end the one before, certify, record."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -17,7 +17,7 @@ from portal.core.times import rfc3339
 from portal.pki import authorities
 from portal.pki.crypto import certificates, issuing, keys
 from portal.pki.crypto.certificates import Kind, Profile
-from portal.pki.crypto.keys import PublicKey
+from portal.pki.crypto.keys import PrivateKey, PublicKey
 from vaults.credentials.document import Replaced, document_of, file_name
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
@@ -39,6 +39,10 @@ class Issued:
     credential: Credential
     document: dict[str, object]
     file_name: str
+
+    def with_private_key(self, key: PrivateKey) -> "Issued":
+        """The same with the private key in the document, which nothing else holds: send it with `no-store`."""
+        return replace(self, document={**self.document, "private_key": keys.private_pem(key)})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ issues a credential for it: so it is used once, whatever the broker does, and a 
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -22,7 +23,7 @@ from portal.core.errors import Invalid
 from portal.pki.crypto import keys
 from portal.pki.crypto.errors import Unacceptable
 from portal.pki.crypto.keys import PublicKey
-from vaults.credentials import vault_credentials
+from vaults.credentials import issuance, vault_credentials
 from vaults.credentials.issuance import Issued
 from vaults.models import Credential, CredentialChallenge, Vault
 from vaults.queries import vault_worked_on_by
@@ -53,36 +54,30 @@ def new(vault_id: UUID, *, actor: Actor) -> CredentialChallenge:
 
 
 def issue(vault_id: UUID, unverified: Claim, *, actor: Actor, machines: int) -> Issued:
-    """Issue a credential for new machines to the key of the claim, once the claim holds.
+    """Issue a credential for new machines to the key of the claim, once the claim holds; the document lacks the private
+    key.
 
-    Raises what `credentials.issue_to()` and `with_claim()` raise.
-    """
-    browser = Credential.KeyOrigin.BROWSER
-    return with_claim(
-        vault_id,
-        unverified,
-        actor=actor,
-        issue_to_key=lambda key: vault_credentials.issue_to(
-            key, vault_id, actor=actor, machines=machines, key_origin=browser
-        ),
-    )
-
-
-def with_claim(
-    vault_id: UUID, unverified: Claim, *, actor: Actor, issue_to_key: Callable[[PublicKey], Issued]
-) -> Issued:
-    """Have a credential issued to the key of the claim, once the claim holds; the document lacks the private key.
-
-    Raises what `issue_to_key` raises, and Invalid for a key that is no P-256 key in canonical form or has a credential
-    already, a proof that is not by this key, and a challenge that is not for this person and vault, was used, or is too
-    old.
+    Raises NotFound, NotAllowed, VaultNotActive, and Invalid also for what is wrong with the claim.
     """
     vault = vault_worked_on_by(actor, vault_id)
-    key = _proven_key(vault, unverified)
+    wanted = vault_credentials.terms(machines, Credential.KeyOrigin.BROWSER)
+    with proven_key(vault, unverified, actor) as key:
+        return issuance.issue(key, vault, wanted, actor)
+
+
+@contextmanager
+def proven_key(vault: Vault, unverified: Claim, actor: Actor) -> Iterator[PublicKey]:
+    """The key of the claim, once the claim holds, for a block that issues a credential to it.
+
+    The block is in the transaction that uses up the challenge. Raises Invalid for a key that is no P-256 key in
+    canonical form or has a credential already, a proof that is not by this key, and a challenge that is not for this
+    person and vault, was used, or is too old. Whether the person may have a credential is for the caller to know.
+    """
+    key = _key_of(vault, unverified)
     try:
         with transaction.atomic():
             _use(unverified.challenge, vault, actor)
-            return issue_to_key(key)
+            yield key
     except IntegrityError as error:
         if not Credential.objects.filter(key_digest=keys.digest(key)).exists():
             raise
@@ -94,7 +89,7 @@ def forget_old() -> None:
     CredentialChallenge.objects.filter(expires_at__lte=timezone.now()).delete()
 
 
-def _proven_key(vault: Vault, unverified: Claim) -> PublicKey:
+def _key_of(vault: Vault, unverified: Claim) -> PublicKey:
     try:
         key = keys.read_public(unverified.public_key)
     except Unacceptable as error:

@@ -1,12 +1,11 @@
 """Vault credentials: issued for 48 hours, ended by the next one, and good for registering machines alone.
 
 One kind registers new machines, the other lets a computer take the place of one machine that is there; each has its own
-line of succession. Making the key is kept apart from issuing: `with_key()` makes it here, in memory, and hands it out
-once; `issue_to()` and `issue_replacement_to()` take the public key of one that was made elsewhere. The private key is
-never stored, logged or cached.
+line of succession. Who holds the key is kept apart from issuing (`issuance`): `issue()` makes one here, in memory, and
+hands it out once; `possession.issue()` takes the public half of one that was made elsewhere. A private key is never
+stored, logged or cached.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,9 +24,7 @@ from portal.core.errors import Invalid, StaleState
 from portal.core.prepared import prepared
 from portal.core.times import for_people
 from portal.pki.crypto import keys
-from portal.pki.crypto.keys import PublicKey
 from vaults.credentials import issuance
-from vaults.credentials.document import Replaced
 from vaults.credentials.issuance import Issued, Terms
 from vaults.models import Credential, Vault
 from vaults.queries import vault_worked_on_by
@@ -57,43 +54,21 @@ class CredentialStatus:
     machines_left: int
 
 
-def with_key(issue_to_key: Callable[[PublicKey], Issued]) -> Issued:
-    """Make a key in memory and have a credential issued to it; the document holds the key, and nothing else does.
-
-    Send the document with `Cache-Control: no-store`.
-    """
-    key = keys.new_key()
-    issued = issue_to_key(key.public_key())
-    issued.document["private_key"] = keys.private_pem(key)
-    return issued
-
-
 def issue(vault_id: UUID, *, actor: Actor, machines: int = 1) -> Issued:
-    """A credential with a key made here, as `with_key()` says. Raises what `issue_to()` raises."""
-    server = Credential.KeyOrigin.SERVER
-    return with_key(lambda key: issue_to(key, vault_id, actor=actor, machines=machines, key_origin=server))
-
-
-def issue_to(
-    public_key: PublicKey, vault_id: UUID, *, actor: Actor, machines: int, key_origin: Credential.KeyOrigin
-) -> Issued:
-    """Issue a credential to the holder of a key, for `machines` new machines; the document lacks the private key.
+    """Issue a credential for `machines` new machines, with a key made here, in memory, which is in the document.
 
     Raises NotFound, NotAllowed, Invalid, and VaultNotActive.
     """
     vault = vault_worked_on_by(actor, vault_id)
-    _require_number(machines)
-    return issuance.issue(public_key, vault, Terms(machines, key_origin), actor)
+    wanted, key = terms(machines, Credential.KeyOrigin.SERVER), keys.new_key()
+    return issuance.issue(key.public_key(), vault, wanted, actor).with_private_key(key)
 
 
-def issue_replacement_to(
-    public_key: PublicKey, vault_id: UUID, *, actor: Actor, replaced: Replaced, key_origin: Credential.KeyOrigin
-) -> Issued:
-    """Issue a credential with which one computer may take the place of a machine of the vault.
-
-    Whether somebody agreed to it is for the caller to know. Raises NotFound, NotAllowed, and VaultNotActive.
-    """
-    return issuance.issue(public_key, vault_worked_on_by(actor, vault_id), Terms(1, key_origin, replaced), actor)
+def terms(machines: int, key_origin: Credential.KeyOrigin) -> Terms:
+    """Those of a credential for `machines` new machines; raises Invalid for a number that is not offered."""
+    if not 1 <= machines <= MOST_MACHINES:
+        raise Invalid({"machines": [f"Choose a number from 1 to {MOST_MACHINES}."]})
+    return Terms(machines, key_origin)
 
 
 def end_replacement(machine_id: UUID, *, actor: Actor) -> None:
@@ -165,11 +140,6 @@ def state_of(credential: Credential, at: datetime) -> CredentialState:
 def machines_left(credential: Credential) -> int:
     """How many more machines may register with it, as far as its number goes."""
     return credential.machines_limit - credential.machines_used
-
-
-def _require_number(machines: int) -> None:
-    if not 1 <= machines <= MOST_MACHINES:
-        raise Invalid({"machines": [f"Choose a number from 1 to {MOST_MACHINES}."]})
 
 
 def _issued(vault_id: UUID) -> QuerySet[Credential]:

@@ -24,7 +24,7 @@ KEPT = timedelta(days=1)
 """At least (vaults/lifetimes.py): for so long the same object is not compared again."""
 
 
-def note(vault: Vault, machine_id: UUID, names: Collection[str], *, at: datetime) -> None:
+def compare_soon(vault: Vault, machine_id: UUID, names: Collection[str], *, at: datetime) -> None:
     """Have the next copy round compare these objects of the machine, each as kind/name (layout.DIGEST).
 
     Those that were compared within a day, and what is above MOST, are left out. No-op for a vault without a copy.

@@ -31,11 +31,12 @@ class Redundancy(models.TextChoices):
 
 
 class Region(models.Model):
-    """A place for storage. The regions file owns its remote and its pair; administrators its name and switch."""
+    """A place for storage. The regions file owns its remote, provider and pair; administrators its name and switch."""
 
     slug = models.SlugField(max_length=32, unique=True)
     name = models.CharField(max_length=80)
     enabled = models.BooleanField(default=True)
+    provider = models.CharField(max_length=16, default="containers", editable=False)  # the kind of home for vaults
     # As last measured, in bytes; null where the storage cannot tell.
     free_bytes = models.BigIntegerField(null=True, editable=False)
     total_bytes = models.BigIntegerField(null=True, editable=False)
@@ -58,7 +59,7 @@ class VaultQuerySet(OwnedQuerySet["Vault"]):
 class Vault(models.Model):
     """A container in a region, in which registered machines keep their backups.
 
-    Columns from `machines` on are facts about machines, written by `agents` in its own transactions.
+    Columns from `machine_count` on are facts about machines, written by `agents` in its own transactions.
     """
 
     STATES: ClassVar[StateTable] = states.VAULT
@@ -76,7 +77,7 @@ class Vault(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     activated_at = models.DateTimeField(null=True)
 
-    machines = models.PositiveIntegerField(default=0)
+    machine_count = models.PositiveIntegerField(default=0)
     redundancy_locked_at = models.DateTimeField(null=True)
     redundancy_locked_by = models.CharField(max_length=63, blank=True)  # the machine that registered first
     last_backup_at = models.DateTimeField(null=True)
@@ -105,9 +106,9 @@ class Vault(models.Model):
             models.Index(fields=["name_key", "id", "state"], name="vault_name"),
             models.Index(fields=["state", "name_key", "id"], name="vault_state_name"),
             models.Index(fields=["region", "name_key", "id", "state"], name="vault_region_name"),
-            models.Index(fields=["machines", "name_key", "id", "state"], name="vault_machines_name"),
+            models.Index(fields=["machine_count", "name_key", "id", "state"], name="vault_machines_name"),
             models.Index(fields=["backup_key", "id", "state"], name="vault_backup"),
-            models.Index(fields=["state", "last_backup_at", "machines"]),  # for vaults that need attention
+            models.Index(fields=["state", "last_backup_at", "machine_count"]),  # for vaults that need attention
         ]
 
     def __str__(self) -> str:
@@ -189,6 +190,8 @@ class Operation(Leased):
     steps_done = models.PositiveSmallIntegerField(default=0)
     step = models.CharField(max_length=200, blank=True)
     timings = models.JSONField(default=dict)  # seconds by step
+    memory = models.JSONField(default=dict)  # what the steps in each region, by slug, remember for the next ones
+    waiting_since = models.DateTimeField(null=True)  # since when the step under way waits for something elsewhere
     reason = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

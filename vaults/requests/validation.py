@@ -1,6 +1,5 @@
-"""Validation of requests for vaults, and the content that approvers agree to."""
+"""Validation of requests for vaults."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 from portal.approvals.states import RequestState
@@ -10,19 +9,6 @@ from vaults.regions.catalog import open_pair_of
 from vaults.rules import name_malformed, text_problem
 
 DOUBLE_CLICK = timedelta(seconds=10)
-
-
-def content_of(request: VaultRequest) -> Mapping[str, object]:
-    """All that an approver agrees to."""
-    return {
-        "id": str(request.pk),
-        "subscription": request.subscription_id,
-        "name": request.name,
-        "region": request.region.slug,
-        "redundancy": request.redundancy,
-        "reason": request.reason,
-        "requested_by": request.requested_by_id,
-    }
 
 
 def find_duplicate(wanted: VaultRequest) -> VaultRequest | None:

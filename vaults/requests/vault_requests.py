@@ -10,8 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
-from portal.accounts.rules import require_few_open
-from portal.approvals.policy import Policy, Stage
+from portal.approvals.policy import Policy, Stage, require_few_open
 from portal.approvals.states import RequestState
 from portal.approvals.workflow import Workflow
 from portal.audit.actions import Action
@@ -28,7 +27,7 @@ from vaults.requests.events import (
     VaultRequestExpired,
     VaultRequestRejected,
 )
-from vaults.requests.validation import content_of, find_duplicate, require_valid
+from vaults.requests.validation import find_duplicate, require_valid
 from vaults.rules import name_problem, name_taken, require_member
 
 
@@ -53,7 +52,15 @@ class VaultRequests(Workflow[VaultRequest]):
 
     def content(self, request: VaultRequest) -> Mapping[str, object]:
         """Who asks for which vault, and why."""
-        return content_of(request)
+        return {
+            "id": str(request.pk),
+            "subscription": request.subscription_id,
+            "name": request.name,
+            "region": request.region.slug,
+            "redundancy": request.redundancy,
+            "reason": request.reason,
+            "requested_by": request.requested_by_id,
+        }
 
     def require_grantable(self, request: VaultRequest) -> None:
         """Raise StaleState when the region takes no vaults any more; its pair is looked at when the vault is made."""

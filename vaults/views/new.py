@@ -5,6 +5,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.core.errors import Invalid, NameTaken, NotFound, TooManyOpen
+from portal.core.forms import show_refusal
 from portal.core.http import PersonRequest, actor_of, key_in, sent
 from portal.web.kept_forms import refilled
 from vaults.forms import VaultRequestForm
@@ -26,12 +27,9 @@ def new(request: PersonRequest) -> HttpResponse:
         try:
             return redirect("vaults:request", _submitted(request, form).pk)
         except NameTaken as error:  # somebody was faster than the check
-            form.add_error("name", error.detail)
-        except TooManyOpen as error:
-            form.add_error(None, error.detail)
-        except Invalid as error:
-            for name, messages in error.errors.items():
-                form.add_error(name if name in form.fields else None, list(messages))
+            show_refusal(form, error, beside="name")
+        except (TooManyOpen, Invalid) as error:
+            show_refusal(form, error)
     return render(
         request,
         "vaults/new.html",

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from portal.approvals.models import Decision
 from portal.approvals.states import RequestState
 from portal.core.actor import Actor
-from portal.core.errors import ContentChanged, DomainError, Invalid, StaleState
+from portal.core.errors import ContentChanged, Invalid, StaleState
+from portal.core.forms import show_refusal
 from portal.core.http import PersonRequest, actor_of, sent
 from portal.core.paging import counted, page_of
 from portal.core.sorting import sorting
@@ -88,7 +89,8 @@ def vault_request(request: PersonRequest, request_id: UUID) -> HttpResponse:
             return redirect("vaults:request", asked.pk)
         except (ContentChanged, StaleState, Invalid) as error:
             refusal, asked = error, request_seen_by(actor, request_id)
-            _show_beside_fields(form, error)
+            if isinstance(error, Invalid):
+                show_refusal(form, error)
     status = refusal.status if refusal else 422 if form.is_bound else 200
     context = {**_page(actor, asked), "form": form, "refusal": None if isinstance(refusal, Invalid) else refusal}
     return live(request, "requests/review.html", "request-state", context, final=_is_final(asked), status=status)
@@ -96,12 +98,6 @@ def vault_request(request: PersonRequest, request_id: UUID) -> HttpResponse:
 
 def _decide(actor: Actor, asked: VaultRequest, values: dict[str, str]) -> None:
     DECIDE[values["verdict"]](asked.pk, actor=actor, comment=values["comment"], digest=values["digest"])
-
-
-def _show_beside_fields(form: DecisionForm, error: DomainError) -> None:
-    if isinstance(error, Invalid):
-        for name, messages in error.errors.items():
-            form.add_error(name if name in form.fields else None, list(messages))
 
 
 def _is_final(asked: VaultRequest) -> bool:

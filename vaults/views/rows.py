@@ -63,7 +63,7 @@ def _cells(vault: Vault, lock: SafeString, cloud: SafeString, retry: Mapping[UUI
         "subscription": vault.subscription_name,  # type: ignore[attr-defined]  # added by VaultFilter
         "redundancy": Redundancy(vault.redundancy).label,
         "lock": lock if vault.redundancy_locked else NOTHING,
-        "machines": SafeString(vault.machines),
+        "machines": SafeString(vault.machine_count),
         "last_backup": ago(vault.last_backup_at, "never"),
         "late": LATE if is_late(vault) else NOTHING,
         "cloud": cloud,

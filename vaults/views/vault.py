@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.audit.rows import activity_rows
 from portal.core.actor import Actor
 from portal.core.errors import ContentChanged, Invalid, RedundancyLocked, StaleState
+from portal.core.forms import show_refusal
 from portal.core.http import PersonRequest, actor_of, expected, sent
 from portal.core.paging import page_of
 from portal.web.kept_forms import refilled
@@ -52,7 +53,7 @@ def dashboard(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     context = {
         "vault": vault,
         "tab": "dashboard",
-        "estate": next((estate(vault, now) for estate in estates), None) if vault.machines else None,
+        "estate": next((estate(vault, now) for estate in estates), None) if vault.machine_count else None,
         "stored": curve(days, today=now.astimezone(UTC).date(), places=DAYS),
         "chart": {"width": WIDTH, "height": HEIGHT},
         "now": now,
@@ -112,7 +113,7 @@ def configure(request: PersonRequest, vault_id: UUID) -> HttpResponse:
             refusal, vault = error, vault_seen_by(actor, vault_id)
             form = RedundancyForm(initial={"redundancy": vault.redundancy})
         except Invalid as error:
-            form.add_error("redundancy", error.errors["redundancy"])
+            show_refusal(form, error)
     pair = _pair(vault)
     explain(form.fields["redundancy"], vault.region.name, pair.name if pair else "")
     context = {

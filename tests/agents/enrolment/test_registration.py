@@ -235,7 +235,7 @@ def test_success_writes_the_facts(issue: Issue, vault: Vault, staff: User) -> No
     for name in ("first", "second"):
         assert register(document, peer.Machine(name)).status_code == 201
     vault.refresh_from_db()
-    assert (vault.machines, vault.redundancy_locked_by) == (2, "first")
+    assert (vault.machine_count, vault.redundancy_locked_by) == (2, "first")
     assert Credential.objects.get().machines_used == 2
     first = Machine.objects.get(name="first")
     assert vault.redundancy_locked_at == first.registered_at
@@ -259,7 +259,7 @@ def test_repeating_gives_the_same_machine_although_the_credential_is_used_up(iss
     assert register(document, machine).status_code == 200
     assert machine.answer == first
     vault.refresh_from_db()
-    assert (vault.machines, Machine.objects.count(), Credential.objects.get().machines_used) == (1, 1, 1)
+    assert (vault.machine_count, Machine.objects.count(), Credential.objects.get().machines_used) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("change", ["expired", "replaced", "ended", "issuer"])
@@ -335,7 +335,7 @@ def test_last_place_is_taken_once(issue: Issue, vault: Vault) -> None:
     acts = [lambda machine=machine: register(document, machine).status_code for machine in machines]
     assert sorted(at_once(acts), key=str) == [201] * 3 + [403] * 5
     vault.refresh_from_db()
-    assert (vault.machines, Machine.objects.count(), Credential.objects.get().machines_used) == (3, 3, 3)
+    assert (vault.machine_count, Machine.objects.count(), Credential.objects.get().machines_used) == (3, 3, 3)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -112,7 +112,7 @@ class TestSuccess:
         assert register(document, peer.Machine()).status_code == 201
         vault.refresh_from_db()
         after = row(machine.id)
-        assert (after.state, after.state_reason, vault.machines) == ("Registered", "", 1)
+        assert (after.state, after.state_reason, vault.machine_count) == ("Registered", "", 1)
         assert (vault.redundancy_locked, vault.redundancy_locked_by) == (True, "hr-db-02")
         assert MachineCertificate.objects.filter(revoked_at=None).count() == 1
 
@@ -155,7 +155,7 @@ class TestSuccess:
         assert newcomer.answer == first
         assert AuditEvent.objects.filter(action="machine:replace").count() == 1
         vault.refresh_from_db()
-        assert vault.machines == 1
+        assert vault.machine_count == 1
 
     def test_again_later(self, staff: User, approver: User, document: dict[str, Any], machine: peer.Machine) -> None:
         register(document, peer.Machine())

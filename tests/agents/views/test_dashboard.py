@@ -80,7 +80,7 @@ class TestProof:
         machine_in(vault, credential, "holed")
         lost_of(machine_in(vault, credential, "shut", state=MachineState.REVOKED))
         lost_of(Machine.objects.get(name="holed"))
-        Vault.objects.update(machines=3, used_bytes=5 << 30, used_measured_at=timezone.now())
+        Vault.objects.update(machine_count=3, used_bytes=5 << 30, used_measured_at=timezone.now())
         client.force_login(staff)
         shown = text(client.get(f"/vaults/{vault.pk}/").content)
         assert "Proven restorable 2 of 3 oldest proof 3 days ago" in shown

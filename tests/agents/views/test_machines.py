@@ -1,5 +1,6 @@
 """The list of a vault's machines, the page of one, and revoking it."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from django.utils.html import strip_tags
 from pytest_django import DjangoAssertNumQueries
 
 from agents.models import Machine, Run
-from agents.monitoring.charts import HEIGHT, WIDTH, bars, per_cent_left
+from agents.monitoring.charts import backup_bars, per_cent_left
 from agents.monitoring.concerns import of_reports, of_run
 from agents.search import find
 from agents.states import MachineState
@@ -423,18 +424,23 @@ class TestRevoke:
 
 class TestCharts:
     def test_nothing_to_draw(self) -> None:
-        assert bars([], places=30) == []
+        assert backup_bars([], places=30) == ""
 
     def test_heights_are_sizes_and_a_failure_is_a_whole_bar(self, machine: Machine) -> None:
         figures: list[dict[str, object]] = [{"bytes": 50}, {"bytes": 100}, {}, {"bytes": "junk"}]
         runs = [run_of(machine, figures=one) for one in figures]
         runs.append(run_of(machine, outcome=Run.Outcome.FAILED))
-        drawn = bars(runs, places=10)
-        assert [bar.height for bar in drawn] == [HEIGHT / 2, HEIGHT, 4, 4, HEIGHT]
-        assert [bar.failed for bar in drawn] == [False, False, False, False, True]
-        assert all(bar.y + bar.height == HEIGHT for bar in drawn)
-        assert drawn[-1].x + drawn[-1].width <= WIDTH
-        assert [bar.x for bar in drawn] == sorted(bar.x for bar in drawn)
+        drawn = backup_bars(runs, places=10)
+        rects = re.findall(r'<rect class="(\w+)" x="([\d.]+)" y="([\d.]+)" width="86.0" height="([\d.]+)"/>', drawn)
+        assert rects == [
+            ("protected", "452.0", "28.0", "28.0"),
+            ("protected", "542.0", "0.0", "56.0"),
+            ("protected", "632.0", "53.0", "3.0"),
+            ("protected", "722.0", "53.0", "3.0"),
+            ("failed", "812.0", "0.0", "56.0"),
+        ]
+        titles = [title.partition(" UTC: ")[2] for title in re.findall(r"<title>(.*?)</title>", drawn)]
+        assert titles == ["50 B", "100 B", "no size was reported", "no size was reported", "failed"]
 
     def test_the_share_of_a_certificates_life(self, machine: Machine) -> None:
         now = timezone.now()

@@ -143,7 +143,7 @@ class TestDownload:
         assert document["vault"]["id"] == str(vault.pk)
         credential = Credential.objects.get()
         assert (credential.machines_limit, credential.key_origin) == (3, "server")
-        assert "PRIVATE KEY" not in json.dumps(list(AuditEvent.objects.values_list("detail", flat=True)))
+        assert "PRIVATE KEY" not in json.dumps(list(AuditEvent.objects.values_list("content", flat=True)))
 
     def test_any_name_is_safe_in_the_header(self, client: Client, make_vault: Callable[..., Vault]) -> None:
         vault = make_vault(name='Löhne"; x=y')
@@ -329,7 +329,7 @@ class TestSteps:
             well_run(gone, kind, figures={"files": 99, "compared": 99, "total": 99})
         assert "99 files" in page(vault)
         Machine.objects.filter(pk=gone.pk).update(state=MachineState.UNREGISTERED)
-        Vault.objects.update(machines=1)
+        Vault.objects.update(machine_count=1)
         later = machine_in(vault, credential, "later")  # backed up since, but not restored yet
         well_run(later, figures={"files": 77})
         shown = page(vault)
@@ -338,12 +338,12 @@ class TestSteps:
         assert "here 2 hours ago : 3 of 3 files compared with their source byte for byte." in shown
         assert f"Ready: backed up and restored on {for_people(ready_at)} That was here." in shown
         Machine.objects.filter(pk=here.pk).update(state=MachineState.REVOKED)
-        Vault.objects.update(machines=1)
+        Vault.objects.update(machine_count=1)
         vault.refresh_from_db()
         assert [key for key, _ in STEPS if key not in done(vault)] == ["redundancy", "restore"]
         assert "later just now : 77 files." in page(vault)
         Machine.objects.filter(pk=later.pk).update(state=MachineState.UNREGISTERED)
-        Vault.objects.update(machines=0)
+        Vault.objects.update(machine_count=0)
         vault.refresh_from_db()
         assert done(vault) == ["credentials"]
 

@@ -37,7 +37,8 @@ def failures(username: str, count: int, *, address: str = "127.0.0.1", minutes: 
 
 def told() -> list[tuple[str, str, bool, Any]]:
     """The audit log, oldest first."""
-    return list(AuditEvent.objects.order_by("id").values_list("action", "actor_label", "refused", "detail"))
+    events = AuditEvent.objects.order_by("id")
+    return [(event.action, event.actor_label, event.refused, event.detail) for event in events]
 
 
 @pytest.mark.parametrize(("username", "label"), [("staff", "staff"), ("nobody", 'unknown "nobody"')])

@@ -18,7 +18,7 @@ GOOD = "a long enough sentence"
 
 
 def told() -> list[tuple[str, str, dict[str, Any]]]:
-    return list(AuditEvent.objects.order_by("id").values_list("action", "target_label", "detail"))
+    return [(event.action, event.target_label, event.detail) for event in AuditEvent.objects.order_by("id")]
 
 
 def rows() -> tuple[list[tuple[Any, ...]], int, int]:

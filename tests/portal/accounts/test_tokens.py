@@ -63,8 +63,8 @@ def test_a_stolen_session_makes_no_token(staff: User) -> None:
     assert 0 < int(response["Retry-After"]) <= 900
     assert "Too many attempts." in text(response)
     assert not ApiToken.objects.exists()
-    told = AuditEvent.objects.order_by("id").values_list("action", "actor", "refused", "detail")
-    assert told[0] == ("session:confirm", staff.pk, True, {"code": "wrong"})
+    told = AuditEvent.objects.order_by("id")[0]
+    assert (told.action, told.actor, told.refused, told.detail) == ("session:confirm", staff, True, {"code": "wrong"})
 
 
 def test_a_password_changed_meanwhile_makes_no_token(staff: User) -> None:

@@ -46,7 +46,7 @@ def counts_after_the_minute() -> list[tuple[str, str, str, int]]:
     RefusalCounter.objects.update(since=timezone.now() - timedelta(seconds=refusal_counters.SECONDS + 1))
     while RefusalCounter.objects.exists():
         write_refusal_counts()
-    counts = AuditEvent.objects.filter(detail__has_key="repeated")
+    counts = AuditEvent.objects.filter(content__contains='"repeated":')
     return sorted((count.action, count.actor_label, count.address, count.detail["repeated"]) for count in counts)
 
 

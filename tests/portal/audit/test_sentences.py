@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.urls import reverse
-from django.utils import timezone
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.sentences import address_words, plain, sentence
 from portal.audit.wording import OUTCOMES, PAGES, REFUSALS, SENTENCES
 from portal.core.states import StateTable
+from tests.portal.audit.entries import entry_of
 
 KEY = "5e0c8c1e-7f3a-4d52-9a53-2f1d8a4991b2"
 ROLES: dict[str, Any] = {"kind": "user", "from": [], "to": ["auditor"]}
@@ -28,15 +28,9 @@ COLUMNS = {"refused", "via", "address", "target_id", "vault_id"}
 
 def entry(action: str, who: str = "staff", label: str = "Payroll", kind: str = "vault", **values: Any) -> AuditEvent:
     """An entry that is not stored; keywords beside those of the model are its detail."""
-    columns: dict[str, Any] = {
-        "via": "page",
-        "target_type": kind,
-        "target_label": label,
-        "target_id": KEY,
-        **{name: value for name, value in values.items() if name in COLUMNS},
-    }
+    columns: dict[str, Any] = {"target_id": KEY, **{name: values[name] for name in COLUMNS & set(values)}}
     detail = {name: value for name, value in values.items() if name not in COLUMNS}
-    return AuditEvent(pk=7, at=timezone.now(), action=action, actor_label=who, detail=detail, **columns)
+    return entry_of(action, who, number=7, target_type=kind, target_label=label, detail=detail, **columns)
 
 
 def _state_changes() -> set[str]:
@@ -173,7 +167,7 @@ EVIL = st.one_of(
     st.text(max_size=30),
 )
 DETAILS = st.recursive(
-    st.one_of(EVIL, st.integers(), st.none(), st.booleans(), st.floats(allow_nan=False)),
+    st.one_of(EVIL, st.integers(), st.none(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(EVIL, inner, max_size=3)),
     max_leaves=5,
 )
@@ -195,10 +189,9 @@ NAMES = sorted({match[1] for _, _, text in TEXTS for match in sentences.FIELD.fi
 def test_nothing_in_an_entry_is_markup(
     action: str, who: str, label: str, kind: str, key: str, refused: bool, detail: dict[str, Any]
 ) -> None:
-    event = AuditEvent(
-        pk=7, at=timezone.now(), action=action, actor_label=who, via="page", target_type=kind, target_id=key,
-        target_label=label, refused=refused, detail=detail,
-    )  # fmt: skip
+    event = entry_of(
+        action, who, number=7, target_type=kind, target_id=key, target_label=label, refused=refused, detail=detail
+    )
     parser = _Text()
     parser.feed(sentence(event) + details.facts(event))
     allowed = {"a", "strong", "code", "dl", "dt", "dd", "time", "span", "button", "svg", "use"}
@@ -247,7 +240,7 @@ def test_details_show_identifiers_in_one_short_form_with_the_whole_one_at_hand()
     ("name", "value", "words"),
     [
         ("roles", [], "none"),
-        ("platform", {"os": "Linux", "arch": "x86_64"}, "os: Linux, arch: x86_64"),
+        ("platform", {"os": "Linux", "arch": "x86_64"}, "arch: x86_64, os: Linux"),
         ("bytes_added", 2048, "2.00 KiB"),
         ("vault_quota_bytes", None, "none"),
         ("files", 20000, "20,000"),
@@ -256,4 +249,4 @@ def test_details_show_identifiers_in_one_short_form_with_the_whole_one_at_hand()
     ],
 )
 def test_details_are_no_reprs(name: str, value: object, words: str) -> None:
-    assert f"<dd>{words}</dd>" in details.facts(AuditEvent(pk=7, at=timezone.now(), action="x:y", detail={name: value}))
+    assert f"<dd>{words}</dd>" in details.facts(entry_of("x:y", number=7, detail={name: value}))

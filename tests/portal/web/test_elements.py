@@ -53,7 +53,7 @@ def test_a_link_is_the_address_of_its_page() -> None:
 
 
 def test_a_wrong_field_keeps_what_was_typed_and_is_joined_to_help_and_error() -> None:
-    html = render("{% field form.name %}", form=_Form({"name": "<four>"}))
+    html = render("{{ form.name.as_field_group }}", form=_Form({"name": "<four>"}))
     assert 'value="&lt;four&gt;"' in html
     assert 'aria-describedby="id_name_helptext id_name_error"' in html
     assert 'aria-invalid="true"' in html
@@ -63,11 +63,11 @@ def test_a_wrong_field_keeps_what_was_typed_and_is_joined_to_help_and_error() ->
 
 
 def test_optional_fields_say_so_and_radio_buttons_become_a_group() -> None:
-    assert "(optional)" in render("{% field form.note %}", form=_Form())
-    html = render("{% field form.kind %}", form=_Form())
+    assert "(optional)" in render("{{ form.note.as_field_group }}", form=_Form())
+    html = render("{{ form.kind.as_field_group }}", form=_Form())
     assert html.startswith('<fieldset class="field"> <legend class="label">Kind</legend>')
     assert html.count('type="radio"') == 2
-    assert '<label class="check" for="id_sure">' in render("{% field form.sure %}", form=_Form())
+    assert '<label class="check" for="id_sure">' in render("{{ form.sure.as_field_group }}", form=_Form())
 
 
 def test_long_identifiers_are_shortened_and_copied_whole() -> None:

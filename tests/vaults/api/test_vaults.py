@@ -23,7 +23,7 @@ CHANGES = [("PATCH", "", {"redundancy": "local"}), ("POST", "/retry", {}), ("POS
 def test_a_vault_as_the_contract_has_it(make_vault: Callable[..., Vault], staff: User) -> None:
     at = timezone.now() - timedelta(hours=1)
     vault = make_vault(
-        machines=2, redundancy_locked_at=at, redundancy_locked_by="m", last_backup_at=at, state_reason="Why"
+        machine_count=2, redundancy_locked_at=at, redundancy_locked_by="m", last_backup_at=at, state_reason="Why"
     )
     one = call(window(staff), "GET", f"vaults/{vault.pk}").json()
     assert set(one) == FIELDS

@@ -17,7 +17,7 @@ from portal.pki import authorities
 from portal.pki.crypto import certificates, keys
 from portal.pki.crypto.certificates import Kind, Profile
 from tests.factories import as_actor
-from vaults.credentials import vault_credentials
+from vaults.credentials import issuance, vault_credentials
 from vaults.credentials.document import canonical, file_name
 from vaults.credentials.issuance import VaultNotActive
 from vaults.credentials.vault_credentials import CredentialState
@@ -124,9 +124,8 @@ def test_private_key_persists_nowhere(vault: Vault, staff: User) -> None:
 
 def test_key_made_elsewhere_never_comes_by(vault: Vault, staff: User) -> None:
     key = keys.new_key().public_key()
-    issued = vault_credentials.issue_to(
-        key, vault.pk, actor=as_actor(staff), machines=1, key_origin=Credential.KeyOrigin.BROWSER
-    )
+    terms = vault_credentials.terms(1, Credential.KeyOrigin.BROWSER)
+    issued = issuance.issue(key, vault, terms, as_actor(staff))
     assert "private_key" not in issued.document
     assert issued.credential.key_origin == Credential.KeyOrigin.BROWSER
     leaf = certificates.read_chain(str(issued.document["certificate"]))[0]

@@ -42,8 +42,8 @@ def test_listed_trashed_put_back(folder: MachineFolder) -> None:
     undo = told.partition("manage.py snapshots ")[2].partition("\n")[0]
     assert "is stored again" in say(*shlex.split(undo)[:-1], "A mistake")
     assert "in the trash" not in say("list", machine.name)
-    reasons = AuditEvent.objects.filter(action__startswith="snapshot:").order_by("pk").values_list("detail__reason")
-    assert list(reasons) == [("A stolen key",), ("A mistake",)]
+    reasons = AuditEvent.objects.filter(action__startswith="snapshot:").order_by("pk")
+    assert [event.detail["reason"] for event in reasons] == ["A stolen key", "A mistake"]
 
 
 def test_several_go_in_one_command_and_what_was_done_is_said_where_one_is_refused(folder: MachineFolder) -> None:

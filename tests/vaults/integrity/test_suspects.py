@@ -59,7 +59,7 @@ def number(machine: MachineFolder) -> UUID:
 def tell(copy: PairedCopy, machine: MachineFolder, *paths: str) -> None:
     """The machine names the objects, and a round follows."""
     names = [f"{path.split('/')[2]}/{path.rpartition('/')[2]}" for path in paths]
-    suspects.note(copy.vault, number(machine), names, at=timezone.now())
+    suspects.compare_soon(copy.vault, number(machine), names, at=timezone.now())
     go_round(copy)
 
 
@@ -199,10 +199,10 @@ def test_no_more_than_so_many_of_a_machine_are_noted(
 ) -> None:
     monkeypatch.setattr(suspects, "MOST", 3)
     names = [f"index/{digit * 64}" for digit in "abcde"]
-    suspects.note(copy.vault, number(ours), names[:2], at=timezone.now())
-    suspects.note(copy.vault, number(ours), names, at=timezone.now())
+    suspects.compare_soon(copy.vault, number(ours), names[:2], at=timezone.now())
+    suspects.compare_soon(copy.vault, number(ours), names, at=timezone.now())
     assert waiting() == [f"{ours.path}/{name}" for name in names[:3]]
-    suspects.note(copy.vault, other := uuid4(), names[:1], at=timezone.now())
+    suspects.compare_soon(copy.vault, other := uuid4(), names[:1], at=timezone.now())
     assert SuspectObject.objects.filter(machine_id=other).count() == 1
 
 
@@ -223,5 +223,5 @@ def test_what_is_damaged_in_the_pair_comes_back_too(
 def test_a_vault_without_a_copy_waits_for_the_scrub(vault: Vault) -> None:
     Vault.objects.filter(pk=vault.pk).update(redundancy=Redundancy.LOCAL)
     vault.refresh_from_db()
-    suspects.note(vault, uuid4(), [f"index/{'a' * 64}"], at=timezone.now())
+    suspects.compare_soon(vault, uuid4(), [f"index/{'a' * 64}"], at=timezone.now())
     assert SuspectObject.objects.count() == 0

@@ -18,6 +18,7 @@ from portal.notifications.models import Notification
 from portal.notifications.publish import publish
 from tests.at_once import at_once
 from tests.factories import as_actor
+from tests.vaults.factories import again, vault_of
 from tests.vaults.rclone_process import NO_SOCKET
 from vaults import operations
 from vaults.lifecycle import creation, provisioning
@@ -44,16 +45,6 @@ class Crash(BaseException):
 
 def entry_of(operation: Operation) -> Notification:
     return Notification.objects.get(key=f"vault-create:{operation.vault_id}")
-
-
-def vault_of(operation: Operation) -> Vault:
-    """The operation's vault as it is now."""
-    return Vault.objects.get(pk=operation.vault_id)
-
-
-def again(operation_id: UUID) -> Operation:
-    """The operation as it is now."""
-    return Operation.objects.select_related("vault").get(pk=operation_id)
 
 
 def make_due(operation: Operation) -> None:

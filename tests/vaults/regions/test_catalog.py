@@ -187,8 +187,11 @@ def test_administrators_rename_and_switch(regions: tuple[Region, Region], admini
     domain.set_enabled(regions[0].pk, actor=actor, enabled=False)
     region = Region.objects.get(pk=regions[0].pk)
     assert (region.name, region.enabled) == ("Frankfurt", False)
-    said = AuditEvent.objects.filter(actor=administrator).order_by("id").values_list("action", "detail")
-    assert list(said) == [("region:rename", {"from": "Local A", "to": "Frankfurt"}), ("region:disable", {})]
+    said = AuditEvent.objects.filter(actor=administrator).order_by("id")
+    assert [(event.action, event.detail) for event in said] == [
+        ("region:rename", {"from": "Local A", "to": "Frankfurt"}),
+        ("region:disable", {}),
+    ]
 
 
 def test_nobody_else_changes_regions(regions: tuple[Region, Region], staff: User, approver: User) -> None:

@@ -7,11 +7,10 @@ import pytest
 
 from portal.accounts.models import User
 from tests.factories import as_actor
-from tests.migrating import migrated, newest_again  # noqa: F401 - a fixture
+from tests.migrating import migrated, newest_again, to_newest  # noqa: F401 - a fixture
 from tests.vaults.factories import Ask
 from vaults.models import VaultRequest
 from vaults.requests import vault_requests
-from vaults.requests.validation import content_of
 
 BEFORE = [("vaults", "0017_suspects")]
 AFTER = [("vaults", "0018_digests_by_rfc_8785")]
@@ -21,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def as_before(request: VaultRequest) -> str:
     """The digest in the form of the version before."""
-    text = json.dumps(content_of(request), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(vault_requests.workflow.content(request), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -41,4 +40,5 @@ def test_both_ways(ask: Ask, approver: User) -> None:
 
     migrated(AFTER)
     assert {one: stored(one) for one in digests} == digests
+    to_newest()
     vault_requests.approve(accented.pk, actor=as_actor(approver), comment="", digest=stored(accented))

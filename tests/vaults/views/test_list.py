@@ -47,7 +47,10 @@ def test_members_see_their_subscriptions_and_those_who_see_all_see_all(
 def test_a_row_says_all_that_the_contract_has(make_vault: MakeVault, staff: User) -> None:
     now = timezone.now()
     make_vault(
-        machines=3, redundancy_locked_at=now, redundancy_locked_by="hr-db-02", last_backup_at=now - timedelta(hours=7)
+        machine_count=3,
+        redundancy_locked_at=now,
+        redundancy_locked_by="hr-db-02",
+        last_backup_at=now - timedelta(hours=7),
     )
     text = text_of(window(staff).get("/vaults/"))
     assert "Payroll Active Local A Default Geo-redundant , locked 3 7 hours ago" in text
@@ -106,7 +109,7 @@ def various(make_vault: MakeVault, regions: Any) -> None:
     make_vault("Alpha")
     make_vault("Beta", state="Creating", region=regions[1])
     make_vault("Gamma", state="Failed")
-    make_vault("Delta", machines=1, last_backup_at=old)
+    make_vault("Delta", machine_count=1, last_backup_at=old)
     make_vault("Gone", state="Removed")
 
 
@@ -177,10 +180,10 @@ def test_each_sorting_is_a_walk_through_all_of_them(
     sort: str, expected: list[str], make_vault: MakeVault, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = timezone.now()
-    make_vault("a", state="Failed", machines=0, last_backup_at=now - timedelta(hours=3))
-    make_vault("b", state="Active", machines=7, last_backup_at=now - timedelta(hours=2))
-    make_vault("c", state="Failed", machines=3)
-    make_vault("d", state="Creating", machines=1, last_backup_at=now - timedelta(hours=1))
+    make_vault("a", state="Failed", machine_count=0, last_backup_at=now - timedelta(hours=3))
+    make_vault("b", state="Active", machine_count=7, last_backup_at=now - timedelta(hours=2))
+    make_vault("c", state="Failed", machine_count=3)
+    make_vault("d", state="Creating", machine_count=1, last_backup_at=now - timedelta(hours=1))
     assert names(staff, f"?sort={sort}") == expected
     monkeypatch.setattr("vaults.filters.VaultFilter.page.__defaults__", (None, "", 1))  # one row on a page
     client, after, walked, pages = window(staff), "", [], []

@@ -1,0 +1,156 @@
+"""Homes that take their time to be made, as cloud services do: another kind of home, with nothing else changed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from portal.core.actor import Actor
+from portal.notifications.models import Notification
+from tests.vaults.factories import again, vault_of
+from vaults import operations
+from vaults.lifecycle import creation, provisioning
+from vaults.models import Operation, Region
+from vaults.regions import provider
+from vaults.regions.provider import Home, Memory, Step, Wait
+from vaults.regions.storage.base import StorageUnavailable
+from vaults.states import OperationState, VaultState
+
+pytestmark = pytest.mark.django_db
+Creating = Callable[..., Operation]
+ORDERING, OPENING = "Ordering an account in Local A", "Opening the account in Local A"
+
+
+@dataclass
+class Cloud:
+    """Takes orders for accounts, one for each name, and makes them when it likes."""
+
+    orders: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    ready: bool = False
+    trouble: str = ""
+
+    def steps_to_make(self, home: Home) -> list[Step]:
+        def order(memory: Memory) -> Wait | None:
+            if "order" not in memory:
+                memory["order"] = f"order for {home.vault}"
+                self.orders.append(memory["order"])
+            if self.trouble:
+                raise StorageUnavailable(self.trouble)
+            return None if self.ready else Wait(15, at_most=timedelta(hours=1))
+
+        def open_it(memory: Memory) -> None:
+            self.opened.append(memory["order"])
+
+        return [
+            Step(f"Ordering an account in {home.region}", home.region, order),
+            Step(f"Opening the account in {home.region}", home.region, open_it),
+        ]
+
+    def steps_to_check(self, home: Home) -> list[Step]:
+        return []
+
+    def steps_to_end(self, home: Home) -> list[Step]:
+        return []
+
+
+@pytest.fixture
+def cloud(regions: tuple[Region, Region], monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """The kind of home that Local A has now."""
+    made = Cloud()
+    monkeypatch.setitem(provider._providers, "cloud", made)
+    Region.objects.filter(slug="local-a").update(provider="cloud")
+    return made
+
+
+@pytest.fixture
+def ordered(cloud: Cloud, creating: Creating) -> Operation:
+    """A vault whose account was ordered, and is not there yet."""
+    operation = creating(redundancy="local")
+    provisioning.run(operation.pk)
+    return again(operation.pk)
+
+
+def time_passes(operation: Operation) -> None:
+    """Until it is due again."""
+    Operation.objects.filter(pk=operation.pk).update(due_at=Now() - timedelta(seconds=1))
+
+
+def test_it_waits_without_holding_a_worker(ordered: Operation, cloud: Cloud) -> None:
+    assert (ordered.state, ordered.step, ordered.steps_done) == (OperationState.RUNNING, ORDERING, 0)
+    assert (ordered.lease_token, ordered.attempts) == (None, 0)
+    assert ordered.memory == {"local-a": {"order": "order for Payroll"}}
+    assert ordered.due_at is not None
+    assert 10 < (ordered.due_at - timezone.now()).total_seconds() <= 15
+    provisioning.run(ordered.pk)  # not due: whoever comes too early changes nothing
+    assert again(ordered.pk).due_at == ordered.due_at
+
+
+def test_it_may_wait_more_often_than_there_are_attempts(ordered: Operation, cloud: Cloud) -> None:
+    for _ in range(operations.MAX_ATTEMPTS + 3):
+        time_passes(ordered)
+        provisioning.run(ordered.pk)
+    assert (again(ordered.pk).state, again(ordered.pk).attempts) == (OperationState.RUNNING, 0)
+    cloud.ready = True
+    time_passes(ordered)
+    provisioning.run(ordered.pk)
+    done = again(ordered.pk)
+    assert (vault_of(done).state, done.state, done.steps_done) == (VaultState.ACTIVE, OperationState.SUCCEEDED, 2)
+    assert (cloud.orders, cloud.opened) == (["order for Payroll"], ["order for Payroll"])
+    assert set(done.timings) == {ORDERING, OPENING}
+    assert Notification.objects.get(key=f"vault-create:{done.vault_id}").state == "succeeded"
+
+
+def test_a_trouble_meanwhile_costs_an_attempt_and_forgets_nothing(ordered: Operation, cloud: Cloud) -> None:
+    cloud.trouble = "The cloud is not responding."
+    time_passes(ordered)
+    provisioning.run(ordered.pk)
+    assert (again(ordered.pk).attempts, again(ordered.pk).waiting_since) == (1, ordered.waiting_since)
+    cloud.trouble, cloud.ready = "", True
+    time_passes(ordered)
+    provisioning.run(ordered.pk)
+    assert (vault_of(ordered).state, cloud.orders) == (VaultState.ACTIVE, ["order for Payroll"])
+
+
+def test_what_never_comes_fails_and_is_ordered_anew_by_retry(
+    ordered: Operation, cloud: Cloud, requester: Actor
+) -> None:
+    Operation.objects.update(waiting_since=timezone.now() - timedelta(minutes=61))
+    time_passes(ordered)
+    provisioning.run(ordered.pk)
+    vault = vault_of(ordered)
+    assert vault.state == VaultState.FAILED
+    assert vault.state_reason.startswith(f"Local A did not finish this within 60 minutes: {ORDERING}.")
+    creation.retry(vault.pk, actor=requester)
+    assert (again(ordered.pk).memory, again(ordered.pk).waiting_since) == ({}, None)
+    cloud.ready = True
+    provisioning.run(ordered.pk)
+    assert (vault_of(ordered).state, cloud.orders) == (VaultState.ACTIVE, ["order for Payroll"] * 2)
+
+
+def test_a_wait_that_has_ended_does_not_count_for_the_next_step(ordered: Operation, cloud: Cloud) -> None:
+    assert ordered.waiting_since is not None
+    cloud.ready = True
+    time_passes(ordered)
+    provisioning.run(ordered.pk)
+    assert again(ordered.pk).waiting_since is None
+
+
+def test_the_pair_may_be_of_another_kind(cloud: Cloud, creating: Creating, storage: Path) -> None:
+    cloud.ready = True
+    operation = creating()
+    assert provisioning.step_labels(operation) == [
+        ORDERING,
+        OPENING,
+        "Making the container in Local B",
+        "Storing a probe in Local B and reading it back",
+        "Checking the gateway of Local B",
+    ]
+    provisioning.run(operation.pk)
+    assert vault_of(operation).state == VaultState.ACTIVE
+    assert (storage / "local-b" / str(operation.vault_id)).is_dir()
+    assert not (storage / "local-a" / str(operation.vault_id)).exists()
