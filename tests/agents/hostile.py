@@ -2,15 +2,12 @@
 
 import base64
 import json
-import os
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-LONG = bool(os.environ.get("STRONGROOM_LONG"))
-MANY = 20 if LONG else 1
-"""How often the 500 cases of every run are multiplied: 10,000 cases in the long one."""
+from tests.long import MANY
 
 # What a parser may take for something else: wrong types, edges of ranges, texts that databases do not like.
 ODD: st.SearchStrategy[Any] = st.one_of(
@@ -42,15 +39,9 @@ class Count:
 
 
 def at_least(cases: int) -> settings:
-    """Settings for so many different cases: drawn are some more, since the same may be drawn twice.
-
-    The cases of a short run are the same each time.
-    """
+    """Settings for so many different cases: drawn are some more, since the same may be drawn twice."""
     return settings(
         max_examples=(cases + cases // 4 + 10) * MANY,
-        deadline=None,
-        derandomize=not LONG,
-        database=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
 

@@ -1,7 +1,6 @@
 """The credential file offline: each refusal with its code, its words and its exit status."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,14 @@ from hypothesis import strategies as st
 from strongroom_agent.core.errors import AgentError, Exit
 from strongroom_agent.portal import credential
 
+from tests.long import MANY
+
 from .authority import Authority, public_pem
 
 EDGE = "https://edge.example:8443"
 INVALID = "Invalid vault credentials provided."
-LONG = bool(os.environ.get("STRONGROOM_LONG"))
 # Half of the count that is asked of hostile input, for each of two tests.
-HOSTILE = settings(
-    max_examples=5_000 if LONG else 250,
-    derandomize=not LONG,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+HOSTILE = settings(max_examples=250 * MANY, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def write(folder: Path, content: Any) -> Path:

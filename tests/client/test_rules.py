@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 from strongroom_agent.core import mounts, paths, times
 from strongroom_agent.core.errors import AgentError, Exit
@@ -19,6 +20,8 @@ from strongroom_agent.setup import passphrase as setup_passphrase
 from strongroom_agent.state import passphrase, settings
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.settings import Settings
+
+from tests.long import MANY
 
 PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
 GIB = 1024**3
@@ -79,6 +82,7 @@ def test_network_drives_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mounts.kind_of("/mnt/over/x") == "xfs"
 
 
+@examples(max_examples=100 * MANY)
 @given(st.text(PRINTABLE, min_size=16).filter(lambda text: text == text.strip(" ")))
 def test_sixteen_printable_characters_are_a_passphrase(text: str) -> None:
     assert passphrase.check(text) == passphrase.check(text + "\n") == passphrase.check(text + "\r\n") == text
@@ -223,6 +227,7 @@ def test_everything_is_chosen_up_to_the_limit_and_a_sample_above() -> None:
     assert len({frozenset(selection.choose(files, 50)) for _ in range(50)}) > 1
 
 
+@examples(max_examples=100 * MANY)
 @given(st.lists(st.integers(0, 50), max_size=60), st.integers(50, 120))
 def test_batches_hold_every_file_once_and_fit_the_room(sizes: list[int], room: int) -> None:
     files = listing(*sizes)

@@ -10,6 +10,7 @@ from portal.accounts.models import User
 from portal.core.errors import Invalid
 from portal.core.paging import COUNTED, counted, page_of
 from tests.factories import person
+from tests.long import MANY
 
 ORDERS = [("username", "id"), ("-username", "id"), ("created_at", "-id"), ("full_name", "created_at", "-id"), ("-id",)]
 
@@ -101,7 +102,7 @@ def test_a_cursor_of_another_list_is_refused(people: QuerySet[User]) -> None:
 
 
 @given(after=st.text(min_size=1, max_size=80))
-@settings(max_examples=200)
+@settings(max_examples=200 * MANY)
 def test_no_cursor_can_be_made_up(after: str) -> None:
     with pytest.raises(Invalid):
         page_of(User.objects.all(), "username", "id", after=after)

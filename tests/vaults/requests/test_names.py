@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from portal.accounts.models import Subscription
 from portal.core.errors import DomainError
+from tests.long import MANY
 from tests.vaults.factories import Ask
 from vaults.models import NameReservation, VaultRequest
 from vaults.rules import name_problem
 
 ALPHABET = string.ascii_letters + string.digits + "-"
 good = st.from_regex(re.compile(r"\A[A-Za-z][A-Za-z0-9-]{1,49}\Z"), fullmatch=True).filter(lambda name: name.isascii())
-HERE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+HERE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100 * MANY)
 
 
 @HERE
@@ -36,7 +37,7 @@ def test_near_misses(subscription: Subscription, name: str) -> None:
     assert name_problem(subscription, name) != ""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(HERE, max_examples=25 * MANY)
 @given(name=st.one_of(good, st.text(max_size=55)))
 def test_submitting_agrees_with_the_check(ask: Ask, subscription: Subscription, name: str) -> None:
     VaultRequest.objects.all().delete()
