@@ -18,6 +18,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.record import record
 from portal.core.digests import canonical
 from tests.factories import as_actor
+from tests.long import MANY
 from tests.migrating import migrated, newest_again  # noqa: F401 - a fixture
 from tests.portal.audit.entries import entry_of
 
@@ -103,7 +104,7 @@ def test_what_is_no_json_is_refused(value: object, staff: User) -> None:
         max_size=4,
     )
 )
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=100 * MANY)
 def test_any_detail_has_one_form(detail: dict[str, Any]) -> None:
     event = entry_of("x:y", detail=detail)
     assert canonical(json.loads(event.content)).decode() == event.content

@@ -16,6 +16,7 @@ from portal.audit.models import AuditEvent
 from portal.audit.rendering import address_words, plain, sentence
 from portal.audit.sentences import OUTCOMES, PAGES, REFUSALS, SENTENCES
 from portal.core.states import StateTable
+from tests.long import MANY
 from tests.portal.audit.entries import entry_of
 
 KEY = "5e0c8c1e-7f3a-4d52-9a53-2f1d8a4991b2"
@@ -185,7 +186,7 @@ NAMES = sorted({match[1] for _, _, text in TEXTS for match in rendering.FIELD.fi
         st.one_of(st.sampled_from([*NAMES, "code", "repeated", "outcome"]), EVIL), DETAILS, max_size=4
     ),
 )
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=150 * MANY)
 def test_nothing_in_an_entry_is_markup(
     action: str, who: str, label: str, kind: str, key: str, refused: bool, detail: dict[str, Any]
 ) -> None:
