@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from strongroom_agent.core import mounts, paths, times
 from strongroom_agent.core.errors import AgentError, Exit
@@ -82,7 +82,7 @@ def test_network_drives_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mounts.kind_of("/mnt/over/x") == "xfs"
 
 
-@examples(max_examples=100 * MANY)
+@hypothesis_settings(max_examples=100 * MANY)
 @given(st.text(PRINTABLE, min_size=16).filter(lambda text: text == text.strip(" ")))
 def test_sixteen_printable_characters_are_a_passphrase(text: str) -> None:
     assert passphrase.check(text) == passphrase.check(text + "\n") == passphrase.check(text + "\r\n") == text
@@ -227,7 +227,7 @@ def test_everything_is_chosen_up_to_the_limit_and_a_sample_above() -> None:
     assert len({frozenset(selection.choose(files, 50)) for _ in range(50)}) > 1
 
 
-@examples(max_examples=100 * MANY)
+@hypothesis_settings(max_examples=100 * MANY)
 @given(st.lists(st.integers(0, 50), max_size=60), st.integers(50, 120))
 def test_batches_hold_every_file_once_and_fit_the_room(sizes: list[int], room: int) -> None:
     files = listing(*sizes)

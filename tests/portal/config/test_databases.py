@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql.base import DatabaseWrapper
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portal.config import databases
+from tests.long import MANY
 
 NOWHERE = Path("/nowhere/db.sqlite3")
 
@@ -62,6 +63,7 @@ def test_hosts(url: str, host: str) -> None:
     assert (of(url)["HOST"], parameters(url)["host"]) == (host, host)
 
 
+@settings(max_examples=100 * MANY)
 @given(st.text(st.characters(exclude_characters="/?#[]%", exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_a_password_may_hold_anything_that_ends_no_part_of_a_url(password: str) -> None:
     """Spaces and @ too."""
