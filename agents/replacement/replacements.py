@@ -261,6 +261,7 @@ def _locked(asked: ReplacementRequest) -> ReplacementRequest:
 def _issue_to(key: PublicKey, origin: Credential.KeyOrigin, asked: ReplacementRequest, actor: Actor) -> Issued:
     with transaction.atomic():
         asked = _locked(asked)
+        require_member(actor, asked.machine.vault.subscription)  # who may have been taken out while this waited
         if not downloadable(asked):
             raise workflow.already(asked)
         machine = asked.machine

@@ -12,8 +12,8 @@ from django.utils import timezone
 from agents.machines import revoke
 from agents.models import Machine, MachineCertificate, ReplacementRequest
 from agents.replacement import replacements
-from portal.accounts.models import Subscription, User
-from portal.core.errors import StaleState
+from portal.accounts.models import Membership, Subscription, User
+from portal.core.errors import NotAllowed, StaleState
 from portal.pki.crypto import keys
 from tests.agents import peer
 from tests.agents.peer import register, say
@@ -34,6 +34,22 @@ def asked(staff: User, approver: User, machine: peer.Machine) -> ReplacementRequ
 @pytest.fixture
 def document(staff: User, asked: ReplacementRequest) -> dict[str, Any]:
     return file_for(staff, asked)
+
+
+def test_a_requester_who_is_taken_out_while_they_wait_gets_nothing(
+    staff: User, asked: ReplacementRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = replacements._locked
+
+    def taken_out(request: ReplacementRequest) -> ReplacementRequest:
+        """Whoever held the lock before was an administrator who took the requester out."""
+        Membership.objects.filter(user=staff).delete()
+        return locked(request)
+
+    monkeypatch.setattr(replacements, "_locked", taken_out)
+    with pytest.raises(NotAllowed):
+        replacements.issue(asked.pk, actor=as_actor(staff))
+    assert not Credential.objects.filter(purpose="replace").exists()
 
 
 def consistent(vault: Vault) -> Machine:
