@@ -6,7 +6,7 @@ gives the operation back until then. The people of the subscription see all of i
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,7 +22,7 @@ from portal.events.event import happened
 from portal.queue import enqueue
 from vaults.models import Operation, Vault
 from vaults.operation_events import OperationFailed, OperationProgressed, OperationSucceeded, OperationSuperseded
-from vaults.regions.provider import Step, Wait
+from vaults.regions.provider import Memory, Step, Wait
 from vaults.regions.storage.base import StorageRefused
 from vaults.states import OperationState, VaultState
 
@@ -33,12 +33,15 @@ BACKOFF = (2, 10, 30, 60)  # seconds before the second, third … attempt
 WAITING = "Waiting for a worker"
 
 
-def start(vault: Vault, kind: Operation.Kind) -> Operation:
+def start(vault: Vault, kind: Operation.Kind, *, memory: Mapping[str, Memory] | None = None) -> Operation:
     """Begin work on the vault, in the transaction of the change that wants it; a worker takes it up after the commit.
 
-    Raises IntegrityError when other work runs on the vault: `supersede` it first.
+    `memory` is what the work before had begun elsewhere, by region. Raises IntegrityError when other work runs on the
+    vault: `supersede` it first.
     """
-    operation = Operation.objects.create(vault=vault, kind=kind, step=WAITING, started_at=timezone.now(), due_at=Now())
+    operation = Operation.objects.create(
+        vault=vault, kind=kind, step=WAITING, started_at=timezone.now(), due_at=Now(), memory=dict(memory or {})
+    )
     happened(OperationProgressed(operation, WAITING), actor=SYSTEM)
     enqueue(TASK, str(operation.pk))
     return operation
@@ -69,14 +72,20 @@ def retry(operation: Operation, *, actor: Actor) -> None:
     enqueue(TASK, str(operation.pk))
 
 
-def supersede(vault: Vault, *, actor: Actor, by: str) -> None:
-    """End the running work on the vault's copy, if there is any: a later change has overtaken it."""
+def supersede(vault: Vault, *, actor: Actor, by: str) -> Mapping[str, Memory]:
+    """End the running work on the vault's copy, if there is any: a later change has overtaken it.
+
+    What it had begun elsewhere, by region, for the work that comes after.
+    """
     running = Operation.objects.filter(vault=vault, state=OperationState.RUNNING).exclude(kind=Operation.Kind.CREATE)
+    memory: dict[str, Memory] = {}
     for operation in running:
+        memory |= operation.memory
         reason = f"Superseded by a later change: {by}."
         advance(operation, OperationState.FAILED, actor=actor, reason=reason, **_ended())
         _note(operation, reason)
         happened(OperationSuperseded(operation), actor=actor)
+    return memory
 
 
 def claim(operation_id: UUID) -> Operation | None:
@@ -106,11 +115,12 @@ def work_through(operation: Operation, steps: Sequence[Step]) -> bool:
 def _do(step: Step, operation: Operation) -> Wait | None:
     memory = operation.memory.get(step.region.slug, {})
     began = time.perf_counter()
-    wait = step.do(memory)
-    seconds = operation.timings.get(step.label, 0) + time.perf_counter() - began
-    operation.timings = {**operation.timings, step.label: round(seconds, 4)}
-    operation.memory = {**operation.memory, step.region.slug: memory} if memory else operation.memory
-    return wait
+    try:
+        return step.do(memory)
+    finally:  # a trouble too leaves what was begun
+        seconds = operation.timings.get(step.label, 0) + time.perf_counter() - began
+        operation.timings = {**operation.timings, step.label: round(seconds, 4)}
+        operation.memory = {**operation.memory, step.region.slug: memory} if memory else operation.memory
 
 
 def _save_progress(operation: Operation, label: str, number: int, total: int) -> None:
@@ -132,26 +142,28 @@ def _await(operation: Operation, step: Step, wait: Wait) -> None:
     if now - since > wait.at_most:
         minutes = wait.at_most // timedelta(minutes=1)
         raise StorageRefused(f"{step.region} did not finish this within {minutes} minutes: {step.label}.")
-    operation.save_held(
-        release=True,
-        attempts=operation.attempts - 1,  # waiting is no trouble
-        memory=operation.memory,
-        timings=operation.timings,
-        waiting_since=since,
-        due_at=Now() + timedelta(seconds=wait.seconds),
-    )
+    with transaction.atomic():
+        operation.save_held(
+            release=True,
+            attempts=operation.attempts - 1,  # waiting is no trouble
+            memory=operation.memory,
+            timings=operation.timings,
+            waiting_since=since,
+            due_at=Now() + timedelta(seconds=wait.seconds),
+        )
+        _tell_vault(operation, "")  # a trouble before is over
 
 
 def succeed(operation: Operation, total: int) -> None:
     """End the operation well, in the transaction of the caller, who has locked the vault. Raises LeaseLost."""
-    operation.save_held(steps_done=total, timings=operation.timings)
+    operation.save_held(steps_done=total, timings=operation.timings, memory=operation.memory)
     advance(operation, OperationState.SUCCEEDED, actor=SYSTEM, **_ended())
     happened(OperationSucceeded(operation), actor=SYSTEM)
 
 
 def fail(operation: Operation, reason: str) -> None:
     """End the operation badly, in the transaction of the caller. Raises LeaseLost."""
-    operation.save_held(timings=operation.timings, reason=reason)
+    operation.save_held(timings=operation.timings, memory=operation.memory, reason=reason)
     advance(operation, OperationState.FAILED, actor=SYSTEM, reason=reason, **_ended())
     happened(OperationFailed(operation, reason), actor=SYSTEM)
 
@@ -170,17 +182,22 @@ def postpone(operation: Operation, trouble: str) -> None:
             release=True,
             step=step[:200],
             timings=operation.timings,
+            memory=operation.memory,
             due_at=Now() + timedelta(seconds=wait),
         )
         happened(OperationProgressed(operation, step), actor=SYSTEM)
-        # Also where people look at the vault rather than at the work on it; whatever ends the work replaces it.
-        Vault.objects.filter(pk=operation.vault_id, state=VaultState.CREATING).update(state_reason=step[:500])
+        _tell_vault(operation, step)
 
 
 def overdue(limit: int) -> list[UUID]:
     """Operations that are due and that no worker holds."""
     found = Operation.objects.filter(Operation.unclaimed(), state=OperationState.RUNNING)
     return list(found.order_by("due_at").values_list("pk", flat=True)[:limit])
+
+
+def _tell_vault(operation: Operation, reason: str) -> None:
+    """Say it also where people look at the vault rather than at the work on it; whatever ends the work replaces it."""
+    Vault.objects.filter(pk=operation.vault_id, state=VaultState.CREATING).update(state_reason=reason[:500])
 
 
 def _ended() -> dict[str, Any]:

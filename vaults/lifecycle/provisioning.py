@@ -22,10 +22,9 @@ AGAIN = "Press Retry once the cause is resolved, or tell an administrator."
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What an operation does, and how it ends: well, with the number of its steps, or badly, with a reason."""
+class Ends:
+    """How a kind of operation ends: well, with the number of its steps, or badly, with a reason."""
 
-    steps: list[Step]
     succeed: Callable[[Operation, int], None]
     fail: Callable[[Operation, str], None]
 
@@ -36,38 +35,48 @@ def run(operation_id: UUID) -> None:
 
 
 def step_labels(operation: Operation) -> list[str]:
-    """What the operation does, step by step, as people read it."""
-    return [step.label for step in _plan(operation).steps]
+    """What the operation does, step by step, as people read it; none where nobody here can do it any more."""
+    try:
+        return [step.label for step in _steps(operation)]
+    except StorageRefused:
+        return []
 
 
 def _attempt(operation: Operation) -> None:
-    plan = _plan(operation)
+    ends = _ends(operation)
     if operation.attempts > operations.MAX_ATTEMPTS:  # the last one neither ended it nor gave it back
-        plan.fail(operation, f"{STOPPED.format(attempts=operations.MAX_ATTEMPTS)} {AGAIN}")
+        ends.fail(operation, f"{STOPPED.format(attempts=operations.MAX_ATTEMPTS)} {AGAIN}")
         return
-    if operations.work_through(operation, plan.steps):
-        plan.succeed(operation, len(plan.steps))
+    steps = _steps(operation)
+    if operations.work_through(operation, steps):
+        ends.succeed(operation, len(steps))
 
 
 def _end_or_postpone(operation: Operation, trouble: StorageError) -> None:
     if isinstance(trouble, StorageRefused) or operations.exhausted(operation):
-        _plan(operation).fail(operation, f"{trouble} {AGAIN}")
+        _ends(operation).fail(operation, f"{trouble} {AGAIN}")
     else:
         operations.postpone(operation, str(trouble))
 
 
-def _plan(operation: Operation) -> Plan:
+def _steps(operation: Operation) -> list[Step]:
+    """Raises StorageRefused where no provider makes homes of the region's kind."""
     vault = operation.vault
     if operation.kind == Operation.Kind.END_COPY:
         region = copy_schedule.region_of(vault)
-        ending = provider_of(region).steps_to_end(Home(region, vault, operation.pk)) if region else []
-        return Plan(ending, _copy_ended, _fail)
-    pair = [vault.copy.region] if vault.redundancy == Redundancy.GEO else []
-    copy_alone = operation.kind == Operation.Kind.MAKE_COPY
-    homes = [Home(region, vault, operation.pk) for region in (pair if copy_alone else [vault.region, *pair])]
+        return provider_of(region).steps_to_end(Home(region, vault, operation.pk)) if region else []
+    regions = [] if operation.kind == Operation.Kind.MAKE_COPY else [vault.region]
+    if vault.redundancy == Redundancy.GEO:
+        regions.append(vault.copy.region)
+    homes = [Home(region, vault, operation.pk) for region in regions]
     steps = [step for home in homes for step in provider_of(home.region).steps_to_make(home)]
-    steps += [step for home in homes for step in provider_of(home.region).steps_to_check(home)]
-    return Plan(steps, _copy_made, _fail) if copy_alone else Plan(steps, creation.activate, creation.fail)
+    return steps + [step for home in homes for step in provider_of(home.region).steps_to_check(home)]
+
+
+def _ends(operation: Operation) -> Ends:
+    if operation.kind == Operation.Kind.CREATE:
+        return Ends(creation.activate, creation.fail)
+    return Ends(_copy_made if operation.kind == Operation.Kind.MAKE_COPY else _copy_ended, _fail)
 
 
 def _copy_made(operation: Operation, total_steps: int) -> None:

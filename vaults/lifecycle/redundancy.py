@@ -110,10 +110,10 @@ def _not_active(vault: Vault) -> StaleState:
 
 def _begin_work(vault: Vault, actor: Actor) -> None:
     chosen = Redundancy(vault.redundancy)
-    operations.supersede(vault, actor=actor, by=f"the vault is {chosen.label.lower()} now")
+    begun = operations.supersede(vault, actor=actor, by=f"the vault is {chosen.label.lower()} now")
     if chosen == Redundancy.GEO:
         copy_schedule.create(vault)
-        operations.start(vault, Operation.Kind.MAKE_COPY)
+        operations.start(vault, Operation.Kind.MAKE_COPY, memory=begun)
     else:
         copy_schedule.stop(vault)
-        operations.start(vault, Operation.Kind.END_COPY)
+        operations.start(vault, Operation.Kind.END_COPY, memory=begun)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from vaults.models import Region, Vault
+from vaults.regions.storage.base import StorageRefused
 
 Memory = dict[str, Any]
 """What the steps in one region remember from one to the next: plain JSON without secrets, stored with the operation."""
@@ -53,13 +54,19 @@ class Provider(Protocol):
     """A kind of home for vaults."""
 
     def steps_to_make(self, home: Home) -> list[Step]:
-        """Make the home, and prove that it keeps what it is given."""
+        """Make the home, and prove that it keeps what it is given.
+
+        After Retry the memory is empty: what an attempt before has made or ordered has to be found by the vault's ID.
+        """
 
     def steps_to_check(self, home: Home) -> list[Step]:
         """Prove that machines reach it; done when all homes of the vault are made."""
 
     def steps_to_end(self, home: Home) -> list[Step]:
-        """Remove the home of a vault in which no machine has ever stored anything; what is in it stays otherwise."""
+        """Remove the home of a vault in which no machine has ever stored anything; what is in it stays otherwise.
+
+        It may still be in the making: then the memory is that of the work that was making it.
+        """
 
 
 _providers: dict[str, Provider] = {}
@@ -70,11 +77,8 @@ def register(name: str, provider: Provider) -> None:
     _providers[name] = provider
 
 
-def known() -> list[str]:
-    """The names of all kinds of home, sorted."""
-    return sorted(_providers)
-
-
 def provider_of(region: Region) -> Provider:
-    """What makes homes in the region; raises KeyError for a kind that no app has registered."""
-    return _providers[region.provider]
+    """What makes homes in the region; raises StorageRefused for a kind that no app has registered."""
+    if found := _providers.get(region.provider):
+        return found
+    raise StorageRefused(f"{region} is for homes of the kind {region.provider}, which this portal does not have.")

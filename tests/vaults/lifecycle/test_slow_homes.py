@@ -9,12 +9,14 @@ import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.core.actor import Actor
 from portal.notifications.models import Notification
+from tests.portal.pages import window
 from tests.vaults.factories import again, vault_of
 from vaults import operations
-from vaults.lifecycle import creation, provisioning
-from vaults.models import Operation, Region
+from vaults.lifecycle import creation, provisioning, redundancy
+from vaults.models import Operation, Region, Vault
 from vaults.regions import provider
 from vaults.regions.provider import Home, Memory, Step, Wait
 from vaults.regions.storage.base import StorageUnavailable
@@ -31,7 +33,9 @@ class Cloud:
 
     orders: list[str] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
     ready: bool = False
+    open: bool = True
     trouble: str = ""
 
     def steps_to_make(self, home: Home) -> list[Step]:
@@ -43,8 +47,12 @@ class Cloud:
                 raise StorageUnavailable(self.trouble)
             return None if self.ready else Wait(15, at_most=timedelta(hours=1))
 
-        def open_it(memory: Memory) -> None:
+        def open_it(memory: Memory) -> Wait | None:
+            memory["account"] = f"account of {home.vault}"
+            if not self.open:
+                return Wait(15, at_most=timedelta(hours=1))
             self.opened.append(memory["order"])
+            return None
 
         return [
             Step(f"Ordering an account in {home.region}", home.region, order),
@@ -55,7 +63,7 @@ class Cloud:
         return []
 
     def steps_to_end(self, home: Home) -> list[Step]:
-        return []
+        return [Step("Cancelling", home.region, lambda memory: self.cancelled.append(memory["order"]))]
 
 
 @pytest.fixture
@@ -105,7 +113,21 @@ def test_it_may_wait_more_often_than_there_are_attempts(ordered: Operation, clou
     assert Notification.objects.get(key=f"vault-create:{done.vault_id}").state == "succeeded"
 
 
-def test_a_trouble_meanwhile_costs_an_attempt_and_forgets_nothing(ordered: Operation, cloud: Cloud) -> None:
+def test_a_trouble_costs_an_attempt_and_forgets_nothing(cloud: Cloud, creating: Creating) -> None:
+    operation = creating(redundancy="local")
+    cloud.trouble = "The cloud is not responding."
+    for attempts in (1, 2):
+        time_passes(operation)
+        provisioning.run(operation.pk)
+        assert (again(operation.pk).attempts, cloud.orders) == (attempts, ["order for Payroll"])
+    assert vault_of(operation).state_reason == "The cloud is not responding. Trying again (2 of 5)."
+    cloud.trouble = ""
+    time_passes(operation)
+    provisioning.run(operation.pk)
+    assert (again(operation.pk).attempts, vault_of(operation).state_reason) == (2, "")
+
+
+def test_a_trouble_while_it_waits_does_not_begin_the_wait_anew(ordered: Operation, cloud: Cloud) -> None:
     cloud.trouble = "The cloud is not responding."
     time_passes(ordered)
     provisioning.run(ordered.pk)
@@ -133,11 +155,47 @@ def test_what_never_comes_fails_and_is_ordered_anew_by_retry(
 
 
 def test_a_wait_that_has_ended_does_not_count_for_the_next_step(ordered: Operation, cloud: Cloud) -> None:
-    assert ordered.waiting_since is not None
+    long_ago = timezone.now() - timedelta(minutes=59)
+    Operation.objects.update(waiting_since=long_ago)
+    cloud.ready, cloud.open = True, False
+    time_passes(ordered)
+    provisioning.run(ordered.pk)
+    waits = again(ordered.pk)
+    assert (waits.state, waits.step, waits.steps_done) == (OperationState.RUNNING, OPENING, 1)
+    assert waits.waiting_since is not None
+    assert waits.waiting_since > long_ago + timedelta(minutes=58)
+
+
+def test_what_the_last_step_remembers_is_stored_too(ordered: Operation, cloud: Cloud) -> None:
     cloud.ready = True
     time_passes(ordered)
     provisioning.run(ordered.pk)
-    assert again(ordered.pk).waiting_since is None
+    kept = {"order": "order for Payroll", "account": "account of Payroll"}
+    assert (again(ordered.pk).memory, again(ordered.pk).waiting_since) == ({"local-a": kept}, None)
+
+
+def test_ending_a_copy_that_is_still_being_made_knows_what_was_ordered(
+    cloud: Cloud, make_vault: Callable[..., Vault], requester: Actor
+) -> None:
+    Region.objects.update(provider="cloud")
+    vault = make_vault(redundancy="local")
+    redundancy.change(vault.pk, actor=requester, redundancy="geo")
+    provisioning.run(vault.operations.get().pk)
+    redundancy.change(vault.pk, actor=requester, redundancy="local")
+    ending = vault.operations.get(state=OperationState.RUNNING)
+    provisioning.run(ending.pk)
+    assert (cloud.orders, cloud.cancelled) == (["order for Payroll"], ["order for Payroll"])
+
+
+def test_a_kind_that_is_not_there_any_more_fails_at_once(ordered: Operation, staff: User) -> None:
+    Region.objects.update(provider="gone")
+    assert window(staff).get(f"/vaults/{ordered.vault_id}/").status_code == 200
+    time_passes(ordered)
+    provisioning.run(ordered.pk)
+    assert vault_of(ordered).state_reason.startswith(
+        "Local A is for homes of the kind gone, which this portal does not have."
+    )
+    assert window(staff).get(f"/vaults/{ordered.vault_id}/").status_code == 200
 
 
 def test_the_pair_may_be_of_another_kind(cloud: Cloud, creating: Creating, storage: Path) -> None:
