@@ -74,9 +74,9 @@ class AuditEvent(models.Model):
         """The entry of these facts, not stored yet.
 
         `detail` is plain JSON; whole numbers that the canonical form does not have (from 2^53 on) are kept as texts,
-        and half characters as question marks. Raises ValueError for what is no JSON.
+        and half characters, as in labels, as question marks. Raises ValueError for what is no JSON.
         """
-        detail, label = _kept(detail), actor.label[:200]
+        detail, label, about = _kept(detail), _kept(actor.label[:200]), _kept(target.label)
         content = {
             "at": rfc3339(at),
             "actor": {"id": actor.user.pk if actor.user else None, "label": label},
@@ -84,7 +84,7 @@ class AuditEvent(models.Model):
             "address": actor.address,
             "action": str(action),
             "refused": refused,
-            "target": {"type": target.type, "id": target.id, "label": target.label},
+            "target": {"type": target.type, "id": target.id, "label": about},
             "vault": str(target.vault_id) if target.vault_id else None,
             "detail": detail,
         }
@@ -98,7 +98,7 @@ class AuditEvent(models.Model):
             refused=refused,
             target_type=target.type,
             target_id=target.id,
-            target_label=target.label,
+            target_label=about,
             vault_id=target.vault_id,
             serial=str(detail.get("credential") or detail.get("serial") or ""),
             content=canonical(content).decode(),
@@ -129,7 +129,6 @@ class RefusalCounter(models.Model):
     action = models.CharField(max_length=64)
     actor_label = models.CharField(max_length=200)
     address = models.CharField(max_length=45, blank=True)  # what counts as one: portal.core.networks
-    # The default of the database is for a portal of the version before, which may write beside this one.
     stranger = models.BooleanField(default=False, db_default=False)
     target_type = models.CharField(max_length=64, blank=True)
     target_id = models.CharField(max_length=64, blank=True)

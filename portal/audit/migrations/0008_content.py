@@ -31,7 +31,7 @@ def backward(apps, schema_editor):
         schema_editor,
         events,
         "UPDATE audit_auditevent SET detail = %s WHERE id = %s",
-        lambda event: (json.dumps(json.loads(event.content)["detail"]), event.pk),
+        lambda event: (json.dumps(_storable(json.loads(event.content)["detail"])), event.pk),
     )
 
 
@@ -44,6 +44,15 @@ def _rewrite(schema_editor, events, statement, values):
         last = batch[-1].pk
     if schema_editor.connection.vendor == "postgresql":  # which alters no table while checks of its rows are due
         schema_editor.connection.check_constraints()
+
+
+def _storable(value):
+    """Without the one character that PostgreSQL's JSON does not have."""
+    if isinstance(value, dict):
+        return {_storable(name): _storable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    return value.replace("\0", "?") if isinstance(value, str) else value
 
 
 def _content(event):
@@ -77,17 +86,17 @@ class Migration(migrations.Migration):
     dependencies = [("audit", "0007_person_and_action")]
 
     operations = [
-        migrations.AddField("auditevent", "content", models.TextField(default="")),
-        migrations.AddField("auditevent", "serial_kept", portal.core.fields.KeyField(blank=True, default="")),
+        migrations.AddField("auditevent", "content", models.TextField(default=""), preserve_default=False),
+        migrations.AddField(
+            "auditevent", "serial_kept", portal.core.fields.KeyField(blank=True, default=""), preserve_default=False
+        ),
         migrations.RunPython(forward, backward),
         migrations.RemoveIndex("auditevent", "audit_serial"),
         migrations.RemoveField("auditevent", "serial"),
         migrations.RenameField("auditevent", "serial_kept", "serial"),
-        migrations.AlterField("auditevent", "serial", portal.core.fields.KeyField(blank=True)),
         migrations.AddIndex(
             "auditevent",
             models.Index(condition=models.Q(("serial__gt", "")), fields=["serial", "-id"], name="audit_serial"),
         ),
         migrations.RemoveField("auditevent", "detail"),
-        migrations.AlterField("auditevent", "content", models.TextField()),
     ]

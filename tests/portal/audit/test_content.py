@@ -16,6 +16,7 @@ from portal.accounts.models import User
 from portal.audit.actions import Action
 from portal.audit.models import AuditEvent
 from portal.audit.record import record
+from portal.core.actor import Actor, Via
 from portal.core.digests import canonical
 from tests.factories import as_actor
 from tests.long import MANY
@@ -83,6 +84,13 @@ def test_what_the_form_does_not_have_is_kept_as_text(given: object, kept: object
     assert AuditEvent.objects.get(pk=stored.pk).detail == {"value": kept}
 
 
+@pytest.mark.django_db
+def test_no_label_keeps_an_entry_from_being_written() -> None:
+    stored = record(Action.USER_DESCRIBE, actor=Actor(label="half \ud800", via=Via.PAGE))
+    event = AuditEvent.objects.get(pk=stored.pk)
+    assert (event.actor_label, json.loads(event.content)["actor"]["label"]) == ("half ?", "half ?")
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), AT])
 @pytest.mark.django_db
 def test_what_is_no_json_is_refused(value: object, staff: User) -> None:
@@ -133,10 +141,13 @@ def test_entries_of_before_get_their_content_and_give_it_back(staff: User) -> No
         '"target":{"id":"","label":"","type":""},"vault":null,"via":"page"}'
     )
     assert list(new._default_manager.order_by("pk").values_list("serial", flat=True)) == ["", SERIAL, SERIAL]
+    content = entry_of("x:y", at=AT, detail={"value": "nul \x00", "key \x00": 1}).content
+    new._default_manager.create(at=AT, actor_label="staff", via="page", action="x:y", content=content)
+    told.append({"key ?": 1, "value": "nul ?"})
     again: Any = migrated(BEFORE).get_model("audit", "AuditEvent")
     assert list(again.objects.order_by("pk").values_list("detail", "serial")) == list(
-        zip(told, ["", SERIAL, SERIAL], strict=True)
+        zip(told, ["", SERIAL, SERIAL, ""], strict=True)
     )
     with connection.cursor() as cursor:  # the database computes the serial again
         cursor.execute("UPDATE audit_auditevent SET detail = '{\"serial\": \"abc\"}' WHERE serial = ''")
-    assert again.objects.filter(serial="abc").count() == 1
+    assert again.objects.filter(serial="abc").count() == 2
