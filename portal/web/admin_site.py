@@ -60,6 +60,8 @@ class AdministrationSite(AdminSite):
 class PlainTexts(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker only
     """A form whose texts read as they are; domain functions refuse others too, but not beside the field."""
 
+    bound_field_class = forms.BoundField  # these pages have none of the site's scripts, which tell how much is left
+
     def clean(self) -> dict[str, Any]:
         """Refuse characters that cannot be seen, and a name that is nothing but such."""
         values: dict[str, Any] = super().clean() or self.cleaned_data

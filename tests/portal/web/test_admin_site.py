@@ -143,6 +143,13 @@ def test_a_wrong_form_makes_nobody(change: dict[str, str], words: str, administr
     assert words in text(response)
 
 
+@pytest.mark.parametrize("page", ["user", "subscription"])
+def test_texts_are_bounded_where_none_of_our_scripts_counts(page: str, administrator: User) -> None:
+    shown = window(administrator).get(f"/admin/accounts/{page}/add/").content.decode()
+    assert "maxlength=" in shown
+    assert "data-limit" not in shown
+
+
 def test_a_refusal_is_shown_above_the_form(administrator: User) -> None:
     path = f"/admin/accounts/user/{administrator.pk}/change/"
     form = {"full_name": "", "email": "", "password": "", "is_active": "on", **inlines()}
