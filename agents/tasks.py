@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from agents.protocol import authentication, certificates
+from agents.protocol import certificates, spent_tokens
 from agents.replacement import replacements
 from agents.storage_access import usage
 from portal.core.slots import MEASURING
@@ -14,7 +14,7 @@ AT_ONCE = 500  # rows that one round takes up
 @shared_task(name="agents.forget_spent")
 def forget_spent() -> None:
     """Drop the notes of messages that are too old to be accepted again, and certificates that nobody can renew with."""
-    authentication.forget_spent(timezone.now())
+    spent_tokens.forget(timezone.now())
     certificates.forget_old(timezone.now(), AT_ONCE)
 
 

@@ -10,11 +10,10 @@ from typing import TypeAlias
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
 
-from agents.models import Machine, MachineCertificate, SpentToken
-from agents.protocol import errors, refusal_log
-from agents.protocol.messages import CLOCK_TOLERANCE
+from agents.models import Machine, MachineCertificate
+from agents.protocol import errors, refusal_log, spent_tokens
+from agents.protocol.spent_tokens import CLOCK_TOLERANCE
 from portal.core.actor import Actor, Via
 from portal.core.errors import DomainError
 from portal.pki import authorities, jws
@@ -110,16 +109,8 @@ def require_clock(signed: Signed, at: datetime) -> None:
 
 def spend(signed: Signed, *, at: datetime, refuse: Refuse) -> None:
     """Mark the message as used, in the caller's transaction; raises `refuse(why)` when it has been used before."""
-    try:
-        with transaction.atomic():
-            SpentToken.objects.create(jti=signed.jti, at=at)
-    except IntegrityError as error:
-        raise refuse("This message has been used before.") from error
-
-
-def forget_spent(at: datetime) -> int:
-    """Delete the notes of messages that are too old to be accepted again; their number."""
-    return SpentToken.objects.filter(at__lt=at - 3 * CLOCK_TOLERANCE).delete()[0]
+    if not spent_tokens.spend(signed.jti, at=at):
+        raise refuse("This message has been used before.")
 
 
 def _machine_certificate_of(signed: Signed) -> MachineCertificate:

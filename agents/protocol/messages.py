@@ -5,7 +5,7 @@ Fields that we do not know are left aside, so that a newer agent can talk to an 
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
@@ -21,11 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from agents.protocol.spent_tokens import CLOCK_TOLERANCE
 from portal.core.errors import Invalid
 from portal.core.texts import in_one_line
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far a machine's clock may be from ours; a message that is older is not accepted."""
 
 NAME = r"^[A-Za-z0-9.-]{1,63}$"
 # In one line, and without characters that turn the direction of what is shown behind them.

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from agents.machines import revoke, shown
 from agents.models import Machine, MachineCertificate, SpentToken
-from agents.protocol import authentication
+from agents.protocol import spent_tokens
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
 from portal.core.errors import ContentChanged, Invalid, NotAllowed, NotFound, StaleState
@@ -218,5 +218,5 @@ def test_used_messages_are_forgotten_when_they_are_too_old_to_count(db: None) ->
     now = timezone.now()
     for number, minutes in enumerate((0, 14, 16)):
         SpentToken.objects.create(jti=str(number), at=now - timedelta(minutes=minutes))
-    assert authentication.forget_spent(now) == 1
+    assert spent_tokens.forget(now) == 1
     assert list(SpentToken.objects.order_by("jti").values_list("jti", flat=True)) == ["0", "1"]
