@@ -47,6 +47,8 @@ def obstacles(root: Path, version: str) -> list[str]:
     tags = [tag for tag in _git(root, "tag", "--points-at", "HEAD").split() if tag.startswith("v")]
     if tags not in ([], [f"v{version}"]):
         reasons.append(f"The commit is tagged {', '.join(tags)}.")
+    if not tags and _git(root, "tag", "--list", f"v{version}"):
+        reasons.append(f"v{version} is another commit, which may be published: check it out, or set another version.")
     return reasons
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agents.models import Machine, MachineCertificate, Run
@@ -40,13 +40,13 @@ def main() -> int:
     if settings.PRODUCTION:
         print("This fills a database with invented history: not in production.", file=sys.stderr)
         return 2
-    call_command("prepare")
-    if Vault.objects.exists():
+    if Vault._meta.db_table in connection.introspection.table_names() and Vault.objects.exists():
         print(
             "There are vaults already, and nothing was added. Take an empty folder: STRONGROOM_DATA=… make seed",
             file=sys.stderr,
         )
         return 2
+    call_command("prepare")
     with transaction.atomic():
         fill(random.Random(2016))
     print(f"Filled {settings.DATA}: {Vault.objects.count()} vaults, {Machine.objects.count()} machines.")

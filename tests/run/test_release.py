@@ -64,6 +64,15 @@ def test_a_tag_of_another_version_is_named(checkout: Checkout) -> None:
     assert release.obstacles(checkout.folder, "2.0.0") == ["The commit is tagged v2.1.0."]
 
 
+def test_a_version_that_another_commit_has_is_not_made_again(checkout: Checkout) -> None:
+    checkout.git("tag", "v2.0.0")
+    (checkout.folder / "new").touch()
+    checkout.commit()
+    assert release.obstacles(checkout.folder, "2.0.0") == [
+        "v2.0.0 is another commit, which may be published: check it out, or set another version."
+    ]
+
+
 def test_the_sums_are_of_all_files_but_themselves(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"2")
     (tmp_path / "a").write_bytes(b"1")
