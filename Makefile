@@ -76,6 +76,9 @@ sbom: ## Write the bills of materials of portal and agent (CycloneDX) into dist/
 
 changes: ## Say whether this branch tells in changes/ what a user would notice: make changes BASE=origin/main
 	@deploy/install dev "$(PYTHON)"
+	@git merge-base "$(or $(BASE),origin/main)" HEAD > /dev/null 2>&1 || { \
+		echo "There is no $(or $(BASE),origin/main) that this branch begins at. Fetch it, or give another: make changes BASE=…" >&2; \
+		exit 2; }
 	@exec $(BIN)/towncrier check --compare-with "$(or $(BASE),origin/main)"
 
 changelog: ## Move changes/ into CHANGELOG.md, under the version that is set

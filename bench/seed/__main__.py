@@ -101,9 +101,14 @@ def _last_entries(chosen: dict[str, str]) -> str:
     return page_of(rows.filter(id__lte=oldest[-1].pk), "-id").next or ""
 
 
-if __name__ == "__main__" and sys.argv[1:] == ["demo"]:
-    sys.exit(demo.main())
+SIZES = {each.name: each for each in (FULL, QUICK)}
+
 if __name__ == "__main__":
-    sizes = {each.name: each for each in (FULL, QUICK)}[sys.argv[1]]
-    handles = main(sizes, large=sys.argv[2] == "large")
-    (settings.DATA / "handles.json").write_text(json.dumps(asdict(handles)))
+    match sys.argv[1:]:
+        case ["demo"]:
+            sys.exit(demo.main())
+        case [size, ("large" | "small") as estate_name] if size in SIZES:
+            handles = main(SIZES[size], large=estate_name == "large")
+            (settings.DATA / "handles.json").write_text(json.dumps(asdict(handles)))
+        case _:
+            sys.exit(f"usage: python -m bench.seed demo | {{{'|'.join(SIZES)}}} {{large|small}}")
