@@ -19,6 +19,7 @@ TOPICS: Mapping[str, Topic] = {
     Run.Kind.RESTORE: Topic.MACHINE_RESTORE,
     Run.Kind.CHECK: Topic.MACHINE_CHECK,
     Run.Kind.REPAIR: Topic.MACHINE_REPAIR,
+    Run.Kind.RETAIN: Topic.MACHINE_RETAIN,
 }
 
 

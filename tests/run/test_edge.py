@@ -77,9 +77,10 @@ def test_other_words_of_the_gateway_pass(edge: Edge, code: int) -> None:
     assert status(edge.machine(f"GET {REPOSITORY}/config", certificate=True)) == code
 
 
-def test_a_deletion_of_an_index_object_goes_to_the_portal(edge: Edge) -> None:
+@pytest.mark.parametrize("kind", ["data", "index", "snapshots"])
+def test_a_deletion_goes_to_the_portal(edge: Edge, kind: str) -> None:
     """After the question, as a POST with the edge's secret; the gateway hears nothing, and 204 decides nothing."""
-    path = f"{REPOSITORY}/index/{'ab' * 32}"
+    path = f"{REPOSITORY}/{kind}/{'ab' * 32}"
     forged = ["X-Edge-Secret: forged", "X-Forwarded-Uri: /forged", "Cookie: sessionid=forged"]
     assert status(edge.machine(f"DELETE {path}", *forged, certificate=True)) == 503
     (question,), (deletion,) = edge.gate.asked, edge.web.asked
@@ -91,7 +92,35 @@ def test_a_deletion_of_an_index_object_goes_to_the_portal(edge: Edge) -> None:
     assert edge.gateway.asked == []
 
 
-@pytest.mark.parametrize("kind", ["data", "keys", "locks", "snapshots"])
+@pytest.mark.parametrize("code", [200, 403, 404])
+def test_what_the_portal_says_of_a_deletion_passes(edge: Edge, code: int) -> None:
+    edge.web.answer = code
+    answer = edge.machine(f"DELETE {REPOSITORY}/data/{'ab' * 32}", certificate=True)
+    assert (status(answer), edge.gateway.asked) == (code, [])
+
+
+def test_a_key_is_asked_about_twice(edge: Edge) -> None:
+    """The web says whether there is room for another one; then it goes the way of all objects."""
+    path = f"{REPOSITORY}/keys/{'ab' * 32}"
+    forged = ["X-Edge-Secret: forged", "X-Forwarded-Uri: /forged", "Cookie: sessionid=forged"]
+    edge.web.answer = 204
+    assert status(edge.machine(f"POST {path}", *forged, "Content-Length: 3\r\n\r\nabc", certificate=True)) == 200
+    (room,), (question,), (passed,) = edge.web.asked, edge.gate.asked, edge.gateway.asked
+    assert (room.method, room.path, question.path) == ("GET", "/gateway/key", "/gateway/authorize")
+    assert "forged" not in str(room.headers)
+    assert (room.headers["x-forwarded-method"], room.headers["x-forwarded-uri"]) == ("POST", path)
+    assert (passed.method, passed.body) == ("POST", b"abc")
+
+
+@pytest.mark.parametrize(("said", "heard"), [(403, 403), (507, 507), (500, 503), (200, 503), (404, 503)])
+def test_without_room_for_a_key_nothing_goes_on(edge: Edge, said: int, heard: int) -> None:
+    edge.web.answer = said
+    answer = edge.machine(f"POST {REPOSITORY}/keys/{'ab' * 32}", "Content-Length: 3\r\n\r\nabc", certificate=True)
+    assert status(answer) == heard
+    assert (edge.gate.asked, edge.gateway.asked) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["keys", "locks"])
 def test_other_deletions_are_the_gateways(edge: Edge, kind: str) -> None:
     """Which is append-only; the portal's question has refused all but locks before."""
     assert status(edge.machine(f"DELETE {REPOSITORY}/{kind}/{'ab' * 32}", certificate=True)) == 200

@@ -1,14 +1,16 @@
 """Quotas: what the edge is told when a vault or a machine has stored as much as it may."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from agents.models import Machine
 from tests.agents import peer
 from tests.agents.factories import machine_in
 from tests.agents.storage_access.edge import HASH, Edge, folder
-from vaults.models import Region, Vault
+from vaults.models import MachineRepository, Region, Vault
 
 
 @pytest.fixture
@@ -64,3 +66,35 @@ def test_a_neighbours_quota_is_its_own(edge: Edge, machine: peer.Machine) -> Non
     row = Machine.objects.get()
     machine_in(row.vault, row.credential, "full", used_bytes=100)
     assert edge.ask(folder(machine) + f"data/{HASH}", "POST") == 204
+
+
+class TestRetain:
+    """A machine at its quota has to write before it can free anything, and no more than that."""
+
+    @pytest.fixture(autouse=True)
+    def at_quota(self, machine: peer.Machine) -> None:
+        Region.objects.update(machine_quota_bytes=1000, vault_quota_bytes=10**6)
+        Machine.objects.update(used_bytes=1000)
+        MachineRepository.objects.create(
+            machine_id=machine.id, vault=Vault.objects.get(), retain_ends_at=timezone.now() + timedelta(hours=1)
+        )
+
+    def test_while_announced_a_little_more_may_be_stored(self, edge: Edge, machine: peer.Machine) -> None:
+        for rest in (f"data/{HASH}", f"index/{HASH}", f"snapshots/{HASH}"):
+            assert edge.ask(folder(machine) + rest, "POST") == 204
+        Machine.objects.update(used_bytes=1050)
+        answers = [edge.ask(folder(machine) + f"{kind}/{HASH}", "POST") for kind in ("data", "index", "snapshots")]
+        assert answers == [507, 204, 507]
+
+    def test_not_before_and_not_afterwards(self, edge: Edge, machine: peer.Machine) -> None:
+        for ends in (None, timezone.now() - timedelta(seconds=1)):
+            MachineRepository.objects.update(retain_ends_at=ends)
+            assert [edge.ask(folder(machine) + f"{kind}/{HASH}", "POST") for kind in ("data", "index")] == [507, 507]
+
+    def test_another_machines_announcement_is_no_help(self, edge: Edge, machine: peer.Machine) -> None:
+        MachineRepository.objects.update(machine_id=uuid.uuid4())
+        assert edge.ask(folder(machine) + f"index/{HASH}", "POST") == 507
+
+    def test_the_reserve_of_the_region_stays(self, edge: Edge, machine: peer.Machine) -> None:
+        Region.objects.update(free_bytes=10**9, total_bytes=10**12)
+        assert edge.ask(folder(machine) + f"index/{HASH}", "POST") == 507

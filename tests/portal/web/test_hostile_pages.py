@@ -33,6 +33,7 @@ FOR_STRANGERS = {
     "/health/live",
     "/health/ready",
     "/gateway/remove",  # takes the edge's secret
+    "/gateway/key",
 }
 FOR_ADMINISTRATORS = {"/admin/", "/admin/accounts/user/", "/admin/accounts/subscription/", "/admin/vaults/region/"}
 # Entries of the audit log are for one role: without it, 403 for any number (tests/portal/audit/test_log.py).
