@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from tests.api_person import ApiPerson
+from tests.e2e.edge_world import World
 from tests.e2e.machine import ROOT, Machine, contents, make_machine
+from tests.e2e.people import SignIn
 from tests.e2e.ready import active_vault, credentials, machine_id
 from tests.portal_process import Portal, running
 from tests.vaults.stores import KEY, SECRET, Store, seaweed
@@ -189,3 +192,37 @@ def test_from_an_object_store_with_its_key_and_through_rclone(tmp_path: Path) ->
                 folder = tmp_path / f"{region} {engine}"
                 left.follow(region, folder, engine)
                 left.came_back(folder)
+
+
+COLOURS = """() => [document.documentElement, document.body, ...document.querySelectorAll(".kit, .kit *")].map(
+    (each) => `${getComputedStyle(each).backgroundColor} ${getComputedStyle(each).color}`)"""
+
+
+def test_it_is_printed_black_on_white_without_the_frame(world: World, sign_in: SignIn) -> None:
+    staff = sign_in("staff")
+    staff.go(f"/machines/{world.owner}/")
+    staff.page.get_by_role("link", name="Recovery kit").click()
+    expect(staff.page.get_by_role("heading", name="Recovery kit for owner")).to_be_visible()
+    staff.check()
+    staff.page.emulate_media(media="print", color_scheme="dark")
+    for gone in (".top", ".side", ".docked", ".crumbs", ".actions", ".on-screen"):
+        expect(staff.page.locator(gone)).to_be_hidden()
+    expect(staff.page.get_by_role("heading", name="Restore from Local B")).to_be_visible()
+    assert set(staff.page.evaluate(COLOURS)) == {"rgb(255, 255, 255) rgb(0, 0, 0)"}
+
+
+def test_it_needs_no_scripts(world: World, browser: Browser, sign_in: SignIn, tmp_path: Path) -> None:
+    cookies = sign_in("staff").context.cookies()
+    with closing(browser.new_context(java_script_enabled=False, accept_downloads=True)) as context:
+        context.add_cookies(cookies)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{world.portal.portal_url}/machines/{world.owner}/recovery-kit/")
+        expect(page.get_by_text("restic --no-lock check --read-data").first).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download as text").click()
+        assert download.value.suggested_filename.endswith(".txt")
+        download.value.save_as(tmp_path / "kit.txt")
+    assert (
+        f"export RESTIC_REPOSITORY={world.portal.data}/storage/local-b/{world.vault}/{world.owner}"
+        in (tmp_path / "kit.txt").read_text()
+    )
