@@ -140,6 +140,7 @@ def test_moving_the_cache(installed: Computer, ways: Ways) -> None:
     assert ways.staff.get(f"vaults/{ways.vault}")["machines"] == 1
 
 
+@pytest.mark.long
 def test_a_cache_folder_that_is_gone_already_is_moved_too(installed: Computer, ways: Ways) -> None:
     shutil.rmtree(installed.root / "var" / "cache" / "strongroom-agent")
     ways.give(installed)

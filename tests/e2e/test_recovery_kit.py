@@ -60,7 +60,22 @@ class Disaster:
         assert section, self.kit
         return [line.removeprefix("    ") for line in section[1].splitlines() if line.startswith("    ")]
 
+    def repository(self, region: str) -> Path:
+        """Where it lies in a region that is a folder."""
+        (line,) = [each for each in self.commands(region) if "RESTIC_REPOSITORY" in each]
+        return Path(line.partition("=")[2])
+
     def follow(self, region: str, folder: Path, engine: str) -> None:
+        """Type it, and hear that all is whole."""
+        done = self.typed(region, folder, engine)
+        said = f"{self.commands(region)}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, said
+        assert "NOT WHOLE" not in done.stdout, said
+        assert "no errors were found" in done.stdout, said
+
+    def typed(
+        self, region: str, folder: Path, engine: str, *, beginning: str = "set -e"
+    ) -> "subprocess.CompletedProcess[str]":
         """Type it, in an empty folder, where nothing of the portal or the agent is known."""
         folder.mkdir()
         for name, text in self._prepared().items():
@@ -70,21 +85,15 @@ class Disaster:
         programs.mkdir()
         for name, program in {"restic": ENGINES[engine], "rclone": ROOT / ".venv" / "bin" / "rclone"}.items():
             (programs / name).symlink_to(program)
-        environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder.parent)}
-        script = "\n".join(["set -e", *self.commands(region)])
-        done = subprocess.run(
-            ["/bin/sh", "-c", script],
+        return subprocess.run(
+            ["/bin/sh", "-c", "\n".join([beginning, *self.commands(region)])],
             cwd=folder,
-            env=environment,
+            env={"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder.parent)},
             capture_output=True,
             text=True,
             timeout=LIMIT,
             check=False,
         )
-        said = f"{script}\n{done.stdout}\n{done.stderr}"
-        assert done.returncode == 0, said
-        assert "NOT WHOLE" not in done.stdout, said
-        assert "no errors were found" in done.stdout, said
 
     def _prepared(self) -> Mapping[str, str]:
         """The files that the kit says to put there: the passphrase, and what administrators have."""
@@ -178,6 +187,13 @@ def test_from_the_folders_of_both_regions(tmp_path: Path) -> None:
                 folder = tmp_path / f"{region} {engine}"
                 left.follow(region, folder, engine)
                 left.came_back(folder)
+
+        # And where the first region has lost a pack, each command that needs it says so.
+        packs = [path for path in (left.repository("Local A") / "data").rglob("*") if path.is_file()]
+        max(packs, key=lambda path: path.stat().st_size).unlink()
+        done = left.typed("Local A", tmp_path / "damaged", "ours", beginning="")
+        assert done.returncode != 0  # of the check, which is the last
+        assert "NOT WHOLE" in done.stdout
 
 
 def test_from_an_object_store_with_its_key_and_through_rclone(tmp_path: Path) -> None:
