@@ -53,8 +53,9 @@ lint: ## Style, types, import order, missing migrations
 	@deploy/install dev "$(PYTHON)"
 	@exec $(BIN)/python -m tests.suite lint
 
-docs: ## Build the documentation's site; a page that no list has, or a dead link, fails
+docs: ## Make the pages of codes and commands anew, and build the documentation's site; a dead link fails
 	@deploy/install dev "$(PYTHON)"
+	@$(BIN)/python -m docs.reference
 	@exec $(BIN)/python -m tests.suite docs
 
 bench: ## Measure against yardsticks taken in the same run; QUICK=1 for the short one

@@ -7,6 +7,8 @@ from agents.views.gateway import remove, store_key
 from agents.views.machines import machine, machine_list, revoke
 from agents.views.packages import package_list
 from agents.views.quick_start import confirm, download, end, quick_start
+from agents.views.recovery_kit import download as recovery_kit_file
+from agents.views.recovery_kit import recovery_kit
 
 app_name = "agents"
 urlpatterns = [
@@ -17,6 +19,8 @@ urlpatterns = [
     path("vaults/<uuid:vault_id>/machines/", machine_list, name="machines"),
     path("machines/<uuid:machine_id>/", machine, name="machine"),
     path("machines/<uuid:machine_id>/revoke/", revoke, name="revoke"),
+    path("machines/<uuid:machine_id>/recovery-kit/", recovery_kit, name="recovery-kit"),
+    path("machines/<uuid:machine_id>/recovery-kit/file/", recovery_kit_file, name="recovery-kit-file"),
     path("machines/<uuid:machine_id>/replacement/", replacement.page, name="replacement"),
     path("replacements/<uuid:request_id>/credentials/", replacement.download, name="replacement-credentials"),
     path("agents/", package_list, name="packages"),

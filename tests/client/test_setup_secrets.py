@@ -86,3 +86,22 @@ def test_the_credential_file_is_left_out_of_the_backup(world: World) -> None:
     path.write_text((world.root / "Payroll_Sun Nov 22 2026.VaultCredentials").read_text())
     ran = world.setup("--credentials", str(path))
     assert (ran.status, ran.answer["backup"]["files"]) == (0, first.answer["backup"]["files"])
+
+
+@pytest.mark.system
+def test_status_says_where_setup_saved_the_passphrase_and_whether_it_is_still_there(world: World) -> None:
+    """The path alone; a later setup with another answer about the passphrase does not make it forget."""
+    saved = world.root / "saved passphrase"
+    assert world.setup(*GENERATE, str(saved)).status == 0
+    told = world.run("status").answer
+    assert (told["passphrase_file"], told["passphrase_saved_to"]) == (str(world.home / "passphrase"), str(saved))
+    assert f"Setup saved the passphrase to {saved}." in told["message"]
+    kept = saved.read_text().strip()
+    assert kept not in str(told)
+
+    taken = world.root / "taken along"
+    saved.rename(taken)
+    assert world.setup("--passphrase-file", str(taken)).status == 0
+    told = world.run("status").answer
+    assert told["passphrase_saved_to"] == str(saved)
+    assert f"Setup saved the passphrase to {saved}, where it is not any more." in told["message"]

@@ -117,11 +117,11 @@ def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     source = setup.add_mutually_exclusive_group()
     source.add_argument("--passphrase-file", metavar="FILE", help="at least 16 characters")
-    source.add_argument("--generate-passphrase", action="store_true")
+    source.add_argument("--generate-passphrase", action="store_true", help="make one of 150 random bits")
     setup.add_argument("--save-passphrase-to", metavar="FILE", help="a new file")
-    setup.add_argument("--proxy", default="", metavar="URL")
-    setup.add_argument("--proxy-user", default="", metavar="USER")
-    setup.add_argument("--proxy-password-file", metavar="FILE")
+    setup.add_argument("--proxy", default="", metavar="URL", help="an http or https proxy; default: none")
+    setup.add_argument("--proxy-user", default="", metavar="USER", help="who signs in to the proxy")
+    setup.add_argument("--proxy-password-file", metavar="FILE", help="the proxy's password")
     setup.add_argument("--name", metavar="MACHINE", help="default: the name of this host")
 
 

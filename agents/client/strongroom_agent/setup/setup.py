@@ -5,7 +5,7 @@ It can be repeated after any interruption: what is done is found done, the rest 
 
 import re
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -123,6 +123,7 @@ def _check_installation(home: Home, options: SetupOptions) -> Settings:
         options.proxy_user,
         include_network=network,
         credential_file=credential_file,
+        passphrase_saved_to=absolute(options.save_passphrase_to) if options.save_passphrase_to else "",
     )
 
 
@@ -130,7 +131,9 @@ def _save(home: Home, chosen: Settings, before: Settings | None, options: SetupO
     """Store the settings; what is known about the repository of an existing machine stays known."""
     settings.keep_proxy_password(home, options.proxy_password)
     if before is not None:
-        chosen = Settings(**{**vars(chosen), "key_hint": before.key_hint, "opened": before.opened})
+        chosen = replace(chosen, key_hint=before.key_hint, opened=before.opened)
+        if before.opened and not chosen.passphrase_saved_to:
+            chosen = replace(chosen, passphrase_saved_to=before.passphrase_saved_to)
     settings.save(home, chosen)
 
 

@@ -34,6 +34,8 @@ class Settings:
     include_network: bool = False
     # The credential file that set this machine up, which is not worth a backup.
     credential_file: str = ""
+    # Where setup saved the passphrase that it generated, for people to find; nothing reads it from there.
+    passphrase_saved_to: str = ""
 
     @property
     def restic_cache(self) -> Path:
@@ -67,7 +69,8 @@ def before_setup(home: Home) -> Settings | None:
 
 
 def _checked(found: Settings) -> Settings:
-    texts = (found.install_dir, found.cache_dir, found.proxy, found.proxy_user, found.key_hint, found.credential_file)
+    texts = [found.install_dir, found.cache_dir, found.proxy, found.proxy_user, found.key_hint]
+    texts += [found.credential_file, found.passphrase_saved_to]
     if not isinstance(found.protect, list) or not all(isinstance(each, str) for each in found.protect):
         raise TypeError("protect")
     if not isinstance(found.opened, bool) or not isinstance(found.include_network, bool):

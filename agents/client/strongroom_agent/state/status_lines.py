@@ -1,6 +1,7 @@
 """How this machine stands, for `status`: what a person has to see before anything else, a line each."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.times import people
@@ -25,7 +26,7 @@ _OPEN_ENDS = {
 def lines(session: Session) -> list[str]:
     """Last runs, what is protected, and every trouble that is known here without asking the storage."""
     home = session.home
-    return [line for line in (*_runs(home), _kept(home), _protected(session), *_trouble(session)) if line]
+    return [line for line in (*_runs(home), _kept(session), _protected(session), *_trouble(session)) if line]
 
 
 def details(session: Session) -> dict[str, object]:
@@ -38,6 +39,8 @@ def details(session: Session) -> dict[str, object]:
         "last_snapshot": {"id": made.id, "time": made.time} if made else None,
         "damage": {"reason": known.reason, "since": known.since} if known else None,
         "passphrase": "unusable" if _passphrase(home) else "kept",
+        "passphrase_file": str(home.path(passphrase.FILE)),
+        "passphrase_saved_to": session.settings.passphrase_saved_to or None,
     }
 
 
@@ -76,9 +79,14 @@ def _ended(run: object) -> str:
     return f"{people(str(run.get('finished_at')))}: {failed}{how}."
 
 
-def _kept(home: Home) -> str:
-    """Where the passphrase is, for somebody who has to put another one there."""
-    return "" if _passphrase(home) else f"Passphrase: in {home.path(passphrase.FILE)}."
+def _kept(session: Session) -> str:
+    """Where the passphrase is, for somebody who has to put another one there, or to take it along."""
+    saved = session.settings.passphrase_saved_to
+    kept = "" if _passphrase(session.home) else f"Passphrase: in {session.home.path(passphrase.FILE)}."
+    if not saved:
+        return kept
+    gone = "" if Path(saved).exists() else ", where it is not any more"
+    return f"{kept} Setup saved the passphrase to {saved}{gone}.".strip()
 
 
 def _protected(session: Session) -> str:
