@@ -43,6 +43,7 @@ def gather(home: Home, options: SetupOptions, given: Collection[str], lines: Lin
     try:
         return wizard.run()
     except Ended:
+        lines.say()
         goes_on = " to go on with what you entered" if wizard.keeps else ""
         raise usage(
             "The answers ended before setup had them all. Nothing was changed.",
@@ -50,6 +51,7 @@ def gather(home: Home, options: SetupOptions, given: Collection[str], lines: Lin
             "see strongroom-agent setup --help.",
         ) from None
     except KeyboardInterrupt as stopped:
+        lines.say()
         by = f" by {stopped}" if str(stopped) else ""
         goes_on = " to go on with what you entered" if wizard.keeps else ""
         raise AgentError(
