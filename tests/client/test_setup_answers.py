@@ -1,6 +1,9 @@
 """Answers to setup from the environment and from a file: what counts before what, and what is refused."""
 
 import json
+import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,11 +12,11 @@ from hypothesis import strategies as st
 from strongroom_agent.cli import answers, arguments
 from strongroom_agent.core.errors import AgentError
 
-from agents.client import build_package
-
 from .authority import Authority
 from .peer import Peer
 from .world import World
+
+BUILD = Path(__file__).resolve().parents[2] / "agents" / "client" / "build_package.py"
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def alone(authority: Authority, tmp_path: Path) -> World:
 
 
 def merged(
-    line: str = "", file: str | None = None, folder: Path | None = None, **environment: str
+    line: str = "", file: str | None = None, folder: Path | None = None, /, **environment: str
 ) -> dict[str, object]:
     """What is given in the end, without what is not."""
     words = ["setup", *line.split()]
@@ -51,7 +54,7 @@ def test_a_flag_counts_before_the_file_and_the_file_before_the_environment(tmp_p
 
 
 def test_each_flag_has_one_variable_and_one_key(tmp_path: Path) -> None:
-    text = {each: "x" for each in ("credentials", "install-dir", "cache-dir", "name", "proxy", "proxy-user")}
+    text = dict.fromkeys(("credentials", "install-dir", "cache-dir", "name", "proxy", "proxy-user"), "x")
     text |= {"proxy-password-file": "x", "save-passphrase-to": "x", "generate-passphrase": "yes"}
     text |= {"include-network": "yes", "unattended": "yes", "protect": "/a:/b"}
     by_environment = merged(**{name.replace("-", "_"): value for name, value in text.items()})
@@ -65,8 +68,16 @@ def test_each_flag_has_one_variable_and_one_key(tmp_path: Path) -> None:
 
 
 def test_the_file_of_the_agent_lets_each_variable_through() -> None:
-    kept = {each for each in build_package._KEPT if each.startswith(answers.PREFIX)}
+    kept = {each for each in runpy.run_path(str(BUILD))["_KEPT"] if each.startswith(answers.PREFIX)}
     assert kept == {flag.variable for flag in arguments.setup_flags()}
+
+
+def test_what_only_asking_needs_is_not_loaded_otherwise() -> None:
+    """The agent starts as fast as without it."""
+    loaded = "{each.partition('.')[0] for each in sys.modules}"
+    code = f"import sys, strongroom_agent.cli.program; print({{'prompt_toolkit', 'ruamel'}} & {loaded})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_a_password_goes_to_no_other_places_proxy(tmp_path: Path) -> None:
@@ -161,10 +172,12 @@ def test_whatever_the_file_holds_the_answer_is_an_error_of_ours(
     path = tmp_path_factory.getbasetemp() / "hostile.yaml"
     path.write_bytes(content)
     parsed = arguments.build().parse_args(["setup", "--answers", str(path)])
+    code = "usage"
     try:
         answers.merge(parsed, arguments.setup_flags(), {}, ":")
     except AgentError as error:
-        assert error.code == "usage"
+        code = error.code
+    assert code == "usage"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

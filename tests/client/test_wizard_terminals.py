@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +16,7 @@ TERMS = ["xterm-256color", "dumb", "vt100", "linux"]
 
 
 @pytest.fixture
-def person(world: World) -> Iterator[World]:
+def person(world: World) -> World:
     """A machine, and the home folder of whoever sets it up."""
     (world.root / "person").mkdir()
     (world.root / "file.VaultCredentials").write_text(json.dumps(world.peer.credential()))

@@ -54,7 +54,7 @@ def flags(actions: Iterable[argparse.Action]) -> list[Flag]:
 
 
 def merge(given: argparse.Namespace, known: list[Flag], environ: Mapping[str, str], separator: str) -> None:
-    """Fill in what the command line left open. AgentError `usage` for what cannot be an answer, with where it stands."""
+    """Fill in what the command line left open. AgentError `usage` for what cannot be an answer, with its place."""
     surroundings = _of_environment(known, environ, separator)
     if given.answers is None:
         given.answers = surroundings.get("answers")

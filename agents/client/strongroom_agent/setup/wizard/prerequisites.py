@@ -101,7 +101,7 @@ class Prerequisites(Item):
         while failed := _look(draft, lines):
             asked = True
             _ask(failed, lines)
-        if "credentials" not in draft.answered:
+        if "credentials" not in draft.answered | draft.given:
             lines.say("  (the portal is looked at once the vault is known)")
         return draft, asked
 

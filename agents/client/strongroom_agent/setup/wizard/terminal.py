@@ -26,7 +26,7 @@ class Terminal(Lines):
         """One line as it was typed. The arrow up brings the default, to be changed."""
         history = InMemoryHistory([question.default] if question.default and not question.secret else [])
         session: PromptSession[str] = PromptSession(
-            message=lambda: f"{self._above(question)}\n> ",
+            message=lambda: self._before_the_line(question),
             output=_output(),
             color_depth=ColorDepth.DEPTH_1_BIT,
             history=history,
@@ -43,10 +43,16 @@ class Terminal(Lines):
             except EOFError:
                 raise Ended from None
 
-    def _above(self, question: Question) -> str:
-        """One line: what to do, or how what was typed stands."""
+    def _before_the_line(self, question: Question) -> str:
+        """A line above on how the answer stands. Once it is given the answer alone stays on the screen."""
         app = get_app_or_none()
         typed = app.current_buffer.text if app else ""
+        if app and app.is_done:
+            return "> " if typed.strip() else f"> {printable(question.default)}"
+        return f"{self._above(question, typed)}\n> "
+
+    def _above(self, question: Question, typed: str) -> str:
+        """What to do, or how what was typed stands."""
         text = typed if question.secret else typed.strip()
         if not text:
             return self._cut(f"({question.about})")

@@ -47,8 +47,8 @@ def gather(home: Home, options: SetupOptions, given: Collection[str], lines: Lin
         goes_on = " to go on with what you entered" if wizard.keeps else ""
         raise usage(
             "The answers ended before setup had them all. Nothing was changed.",
-            f"{_HOW_TO_GO_ON}{goes_on}, or give the missing answers as flags, in the environment or with --answers FILE; "
-            "see strongroom-agent setup --help.",
+            f"{_HOW_TO_GO_ON}{goes_on}, or give the missing answers as flags, in the environment or with --answers "
+            "FILE; see strongroom-agent setup --help.",
         ) from None
     except KeyboardInterrupt as stopped:
         lines.say()
