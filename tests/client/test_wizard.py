@@ -16,7 +16,7 @@ from strongroom_agent.core.errors import AgentError
 from strongroom_agent.restic import engine
 from strongroom_agent.setup import kept_answers, reach
 from strongroom_agent.setup.checks import SetupOptions
-from strongroom_agent.setup.wizard import asking, wizard
+from strongroom_agent.setup.wizard import asking, defaults, wizard
 from strongroom_agent.state.home import Home
 
 from .authority import Authority
@@ -374,6 +374,28 @@ def test_a_run_that_is_on_is_told_before_the_first_question(alone: World) -> Non
         ran = alone.run("setup", typed="\n".join(all_answers(alone)))
     assert (ran.status, ran.answer["code"]) == (1, "busy")
     assert "What to back up" not in ran.progress
+
+
+def test_the_newest_credential_file_is_proposed_unless_somebody_else_put_it_there(
+    alone: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(alone.root)
+    older = alone.root / "person" / "older.VaultCredentials"
+    older.write_text((alone.root / "file.VaultCredentials").read_text())
+    os.utime(older, (1, 1))
+    assert ask(alone, *all_answers(alone, credentials="")).credentials == str(alone.root / "file.VaultCredentials")
+    ours, foreign = os.geteuid(), Path("file.VaultCredentials").stat().st_ino
+    monkeypatch.setattr(defaults, "_is_ours", lambda path: path.stat().st_ino != foreign and path.stat().st_uid == ours)
+    assert defaults.credentials() == str(older)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_not_ours(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    assert defaults._is_ours(path)
+    os.chown(path, 12345, 12345)
+    assert not defaults._is_ours(path)
 
 
 def test_a_replacement_takes_the_name_and_no_new_passphrase(alone: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,11 +44,12 @@ def cache_dir(draft: Draft) -> str:
 
 
 def credentials() -> str:
-    """The newest credential file where people have such files; empty when there is none."""
+    """The newest credential file where people have such files; empty when there is none. Not one that another user has
+    put there: it could lead to a portal of theirs."""
     found: list[tuple[float, str]] = []
     for folder in (Path.cwd(), Path.home(), Path.home() / "Downloads"):
         try:
-            found += [(each.stat().st_mtime, str(each)) for each in folder.glob("*.VaultCredentials")]
+            found += [(each.stat().st_mtime, str(each)) for each in folder.glob("*.VaultCredentials") if _is_ours(each)]
         except OSError:
             continue
     return max(found, default=(0, ""))[1]
@@ -74,6 +75,10 @@ def save_passphrase_to(draft: Draft) -> str:
 def full(path: str) -> str:
     """The path as it is meant by a person who types it."""
     return absolute(path) if path else ""
+
+
+def _is_ours(path: Path) -> bool:
+    return sys.platform == "win32" or path.lstat().st_uid in {os.geteuid(), 0}
 
 
 def _is_root() -> bool:
