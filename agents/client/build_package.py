@@ -26,7 +26,11 @@ _NEWEST_GLIBC, _OLDEST_GLIBC = 28, 17
 _SHEBANG = "/usr/bin/env python3"
 # Of the calling shell's environment only what the agent's README names reaches Python and pex: modules could be planted
 # with PYTHONPATH, and other programs be run with PEX_MODULE. The shell reads no further than these lines.
-_KEPT = ("PATH", "HOME", "STRONGROOM_AGENT_HOME", "RESTIC")
+_ANSWERS = (
+    "UNATTENDED", "ANSWERS", "CREDENTIALS", "INSTALL_DIR", "CACHE_DIR", "PROTECT", "INCLUDE_NETWORK", "PASSPHRASE_FILE",
+    "GENERATE_PASSPHRASE", "SAVE_PASSPHRASE_TO", "PROXY", "PROXY_USER", "PROXY_PASSWORD_FILE", "NAME",
+)  # fmt: skip
+_KEPT = ("PATH", "HOME", "TERM", "STRONGROOM_AGENT_HOME", "RESTIC", *(f"STRONGROOM_SETUP_{each}" for each in _ANSWERS))
 # Of PATH only the parts that name a place by themselves, or else a python3 in the current folder might be run.
 _SAFE_PATH = r"""set -f; IFS=:; kept=
 for part in $PATH; do case $part in /*) kept=$kept:$part ;; esac; done

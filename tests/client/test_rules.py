@@ -153,11 +153,11 @@ def test_a_passphrase_in_use_is_not_exchanged(tmp_path: Path) -> None:
     passphrase.store(home, "x" * 20)
     used = Settings("/i", "/c", ["/p"], opened=True)
     with pytest.raises(AgentError) as caught:
-        setup_passphrase.settle(home, str(other), None, used)
+        setup_passphrase.settle(home, other.read_text(), None, used)
     assert caught.value.code == "passphrase_differs"
     setup_passphrase.settle(home, None, str(tmp_path / "copy"), used)
     assert (tmp_path / "copy").read_text() == "x" * 20 + "\n"
-    setup_passphrase.settle(home, str(other), None, Settings("/i", "/c", ["/p"]))
+    setup_passphrase.settle(home, other.read_text(), None, Settings("/i", "/c", ["/p"]))
     assert passphrase.stored(home) == "y" * 20
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,13 @@ class World:
             place = self.source if number % 2 else self.source / "sub"
             (place / f"file-{number}.bin").write_bytes(os.urandom(500 * number + number))
 
-    def run(self, *arguments: str, **environment: str) -> Ran:
-        """Run a command with --json in this process; checks the JSON contract on the way."""
+    def run(self, *arguments: str, typed: str = "", **environment: str) -> Ran:
+        """Run a command with --json in this process, with `typed` coming through a pipe; checks the JSON contract."""
         out, err = io.StringIO(), io.StringIO()
         environment = {"STRONGROOM_AGENT_HOME": str(self.home), "HOME": str(self.root), **environment}
         with (
             mock.patch.dict(os.environ, environment),
+            mock.patch.object(sys, "stdin", io.StringIO(typed)),
             mock.patch.object(client, "FIRST_PAUSE", 0.01),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),

@@ -92,7 +92,7 @@ def test_both_say_what_they_are_of(portal: sbom.Json, agent: sbom.Json) -> None:
 def test_they_say_who_needs_whom(agent: sbom.Json) -> None:
     versions = {name: each["version"] for name, each in packages(agent).items()}
     assert needed_by(agent, "root-component") == [
-        f"{name}=={versions[name]}" for name in ("cryptography", "httpx", "joserfc")
+        f"{name}=={versions[name]}" for name in ("cryptography", "httpx", "joserfc", "prompt-toolkit", "ruamel-yaml")
     ]
     assert needed_by(agent, f"cffi=={versions['cffi']}") == [f"pycparser=={versions['pycparser']}"]
     assert needed_by(agent, f"pycparser=={versions['pycparser']}") == []

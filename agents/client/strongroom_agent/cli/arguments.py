@@ -7,6 +7,8 @@ from typing import NoReturn
 from strongroom_agent import __version__
 from strongroom_agent.core.errors import AgentError, usage
 
+from . import answers
+
 UNATTENDED = (
     "strongroom-agent setup --unattended --credentials FILE.VaultCredentials --install-dir DIR "
     "--cache-dir DIR --protect PATH (--passphrase-file FILE | --generate-passphrase "
@@ -107,28 +109,62 @@ def _add(commands: "argparse._SubParsersAction[Parser]", name: str, text: str) -
 
 def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     setup = _add(commands, "setup", "register this machine, back it up and restore it")
-    setup.add_argument("--unattended", action="store_true", help="ask nothing")
+    setup.epilog = (
+        f"Without --unattended it asks for what is missing. Each flag can be given in the environment as well "
+        f"({answers.PREFIX}CACHE_DIR for --cache-dir), and in the file of --answers (cache-dir: DIR)."
+    )
+    _add_setup_flags(setup)
+
+
+def setup_flags() -> list[answers.Flag]:
+    """All flags of `setup`, which have a variable and a key in the file of answers each."""
+    parser = Parser()
+    _add_setup_flags(parser)
+    return answers.flags(parser._actions)
+
+
+def _add_setup_flags(setup: Parser) -> None:
+    """What is not given is None, so that other places can be asked for it."""
+    setup.add_argument("--unattended", action="store_true", default=None, help="ask nothing")
+    setup.add_argument(
+        "--answers", type=filled, metavar="FILE", help="YAML with a value for each flag, as cache-dir: DIR"
+    )
     setup.add_argument("--credentials", metavar="FILE", help="the .VaultCredentials file")
     setup.add_argument("--install-dir", metavar="DIR", help="where the program is to stay")
     setup.add_argument("--cache-dir", metavar="DIR", help="local; 5 %% of the data must fit")
-    setup.add_argument("--protect", action="append", type=filled, default=[], metavar="PATH", help="what to back up")
+    setup.add_argument("--protect", action="append", type=filled, metavar="PATH", help="what to back up")
     setup.add_argument(
-        "--include-network", action="store_true", help="also what network drives mounted inside --protect hold"
+        "--include-network",
+        action="store_true",
+        default=None,
+        help="also what network drives mounted inside --protect hold",
     )
     source = setup.add_mutually_exclusive_group()
     source.add_argument("--passphrase-file", metavar="FILE", help="at least 16 characters")
-    source.add_argument("--generate-passphrase", action="store_true", help="make one of 150 random bits")
+    source.add_argument(
+        "--generate-passphrase", action="store_true", default=None, help="make one of 150 random bits"
+    )
     setup.add_argument("--save-passphrase-to", metavar="FILE", help="a new file")
-    setup.add_argument("--proxy", default="", metavar="URL", help="an http or https proxy; default: none")
-    setup.add_argument("--proxy-user", default="", metavar="USER", help="who signs in to the proxy")
+    setup.add_argument("--proxy", metavar="URL", help="an http or https proxy; default: none")
+    setup.add_argument("--proxy-user", metavar="USER", help="who signs in to the proxy")
     setup.add_argument("--proxy-password-file", metavar="FILE", help="the proxy's password")
     setup.add_argument("--name", metavar="MACHINE", help="default: the name of this host")
 
 
 def check_setup(given: argparse.Namespace) -> None:
-    """What argparse cannot say about `setup`. AgentError `usage` for a line that lacks something."""
-    if not given.unattended:
-        raise usage("Interactive setup is not available in this version.", f"Run: {UNATTENDED}")
+    """What argparse cannot say about `setup`. AgentError `usage` for answers that lack something, or do not fit."""
+    if given.passphrase_file and (given.generate_passphrase or given.save_passphrase_to):
+        raise usage("--passphrase-file does not go with --generate-passphrase and --save-passphrase-to.")
+    if given.proxy_password_file and not (given.proxy and given.proxy_user):
+        raise usage("--proxy-password-file needs --proxy URL and --proxy-user USER.")
+    if given.proxy_user and not given.proxy:
+        raise usage("--proxy-user needs --proxy URL.")
+    if given.unattended:
+        _check_complete(given)
+
+
+def _check_complete(given: argparse.Namespace) -> None:
+    """Where nothing is asked, all must be there."""
     names = {"--credentials": "credentials", "--install-dir": "install_dir"}
     names |= {"--cache-dir": "cache_dir", "--protect": "protect"}
     lacking = [flag for flag, name in names.items() if not getattr(given, name)]
@@ -139,9 +175,5 @@ def check_setup(given: argparse.Namespace) -> None:
             "setup needs a passphrase.",
             "Give --passphrase-file FILE, or --generate-passphrase --save-passphrase-to FILE.",
         )
-    if given.generate_passphrase != (given.save_passphrase_to is not None):
+    if bool(given.generate_passphrase) != (given.save_passphrase_to is not None):
         raise usage("--generate-passphrase and --save-passphrase-to FILE go together.")
-    if given.proxy_password_file and not (given.proxy and given.proxy_user):
-        raise usage("--proxy-password-file needs --proxy URL and --proxy-user USER.")
-    if given.proxy_user and not given.proxy:
-        raise usage("--proxy-user needs --proxy URL.")

@@ -15,11 +15,13 @@ from strongroom_agent.core.errors import QUOTA_REMEDY, AgentError, Exit, remedy_
 from strongroom_agent.core.output import Done, progress, show_done, show_error
 from strongroom_agent.portal import reports
 from strongroom_agent.setup import setup
+from strongroom_agent.setup.checks import SetupOptions
+from strongroom_agent.setup.wizard import wizard
 from strongroom_agent.state import settings
 from strongroom_agent.state.home import Home, default_folder
 from strongroom_agent.state.session import Session, open_session
 
-from . import arguments, limits, signals
+from . import answers, arguments, limits, signals
 
 
 def run(argv: Sequence[str]) -> int:
@@ -60,9 +62,12 @@ def main() -> None:
 
 def _carry_out(given: argparse.Namespace) -> Done:
     if given.command == "setup":
+        answers.merge(given, arguments.setup_flags(), os.environ, os.pathsep)
         arguments.check_setup(given)
     limits.lift()
     home = Home(default_folder())
+    if given.command == "setup":
+        given.options = _setup_options(given, home)
     if given.command == "status":
         return status.run(open_session(home))
     with home.locked():
@@ -77,7 +82,7 @@ def _carry_out(given: argparse.Namespace) -> Done:
 def _change(given: argparse.Namespace, home: Home) -> Done:
     """The commands that need the state folder for themselves."""
     if given.command == "setup":
-        return setup.run(home, _setup_options(given))
+        return setup.run(home, given.options)
     if given.command == "unregister" and given.forget:
         return status.run_forget(home)
     session = open_session(home)
@@ -113,20 +118,24 @@ def _tidy(home: Home) -> None:
             surroundings.clear_temporary(Path(chosen.cache_dir))
 
 
-def _setup_options(given: argparse.Namespace) -> setup.SetupOptions:
-    return setup.SetupOptions(
-        credentials=given.credentials,
-        install_dir=given.install_dir,
-        cache_dir=given.cache_dir,
-        protect=given.protect,
+def _setup_options(given: argparse.Namespace, home: Home) -> SetupOptions:
+    """The answers that were given; a person is asked for the rest unless --unattended."""
+    options = SetupOptions(
+        credentials=given.credentials or "",
+        install_dir=given.install_dir or "",
+        cache_dir=given.cache_dir or "",
+        protect=given.protect or [],
         passphrase_file=given.passphrase_file,
         save_passphrase_to=given.save_passphrase_to,
         name=given.name,
-        include_network=given.include_network,
-        proxy=given.proxy,
-        proxy_user=given.proxy_user,
+        include_network=bool(given.include_network),
+        proxy=given.proxy or "",
+        proxy_user=given.proxy_user or "",
         proxy_password=_password(given.proxy_password_file),
     )
+    if given.unattended:
+        return options
+    return wizard.gather(home, options, {name for name, value in vars(given).items() if value is not None})
 
 
 def _password(path: str | None) -> str | None:

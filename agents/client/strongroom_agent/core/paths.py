@@ -58,6 +58,11 @@ def is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
+def nearest(path: Path) -> Path:
+    """The path itself if there is anything at it, else the folder above it, however far up, that is there."""
+    return next((each for each in (path, *path.parents) if os.path.lexists(each)), path)
+
+
 def absolute(path: str) -> str:
     """The real path of something to protect: restic stores a link as a link, not what it points to.
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import ownership
+from . import ownership, paths
 from .errors import AgentError
 
 # Without these, programs on Windows find neither their libraries nor a random number.
@@ -85,9 +85,9 @@ def require_own(cache_dir: Path) -> None:
     """AgentError `cache_unusable` when others could have put links or files of theirs where we write and delete.
 
     They may write to the cache folder itself where its sticky bit is set, as in one that is a file system of its own:
-    what is ours there they cannot rename.
+    what is ours there they cannot rename. Where the folder is not there yet, the one counts that it would be made in.
     """
-    trouble = ownership.problem(cache_dir, sticky=True)
+    trouble = ownership.problem(paths.nearest(cache_dir), sticky=True)
     for folder in (cache_dir / TEMPORARY, cache_dir / RESTIC):
         if not trouble and folder.is_symlink():
             trouble = f"{folder} is a link"

@@ -4,15 +4,17 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from strongroom_agent.core import mounts
 from strongroom_agent.core.errors import AgentError, why
+from strongroom_agent.core.paths import nearest
 from strongroom_agent.core.sizes import readable
 from strongroom_agent.core.surroundings import require_own
+
+from . import folders
 
 _SHARE = 20  # one twentieth is 5 %
 _BLOCK = 512
@@ -20,48 +22,64 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class Extent:
-    """How much there is to protect; of sparse files counts what they hold."""
+    """How much there is to protect; of sparse files counts what they hold. `unreadable` is what a backup would lack."""
 
     files: int
     bytes: int
+    unreadable: tuple[str, ...] = ()
 
 
 def measure(paths: list[str], skip: frozenset[str]) -> Extent:
     """Count the regular files below `paths` and the bytes that they take up; what is in `skip` is left out."""
     files = size = 0
+    unreadable: list[str] = []
     for path in paths:
-        for length in _sizes(Path(path), skip):
+        for length in _sizes(Path(path), skip, unreadable):
             files += 1
             size += length
-    return Extent(files, size)
+    return Extent(files, size, tuple(unreadable))
 
 
-def check(folder: Path, extent: Extent) -> None:
-    """AgentError unless the folder can be made, written to, is ours alone, is local and has 5 % of the data free."""
+def make(folder: Path, extent: Extent) -> None:
+    """Make the folder, and check it as `check` does."""
+    check(folder, extent)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        require_own(folder)
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(b"strongroom")
-        free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise AgentError(
-            "cache_unusable",
-            f"The cache folder {folder} cannot be written to: {why(error)}.",
-            "Choose another folder with --cache-dir.",
-        ) from error
-    if is_remote(folder):
+        raise _unwritable(folder, error) from error
+    check(folder, extent)
+
+
+def check(folder: Path, extent: Extent) -> int:
+    """The bytes that are free for the folder, which is not made here. AgentError unless it is, or would be, writable,
+    ours alone, local, and has 5 % of the data free."""
+    try:
+        require_own(folder)
+        folders.try_writing(folder)
+        free = shutil.disk_usage(nearest(folder)).free
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    if is_remote(nearest(folder)):
         raise AgentError(
             "cache_not_local",
             f"The cache folder {folder} is on a network drive.",
             "Choose a folder on a local disk with --cache-dir.",
         )
     check_room(folder, extent.bytes, free)
+    return free
+
+
+def _unwritable(folder: Path, error: OSError) -> AgentError:
+    return AgentError(
+        "cache_unusable",
+        f"The cache folder {folder} cannot be written to: {why(error)}.",
+        "Choose another folder with --cache-dir.",
+    )
 
 
 def check_room(folder: Path, protected: int, free: int) -> None:
     """The 5 % rule by itself, on figures in bytes. AgentError with all three when it does not hold."""
-    needed = -(-protected // _SHARE)
+    needed = share_of(protected)
     if free < needed:
         raise AgentError(
             "cache_too_small",
@@ -74,6 +92,11 @@ def check_room(folder: Path, protected: int, free: int) -> None:
         )
 
 
+def share_of(protected: int) -> int:
+    """How many bytes must be free for so many that are protected: 5 %."""
+    return -(-protected // _SHARE)
+
+
 def is_remote(folder: Path) -> bool:
     """Whether the folder is on a network drive, as far as the system tells."""
     if sys.platform == "win32":
@@ -83,13 +106,13 @@ def is_remote(folder: Path) -> bool:
     return mounts.is_network(mounts.kind_of(str(folder.resolve())))
 
 
-def _sizes(path: Path, skip: frozenset[str]) -> Iterator[int]:
-    """Sizes of the regular files; what cannot be read is left to the backup to complain about."""
+def _sizes(path: Path, skip: frozenset[str], unreadable: list[str]) -> Iterator[int]:
+    """Sizes of the regular files; what this user may not read is named, and left to the backup to complain about."""
     if path.is_file() and not path.is_symlink():
         yield _held(path.stat())
         return
-    for folder, folders, names in os.walk(path):
-        folders[:] = [each for each in folders if os.path.join(folder, each) not in skip]
+    for folder, inside, names in os.walk(path, onerror=lambda error: unreadable.append(str(error.filename))):
+        inside[:] = [each for each in inside if os.path.join(folder, each) not in skip]
         for name in names:
             if os.path.join(folder, name) in skip:
                 continue
@@ -98,6 +121,8 @@ def _sizes(path: Path, skip: frozenset[str]) -> Iterator[int]:
             except OSError:
                 continue
             if stat.S_ISREG(status.st_mode):
+                if not os.access(os.path.join(folder, name), os.R_OK):
+                    unreadable.append(os.path.join(folder, name))
                 yield _held(status)
 
 

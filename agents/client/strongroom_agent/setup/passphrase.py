@@ -8,9 +8,9 @@ from strongroom_agent.state.home import Home
 from strongroom_agent.state.settings import Settings
 
 
-def require_given(given: str | None, replaced: str) -> None:
-    """AgentError `passphrase_needed` unless there is a file with the passphrase: a new one opens no old backups."""
-    if given is None:
+def require_given(replaced: str, *, given: bool) -> None:
+    """AgentError `passphrase_needed` unless the passphrase is given: a new one opens no old backups."""
+    if not given:
         raise AgentError(
             "passphrase_needed",
             f"The backups of {replaced} open with the passphrase that they were made with, not with a new one.",
@@ -18,27 +18,24 @@ def require_given(given: str | None, replaced: str) -> None:
         )
 
 
-def settle(
-    home: Home, given: str | None, save_to: str | None, before: Settings | None, *, replaces: bool = False
-) -> Path | None:
-    """Read or generate the passphrase and keep it on this machine. The file of one that was generated now.
+def settle(home: Home, given: str | None, save_to: str | None, before: Settings | None) -> Path | None:
+    """Keep the passphrase that was given, or a new one, on this machine. The file of one that was generated now.
 
-    With `replaces` the backups are there already, and only their own passphrase is of use. `before` are the settings of
-    a setup that is being repeated. Once a passphrase has opened the repository it is not exchanged for another one:
-    nothing stored could be read any more.
+    `before` are the settings of a setup that is being repeated.
     """
-    kept = passphrase.stored(home)
     if given is not None:
-        opens = before is not None and before.opened
-        _provided(home, _read(Path(given), replaces=replaces), kept if opens else None)
+        check_provided(home, given, before)
+        passphrase.store(home, given)
     elif save_to is not None:
+        kept = passphrase.stored(home)
         # A setup that died while it made the repository may have used the passphrase already.
         return _generated(home, Path(save_to).absolute(), kept, kept if before is not None else None)
     return None
 
 
-def _read(path: Path, *, replaces: bool) -> str:
-    """What the file gives; a new passphrase is no advice where backups wait for the one that they were made with."""
+def read(path: Path, *, replaces: bool = False) -> str:
+    """What the file gives. With `replaces` backups wait for the passphrase that they were made with, and a new one is
+    no advice. AgentError for what is no passphrase."""
     try:
         return passphrase.read(path)
     except AgentError as error:
@@ -54,15 +51,23 @@ def take_back(home: Home, saved_to: Path) -> None:
     home.remove(passphrase.FILE)
 
 
-def _provided(home: Home, wanted: str, used: str | None) -> None:
-    if used is not None and used != wanted:
+def check_provided(home: Home, wanted: str, before: Settings | None) -> None:
+    """AgentError `passphrase_differs` where another passphrase has opened the repository: it is not exchanged, or
+    nothing stored could be read any more."""
+    if before is not None and before.opened and passphrase.stored(home) not in (None, wanted):
         raise AgentError(
             "passphrase_differs",
             "This machine keeps another passphrase, and that of its backups cannot be changed.",
             f"Give the one in {home.path(passphrase.FILE)}. If that one does not open the backups, put the right one "
             "into that file first.",
         )
-    passphrase.store(home, wanted)
+
+
+def check_target(home: Home, save_to: str) -> None:
+    """AgentError unless a passphrase that is generated can be saved there. An earlier setup may have done so."""
+    kept, target = passphrase.stored(home), Path(save_to).absolute()
+    if kept is None or not _holds(target, kept):
+        passphrase.check_new(target)
 
 
 def _generated(home: Home, target: Path, kept: str | None, used: str | None) -> Path | None:
@@ -71,8 +76,8 @@ def _generated(home: Home, target: Path, kept: str | None, used: str | None) -> 
     if kept is not None and _holds(target, kept):
         return None
     wanted = used or passphrase.generate()
-    if not target.exists():
-        passphrase.store(home, wanted)
+    passphrase.check_new(target)
+    passphrase.store(home, wanted)
     passphrase.save_new(target, wanted)
     return target if used is None else None
 

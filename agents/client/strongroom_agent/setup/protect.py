@@ -20,7 +20,8 @@ class Choice:
 
 
 def choose(given: list[str]) -> Choice:
-    """The names and paths of what was given. AgentError `protect_missing` for what is not there."""
+    """The names and paths of what was given. AgentError `protect_missing` for what is not there, `protect_unreadable`
+    for what this user may not read."""
     names = sorted({protected.named(path) for path in given})
     meant = [protected.resolve(name) for name in names]
     for each in meant:
@@ -29,6 +30,12 @@ def choose(given: list[str]) -> Choice:
                 "protect_missing",
                 f"There is nothing at {each.name} to protect.",
                 "Give --protect an existing file or folder.",
+            )
+        if not os.access(each.path, os.R_OK | os.X_OK if os.path.isdir(each.path) else os.R_OK):
+            raise AgentError(
+                "protect_unreadable",
+                f"This user may not read {each.name}, so that it cannot be backed up.",
+                "Run setup as a user that may, such as root (sudo), or leave it out.",
             )
     return Choice(names, sorted({each.path for each in meant if each.path}))
 

@@ -1,21 +1,15 @@
-"""The command `setup --unattended`: from a credential file to a machine that is backed up and restored.
+"""The command `setup`, once all answers are there: from a credential file to a machine that is backed up and restored.
 
 It can be repeated after any interruption: what is done is found done, the rest is done.
 """
 
-import re
-import socket
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
-from strongroom_agent.core import times
-from strongroom_agent.core.errors import Refused, usage
+from strongroom_agent.core.errors import Refused
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import absolute
-from strongroom_agent.portal import clock, credential, registration
-from strongroom_agent.portal.credential_errors import other_machine
+from strongroom_agent.portal import credential, registration
 from strongroom_agent.restic import engine, snapshots
 from strongroom_agent.state import identity, last_snapshot, settings
 from strongroom_agent.state.home import Home
@@ -23,48 +17,21 @@ from strongroom_agent.state.identity import Identity
 from strongroom_agent.state.session import Session
 from strongroom_agent.state.settings import Settings
 
-from . import cache_folder, finish, install, passphrase, repository
+from . import cache_folder, checks, finish, folders, install, kept_answers, passphrase, repository
 from . import protect as setup_protect
-
-_NAME = re.compile(r"[A-Za-z0-9.-]{1,63}")
-
-
-@dataclass(frozen=True)
-class SetupOptions:
-    """The answers that setup needs, as the command line gives them."""
-
-    credentials: str
-    install_dir: str
-    cache_dir: str
-    protect: list[str]
-    passphrase_file: str | None = None
-    save_passphrase_to: str | None = None
-    name: str | None = None
-    include_network: bool = False
-    proxy: str = ""
-    proxy_user: str = ""
-    proxy_password: str | None = field(default=None, repr=False)
+from .checks import SetupOptions
 
 
 def run(home: Home, options: SetupOptions) -> Done:
     """Check everything that can be checked here, register, back up, restore, compare, report."""
-    wanted = None if options.name is None else machine_name(options.name)
+    wanted = None if options.name is None else checks.machine_name(options.name)
     chosen = _check_installation(home, options)
     engine.find()
-    given = credential.load(
-        Path(options.credentials),
-        times.now(),
-        partial(registration.begun_with, home),
-        partial(_time_of_portal, options),
-    )
-    name = _name_for(given, wanted)
+    given = checks.credential_file(home, options)
+    name = checks.name_for(given, wanted)
     existing = registration.current(home, given, name)
     before = settings.before_setup(home) if identity.load(home) else None
-    if given.replaces and before is None:
-        passphrase.require_given(options.passphrase_file, given.machine["name"])
-    saved_to = passphrase.settle(
-        home, options.passphrase_file, options.save_passphrase_to, before, replaces=given.replaces
-    )
+    saved_to = passphrase.settle(home, _passphrase(given, before, options), options.save_passphrase_to, before)
     unprotected = setup_protect.no_longer(before.protect if before else [], chosen.protect)
     if unprotected:
         progress(f"note: {finish.about(unprotected)}")
@@ -75,32 +42,19 @@ def run(home: Home, options: SetupOptions) -> Done:
     session.prepare()
     repository.ensure(session)
     earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
-    return finish.prove(session, program, earlier, options.save_passphrase_to, unprotected)
+    done = finish.prove(session, program, earlier, options.save_passphrase_to, unprotected)
+    kept_answers.forget(home)
+    return done
 
 
-def _time_of_portal(options: SetupOptions, given: credential.Credential) -> datetime | None:
-    proxy = settings.with_sign_in(options.proxy, options.proxy_user, options.proxy_password) if options.proxy else None
-    return clock.of_portal(given.edge_url, given.ca_certificates, proxy)
-
-
-def _name_for(given: credential.Credential, wanted: str | None) -> str:
-    """The name to register under: that of the machine to be replaced, else what was asked for, else the host's."""
-    if not given.replaces:
-        return wanted or machine_name(socket.gethostname())
-    replaced = given.machine["name"]
-    if wanted is not None and wanted.casefold() != replaced.casefold():
-        raise other_machine(wanted, replaced)
-    return replaced
-
-
-def machine_name(name: str) -> str:
-    """The name, if a machine can have it. AgentError `usage` otherwise."""
-    if not _NAME.fullmatch(name):
-        raise usage(
-            f"{name!r} cannot be the name of a machine.",
-            "Give --name with 1-63 letters, digits, hyphens or dots.",
-        )
-    return name
+def _passphrase(given: credential.Credential, before: Settings | None, options: SetupOptions) -> str | None:
+    """The passphrase that was given, typed or in a file; None where one is to be generated, or goes on being used."""
+    provided = options.passphrase is not None or options.passphrase_file is not None
+    if given.replaces and before is None:
+        passphrase.require_given(given.machine["name"], given=provided)
+    if options.passphrase_file is not None:
+        return passphrase.read(Path(options.passphrase_file), replaces=given.replaces)
+    return options.passphrase
 
 
 def _check_installation(home: Home, options: SetupOptions) -> Settings:
@@ -109,20 +63,18 @@ def _check_installation(home: Home, options: SetupOptions) -> Settings:
     if options.proxy:
         settings.check_proxy(options.proxy)
     protect = setup_protect.choose(options.protect)
-    cache_dir, network = absolute(options.cache_dir), options.include_network
-    own = [cache_dir, str(home.folder.resolve())]
-    secrets = {"--passphrase-file": options.passphrase_file, "--save-passphrase-to": options.save_passphrase_to}
-    setup_protect.keep_out(protect, own, secrets, network=network)
-    credential_file = absolute(options.credentials)
-    cache_folder.check(Path(cache_dir), setup_protect.extent(protect, [*own, credential_file], network=network))
+    checks.secrets_kept_out(home, options)
+    cache_dir, install_dir = absolute(options.cache_dir), absolute(options.install_dir)
+    folders.check_installation(Path(install_dir))
+    cache_folder.make(Path(cache_dir), checks.extent(home, options))
     return Settings(
-        absolute(options.install_dir),
+        install_dir,
         cache_dir,
         protect.names,
         options.proxy,
         options.proxy_user,
-        include_network=network,
-        credential_file=credential_file,
+        include_network=options.include_network,
+        credential_file=absolute(options.credentials),
         passphrase_saved_to=absolute(options.save_passphrase_to) if options.save_passphrase_to else "",
     )
 

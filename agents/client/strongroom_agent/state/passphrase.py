@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from strongroom_agent.core.errors import AgentError
@@ -57,6 +58,17 @@ def read(path: Path) -> str:
         ) from error
 
 
+def check_new(path: Path) -> None:
+    """AgentError unless a passphrase could be saved to this file, which must not be there yet. Writes nothing."""
+    if os.path.lexists(path):
+        raise _exists(path)
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unsaved(path, error) from error
+
+
 def save_new(path: Path, passphrase: str) -> None:
     """Write a generated passphrase to a new file, mode 0600. Never overwrites: AgentError instead."""
     try:
@@ -66,18 +78,26 @@ def save_new(path: Path, passphrase: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
-        raise AgentError(
-            "passphrase_file_exists",
-            f"{path} exists already and is not overwritten: it may hold the only copy of a passphrase.",
-            "Give --save-passphrase-to the name of a new file. If an earlier setup as another user made it (with or "
-            "without sudo), run setup as that user again.",
-        ) from None
+        raise _exists(path) from None
     except OSError as error:
-        raise AgentError(
-            "passphrase_unsaved",
-            f"The passphrase cannot be saved to {path}: {error.strerror}.",
-            "Give --save-passphrase-to a file in a folder that this user may write to.",
-        ) from error
+        raise _unsaved(path, error) from error
+
+
+def _exists(path: Path) -> AgentError:
+    return AgentError(
+        "passphrase_file_exists",
+        f"{path} exists already and is not overwritten: it may hold the only copy of a passphrase.",
+        "Give --save-passphrase-to the name of a new file. If an earlier setup as another user made it (with or "
+        "without sudo), run setup as that user again.",
+    )
+
+
+def _unsaved(path: Path, error: OSError) -> AgentError:
+    return AgentError(
+        "passphrase_unsaved",
+        f"The passphrase cannot be saved to {path}: {error.strerror}.",
+        "Give --save-passphrase-to a file in a folder that this user may write to.",
+    )
 
 
 def store(home: Home, passphrase: str) -> None:
