@@ -7,6 +7,8 @@ from typing import NoReturn
 from strongroom_agent import __version__
 from strongroom_agent.core.errors import AgentError, usage
 
+from . import schedule_arguments
+
 UNATTENDED = (
     "strongroom-agent setup --unattended --credentials FILE.VaultCredentials --install-dir DIR "
     "--cache-dir DIR --protect PATH (--passphrase-file FILE | --generate-passphrase "
@@ -79,6 +81,9 @@ def build() -> Parser:
     backup.add_argument(
         "--accept-losses", action="store_true", help="what protected folders have lost is gone for good"
     )
+    backup.add_argument(
+        "--scheduled", action="store_true", help="what timers start every hour: a backup when one is due, with all else"
+    )
     restore = _add(commands, "restore", "get files back from a backup")
     restore.add_argument("--target", required=True, type=filled, metavar="DIR", help="folder to restore to")
     restore.add_argument("--snapshot", default="latest", metavar="ID", help="default: the newest")
@@ -93,6 +98,9 @@ def build() -> Parser:
     _add(commands, "check", "check the repository, then restore and compare the newest backup")
     _add(commands, "repair", "bring damaged backups back as far as possible, and say what is lost")
     _add(commands, "status", "what this machine knows, and what the portal says about it")
+    doctor = _add(commands, "doctor", "find what is wrong between this machine and a backup")
+    doctor.add_argument("--bundle", type=filled, metavar="FILE", help="write what support needs, without secrets (zip)")
+    schedule_arguments.add_schedule(_add(commands, "schedule", "when this machine backs itself up, and how"))
     _add(commands, "renew", "renew this machine's certificate now")
     unregister = _add(commands, "unregister", "take this machine out of its vault")
     unregister.add_argument("--forget", action="store_true", help="delete the keys here even if the portal says no")
@@ -123,6 +131,9 @@ def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     setup.add_argument("--proxy-user", default="", metavar="USER")
     setup.add_argument("--proxy-password-file", metavar="FILE")
     setup.add_argument("--name", metavar="MACHINE", help="default: the name of this host")
+    setup.add_argument("--no-schedule", action="store_true", help="backups are made only when somebody starts them")
+    setup.add_argument("--no-link", action="store_true", help="do not put the program on the PATH")
+    schedule_arguments.add_options(setup)
 
 
 def check_setup(given: argparse.Namespace) -> None:

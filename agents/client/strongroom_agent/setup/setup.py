@@ -5,11 +5,12 @@ It can be repeated after any interruption: what is done is found done, the rest 
 
 import re
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from strongroom_agent.commands.schedule import changed
 from strongroom_agent.core import times
 from strongroom_agent.core.errors import Refused, usage
 from strongroom_agent.core.output import Done, progress
@@ -18,12 +19,13 @@ from strongroom_agent.portal import clock, credential, registration
 from strongroom_agent.portal.credential_errors import other_machine
 from strongroom_agent.restic import engine, snapshots
 from strongroom_agent.state import identity, last_snapshot, settings
+from strongroom_agent.state.backup_options import BackupOptions
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.identity import Identity
 from strongroom_agent.state.session import Session
 from strongroom_agent.state.settings import Settings
 
-from . import cache_folder, finish, install, passphrase, repository
+from . import cache_folder, finish, install, passphrase, repository, schedule_step
 from . import protect as setup_protect
 
 _NAME = re.compile(r"[A-Za-z0-9.-]{1,63}")
@@ -44,6 +46,9 @@ class SetupOptions:
     proxy: str = ""
     proxy_user: str = ""
     proxy_password: str | None = field(default=None, repr=False)
+    schedule: bool = True
+    link: bool = True
+    changes: dict[str, object] = field(default_factory=dict)  # of the options of backups
 
 
 def run(home: Home, options: SetupOptions) -> Done:
@@ -75,7 +80,8 @@ def run(home: Home, options: SetupOptions) -> Done:
     session.prepare()
     repository.ensure(session)
     earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
-    return finish.prove(session, program, earlier, options.save_passphrase_to, unprotected)
+    settle = partial(schedule_step.settle, session, program, schedule=options.schedule, link=options.link)
+    return finish.prove(session, program, earlier, options.save_passphrase_to, unprotected, settle)
 
 
 def _time_of_portal(options: SetupOptions, given: credential.Credential) -> datetime | None:
@@ -129,6 +135,7 @@ def _check_installation(home: Home, options: SetupOptions) -> Settings:
 def _save(home: Home, chosen: Settings, before: Settings | None, options: SetupOptions) -> None:
     """Store the settings; what is known about the repository of an existing machine stays known."""
     settings.keep_proxy_password(home, options.proxy_password)
+    chosen = replace(chosen, options=changed(before.options if before else BackupOptions(), options.changes))
     if before is not None:
         chosen = Settings(**{**vars(chosen), "key_hint": before.key_hint, "opened": before.opened})
     settings.save(home, chosen)

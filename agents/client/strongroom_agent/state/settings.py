@@ -1,6 +1,6 @@
 """What setup was told, kept for the runs that follow."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -10,6 +10,8 @@ from strongroom_agent.core import surroundings
 from strongroom_agent.core.errors import AgentError, usage
 from strongroom_agent.core.output import progress
 
+from . import backup_options
+from .backup_options import BackupOptions
 from .home import Home
 
 _FILE = "settings.json"
@@ -34,6 +36,7 @@ class Settings:
     include_network: bool = False
     # The credential file that set this machine up, which is not worth a backup.
     credential_file: str = ""
+    options: BackupOptions = field(default_factory=BackupOptions)
 
     @property
     def restic_cache(self) -> Path:
@@ -45,7 +48,10 @@ def load(home: Home) -> Settings | None:
     """The settings on this machine; None before setup. AgentError `state_damaged`, which another setup mends."""
     try:
         stored = home.read_object(_FILE)
-        return None if stored is None else _checked(Settings(**stored))  # type: ignore[arg-type]
+        if stored is None:
+            return None
+        options = backup_options.read(stored.pop("options", None))
+        return _checked(Settings(**stored, options=options))  # type: ignore[arg-type]
     except (AgentError, TypeError) as error:
         raise AgentError(
             "state_damaged",
