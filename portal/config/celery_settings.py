@@ -44,6 +44,7 @@ CONFIGURATION: dict[str, Any] = {
         "probe": {"task": "vaults.probe", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},
         "scrub": {"task": "vaults.scrub", "schedule": 30.0, "options": {"expires": 30}},
         "usage": {"task": "agents.usage", "schedule": 60.0, "options": {"expires": 60}},
+        "late": {"task": "agents.late", "schedule": 300.0, "options": {"expires": 300}},
         "edge-files": {"task": "portal.edge-files", "schedule": 3600.0, "options": {"expires": 3600}},
         "spent": {"task": "agents.forget_spent", "schedule": 600.0, "options": {"expires": 600}},
         "replacements": {"task": "agents.expire_replacements", "schedule": 600.0, "options": {"expires": 600}},

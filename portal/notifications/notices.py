@@ -37,6 +37,7 @@ class Topic(StrEnum):
     MACHINE_RESTORE = "machine-restore"
     MACHINE_CHECK = "machine-check"
     MACHINE_REPAIR = "machine-repair"
+    MACHINE_LATE = "machine-late"
 
 
 @dataclass(frozen=True, kw_only=True)

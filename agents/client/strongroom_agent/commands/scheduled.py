@@ -36,7 +36,7 @@ def run(home: Home, held: Held) -> Done:
         if not is_due(home, known, times.now()):
             return _sign_of_life(home, held)
         if known and installation.waits_itself(known):
-            time.sleep(random.uniform(0, JITTER_MINUTES * 60))  # noqa: S311 - spreads the machines, is no secret
+            _wait(random.uniform(0, JITTER_MINUTES * 60))  # noqa: S311 - spreads the machines, is no secret
         outcome = _with_patience(home, held)
     except AgentError as error:
         if error.code == "busy":
@@ -83,7 +83,7 @@ def _with_patience(home: Home, held: Held) -> Done:
             if error.code not in PASSING or pause is None:
                 raise
             progress(f"note: {error.problem} The next try is in {counted(pause, 'second')}.")
-            time.sleep(pause)
+            _wait(pause)
     raise AssertionError("the last try ends it")
 
 
@@ -105,6 +105,10 @@ def _once(home: Home, *, waited_enough: bool) -> Done:
     backed_up = backup.told(result)
     also = f" Also done: {', '.join(each.replace('_', ' ') for each in done)}." if done else ""
     return Done(backed_up.message + also, backed_up.code, backed_up.remedy, {**backed_up.details, "jobs": done})
+
+
+def _wait(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _note(home: Home, code: str, message: str) -> None:

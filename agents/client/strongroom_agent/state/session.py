@@ -140,9 +140,16 @@ class Session:
 
     def sign_of_life(self) -> Response:
         """What the portal says to this machine at this moment. AgentError when it refuses or cannot be reached."""
-        versions: dict[str, object] = {"agent_version": __version__, "engine_version": self.engine.version}
-        versions["schedule"] = self.schedule
-        return self.portal.post("heartbeat", self.identity.signer, versions)
+        return self.portal.post("heartbeat", self.identity.signer, self.life)
+
+    @property
+    def life(self) -> dict[str, object]:
+        """What a sign of life tells: versions, and the schedule."""
+        return {
+            "agent_version": __version__,
+            "engine_version": self.engine.version,
+            "schedule": self.schedule,
+        }
 
     def with_reason(self, error: AgentError) -> AgentError:
         """The portal's own words where the storage only says no; else the error as it is."""

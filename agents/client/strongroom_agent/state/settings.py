@@ -15,7 +15,7 @@ from .backup_options import BackupOptions
 from .home import Home
 
 _FILE = "settings.json"
-_PROXY_PASSWORD = "proxy-password"  # noqa: S105 - a file name
+PROXY_PASSWORD = "proxy-password"  # noqa: S105 - a file name
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,16 @@ def save(home: Home, settings: Settings) -> None:
 def keep_proxy_password(home: Home, password: str | None) -> None:
     """Keep the proxy's password in a file of its own, or drop the one from before."""
     if password is None:
-        home.remove(_PROXY_PASSWORD)
+        home.remove(PROXY_PASSWORD)
     else:
-        home.write_text(_PROXY_PASSWORD, password)
+        home.write_text(PROXY_PASSWORD, password)
 
 
 def proxy_url(home: Home, settings: Settings) -> str | None:
     """The proxy with user and password in it; never to be printed. None without a proxy."""
     if not settings.proxy:
         return None
-    return with_sign_in(settings.proxy, settings.proxy_user, home.read_text(_PROXY_PASSWORD))
+    return with_sign_in(settings.proxy, settings.proxy_user, home.read_text(PROXY_PASSWORD))
 
 
 def with_sign_in(proxy: str, user: str, password: str | None) -> str:
@@ -109,6 +109,11 @@ def with_sign_in(proxy: str, user: str, password: str | None) -> str:
         return proxy
     sign_in = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
     return urlsplit(proxy)._replace(netloc=f"{sign_in}@{urlsplit(proxy).netloc}").geturl()
+
+
+def without_sign_in(proxy: str) -> str:
+    """A proxy's address as it may be shown, whatever stands in it."""
+    return urlsplit(proxy)._replace(netloc=urlsplit(proxy).netloc.rpartition("@")[2]).geturl()
 
 
 def check_proxy(proxy: str) -> None:
