@@ -17,7 +17,9 @@ def described(machine: Machine) -> str:
     """What it promised and what came."""
     every = machine.backup_every_hours or 0
     how_often = "daily" if every == 24 else f"every {every} hours" if every % 24 else f"every {every // 24} days"
-    last = f"the last one ended on {for_people(machine.last_backup_at)}" if machine.last_backup_at else "none has come yet"
+    last = (
+        f"the last one ended on {for_people(machine.last_backup_at)}" if machine.last_backup_at else "none has come yet"
+    )
     return f"Its schedule promises a backup {how_often}; {last}."
 
 

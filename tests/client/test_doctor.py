@@ -127,7 +127,9 @@ def test_no_secret_is_in_what_goes_to_support(machine: World) -> None:
     home = Home(machine.home)
     assert machine.run("schedule", "--before", before, "--after", after).status == 0
     settings.keep_proxy_password(home, proxy_password)
-    home.write_text("renewal-key.pem", "-----BEGIN PRIVATE KEY-----\nTUFSS0VELXJlbmV3YWwta2V5\n-----END PRIVATE KEY-----\n")
+    home.write_text(
+        "renewal-key.pem", "-----BEGIN PRIVATE KEY-----\nTUFSS0VELXJlbmV3YWwta2V5\n-----END PRIVATE KEY-----\n"
+    )
     target = machine.root / "support" / "bundle.zip"
     ran = machine.run("doctor", "--bundle", str(target))
     assert ran.answer["bundle"] == str(target), ran

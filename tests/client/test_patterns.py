@@ -13,7 +13,25 @@ from strongroom_agent.core.patterns import Patterns, Skip
 
 TREE = ("a", "b/a", "b/ab", "b/c/a", "b/c/d.tmp", "c[1]/x", "c/.cache/deep/er", "ba/b", "d-e", "x*y", "é", "a b/c")
 NAMES = st.sampled_from(
-    ["a", "b", "c", "*", "?", "a*", "*b", "[ab]", "[^a]", "[a-c]", "**", "*.tmp", ".cache", "c[[]1]", r"x\*y", "d-e", "é"]
+    [
+        "a",
+        "b",
+        "c",
+        "*",
+        "?",
+        "a*",
+        "*b",
+        "[ab]",
+        "[^a]",
+        "[a-c]",
+        "**",
+        "*.tmp",
+        ".cache",
+        "c[[]1]",
+        r"x\*y",
+        "d-e",
+        "é",
+    ]
 )
 PATTERNS = st.builds(
     lambda brings_back, parts: brings_back + "/".join(parts),
@@ -34,9 +52,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _restic(folder: Path, *arguments: str) -> list[dict[str, object]]:
+    where = ["--no-cache", "-r", str(folder / "repository"), "--password-file", str(folder / "password")]
     done = subprocess.run(
-        ["restic", "--no-cache", "-r", str(folder / "repository"), "--password-file", str(folder / "password")]
-        + ["--json", *arguments],
+        ["restic", *where, "--json", *arguments],
         capture_output=True,
         check=True,
     )

@@ -89,7 +89,14 @@ class TestTold:
 class TestLate:
     @pytest.mark.parametrize(
         ("hours", "look"),
-        [(1, None), (29, None), (31, states.LATE), (71, states.LATE), (73, states.NO_BACKUPS), (9000, states.NO_BACKUPS)],
+        [
+            (1, None),
+            (29, None),
+            (31, states.LATE),
+            (71, states.LATE),
+            (73, states.NO_BACKUPS),
+            (9000, states.NO_BACKUPS),
+        ],
     )
     def test_amber_after_interval_and_grace_and_red_after_three_intervals(
         self, machine: peer.Machine, hours: int, look: object

@@ -6,7 +6,8 @@ import pytest
 from strongroom_agent.schedule import names
 from strongroom_agent.setup import on_path
 
-from ..world import World
+from tests.client.world import World
+
 from .recorder import Recorder
 
 pytestmark = pytest.mark.system

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from strongroom_agent.commands import scheduled
 from strongroom_agent.core import times
-from strongroom_agent.schedule import jobs, plan
+from strongroom_agent.schedule import follow_ups, plan
 from strongroom_agent.state.home import Home
 
-from ..world import World
+from tests.client.world import World
+
 from .recorder import Recorder
 
 pytestmark = pytest.mark.system
@@ -33,7 +34,7 @@ slept: list[float] = []
 
 def test_a_backup_that_is_due_is_made_and_proven_once(nightly: World) -> None:
     ran = nightly.run("backup", "--scheduled")
-    assert (ran.status, ran.answer["code"], ran.answer["jobs"]) == (0, "done", ["restore_check"])
+    assert (ran.status, ran.answer["code"], ran.answer["also_done"]) == (0, "done", ["restore_check"])
     assert nightly.told == [("backup", "succeeded"), ("restore_check", "succeeded")]
     assert {each["schedule"]["every_hours"] for each in nightly.peer.runs.values()} == {24}
     again = nightly.run("backup", "--scheduled")
@@ -127,8 +128,8 @@ def test_what_is_newly_left_out_is_not_lost_and_what_is_lost_is_told(machine: Wo
 
 def test_a_months_check_takes_the_place_of_the_days(nightly: World) -> None:
     home, now = Home(nightly.home), times.now()
-    assert [job.name for job in jobs.due(home, now)] == ["restore_check"]
-    assert [job.name for job in jobs.due(home, now + timedelta(days=29))] == ["restore_check"]
-    assert [job.name for job in jobs.due(home, now + timedelta(days=30))] == ["check"]
+    assert [each.name for each in follow_ups.due(home, now)] == ["restore_check"]
+    assert [each.name for each in follow_ups.due(home, now + timedelta(days=29))] == ["restore_check"]
+    assert [each.name for each in follow_ups.due(home, now + timedelta(days=30))] == ["check"]
     plan.note_done(home, "check", now + timedelta(days=30))
-    assert [job.name for job in jobs.due(home, now + timedelta(days=31))] == ["restore_check"]
+    assert [each.name for each in follow_ups.due(home, now + timedelta(days=31))] == ["restore_check"]

@@ -17,8 +17,8 @@ class BackupResult:
 
     `links` are protected names that are links, and the real paths that they meant; `left_out` are mount points inside
     that are left out for their kind; `damaged` says that the repository is known to be; `gone` that the snapshot made
-    before this one is in no region any more; `way_out` is what helps after a repair that was incomplete; `after_failed` how
-    the command after the backup did.
+    before this one is in no region any more; `way_out` is what helps after a repair that was incomplete; `after_failed`
+    how the command after the backup did.
     """
 
     snapshot: str

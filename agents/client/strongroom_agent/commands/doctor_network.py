@@ -90,10 +90,12 @@ def portal(patient: Patient) -> str:
     """What the portal says to this machine."""
     session = patient.session
     asked = Portal(session.identity.edge_url, session.identity.ca_certificates, session.proxy)
-    answer = asked.post(
-        "heartbeat", session.identity.signer, session.life, attempts=1, timeout=_timeout(patient)
+    answer = asked.post("heartbeat", session.identity.signer, session.life, attempts=1, timeout=_timeout(patient))
+    damaged = (
+        " It knows of damaged backups of this machine: run strongroom-agent check."
+        if answer.body.get("damaged")
+        else ""
     )
-    damaged = " It knows of damaged backups of this machine: run strongroom-agent check." if answer.body.get("damaged") else ""
     return f"it says {answer.body.get('state')}.{damaged}"
 
 

@@ -68,9 +68,9 @@ def _shown(session: Session, remark: str) -> Done:
     lines = [_about(known, trouble), remark, *_about_options(session.settings.options)]
     if known and (runs := history.last(session.home)):
         lines.append(f"Last scheduled run: {times.people(str(runs[-1].get('at')))}: {runs[-1].get('message')}")
-    remedy = (f"Run strongroom-agent schedule {known.calendar} to install it again." if trouble and known else "") or str(
-        described["remedy"]
-    )
+    remedy = (
+        f"Run strongroom-agent schedule {known.calendar} to install it again." if trouble and known else ""
+    ) or str(described["remedy"])
     details = {**described, "active": bool(known) and not trouble, "remark": trouble or remark or described["remark"]}
     details["remedy"] = remedy
     return Done(

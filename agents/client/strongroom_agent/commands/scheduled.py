@@ -14,7 +14,7 @@ from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError, Refused
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.sizes import counted
-from strongroom_agent.schedule import calendar, history, installation, jobs, plan
+from strongroom_agent.schedule import calendar, follow_ups, history, installation, plan
 from strongroom_agent.schedule.plan import Plan
 from strongroom_agent.schedule.scheduler import JITTER_MINUTES
 from strongroom_agent.state.home import Home
@@ -101,10 +101,10 @@ def _once(home: Home, *, waited_enough: bool) -> Done:
             plan.note_done(home, _TRIED, began)
         raise session.with_reason(error) from error
     plan.note_done(home, _BACKUP, began)
-    done = jobs.run(session)
+    done = follow_ups.run(session)
     backed_up = backup.told(result)
     also = f" Also done: {', '.join(each.replace('_', ' ') for each in done)}." if done else ""
-    return Done(backed_up.message + also, backed_up.code, backed_up.remedy, {**backed_up.details, "jobs": done})
+    return Done(backed_up.message + also, backed_up.code, backed_up.remedy, {**backed_up.details, "also_done": done})
 
 
 def _wait(seconds: float) -> None:

@@ -35,7 +35,7 @@ def around(session: Session, work: Callable[[], "BackupResult"]) -> "BackupResul
             raise AgentError(
                 "before_failed",
                 f"The command before the backup {problem}; nothing was backed up.",
-                "Its output says why (it is not kept: run it by hand); strongroom-agent schedule --before sets another.",
+                "Its output says why (run it by hand); strongroom-agent schedule --before sets another.",
             )
         result = work()
         outcome = "succeeded" if result.failure is None else "failed"

@@ -1,8 +1,8 @@
-"""restic's patterns for what is left out, read as restic reads them: so that what they leave out counts nowhere as lost.
+"""restic's patterns for what is left out, read as restic reads them: what they leave out counts nowhere as lost.
 
-A pattern is made of names with `*`, `?` and `[a-z]` in them; `**` stands for any number of folders. One that begins with
-a slash is of the whole path, another matches wherever it fits; what is below a match is left out with it. After `!` it
-brings back what an earlier one has left out.
+A pattern is made of names with `*`, `?` and `[a-z]` in them; `**` stands for any number of folders. One that begins
+with a slash is of the whole path, another matches wherever it fits; what is below a match is left out with it. After
+`!` it brings back what an earlier one has left out.
 """
 
 import posixpath

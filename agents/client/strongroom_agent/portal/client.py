@@ -47,7 +47,7 @@ class Portal:
         signer: Signer,
         fields: dict[str, object],
         *,
-        attempts: int = ATTEMPTS,
+        attempts: int | None = None,
         timeout: httpx.Timeout = _TIMEOUT,
     ) -> Response:
         """Send one request, again while nobody answers; each attempt is signed afresh.
@@ -85,9 +85,9 @@ def trust_only(ca_certificates: str) -> ssl.SSLContext:
     return context
 
 
-def pauses(attempts: int = ATTEMPTS) -> Iterator[int]:
+def pauses(attempts: int | None = None) -> Iterator[int]:
     """The numbers of the attempts, with growing pauses between them."""
-    for attempt in range(attempts):
+    for attempt in range(attempts or ATTEMPTS):
         if attempt:
             time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
         yield attempt

@@ -18,7 +18,9 @@ _NO_CHECK_TIME = (
 )
 
 
-def of_portal(edge_url: str, ca_certificates: str, proxy: str | None, timeout: httpx.Timeout = _TIMEOUT) -> datetime | None:
+def of_portal(
+    edge_url: str, ca_certificates: str, proxy: str | None, timeout: httpx.Timeout = _TIMEOUT
+) -> datetime | None:
     """The portal's time, from any answer of its; None when it does not answer. Only its own certificate is believed,
     whatever the dates in it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -11,7 +11,7 @@ from strongroom_agent.restic.errors import storage_refusal
 from strongroom_agent.state.identity import Repository
 
 from . import answers
-from .client import ATTEMPTS, describe, pauses, trust_only, unreachable
+from .client import describe, pauses, trust_only, unreachable
 
 _TIMEOUT = httpx.Timeout(20, connect=10)
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
@@ -27,7 +27,7 @@ class Storage:
         client_pem: str,
         ca_certificates: str,
         proxy: str | None,
-        attempts: int = ATTEMPTS,
+        attempts: int | None = None,
         timeout: httpx.Timeout = _TIMEOUT,
     ) -> None:
         self.client_pem, self._attempts, self._timeout = client_pem, attempts, timeout

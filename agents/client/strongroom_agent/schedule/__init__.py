@@ -1,1 +1,1 @@
-"""When backups are made by themselves: the calendar, the system's own schedulers, and what is due in a run of theirs."""
+"""When backups are made by themselves: the calendar, the schedulers of the system, and what is due in a run."""

@@ -111,5 +111,7 @@ def _day(word: str) -> int:
 def _clock(text: str) -> tuple[int, int]:
     found = _CLOCK.fullmatch(text)
     if not found:
-        raise usage(f"schedule: {text!r} is no time of day.", "Give hours and minutes from 00:00 to 23:59, as in 02:30.")
+        raise usage(
+            f"schedule: {text!r} is no time of day.", "Give hours and minutes from 00:00 to 23:59, as in 02:30."
+        )
     return int(found[1]), int(found[2])

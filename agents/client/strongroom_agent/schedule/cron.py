@@ -63,13 +63,19 @@ def without_block(table: bytes, name: str) -> bytes:
 
 
 def line(entry: Entry) -> bytes:
-    """The one line: cron takes a percent sign for a line end. Its answer goes nowhere, since cron would mail each; the
+    """The one line. Its answer goes nowhere, since cron would mail each; the
     portal is told what fails, and `status` tells it here."""
     polite = [word for name, *rest in (("nice", "-n", "10"), ("ionice", "-c", "3")) for word in _if_there(name, rest)]
     variables = [f"{name}={value}" for name, value in entry.environment.items()]
     words = [*polite, surroundings.find_program("env") or "/usr/bin/env", *variables, entry.program, *ARGUMENTS]
-    command = shlex.join(words).replace("%", "\\%")
+    command = " ".join(_word(each) for each in words)
     return f"{entry.calendar.minute} * * * * {command} >/dev/null 2>&1\n".encode("utf-8", "surrogateescape")
+
+
+def _word(text: str) -> str:
+    """For the shell behind cron: some crons take the backslash before a percent sign away and some leave it, so it
+    stands outside of quotes, where it means the same to the shell."""
+    return "\\%".join(shlex.quote(part) if part else "" for part in text.split("%")) or "''"
 
 
 def _if_there(name: str, rest: list[str]) -> list[str]:

@@ -31,7 +31,9 @@ class Launchd:
             with contextlib.suppress(OSError):
                 file.unlink()
             raise
-        return "" if is_root() else "Backups are made only while this user is signed in; run setup with sudo for always."
+        return (
+            "" if is_root() else "Backups are made only while this user is signed in; run setup with sudo for always."
+        )
 
     def remove(self, name: str) -> None:
         """Unload it and delete the list."""

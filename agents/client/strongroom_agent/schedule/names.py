@@ -12,7 +12,7 @@ _SHOWN = 24
 
 
 def of(folder: Path) -> str:
-    """`strongroom-agent` for the platform's own place, else with the end of the folder's path and a digest of it all."""
+    """`strongroom-agent` for the platform's own place, else with the end of the path and a digest of all of it."""
     real = folder.resolve()
     if real == platform_folder().resolve():
         return NAME

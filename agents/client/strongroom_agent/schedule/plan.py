@@ -11,7 +11,7 @@ from strongroom_agent.state.home import Home
 from . import calendar
 from .calendar import Calendar
 
-_FILE, _DONE = "schedule.json", "jobs-done.json"
+_FILE, _DONE = "schedule.json", "last-done.json"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def forget(home: Home) -> None:
 
 
 def done(home: Home) -> dict[str, datetime]:
-    """When each job was last done, or first looked for; without those whose time cannot be read."""
+    """When each thing was last done, or first looked for; without those whose time cannot be read."""
     found: dict[str, datetime] = {}
     try:
         for name, text in (home.read_object(_DONE) or {}).items():
@@ -75,6 +75,6 @@ def done(home: Home) -> dict[str, datetime]:
 
 
 def note_done(home: Home, name: str, at: datetime) -> None:
-    """The job was done."""
+    """It was done."""
     known = {**done(home), name: at}
     home.write_object(_DONE, {each: times.render(moment) for each, moment in sorted(known.items())})

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -65,18 +66,18 @@ def is_root() -> bool:
 
 
 def ask(
-    program: str, *arguments: str, given: bytes | None = None, **environment: str
+    program: str, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run one of the system's programs. AgentError `schedule_failed` when it is not there or does not end."""
     found = surroundings.find_program(program)
     if not found:
         raise failed(f"{program} is not there")
     kept = {name: value for name, value in os.environ.items() if sys.platform == "win32"}
-    chosen = {"PATH": surroundings.search_path(), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **environment}
+    chosen = {"PATH": surroundings.search_path(), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **(environment or {})}
     try:
-        return subprocess.run(  # noqa: S603 - one of the system's own, by its whole path
+        return subprocess.run(
             [found, *arguments],
-            input=given if given is not None else b"",
+            input=given,
             capture_output=True,
             timeout=_PATIENCE,
             check=False,
@@ -88,9 +89,9 @@ def ask(
         raise failed(f"{program} cannot be run: {why(error)}") from error
 
 
-def must(program: str, *arguments: str, given: bytes | None = None, **environment: str) -> bytes:
+def must(program: str, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
     """The same for one that has to go well; what it prints."""
-    done = ask(program, *arguments, given=given, **environment)
+    done = ask(program, *arguments, given=given, environment=environment)
     if done.returncode:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
         raise failed(f"{program} {arguments[0]} ended with {done.returncode}{': ' + said[-1] if said else ''}")

@@ -11,6 +11,7 @@ from .scheduler import ARGUMENTS, JITTER_MINUTES, Entry, ask, is_root, must
 RUNNING = Path("/run/systemd/system")
 SYSTEM = Path("/etc/systemd/system")
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}
+_ENV = "/usr/bin/env"  # systemd itself starts no program with quotes or a dollar in its path
 _TIMER = """\
 # Written by strongroom-agent, and removed by strongroom-agent schedule off.
 [Unit]
@@ -86,7 +87,7 @@ class Systemd:
 
     def remove(self, name: str) -> None:
         """Stop the timer and delete both units; a backup that is on goes on."""
-        ask("systemctl", *_whose(), "disable", "--now", f"{name}.timer", **_environment())
+        ask("systemctl", *_whose(), "disable", "--now", f"{name}.timer", environment=_environment())
         for each in (f"{name}.timer", f"{name}.service"):
             (_folder() / each).unlink(missing_ok=True)
         _systemctl("daemon-reload")
@@ -98,7 +99,7 @@ class Systemd:
         for each in (f"{name}.timer", f"{name}.service"):
             if not (_folder() / each).is_file():
                 return f"{_folder() / each} is gone."
-        done = ask("systemctl", *_whose(), "is-active", f"{name}.timer", **_environment())
+        done = ask("systemctl", *_whose(), "is-active", f"{name}.timer", environment=_environment())
         state = done.stdout.decode("utf-8", "replace").strip() or "unknown"
         return "" if state == "active" else f"The timer {name}.timer is {state}."
 
@@ -111,7 +112,7 @@ def units(entry: Entry) -> dict[str, str]:
         name=entry.name, when=on_calendar(entry.calendar), minute=entry.calendar.minute, jitter=JITTER_MINUTES
     )
     service = _SERVICE.format(
-        name=entry.name, environment="\n".join(variables), command=" ".join([program, *ARGUMENTS])
+        name=entry.name, environment="\n".join(variables), command=" ".join([_ENV, program, *ARGUMENTS])
     )
     return {f"{entry.name}.timer": timer, f"{entry.name}.service": service}
 
@@ -131,7 +132,7 @@ def _folder() -> Path:
 
 
 def _systemctl(*arguments: str) -> None:
-    must("systemctl", *_whose(), *arguments, **_environment())
+    must("systemctl", *_whose(), *arguments, environment=_environment())
 
 
 def _whose() -> tuple[str, ...]:
@@ -149,7 +150,7 @@ def _environment() -> dict[str, str]:
 def _about_linger() -> str:
     """A user's timers rest while the user is signed in nowhere, unless an administrator says otherwise."""
     user = pwd.getpwuid(os.geteuid()).pw_name
-    done = ask("loginctl", "show-user", user, "--property=Linger", "--value", **_environment())
+    done = ask("loginctl", "show-user", user, "--property=Linger", "--value", environment=_environment())
     if done.stdout.strip() == b"yes":
         return ""
     return (

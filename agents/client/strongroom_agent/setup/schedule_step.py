@@ -14,7 +14,9 @@ from . import on_path
 def settle(session: Session, program: Path, *, schedule: bool, link: bool) -> tuple[str, dict[str, object]]:
     """What a person should know, and the fields of the answer. Never a failure: a machine that is backed up and
     restored is set up, whatever its schedulers say."""
-    said, described = _schedule(session, program) if schedule else (_left_alone(session), installation.describe(session.home))
+    said, described = (
+        _schedule(session, program) if schedule else (_left_alone(session), installation.describe(session.home))
+    )
     found = on_path.link(program) if link else on_path.OnPath(None)
     return " ".join(filter(None, [said, found.remark])), {"schedule": described, "on_path": found.path}
 

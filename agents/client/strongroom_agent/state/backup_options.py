@@ -45,10 +45,18 @@ class BackupOptions:
 def read(stored: object) -> BackupOptions:
     """What was kept. TypeError when it is not that."""
     options = BackupOptions(**stored) if isinstance(stored, dict) else BackupOptions()
-    texts, numbers = (options.exclude_file, options.before, options.after), (options.limit_upload, options.limit_download)
+    texts, numbers = (
+        (options.exclude_file, options.before, options.after),
+        (options.limit_upload, options.limit_download),
+    )
     whole = isinstance(options.exclude, list) and all(isinstance(each, str) for each in (*options.exclude, *texts))
     counted = all(type(each) is int and each >= 0 for each in (*numbers, options.command_minutes))
-    if not whole or not counted or type(options.fs_snapshot) is not bool or (stored is not None and type(stored) is not dict):
+    if (
+        not whole
+        or not counted
+        or type(options.fs_snapshot) is not bool
+        or (stored is not None and type(stored) is not dict)
+    ):
         raise TypeError("options")
     return options
 

@@ -27,7 +27,9 @@ _OPEN_ENDS = {
 def lines(session: Session) -> list[str]:
     """Last runs, what is protected, and every trouble that is known here without asking the storage."""
     home = session.home
-    return [line for line in (*_runs(home), _kept(home), _protected(session), _schedule(home), *_trouble(session)) if line]
+    return [
+        line for line in (*_runs(home), _kept(home), _schedule(home), _protected(session), *_trouble(session)) if line
+    ]
 
 
 def details(session: Session) -> dict[str, object]:
