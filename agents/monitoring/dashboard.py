@@ -57,6 +57,11 @@ class Estate:
         return self.needing_attention[:SHOWN]
 
     @property
+    def waited_for(self) -> int:
+        """How many machines are late, by their schedule or by what is usual."""
+        return len(self.late) + sum(one.lateness is not None for one in self.needing_attention)
+
+    @property
     def late_shown(self) -> list[Late]:
         """Those that have waited longest."""
         return self.late[:SHOWN]

@@ -187,6 +187,7 @@ def test_the_dashboard_has_the_worst_first_and_each_once(vault: Vault, staff: Us
     make("e-no-schedule", None)
     estate = estate_of(vault, now)
     assert [one.name for one in estate.needing_attention] == ["d-red", "c-amber", "b-failed"]
+    assert estate.waited_for == 4
     assert {one.machine.name for one in estate.late} == {"b-failed", "e-no-schedule"}
 
 

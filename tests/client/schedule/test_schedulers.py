@@ -119,12 +119,12 @@ class TestRealCron:
         soon = clock.datetime.now().astimezone() + clock.timedelta(seconds=65)
         when = calendar.parse(["daily", f"{soon:%H:%M}"])
         entry = replace(ENTRY, calendar=when, program=str(program), home=tmp_path)
+        scheduler = cron.Cron()
+        assert scheduler.trouble(entry.name) != ""
+        scheduler.install(entry)  # cron overlooks a change in the second in which it has read the table
         daemon = subprocess.Popen(["cron", "-f"])
         try:
-            scheduler = cron.Cron()
             wait_for("cron", lambda: scheduler.lacking() == "")
-            assert scheduler.trouble(entry.name) != ""
-            scheduler.install(entry)
             assert scheduler.trouble(entry.name) == ""
             wait_for("the program", (tmp_path / "started").exists, seconds=140)
             wait_for("its words", (tmp_path / "started").read_text)
