@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from agents.enrolment.events import MachineUnregistered
 from agents.models import Machine
-from agents.monitoring import heartbeats
+from agents.monitoring import heartbeats, schedules
 from agents.protocol import authentication, certificates, entitlement, errors, messages
 from agents.protocol.messages import Heartbeat
 from agents.queries import machine_worked_on_by
@@ -74,6 +74,8 @@ def heartbeat(body: bytes, *, address: str) -> HeartbeatAnswer:
     platform = {**machine.platform, "engine": message.engine_version}
     with transaction.atomic():
         heartbeats.note(machine, at=now, address=address, agent_version=message.agent_version, platform=platform)
+        if "schedule" in message.model_fields_set:
+            schedules.note(machine, message.schedule, actor=sender.actor, at=now)
         authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)
     renew = now >= certificates.renew_after(certificate)
     return HeartbeatAnswer(machine.state, renew, losses.known_to_be_damaged(machine.pk))

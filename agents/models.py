@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from agents import states
 from portal.accounts.models import Membership, User
@@ -47,6 +48,10 @@ class Machine(models.Model):
     used_bytes = models.BigIntegerField(null=True)  # in the vault's region, as last measured
     # Of what it reported; what the portal itself knows of its repository is in vaults.integrity.losses.
     concern = models.CharField(max_length=20, choices=states.Concern.choices, blank=True)
+    backup_every_hours = models.PositiveSmallIntegerField(null=True)  # by the schedule it told of; None without one
+    # From this moment on it is late: set when a backup arrives, and when the schedule changes. None without a schedule.
+    late_from = models.DateTimeField(null=True)
+    late_told_at = models.DateTimeField(null=True)  # when people were told, until a backup arrives
 
     objects = MachineQuerySet.as_manager()
 
@@ -54,6 +59,7 @@ class Machine(models.Model):
         indexes = [
             models.Index(fields=["vault", "name_key", "id"]),
             models.Index(fields=["vault", "state", "-last_restore_check_at"]),  # for the newest proof of a vault
+            models.Index(fields=["late_from"], condition=models.Q(late_told_at=None), name="machine_late_untold"),
         ]
         constraints = [
             # A machine that has left makes room for another of its name.
@@ -71,9 +77,24 @@ class Machine(models.Model):
     def attention(self) -> StateDisplay | None:
         """What is shown beside the state of a machine `with_damage()` that somebody must look at; None for others, and
         for those that have left or are locked out."""
+        if self.state in states.OUT:
+            return None
         damaged: bool = self.damaged  # type: ignore[attr-defined]  # added by concerns.with_damage()
+        late = self.lateness
+        if late == states.NO_BACKUPS and not damaged:
+            return late
         concern = states.Concern.DAMAGED if damaged else self.concern
-        return states.CONCERNS[concern] if concern and self.state not in states.OUT else None
+        return states.CONCERNS[concern] if concern else late
+
+    @property
+    def lateness(self) -> StateDisplay | None:
+        """How late the backup is that its schedule promises, as of now: not at all, amber, or red."""
+        now = timezone.now()
+        if self.late_from is None or self.backup_every_hours is None or self.state not in states.ALLOWED_IN:
+            return None
+        if now < self.late_from:
+            return None
+        return states.NO_BACKUPS if now >= states.red_from(self.late_from, self.backup_every_hours) else states.LATE
 
 
 class MachineCertificate(models.Model):

@@ -1,5 +1,7 @@
 """The states of machines and of requests to replace one, and the legal transitions between them."""
 
+from datetime import datetime, timedelta
+
 from django.db import models
 
 from portal.core.states import StateDisplay, StateTable
@@ -32,6 +34,7 @@ class Concern(models.TextChoices):
     DAMAGED = "damaged"
     LOSSES = "losses"
     BACKUP_FAILED = "backup-failed"
+    AFTER_FAILED = "after-failed"
     CHECK_FAILED = "check-failed"
     RESTORE_CHECK_FAILED = "restore-check-failed"
 
@@ -69,10 +72,31 @@ CONCERNS: dict[str, StateDisplay] = {
     Concern.DAMAGED: StateDisplay("Damaged", "amber", "Stored data of this machine is damaged or missing."),
     Concern.LOSSES: StateDisplay("Files missing", "amber", "Protected folders have lost files since the last backup."),
     Concern.BACKUP_FAILED: StateDisplay("Backup failed", "amber", "The latest backup failed."),
+    Concern.AFTER_FAILED: StateDisplay("Command failed", "amber", "The command after the latest backup failed."),
     Concern.CHECK_FAILED: StateDisplay("Check failed", "amber", "The latest check of what is stored failed."),
     Concern.RESTORE_CHECK_FAILED: StateDisplay("Restore check failed", "amber", "The latest restore check failed."),
 }
 """How each is shown."""
+
+LATE = StateDisplay("Late", "amber", "The backup that its schedule promises has not come.")
+NO_BACKUPS = StateDisplay("No backups", "red", "Three backups that its schedule promises have not come.")
+"""How a machine is shown whose backups do not come; worked out from the clock, and stored nowhere."""
+
+
+def grace(every_hours: int) -> timedelta:
+    """How much later than its schedule says a backup may end: a quarter, at least two hours, at most half a day."""
+    return timedelta(hours=min(max(2.0, every_hours / 4), 12.0))
+
+
+def late_from(since: datetime, every_hours: int) -> datetime:
+    """From when on a machine is late whose last backup, or first day of its schedule, was at `since`."""
+    return since + timedelta(hours=every_hours) + grace(every_hours)
+
+
+def red_from(late: datetime, every_hours: int) -> datetime:
+    """When, three intervals after the last backup, lateness turns red; `late` is what `late_from()` gave."""
+    return late - grace(every_hours) + timedelta(hours=2 * every_hours)
+
 
 RUN_SUCCEEDED = StateDisplay("Succeeded", "green")
 RUN_FAILED = StateDisplay("Failed", "red")
@@ -80,6 +104,7 @@ NOTHING_PROVEN = StateDisplay("Nothing proven", "amber", "It completed, but no f
 RUN_ENDS: dict[str, StateDisplay] = {
     "done_with_unreadable": StateDisplay("Some unreadable", "amber", "Done, except for files that could not be read."),
     "done_with_losses": StateDisplay("Files missing", "amber", "Done, but protected folders have lost files."),
+    "done_after_failed": StateDisplay("Command failed", "amber", "Done, but the command after it failed."),
     "done_on_damaged": StateDisplay("On damaged", "amber", "Done, but stored data is damaged or missing."),
 }
 FAILED_RUN_ENDS: dict[str, StateDisplay] = {

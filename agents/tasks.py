@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from agents.monitoring import schedules
 from agents.protocol import certificates, spent_tokens
 from agents.replacement import replacements
 from agents.storage_access import usage
@@ -22,6 +23,12 @@ def forget_spent() -> None:
 def expire_replacements() -> None:
     """End requests to replace a machine that were not decided, or not used, in time."""
     replacements.expire(AT_ONCE)
+
+
+@shared_task(name="agents.late")
+def tell_of_late() -> None:
+    """Tell people of machines whose backups have not come."""
+    schedules.tell_of_late(timezone.now(), AT_ONCE)
 
 
 @shared_task(name="agents.usage")

@@ -35,6 +35,12 @@ class MachineOut(Schema):
     last_seen_at: datetime | None
     last_backup_at: datetime | None
     last_restore_check_at: datetime | None
+    backup_every_hours: int | None = Field(
+        description="How often its schedule promises a backup; null without a schedule."
+    )
+    late_from: datetime | None = Field(
+        description="From when on it counts as late if no backup comes; null without a schedule."
+    )
     attention: str = Field(description="Why it needs attention, in two or three words; empty if it does not.")
 
 

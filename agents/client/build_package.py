@@ -28,7 +28,8 @@ _SHEBANG = "/usr/bin/env python3"
 # with PYTHONPATH, and other programs be run with PEX_MODULE. The shell reads no further than these lines.
 _ANSWERS = (
     "UNATTENDED", "ANSWERS", "CREDENTIALS", "INSTALL_DIR", "CACHE_DIR", "PROTECT", "INCLUDE_NETWORK", "PASSPHRASE_FILE",
-    "GENERATE_PASSPHRASE", "SAVE_PASSPHRASE_TO", "PROXY", "PROXY_USER", "PROXY_PASSWORD_FILE", "NAME",
+    "GENERATE_PASSPHRASE", "SAVE_PASSPHRASE_TO", "PROXY", "PROXY_USER", "PROXY_PASSWORD_FILE", "NAME", "NO_SCHEDULE",
+    "NO_LINK",
 )  # fmt: skip
 _KEPT = ("PATH", "HOME", "TERM", "STRONGROOM_AGENT_HOME", "RESTIC", *(f"STRONGROOM_SETUP_{each}" for each in _ANSWERS))
 # Of PATH only the parts that name a place by themselves, or else a python3 in the current folder might be run.

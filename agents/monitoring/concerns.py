@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
 from agents.models import Machine, Run
-from agents.states import CONCERNS, OUT, Concern
+from agents.monitoring import lateness
+from agents.states import ALLOWED_IN, CONCERNS, OUT, Concern
 from portal.core.states import StateDisplay
 from vaults.models import LostObject
 
@@ -37,7 +39,11 @@ PREVENTED = frozenset(
 """Failures of a check, by their codes, that say nothing of what is stored: it did not get as far as looking."""
 INCOMPLETE = "repair_incomplete"
 """The one failure of a repair that tells of the repository; others, such as a network that is away, only of the run."""
-_CODES = {"done_with_losses": Concern.LOSSES, "done_on_damaged": Concern.DAMAGED}
+_CODES = {
+    "done_with_losses": Concern.LOSSES,
+    "done_on_damaged": Concern.DAMAGED,
+    "done_after_failed": Concern.AFTER_FAILED,
+}
 _WORST_FIRST = list(Concern)
 _REMEDIES: dict[str, str] = {
     Concern.DAMAGED: "The next strongroom-agent backup stores again what is still on the machine; strongroom-agent"
@@ -46,6 +52,8 @@ _REMEDIES: dict[str, str] = {
     "restored with strongroom-agent restore. The warning ends with the next backup that finds "
     "nothing lost.",
     Concern.BACKUP_FAILED: "Fix what the message says and run strongroom-agent backup on the machine.",
+    Concern.AFTER_FAILED: "The backup itself is made. Run that command by hand on the machine to see why it fails; "
+    "strongroom-agent schedule --after sets another. The warning ends with the next backup after which it succeeds.",
     Concern.CHECK_FAILED: "Run strongroom-agent repair on the machine, then strongroom-agent check.",
     Concern.RESTORE_CHECK_FAILED: "Run strongroom-agent check on the machine. If it fails again, run strongroom-agent"
     " repair.",
@@ -183,8 +191,9 @@ def with_damage(machines: QuerySet[Machine]) -> QuerySet[Machine]:
 
 
 def needs_attention() -> Q:
-    """Of machines `with_damage()`: those that somebody must look at."""
-    return ~Q(state__in=OUT) & (~Q(concern="") | Q(damaged=True))
+    """Of machines `with_damage()`: those that somebody must look at, at the moment in which the database is asked."""
+    late = Q(late_from__lte=Now(), state__in=ALLOWED_IN)
+    return ~Q(state__in=OUT) & (~Q(concern="") | Q(damaged=True) | late)
 
 
 def reasons_of(machine: Machine) -> list[Reason]:
@@ -201,6 +210,8 @@ def reasons_of(machine: Machine) -> list[Reason]:
     if damaged and all(concern != Concern.DAMAGED for concern, _ in found):
         remedy = REPAIRED_IN_VAIN if in_vain else _REMEDIES[Concern.DAMAGED]
         reasons.insert(0, Reason(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, remedy))
+    if late := machine.lateness:
+        reasons.insert(0, Reason(late, lateness.described(machine), lateness.REMEDY))
     return reasons
 
 

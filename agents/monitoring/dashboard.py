@@ -7,7 +7,8 @@ from itertools import pairwise
 from statistics import median
 from uuid import UUID
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Case, Count, F, Min, Q, When
+from django.db.models.functions import Now
 
 from agents.models import Machine, Run
 from agents.monitoring.concerns import needs_attention, with_damage
@@ -30,7 +31,8 @@ _PROOF = "last_restore_check_at"
 
 @dataclass(frozen=True)
 class Late:
-    """A machine that should have backed up by now; `usual`: the time that there usually is between two backups."""
+    """A machine without a schedule of its own that should have backed up by now, by what is usual for it: `usual` is
+    the time that there usually is between two backups. One with a schedule needs attention when it is late."""
 
     machine: Machine
     usual: timedelta | None
@@ -55,6 +57,11 @@ class Estate:
         return self.needing_attention[:SHOWN]
 
     @property
+    def waited_for(self) -> int:
+        """How many machines are late, by their schedule or by what is usual."""
+        return len(self.late) + sum(one.lateness is not None for one in self.needing_attention)
+
+    @property
     def late_shown(self) -> list[Late]:
         """Those that have waited longest."""
         return self.late[:SHOWN]
@@ -66,7 +73,7 @@ def estate_of(vault: Vault, now: datetime) -> Estate:
     counted = here.order_by().values("state").annotate(number=Count("pk"), oldest=Min(_PROOF, filter=sure))
     numbers: dict[str, int] = {row["state"]: row["number"] for row in counted}
     oldest: dict[str, datetime] = {row["state"]: row["oldest"] for row in counted if row["oldest"]}
-    looked_at = list(with_damage(vault.machines.all()).filter(needs_attention()).order_by("name_key", "id")[:MOST])
+    looked_at = _worst_first(vault)
     doubted = sum(one.state == MachineState.READY and one.attention in _DOUBTED for one in looked_at)
     return Estate(
         states=[(look, numbers[state]) for state, look in Machine.STATES.looks.items() if state in numbers],
@@ -77,9 +84,18 @@ def estate_of(vault: Vault, now: datetime) -> Estate:
     )
 
 
+def _worst_first(vault: Vault) -> list[Machine]:
+    """Of those that need attention the ones that have promised a backup for longest, then the others by name; what is
+    red before what is amber."""
+    waiting = Case(When(late_from__lte=Now(), then=F("late_from")))
+    needing = with_damage(vault.machines.all()).filter(needs_attention())
+    found = list(needing.order_by(waiting.asc(nulls_last=True), "name_key", "id")[:MOST])
+    return sorted(found, key=lambda one: one.attention is None or one.attention.colour != "red")
+
+
 def _late(vault: Vault, now: datetime) -> list[Late]:
     overdue = Q(last_backup_at__lt=now - DAILY) | Q(last_backup_at=None, registered_at__lt=now - DAILY)
-    waiting = vault.machines.filter(overdue, state__in=ALLOWED_IN)
+    waiting = vault.machines.filter(overdue, state__in=ALLOWED_IN, late_from=None)
     machines = list(waiting.order_by(F("last_backup_at").asc(nulls_first=True), "id")[:MOST])
     usual = _usual(machines, now) if machines else {}
     late = [Late(machine, usual.get(machine.pk)) for machine in machines]

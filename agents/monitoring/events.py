@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.models import Machine, Run
-from agents.monitoring import concerns
+from agents.monitoring import concerns, lateness
 from agents.states import Concern
+from portal.audit.actions import Action
 from portal.core.times import for_people
-from portal.events.event import Event
+from portal.events.event import Entry, Event
 from portal.notifications.models import Notification
 from portal.notifications.notices import Notice, Topic, Withdrawal
 
@@ -80,6 +81,34 @@ class ConcernEnded(Event):
     def notices(self) -> Iterator[Withdrawal]:
         """Nobody needs to look any more."""
         yield Withdrawal(TOPICS[self.kind], self.machine.pk)
+
+
+@dataclass(frozen=True)
+class MachineLate(Event):
+    """The backup that its schedule promises has not come."""
+
+    machine: Machine
+
+    def entry(self) -> Entry:
+        """So that it is known who was told when."""
+        return Entry(Action.MACHINE_LATE, self.machine, {"every_hours": self.machine.backup_every_hours})
+
+    def notices(self) -> Iterator[Notice]:
+        """Since when, and what to do."""
+        title = f'Machine "{self.machine.name}" of vault "{self.machine.vault.name}" is late with its backup.'
+        step = f"{lateness.described(self.machine)} {lateness.REMEDY}"
+        yield about_machine(self.machine, Topic.MACHINE_LATE, State.ATTENTION, title, step)
+
+
+@dataclass(frozen=True)
+class LatenessEnded(Event):
+    """A backup has come, or none is promised any more."""
+
+    machine: Machine
+
+    def notices(self) -> Iterator[Withdrawal]:
+        """Nobody needs to look any more."""
+        yield Withdrawal(Topic.MACHINE_LATE, self.machine.pk)
 
 
 def about_machine(machine: Machine, topic: Topic, state: Notification.State, title: str, step: str) -> Notice:

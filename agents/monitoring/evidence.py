@@ -26,6 +26,8 @@ _COLUMNS = (
     "state",
     "concern",
     "credential_id",
+    "late_from",
+    "backup_every_hours",
     "registered_at",
     *_FACTS.values(),
 )

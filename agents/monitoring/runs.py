@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agents.models import Machine, Run
-from agents.monitoring import concerns, heartbeats
+from agents.monitoring import concerns, heartbeats, schedules
 from agents.monitoring.events import ConcernEnded, ConcernRaised, MachineReady, RunFailed
 from agents.protocol import authentication, entitlement, errors, messages
 from agents.protocol.authentication import Sender
@@ -85,6 +85,8 @@ def _store(sender: Sender, told: Report, at: datetime) -> ReportAnswer:
         heartbeats.note_repetition(machine, at=at)
     authentication.spend(sender.signed, at=at, refuse=errors.not_entitled)
     Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
+    if told.tells_of_schedule:
+        schedules.note(machine, told.schedule, actor=sender.actor, at=at)
     if known is None:
         _apply(sender, machine, vault, told)
     return ReportAnswer(machine.state, losses.known_to_be_damaged(machine.pk))
@@ -109,6 +111,7 @@ def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None
     record(ACTIONS[told.kind], actor=sender.actor, target=machine, detail=detail)
     if told.stores_backup:
         _note(machine, vault, "last_backup_at", run.finished_at)
+        schedules.backed_up(machine, run.finished_at, actor=sender.actor)
     suspects.compare_soon(vault, machine.pk, told.damaged, at=timezone.now())
     if told.stores_backup or run.failed or told.damaged:  # what fails may miss what the pair still has
         copy_schedule.schedule(vault.pk, machine.pk)

@@ -86,11 +86,18 @@ class Renewal(_Message):
     csr: Request
 
 
+class Schedule(_Message):
+    """How often backups are made by themselves: the longest time between two."""
+
+    every_hours: Annotated[int, Field(ge=1, le=31 * 24)]
+
+
 class Heartbeat(_Message):
-    """A heartbeat."""
+    """A heartbeat; `schedule` is null where nothing makes backups by itself, as with agents that do not tell of it."""
 
     agent_version: Version
     engine_version: Version
+    schedule: Schedule | None = None
 
 
 class RetainQuestion(_Message):
@@ -131,12 +138,18 @@ class Report(_Message):
     refused: Figure | None = None
     freed: Figure | None = None
     damaged: Annotated[list[ObjectName], Field(max_length=MOST_DAMAGED)] = []
+    schedule: Schedule | None = None
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
         if not self.started_at <= self.finished_at <= timezone.now() + CLOCK_TOLERANCE:
             raise ValueError("It must start before it ends, and end before now.")
         return self
+
+    @property
+    def tells_of_schedule(self) -> bool:
+        """Whether it says how often backups are made, or that nothing makes them; older agents do not."""
+        return "schedule" in self.model_fields_set
 
     @property
     def figures(self) -> dict[str, int]:

@@ -167,7 +167,16 @@ def _machine(portal: Portal, folder: Path, tree: Tree) -> Ours:
     (folder / "cache").mkdir()
     ours = Ours(folder, {**os.environ, "STRONGROOM_AGENT_HOME": str(folder / "home")})
     ours(
-        *("setup", "--unattended", "--credentials", folder / "bench.VaultCredentials", "--name", "bench"),
+        *(
+            "setup",
+            "--unattended",
+            "--no-schedule",
+            "--no-link",
+            "--credentials",
+            folder / "bench.VaultCredentials",
+            "--name",
+            "bench",
+        ),
         *("--install-dir", folder / "install", "--cache-dir", folder / "cache", "--protect", tree.folder),
         *("--generate-passphrase", "--save-passphrase-to", folder / "passphrase.txt"),
     )

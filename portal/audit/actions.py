@@ -44,6 +44,8 @@ class Action(StrEnum):
     MACHINE_RESTORE = "machine:restore"
     MACHINE_CHECK = "machine:check"
     MACHINE_REPAIR = "machine:repair"
+    MACHINE_SCHEDULE = "machine:schedule"
+    MACHINE_LATE = "machine:late"
     REPLACEMENT_ASK = "replacement:ask"
     REPLACEMENT_PENDING = "replacement:pending"
     REPLACEMENT_APPROVED = "replacement:approved"

@@ -46,6 +46,9 @@ SENTENCES: dict[str, str] = {
     Action.MACHINE_UNREGISTER: "unregistered itself; its backups are kept",
     Action.MACHINE_UNREGISTERED: "unregistered itself; its backups are kept",
     Action.MACHINE_RENEW: "renewed its certificate",
+    Action.MACHINE_SCHEDULE: "told of another schedule[: a backup every {every_hours:many hour}]"
+    "[ instead of every {before:many hour}]",
+    Action.MACHINE_LATE: "was found late: machine {target} promised a backup[ every {every_hours:many hour}]",
     Action.REPLACEMENT_ASK: "requested the {target}[: {reason}]",
     Action.REPLACEMENT_PENDING: "requested the {target}",
     Action.REPLACEMENT_APPROVED: "approved the {target}",
@@ -184,6 +187,7 @@ REASONS = {
 ENDINGS = {
     "done_with_unreadable": "some files could not be read",
     "done_with_losses": "protected folders have lost files",
+    "done_after_failed": "the command after it failed",
     "done_on_damaged": "stored data is damaged or missing",
 }
 """What is to be said of a run that did what it is for, by its code; of others nothing."""

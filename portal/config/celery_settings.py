@@ -45,6 +45,7 @@ CONFIGURATION: dict[str, Any] = {
         "scrub": {"task": "vaults.scrub", "schedule": 30.0, "options": {"expires": 30}},
         "purge": {"task": "vaults.purge", "schedule": 600.0, "options": {"expires": 600}},
         "usage": {"task": "agents.usage", "schedule": 60.0, "options": {"expires": 60}},
+        "late": {"task": "agents.late", "schedule": 300.0, "options": {"expires": 300}},
         "edge-files": {"task": "portal.edge-files", "schedule": 3600.0, "options": {"expires": 3600}},
         "spent": {"task": "agents.forget_spent", "schedule": 600.0, "options": {"expires": 600}},
         "replacements": {"task": "agents.expire_replacements", "schedule": 600.0, "options": {"expires": 600}},

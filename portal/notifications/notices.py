@@ -41,6 +41,7 @@ class Topic(StrEnum):
     MACHINE_CHECK = "machine-check"
     MACHINE_REPAIR = "machine-repair"
     MACHINE_RETAIN = "machine-retain"
+    MACHINE_LATE = "machine-late"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,6 +94,7 @@ class Peer:
         self.replaced: Machine | None = None  # whose place the next registration takes
         self.taken: set[bytes] = set()  # keys of computers whose place was taken
         self.runs: dict[str, dict[str, Any]] = {}
+        self.heartbeats: list[dict[str, Any]] = []
         self.seen_jti: set[str] = set()
         self.requests: list[tuple[str, str]] = []
         self.faults = Faults()
@@ -135,6 +136,8 @@ class Peer:
             return 200, self._identity(machine, request.payload["csr"])
         if spki(request.certificate.public_key()) != machine.public_keys[-1]:
             raise Problem("not_allowed", "This certificate was renewed.")
+        if what == "heartbeat":
+            self.heartbeats.append(request.payload)
         if what == "runs":
             self.runs[request.payload["run"]] = request.payload
         elif what == "unregister":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from strongroom_agent.core import mounts
+from strongroom_agent.core.patterns import Skip
 from strongroom_agent.proof import losses
 from strongroom_agent.proof.losses import Loss, Place
 from strongroom_agent.state import protected
@@ -24,7 +25,7 @@ def fill(folder: Path, count: int) -> None:
 
 def looked(home: Home, *names: Path, accept: bool = False) -> list[tuple[str, int, int]]:
     """One backup's look, remembered as a backup does; name, had and has of each loss."""
-    now = losses.look([protected.resolve(str(name)) for name in names], frozenset())
+    now = losses.look([protected.resolve(str(name)) for name in names], Skip(()))
     lost = losses.against(home, now)
     losses.remember(home, now, lost, accept=accept)
     return [(each.name, each.had, each.has) for each in lost]
@@ -116,7 +117,7 @@ def test_most_of_the_bytes_counts_where_it_is_noticeable(tmp_path: Path, had: in
     assert looked(home, folder) == []
     sized(folder / "big", has)
     assert looked(home, folder) == ([(str(folder), 31, 31)] if lost else [])
-    told = losses.against(home, losses.look([protected.resolve(str(folder))], frozenset()))
+    told = losses.against(home, losses.look([protected.resolve(str(folder))], Skip(())))
     assert [" has lost most of its bytes: " in str(each) for each in told] == ([True] if lost else [])
 
 

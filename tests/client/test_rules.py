@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from strongroom_agent.core import mounts, paths, times
 from strongroom_agent.core.errors import AgentError, Exit
+from strongroom_agent.core.patterns import Skip
 from strongroom_agent.proof import selection
 from strongroom_agent.restic.errors import explain, is_final
 from strongroom_agent.restic.snapshots import Listed
@@ -58,9 +59,9 @@ def test_measuring_counts_regular_files_and_leaves_out_the_cache(tmp_path: Path)
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "big").write_bytes(b"x" * 1000)
-    extent = cache_folder.measure([str(tmp_path)], frozenset({str(tmp_path / "cache")}))
+    extent = cache_folder.measure([str(tmp_path)], Skip({str(tmp_path / "cache")}))
     assert (extent.files, extent.bytes) == (1, 5)
-    assert cache_folder.measure([str(tmp_path / "a")], frozenset()).bytes == 5
+    assert cache_folder.measure([str(tmp_path / "a")], Skip(())).bytes == 5
 
 
 def test_a_sparse_file_counts_what_it_holds(tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_a_sparse_file_counts_what_it_holds(tmp_path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
         file.truncate(20 * GIB)
-    assert 100_000 <= cache_folder.measure([str(tmp_path)], frozenset()).bytes < 1_000_000
+    assert 100_000 <= cache_folder.measure([str(tmp_path)], Skip(())).bytes < 1_000_000
 
 
 def test_network_drives_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from strongroom_agent.schedule import installation
 
 from .world import World
 
@@ -19,8 +20,9 @@ def told(machine: World) -> list[str]:
 def test_last_runs_and_what_is_protected_are_told(blank: World) -> None:
     (blank.source / "file").write_bytes(b"content")
     snapshot = blank.run("backup").answer["snapshot"]
-    first, backup, restore_check, newest, passphrase, protected = told(blank)
+    first, backup, restore_check, newest, passphrase, schedule, protected = told(blank)
     assert passphrase == f"Passphrase: in {blank.home / 'passphrase'}."
+    assert schedule == installation.OFF
     assert first.startswith("hr-db-02 in vault Payroll: the portal says ")
     assert backup.startswith("Last backup: ")
     assert backup.endswith(" UTC: done.")

@@ -80,6 +80,10 @@ class World:
         arguments += ["--cache-dir", str(self.root / "cache"), "--protect", str(self.source), "--name", name]
         if "--generate-passphrase" not in more and "--passphrase-file" not in more:
             arguments += ["--passphrase-file", str(secret)]
+        if "--schedule" in more:  # no flag of the program: the schedulers and the PATH of this computer are left alone
+            more = tuple(word for word in more if word != "--schedule")
+        else:
+            arguments += ["--no-schedule", "--no-link"]
         return self.run(*arguments, *more, **environment)
 
     def register_only(self) -> None:

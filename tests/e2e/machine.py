@@ -52,7 +52,7 @@ class Machine:
         return self.agent(
             *("setup", "--unattended", "--credentials", credentials, "--name", self.name),
             *("--install-dir", self.folder / "install", "--cache-dir", self.folder / "cache"),
-            *("--protect", self.files, "--generate-passphrase"),
+            *("--protect", self.files, "--generate-passphrase", "--no-schedule", "--no-link"),
             *("--save-passphrase-to", self.folder / f"passphrase-{len(list(self.folder.glob('passphrase-*')))}.txt"),
             *more,
             status=status,

@@ -111,7 +111,7 @@ def test_another_computer_takes_the_place(portal: Portal, sign_in: SignIn, tmp_p
 def set_up(machine: Machine, file: Path, passphrase: Path) -> dict[str, Any]:
     """`setup` with a replacement file and the passphrase from before; the name comes from the file."""
     return machine.agent(
-        *("setup", "--unattended", "--credentials", file, "--protect", machine.files),
+        *("setup", "--unattended", "--no-schedule", "--no-link", "--credentials", file, "--protect", machine.files),
         *("--install-dir", machine.folder / "install", "--cache-dir", machine.folder / "cache"),
         *("--passphrase-file", passphrase),
     )

@@ -7,7 +7,7 @@ from typing import NoReturn
 from strongroom_agent import __version__
 from strongroom_agent.core.errors import AgentError, usage
 
-from . import answers
+from . import answers, schedule_arguments
 
 UNATTENDED = (
     "strongroom-agent setup --unattended --credentials FILE.VaultCredentials --install-dir DIR "
@@ -81,6 +81,9 @@ def build() -> Parser:
     backup.add_argument(
         "--accept-losses", action="store_true", help="what protected folders have lost is gone for good"
     )
+    backup.add_argument(
+        "--scheduled", action="store_true", help="what timers start every hour: a backup when one is due, with all else"
+    )
     restore = _add(commands, "restore", "get files back from a backup")
     restore.add_argument("--target", required=True, type=filled, metavar="DIR", help="folder to restore to")
     restore.add_argument("--snapshot", default="latest", metavar="ID", help="default: the newest")
@@ -95,6 +98,9 @@ def build() -> Parser:
     _add(commands, "check", "check the repository, then restore and compare the newest backup")
     _add(commands, "repair", "bring damaged backups back as far as possible, and say what is lost")
     _add(commands, "status", "what this machine knows, and what the portal says about it")
+    doctor = _add(commands, "doctor", "find what is wrong between this machine and a backup")
+    doctor.add_argument("--bundle", type=filled, metavar="FILE", help="write what support needs, without secrets (zip)")
+    schedule_arguments.add_schedule(_add(commands, "schedule", "when this machine backs itself up, and how"))
     _add(commands, "renew", "renew this machine's certificate now")
     unregister = _add(commands, "unregister", "take this machine out of its vault")
     unregister.add_argument("--forget", action="store_true", help="delete the keys here even if the portal says no")
@@ -110,14 +116,17 @@ def _add(commands: "argparse._SubParsersAction[Parser]", name: str, text: str) -
 def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     setup = _add(commands, "setup", "register this machine, back it up and restore it")
     setup.epilog = (
-        f"Without --unattended it asks for what is missing. Each flag can be given in the environment as well "
-        f"({answers.PREFIX}CACHE_DIR for --cache-dir), and in the file of --answers (cache-dir: DIR)."
+        f"Without --unattended it asks for what is missing. Each flag, those about how backups are made apart, can be "
+        f"given in the environment as well ({answers.PREFIX}CACHE_DIR for --cache-dir), and in the file of --answers "
+        "(cache-dir: DIR)."
     )
     _add_setup_flags(setup)
+    schedule_arguments.add_options(setup)
 
 
 def setup_flags() -> list[answers.Flag]:
-    """All flags of `setup`, which have a variable and a key in the file of answers each."""
+    """The flags of `setup` that have a variable and a key in the file of answers each: all but the options of backups,
+    which `schedule` takes as well."""
     parser = Parser()
     _add_setup_flags(parser)
     return answers.flags(parser._actions)
@@ -141,14 +150,16 @@ def _add_setup_flags(setup: Parser) -> None:
     )
     source = setup.add_mutually_exclusive_group()
     source.add_argument("--passphrase-file", metavar="FILE", help="at least 16 characters")
-    source.add_argument(
-        "--generate-passphrase", action="store_true", default=None, help="make one of 150 random bits"
-    )
+    source.add_argument("--generate-passphrase", action="store_true", default=None, help="make one of 150 random bits")
     setup.add_argument("--save-passphrase-to", metavar="FILE", help="a new file")
     setup.add_argument("--proxy", metavar="URL", help="an http or https proxy; default: none")
     setup.add_argument("--proxy-user", metavar="USER", help="who signs in to the proxy")
     setup.add_argument("--proxy-password-file", metavar="FILE", help="the proxy's password")
     setup.add_argument("--name", metavar="MACHINE", help="default: the name of this host")
+    setup.add_argument(
+        "--no-schedule", action="store_true", default=None, help="backups are made only when somebody starts them"
+    )
+    setup.add_argument("--no-link", action="store_true", default=None, help="do not put the program on the PATH")
 
 
 def check_setup(given: argparse.Namespace) -> None:

@@ -6,10 +6,10 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from strongroom_agent.commands import backup, check, repair, restore, snapshots, status
+from strongroom_agent.commands import backup, check, doctor, repair, restore, schedule, scheduled, snapshots, status
 from strongroom_agent.core import output, surroundings
 from strongroom_agent.core.errors import QUOTA_REMEDY, AgentError, Exit, remedy_for, usage, why
 from strongroom_agent.core.output import Done, progress, show_done, show_error
@@ -21,7 +21,7 @@ from strongroom_agent.state import settings
 from strongroom_agent.state.home import Home, default_folder
 from strongroom_agent.state.session import Session, open_session
 
-from . import answers, arguments, limits, signals
+from . import answers, arguments, limits, schedule_arguments, signals
 
 
 def run(argv: Sequence[str]) -> int:
@@ -70,11 +70,22 @@ def _carry_out(given: argparse.Namespace) -> Done:
         given.options = _setup_options(given, home)
     if given.command == "status":
         return status.run(open_session(home))
+    if given.command == "doctor":
+        return doctor.run(home, given.bundle)
+    if given.command == "backup" and given.scheduled:
+        return scheduled.run(home, lambda: _held(home))
+    with _held(home):
+        return _change(given, home)
+
+
+@contextlib.contextmanager
+def _held(home: Home) -> Iterator[None]:
+    """The state folder for one run, with what killed ones have left in order. AgentError `busy` for a second run."""
     with home.locked():
         reports.note_killed(home)
         _tidy(home)
         try:
-            return _change(given, home)
+            yield
         finally:
             _tidy(home)
 
@@ -105,6 +116,8 @@ def _run(given: argparse.Namespace, session: Session) -> Done:
             return check.run(session)
         case "repair":
             return repair.run(session)
+        case "schedule":
+            return schedule.run(session, given.when, schedule_arguments.changes(given, sys.platform))
         case "renew":
             return status.run_renew(session)
         case _:
@@ -132,6 +145,9 @@ def _setup_options(given: argparse.Namespace, home: Home) -> SetupOptions:
         proxy=given.proxy or "",
         proxy_user=given.proxy_user or "",
         proxy_password=_password(given.proxy_password_file),
+        schedule=not given.no_schedule,
+        link=not given.no_link,
+        changes=schedule_arguments.changes(given, sys.platform),
     )
     if given.unattended:
         return options

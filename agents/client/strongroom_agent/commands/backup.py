@@ -3,11 +3,13 @@
 import json
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import in_snapshot, pattern
+from strongroom_agent.core.patterns import Skip
 from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.proof import damage, healing, losses, unread
@@ -16,6 +18,7 @@ from strongroom_agent.state import last_snapshot, protected
 from strongroom_agent.state.protected import Protected
 from strongroom_agent.state.session import Session
 
+from . import surrounding_commands
 from .backup_result import BackupResult, all_absent
 
 # restic's status for "a snapshot was made, but some of the source could not be read".
@@ -52,7 +55,11 @@ class _Progress:
 def run(session: Session, *, accept_losses: bool = False) -> Done:
     """Back up and report it to the portal. With `accept_losses` what is not there any more is not missed again."""
     session.prepare()
-    result = back_up(session, accept_losses=accept_losses)
+    return told(back_up(session, accept_losses=accept_losses))
+
+
+def told(result: BackupResult) -> Done:
+    """The answer for a backup that was made."""
     text = f"Backed up {counted(result.files, 'file')}, {readable(result.bytes)}: snapshot {result.snapshot[:8]}."
     return Done(
         " ".join(filter(None, [text, result.remark, result.remedy, result.note])),
@@ -64,7 +71,8 @@ def run(session: Session, *, accept_losses: bool = False) -> Done:
 
 def back_up(session: Session, *, accept_losses: bool = False, options: tuple[str, ...] = ()) -> BackupResult:
     """One recorded backup to the writable repository; `options` are further ones of restic's."""
-    return record(session, "backup", lambda: _back_up(session, accept_losses, options))
+    work = partial(_back_up, session, accept_losses, options)
+    return record(session, "backup", lambda: surrounding_commands.around(session, work))
 
 
 def excluded(session: Session) -> list[str]:
@@ -73,6 +81,11 @@ def excluded(session: Session) -> list[str]:
     roots = [each.path for each in _meaning(session) if each.path]
     left_out = protected.left_out(roots, network=session.settings.include_network)
     return [*_own(session), *protected.excludes(list(left_out), roots)]
+
+
+def skip(session: Session) -> Skip:
+    """The same, with all that patterns leave out."""
+    return Skip(excluded(session), session.settings.options.patterns())
 
 
 def _own(session: Session) -> list[str]:
@@ -89,9 +102,9 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
     roots = sorted({each.path for each in protect if each.path})
     if not roots:
         raise all_absent(session.settings.protect)
-    skip = excluded(session)
-    places = losses.look(protect, frozenset(skip))
-    lost = losses.against(session.home, places)
+    skip, patterns = excluded(session), session.settings.options.patterns()
+    places = losses.look(protect, Skip(skip, patterns))
+    lost = losses.against(session.home, losses.look_as_before(session.home, protect, skip, patterns) or places)
     for loss in lost:
         progress(f"note: {loss}.")
     restic = session.open_primary()
@@ -119,6 +132,7 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
     )
     if result.failure is None:
         losses.remember(session.home, places, lost, accept=accept_losses)
+        losses.remember_patterns(session.home, patterns)
     return result
 
 
@@ -137,7 +151,11 @@ def _run_restic(
 ) -> tuple[Ended, dict[str, object]]:
     """How restic ended, and the summary that it gave."""
     arguments = ["backup", "--json", "--host", session.identity.name, *options]
-    for path in skip:
+    if session.settings.options.fs_snapshot:
+        arguments.append("--use-fs-snapshot")
+    for each in session.settings.options.patterns().given:
+        arguments.append(f"--exclude={each}")
+    for path in skip:  # the last ones: no pattern of a person's brings our own folders back
         arguments += ["--exclude", pattern(in_snapshot(path))]
     watched = _Progress()
     ended = restic.run(*arguments, "--", *roots, on_line=watched.line, accept=(0, _INCOMPLETE))

@@ -17,7 +17,8 @@ class BackupResult:
 
     `links` are protected names that are links, and the real paths that they meant; `left_out` are mount points inside
     that are left out for their kind; `damaged` says that the repository is known to be; `gone` that the snapshot made
-    before this one is in no region any more; `way_out` is what helps after a repair that was incomplete.
+    before this one is in no region any more; `way_out` is what helps after a repair that was incomplete; `after_failed`
+    how the command after the backup did.
     """
 
     snapshot: str
@@ -32,6 +33,7 @@ class BackupResult:
     damaged: str = ""
     gone: str = ""
     way_out: str = ""
+    after_failed: str = ""
 
     @property
     def figures(self) -> dict[str, object]:
@@ -66,6 +68,8 @@ class BackupResult:
             return "done_on_damaged"
         if self.losses:
             return "done_with_losses"
+        if self.after_failed:
+            return "done_after_failed"
         return "done_with_unreadable" if self.unreadable else "done"
 
     @property
@@ -101,7 +105,7 @@ class BackupResult:
             said.append(
                 f"{counted(len(self.vanished), 'item')} vanished during the backup, beginning with {self.vanished[0]}."
             )
-        return " ".join(filter(None, said))
+        return " ".join(filter(None, [*said, self.after_failed]))
 
     @property
     def remedy(self) -> str:
@@ -125,6 +129,8 @@ class BackupResult:
             )
         if self.unreadable:
             said.append("Run the agent as a user that may read everything.")
+        if self.after_failed:
+            said.append("Run that command by hand to see why; strongroom-agent schedule --after sets another.")
         return " ".join(said)
 
     @property

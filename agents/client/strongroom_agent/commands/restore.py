@@ -41,6 +41,7 @@ class RestoreOptions:
 
 def run(session: Session, options: RestoreOptions) -> Done:
     """Restore to a folder: files lie below it under their full original path."""
+    session.limited = False  # whoever waits for files wants them now
     with targets.prepared(options.target, overwrite=options.overwrite, engine=session.engine) as target:
         session.prepare()
         result = record(session, "restore", lambda: _restore(session, options, target))

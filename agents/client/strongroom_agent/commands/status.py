@@ -2,10 +2,11 @@
 
 from strongroom_agent import __version__
 from strongroom_agent.core.errors import AgentError, Refused
-from strongroom_agent.core.output import Done
+from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.times import for_people, now, render
 from strongroom_agent.portal import registration, renewal, reports
 from strongroom_agent.proof import losses
+from strongroom_agent.schedule import history, installation
 from strongroom_agent.state import departure, identity, last_snapshot, passphrase, status_lines
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.session import Session, describe, open_session
@@ -43,6 +44,7 @@ def run(session: Session) -> Done:
             "reports_waiting": reports.waiting(session.home),
             "reports_refused": reports.refused(session.home),
             "portal": portal,
+            "schedule": installation.describe(session.home),
             "agent_version": __version__,
             "engine_version": session.engine.version,
         },
@@ -127,10 +129,19 @@ def _leave(session: Session) -> None:
 
 def forget_here(home: Home, owner: str) -> str | None:
     """Delete this machine's keys and reports. Where the passphrase is kept, if there was one."""
+    _unschedule(home)
     kept = passphrase.set_aside(home, owner)
-    for part in (reports, last_snapshot, losses, renewal, registration, identity):
+    for part in (reports, last_snapshot, losses, renewal, registration, identity, history):
         part.forget(home)
     return str(kept) if kept else None
+
+
+def _unschedule(home: Home) -> None:
+    """A machine that has left is not started any more; a scheduler that keeps it is no reason to stay."""
+    try:
+        installation.remove(home)
+    except (AgentError, OSError) as error:
+        progress(f"note: the schedule could not be taken out: {error}")
 
 
 def _ask_portal(session: Session) -> dict[str, object]:

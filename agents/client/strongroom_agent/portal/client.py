@@ -41,15 +41,23 @@ class Portal:
         self._trust = trust_only(ca_certificates)
         self._proxy = proxy
 
-    def post(self, what: str, signer: Signer, fields: dict[str, object]) -> Response:
+    def post(
+        self,
+        what: str,
+        signer: Signer,
+        fields: dict[str, object],
+        *,
+        attempts: int | None = None,
+        timeout: httpx.Timeout = _TIMEOUT,
+    ) -> Response:
         """Send one request, again while nobody answers; each attempt is signed afresh.
 
         Refused with the portal's code when it says no, AgentError `network` when it cannot be reached.
         """
         url = f"{self.edge_url}/api/v1/agent/{what}"
         failure = unreachable(self.edge_url, "it was not asked", self._proxy)
-        with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client:
-            for _ in pauses():
+        with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=timeout, trust_env=False) as client:
+            for _ in pauses(attempts):
                 body = signer.sign(url, fields)
                 try:
                     status, answer = _ask(client, url, body)
@@ -77,9 +85,9 @@ def trust_only(ca_certificates: str) -> ssl.SSLContext:
     return context
 
 
-def pauses() -> Iterator[int]:
+def pauses(attempts: int | None = None) -> Iterator[int]:
     """The numbers of the attempts, with growing pauses between them."""
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts or ATTEMPTS):
         if attempt:
             time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
         yield attempt

@@ -18,14 +18,16 @@ _NO_CHECK_TIME = (
 )
 
 
-def of_portal(edge_url: str, ca_certificates: str, proxy: str | None) -> datetime | None:
+def of_portal(
+    edge_url: str, ca_certificates: str, proxy: str | None, timeout: httpx.Timeout = _TIMEOUT
+) -> datetime | None:
     """The portal's time, from any answer of its; None when it does not answer. Only its own certificate is believed,
     whatever the dates in it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=ca_certificates)
     context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
     try:
-        with httpx.Client(verify=context, proxy=proxy, timeout=_TIMEOUT, trust_env=False) as client:
+        with httpx.Client(verify=context, proxy=proxy, timeout=timeout, trust_env=False) as client:
             return parsedate_to_datetime(client.head(f"{edge_url}/api/v1/agent/heartbeat").headers["Date"])
     except (httpx.HTTPError, KeyError, ValueError):
         return None

@@ -22,7 +22,15 @@ _LIST_V2 = {"Accept": "application/vnd.x.restic.rest.v2"}
 class Storage:
     """The REST interface of restic's repositories, with this machine's client certificate."""
 
-    def __init__(self, client_pem: str, ca_certificates: str, proxy: str | None) -> None:
+    def __init__(
+        self,
+        client_pem: str,
+        ca_certificates: str,
+        proxy: str | None,
+        attempts: int | None = None,
+        timeout: httpx.Timeout = _TIMEOUT,
+    ) -> None:
+        self.client_pem, self._attempts, self._timeout = client_pem, attempts, timeout
         self._tls = trust_only(ca_certificates)
         self._tls.load_cert_chain(client_pem)
         self._proxy = proxy
@@ -51,7 +59,7 @@ class Storage:
         """Whether an object is there and is what its name says, as read from the storage now."""
         digest = hashlib.sha256()
         with (
-            httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client,
+            httpx.Client(verify=self._tls, proxy=self._proxy, timeout=self._timeout, trust_env=False) as client,
             client.stream("GET", f"{repository.url}{kind}/{name}", headers=answers.PLAIN) as answer,
         ):
             if answer.status_code == 404:
@@ -75,7 +83,7 @@ class Storage:
 
     def _ask(self, method: str, url: str, content: bytes | None = None) -> httpx.Response:
         failure = AgentError("network", "The storage was not asked.")
-        for _ in pauses():
+        for _ in pauses(self._attempts):
             try:
                 response = self._once(method, url, content)
             except _NOT_CONNECTED as error:
@@ -94,7 +102,7 @@ class Storage:
         raise failure
 
     def _once(self, method: str, url: str, content: bytes | None) -> httpx.Response:
-        with httpx.Client(verify=self._tls, proxy=self._proxy, timeout=_TIMEOUT, trust_env=False) as client:
+        with httpx.Client(verify=self._tls, proxy=self._proxy, timeout=self._timeout, trust_env=False) as client:
             with client.stream(method, url, headers=_LIST_V2 | answers.PLAIN, content=content) as response:
                 body = answers.read(response, most=answers.LARGEST_LIST, seconds=None)
             return httpx.Response(response.status_code, content=body)

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from strongroom_agent.core import mounts
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import progress
+from strongroom_agent.core.patterns import Patterns, Skip
 from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.state import protected
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.protected import Held, Protected
 
-_FILE = "protected.json"
+_FILE, _PATTERNS = "protected.json", "protected-without.json"
 _HANDFUL = 5
 # Less than this may go without a word: logs are truncated, and caches emptied.
 NOTICEABLE_BYTES = 10 * 1024**2
@@ -71,7 +72,7 @@ class Loss:
         return f"{self.name} {self.what}"
 
 
-def look(protect: list[Protected], skip: frozenset[str]) -> list[Place]:
+def look(protect: list[Protected], skip: Skip) -> list[Place]:
     """What is there now: each name, the mounts inside of what it means, and the folders directly in it."""
     places: dict[str, Place] = {}
     for each in protect:
@@ -87,6 +88,25 @@ def look(protect: list[Protected], skip: frozenset[str]) -> list[Place]:
         ]
         places = {one.name: one for one in inside} | places | {place.name: place}
     return list(places.values())
+
+
+def look_as_before(home: Home, protect: list[Protected], paths: list[str], now: Patterns) -> list[Place] | None:
+    """What is there now as it was counted at the last backup, where other patterns left something out then; else None.
+
+    So like is compared with like: what is newly left out is not lost, and what is lost is not hidden by that.
+    """
+    try:
+        kept = (home.read_object(_PATTERNS) or {}).get("patterns", [])
+        before = tuple(str(each) for each in kept) if isinstance(kept, list) else ()
+        return None if before == now.given else look(protect, Skip(paths, Patterns(before)))
+    except AgentError:
+        return None
+
+
+def remember_patterns(home: Home, now: Patterns) -> None:
+    """Keep which patterns the figures of this backup were counted with."""
+    if now.given or home.path(_PATTERNS).exists():
+        home.write_object(_PATTERNS, {"patterns": list(now.given)})
 
 
 def against(home: Home, now: list[Place]) -> list[Loss]:
@@ -136,6 +156,7 @@ def remember(home: Home, now: list[Place], lost: list[Loss], *, accept: bool) ->
 def forget(home: Home) -> None:
     """Drop the figures, as when the machine leaves its vault."""
     home.remove(_FILE)
+    home.remove(_PATTERNS)
 
 
 def _loss(before: Place | None, now: Place) -> Loss | None:

@@ -5,10 +5,11 @@ import stat
 from collections.abc import Iterator
 
 from strongroom_agent.core.paths import in_snapshot
+from strongroom_agent.core.patterns import Skip
 from strongroom_agent.restic.snapshots import Listed
 
 
-def overlooked(protect: list[str], skip: frozenset[str], files: list[Listed], began_ns: int) -> list[str]:
+def overlooked(protect: list[str], skip: Skip, files: list[Listed], began_ns: int) -> list[str]:
     """Regular files that were there, readable, before the snapshot began, and are not in it.
 
     Whatever was changed or moved since is left out: it could not have been in it.
@@ -22,7 +23,7 @@ def overlooked(protect: list[str], skip: frozenset[str], files: list[Listed], be
     ]
 
 
-def _settled_files(folder: str, skip: frozenset[str], began_ns: int) -> Iterator[str]:
+def _settled_files(folder: str, skip: Skip, began_ns: int) -> Iterator[str]:
     """Files unchanged since, in folders unchanged since: a folder moved here brings old files along."""
     if folder in skip or not _settled(folder, began_ns):
         return

@@ -79,7 +79,7 @@ class _Check:
             progress(f"restore check: {tally.proven} of {counted(len(chosen), 'file')} proven")
         for each in streamed:
             self._stream(each, tally)
-        skip = frozenset(backup.excluded(self.session))
+        skip = backup.skip(self.session)
         tally.mismatched += overlooked(snapshot.paths, skip, files, snapshot.began_ns)
         return CheckResult(snapshot, tally, len(files), unproven, left_out=len(files) - len(chosen))
 

@@ -36,6 +36,7 @@ class Connection:
     read_only: bool = False
     proxy: str | None = field(default=None, repr=False)
     key_hint: str = ""
+    limits: tuple[str, ...] = ()  # restic's own options for the bandwidth
     folder: str = ""  # a repository in a folder of this machine instead of at `url`
 
 
@@ -131,7 +132,7 @@ class Restic:
             command += ["--key-hint", at.key_hint]
         if at.read_only:
             command.append("--no-lock")
-        return [*command, *arguments]
+        return [*command, *at.limits, *arguments]
 
 
 def as_text(raw: bytes) -> str:

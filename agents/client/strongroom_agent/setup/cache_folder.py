@@ -11,6 +11,7 @@ from pathlib import Path
 from strongroom_agent.core import mounts
 from strongroom_agent.core.errors import AgentError, why
 from strongroom_agent.core.paths import nearest
+from strongroom_agent.core.patterns import Skip
 from strongroom_agent.core.sizes import readable
 from strongroom_agent.core.surroundings import require_own
 
@@ -29,7 +30,7 @@ class Extent:
     unreadable: tuple[str, ...] = ()
 
 
-def measure(paths: list[str], skip: frozenset[str]) -> Extent:
+def measure(paths: list[str], skip: Skip) -> Extent:
     """Count the regular files below `paths` and the bytes that they take up; what is in `skip` is left out."""
     files = size = 0
     unreadable: list[str] = []
@@ -106,7 +107,7 @@ def is_remote(folder: Path) -> bool:
     return mounts.is_network(mounts.kind_of(str(folder.resolve())))
 
 
-def _sizes(path: Path, skip: frozenset[str], unreadable: list[str]) -> Iterator[int]:
+def _sizes(path: Path, skip: Skip, unreadable: list[str]) -> Iterator[int]:
     """Sizes of the regular files; what this user may not read is named, and left to the backup to complain about."""
     if path.is_file() and not path.is_symlink():
         yield _held(path.stat())

@@ -41,6 +41,9 @@ class SetupOptions:
     proxy: str = ""
     proxy_user: str = ""
     proxy_password: str | None = field(default=None, repr=False, metadata=SECRET)
+    schedule: bool = True
+    link: bool = True
+    changes: dict[str, object] = field(default_factory=dict)  # of the options of backups
 
     @property
     def proxy_url(self) -> str | None:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,10 +18,16 @@ from strongroom_agent.state.session import Session, describe
 
 
 def prove(
-    session: Session, program: Path, earlier: list[Snapshot], passphrase_in: str | None, unprotected: list[str]
+    session: Session,
+    program: Path,
+    earlier: list[Snapshot],
+    passphrase_in: str | None,
+    unprotected: list[str],
+    settle: Callable[[], tuple[str, dict[str, object]]],
 ) -> Done:
     """First backup and restore check: only then setup is done. `earlier` are the snapshots of a machine that this
-    computer has replaced, `unprotected` what an earlier setup protected and this one does not."""
+    computer has replaced, `unprotected` what an earlier setup protected and this one does not; `settle` does what
+    follows, and says what is to be known of it."""
     saved = backup.back_up(session)
     checked = restore_check.restore_check(session, saved.snapshot)
     reported = reports.waiting(session.home) == 0
@@ -30,7 +37,8 @@ def prove(
     command = _command(program, session.home.folder)
     where = f"The program is {program}. From now on, as this user, {command} backup makes a backup."
     said = [text, checked.remark, saved.remark, saved.remedy, saved.note, told, about(unprotected), where]
-    said += [_about(earlier), _about_file(passphrase_in)]
+    after, fields = settle()
+    said += [after, _about(earlier), _about_file(passphrase_in)]
     return Done(
         " ".join(filter(None, said)),
         remedy=saved.remedy,
@@ -41,6 +49,7 @@ def prove(
             "restore_check": checked.figures,
             "reported": reported,
             "no_longer_protected": unprotected,
+            **fields,
             **({"earlier_snapshots": [asdict(each) for each in earlier]} if earlier else {}),
         },
     )

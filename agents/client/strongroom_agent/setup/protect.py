@@ -6,6 +6,7 @@ from pathlib import Path
 
 from strongroom_agent.core import mounts
 from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.patterns import Skip
 from strongroom_agent.state import protected
 
 from . import cache_folder
@@ -48,7 +49,7 @@ def no_longer(before: list[str], now: list[str]) -> list[str]:
 def extent(choice: Choice, own: list[str], *, network: bool) -> cache_folder.Extent:
     """How much there is to protect, without our `own` folders. AgentError `nothing_to_protect` for no file at all."""
     skip = [*own, *protected.excludes(list(protected.left_out(choice.roots, network=network)), choice.roots)]
-    found = cache_folder.measure(choice.roots, frozenset(skip))
+    found = cache_folder.measure(choice.roots, Skip(skip))
     if not found.files:
         raise AgentError(
             "nothing_to_protect",

@@ -4,20 +4,23 @@ It can be repeated after any interruption: what is done is found done, the rest 
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from strongroom_agent.commands.schedule import changed
 from strongroom_agent.core.errors import Refused
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import absolute
 from strongroom_agent.portal import credential, registration
 from strongroom_agent.restic import engine, snapshots
 from strongroom_agent.state import identity, last_snapshot, settings
+from strongroom_agent.state.backup_options import BackupOptions
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.identity import Identity
 from strongroom_agent.state.session import Session
 from strongroom_agent.state.settings import Settings
 
-from . import cache_folder, checks, finish, folders, install, kept_answers, passphrase, repository
+from . import cache_folder, checks, finish, folders, install, kept_answers, passphrase, repository, schedule_step
 from . import protect as setup_protect
 from .checks import SetupOptions
 
@@ -42,7 +45,8 @@ def run(home: Home, options: SetupOptions) -> Done:
     session.prepare()
     repository.ensure(session)
     earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
-    done = finish.prove(session, program, earlier, options.save_passphrase_to, unprotected)
+    settle = partial(schedule_step.settle, session, program, schedule=options.schedule, link=options.link)
+    done = finish.prove(session, program, earlier, options.save_passphrase_to, unprotected, settle)
     kept_answers.forget(home)
     return done
 
@@ -82,6 +86,7 @@ def _check_installation(home: Home, options: SetupOptions) -> Settings:
 def _save(home: Home, chosen: Settings, before: Settings | None, options: SetupOptions) -> None:
     """Store the settings; what is known about the repository of an existing machine stays known."""
     settings.keep_proxy_password(home, options.proxy_password)
+    chosen = replace(chosen, options=changed(before.options if before else BackupOptions(), options.changes))
     if before is not None:
         chosen = replace(chosen, key_hint=before.key_hint, opened=before.opened)
         if before.opened and not chosen.passphrase_saved_to:

@@ -22,6 +22,11 @@ def default_folder() -> Path:
     """`$STRONGROOM_AGENT_HOME`, else the platform's place for a user's configuration."""
     if chosen := os.environ.get("STRONGROOM_AGENT_HOME"):
         return Path(chosen).absolute()
+    return platform_folder()
+
+
+def platform_folder() -> Path:
+    """The platform's place for a user's configuration, whatever the environment has chosen."""
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / NAME
     if sys.platform == "darwin":

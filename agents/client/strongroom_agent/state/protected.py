@@ -7,6 +7,7 @@ from pathlib import Path
 
 from strongroom_agent.core import mounts
 from strongroom_agent.core.errors import usage
+from strongroom_agent.core.patterns import Skip
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _without(path: str, roots: list[str]) -> Iterator[str]:
         yield from _without(os.path.join(path, name), roots)
 
 
-def count(path: str, skip: frozenset[str], inner: list[str]) -> dict[str, Held]:
+def count(path: str, skip: Skip, inner: list[str]) -> dict[str, Held]:
     """What is at a real path, in each folder directly in it, and at each of the mount points `inner`, without `skip`.
 
     A link counts for nothing. What cannot be read counts for nothing either: the backup names it.
@@ -94,7 +95,7 @@ def count(path: str, skip: frozenset[str], inner: list[str]) -> dict[str, Held]:
     return found
 
 
-def _count(top: str, skip: frozenset[str], found: dict[str, Held]) -> None:
+def _count(top: str, skip: Skip, found: dict[str, Held]) -> None:
     """Add up the files of a folder for all places that it is within."""
     todo = [(top, [top])]
     while todo:
@@ -111,7 +112,7 @@ def _count(top: str, skip: frozenset[str], found: dict[str, Held]) -> None:
                         if folder == top:
                             found.setdefault(entry.path, Held())
                         todo.append((entry.path, [*within, entry.path] if entry.path in found else within))
-                elif entry.is_file(follow_symlinks=False):
+                elif entry.is_file(follow_symlinks=False) and entry.path not in skip:
                     here += Held(1, _length(entry))
         for place in within:
             found[place] += here

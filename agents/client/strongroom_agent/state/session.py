@@ -15,6 +15,7 @@ from strongroom_agent.portal.client import Portal, Response
 from strongroom_agent.portal.storage import Storage, missing
 from strongroom_agent.restic import cache, engine
 from strongroom_agent.restic.process import Connection, Restic
+from strongroom_agent.schedule import plan
 
 from . import departure, identity, passphrase, settings
 from .home import Home
@@ -30,6 +31,7 @@ class Session:
     identity: Identity
     settings: Settings
     damaged: set[str] = field(default_factory=set)  # objects that this run has found damaged in a region, as kind/name
+    limited: bool = True  # whether the bandwidth that restic may take is limited, where a limit is set
     _shut_out: str = ""  # the certificate with which the portal has refused this machine, reports and all
     _reports_matter: bool = True  # whether a person is to hear that reports wait: once, and not where they do for ever
 
@@ -85,6 +87,7 @@ class Session:
                 read_only=repository.read_only,
                 proxy=self.proxy,
                 key_hint=self.settings.key_hint,
+                limits=tuple(self.settings.options.limits) if self.limited else (),
             )
         )
 
@@ -114,7 +117,7 @@ class Session:
 
     def _send(self, report: dict[str, object]) -> None:
         try:
-            self.portal.post("runs", self.identity.signer, report)
+            self.portal.post("runs", self.identity.signer, {**report, "schedule": self.schedule})
         except Refused as refused:
             if refused.code != "not_allowed" or self._is_let_in():
                 raise
@@ -129,10 +132,24 @@ class Session:
             return False
         return True
 
+    @property
+    def schedule(self) -> dict[str, object] | None:
+        """How often the portal may expect a backup; None where nothing makes them by itself."""
+        known = plan.load(self.home)
+        return known.told if known else None
+
     def sign_of_life(self) -> Response:
         """What the portal says to this machine at this moment. AgentError when it refuses or cannot be reached."""
-        versions: dict[str, object] = {"agent_version": __version__, "engine_version": self.engine.version}
-        return self.portal.post("heartbeat", self.identity.signer, versions)
+        return self.portal.post("heartbeat", self.identity.signer, self.life)
+
+    @property
+    def life(self) -> dict[str, object]:
+        """What a sign of life tells: versions, and the schedule."""
+        return {
+            "agent_version": __version__,
+            "engine_version": self.engine.version,
+            "schedule": self.schedule,
+        }
 
     def with_reason(self, error: AgentError) -> AgentError:
         """The portal's own words where the storage only says no; else the error as it is."""

@@ -1,6 +1,6 @@
 """What setup was told, kept for the runs that follow."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -10,10 +10,12 @@ from strongroom_agent.core import surroundings
 from strongroom_agent.core.errors import AgentError, usage
 from strongroom_agent.core.output import progress
 
+from . import backup_options
+from .backup_options import BackupOptions
 from .home import Home
 
 _FILE = "settings.json"
-_PROXY_PASSWORD = "proxy-password"  # noqa: S105 - a file name
+PROXY_PASSWORD = "proxy-password"  # noqa: S105 - a file name
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Settings:
     credential_file: str = ""
     # Where setup saved the passphrase that it generated, for people to find; nothing reads it from there.
     passphrase_saved_to: str = ""
+    options: BackupOptions = field(default_factory=BackupOptions)
 
     @property
     def restic_cache(self) -> Path:
@@ -47,7 +50,10 @@ def load(home: Home) -> Settings | None:
     """The settings on this machine; None before setup. AgentError `state_damaged`, which another setup mends."""
     try:
         stored = home.read_object(_FILE)
-        return None if stored is None else _checked(Settings(**stored))  # type: ignore[arg-type]
+        if stored is None:
+            return None
+        options = backup_options.read(stored.pop("options", None))
+        return _checked(Settings(**stored, options=options))  # type: ignore[arg-type]
     except (AgentError, TypeError) as error:
         raise AgentError(
             "state_damaged",
@@ -88,16 +94,16 @@ def save(home: Home, settings: Settings) -> None:
 def keep_proxy_password(home: Home, password: str | None) -> None:
     """Keep the proxy's password in a file of its own, or drop the one from before."""
     if password is None:
-        home.remove(_PROXY_PASSWORD)
+        home.remove(PROXY_PASSWORD)
     else:
-        home.write_text(_PROXY_PASSWORD, password)
+        home.write_text(PROXY_PASSWORD, password)
 
 
 def proxy_url(home: Home, settings: Settings) -> str | None:
     """The proxy with user and password in it; never to be printed. None without a proxy."""
     if not settings.proxy:
         return None
-    return with_sign_in(settings.proxy, settings.proxy_user, home.read_text(_PROXY_PASSWORD))
+    return with_sign_in(settings.proxy, settings.proxy_user, home.read_text(PROXY_PASSWORD))
 
 
 def with_sign_in(proxy: str, user: str, password: str | None) -> str:
@@ -106,6 +112,11 @@ def with_sign_in(proxy: str, user: str, password: str | None) -> str:
         return proxy
     sign_in = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
     return urlsplit(proxy)._replace(netloc=f"{sign_in}@{urlsplit(proxy).netloc}").geturl()
+
+
+def without_sign_in(proxy: str) -> str:
+    """A proxy's address as it may be shown, whatever stands in it."""
+    return urlsplit(proxy)._replace(netloc=urlsplit(proxy).netloc.rpartition("@")[2]).geturl()
 
 
 def check_proxy(proxy: str) -> None:

@@ -7,6 +7,7 @@ from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.times import people
 from strongroom_agent.portal import reports
 from strongroom_agent.proof import damage
+from strongroom_agent.schedule import installation, plan
 
 from . import last_snapshot, passphrase
 from .home import Home
@@ -18,6 +19,7 @@ _PROTECTED_SHOWN = 10
 _OPEN_ENDS = {
     "done_with_losses": "The last backup found less than before in protected places: the next one names them, and says"
     " what to do.",
+    "done_after_failed": "After the last backup your command failed: run it by hand to see why.",
     "done_with_unreadable": "At the last backup some files could not be read: the next one names them.",
 }
 """What the last backup has left for somebody to do."""
@@ -26,7 +28,11 @@ _OPEN_ENDS = {
 def lines(session: Session) -> list[str]:
     """Last runs, what is protected, and every trouble that is known here without asking the storage."""
     home = session.home
-    return [line for line in (*_runs(home), _kept(session), _protected(session), *_trouble(session)) if line]
+    return [
+        line
+        for line in (*_runs(home), _kept(session), _schedule(home), _protected(session), *_trouble(session))
+        if line
+    ]
 
 
 def details(session: Session) -> dict[str, object]:
@@ -93,6 +99,11 @@ def _protected(session: Session) -> str:
     names = session.settings.protect
     more = f" and {len(names) - _PROTECTED_SHOWN} more" if len(names) > _PROTECTED_SHOWN else ""
     return f"Protected: {', '.join(names[:_PROTECTED_SHOWN])}{more}."
+
+
+def _schedule(home: Home) -> str:
+    known = plan.load(home)
+    return f"Backups are made {known.calendar} (local time)." if known else installation.OFF
 
 
 def _trouble(session: Session) -> list[str]:

@@ -1,0 +1,76 @@
+"""What a scheduled run does after its backup: the table of follow-ups, each with how often it is due.
+
+This is the place to add another: a name that stays (when it was last done is kept under it), how often, and what to do.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from strongroom_agent.commands import check
+from strongroom_agent.core import times
+from strongroom_agent.core.errors import AgentError
+from strongroom_agent.core.output import progress
+from strongroom_agent.proof import restore_check
+from strongroom_agent.state.home import Home
+from strongroom_agent.state.session import Session
+
+from . import plan
+
+EARLY = timedelta(hours=12)
+"""By so much sooner than `every` counts as due, so that a weekly one does not slip to the eighth day."""
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """`every`: the time between two of it, none for one after each backup; `covers`: what need not run beside it.
+
+    `do` reports to the portal by itself, as `record()` does, and raises AgentError when it fails; then it is due again
+    after the next backup.
+    """
+
+    name: str
+    every: timedelta
+    do: Callable[[Session], object]
+    covers: frozenset[str] = frozenset()
+
+
+FOLLOW_UPS: tuple[FollowUp, ...] = (
+    FollowUp("check", timedelta(days=30), check.run, covers=frozenset({"restore_check"})),
+    FollowUp("restore_check", timedelta(0), lambda session: restore_check.restore_check(session, "latest")),
+)
+"""In the order in which they run."""
+
+
+def due(home: Home, now: datetime, table: tuple[FollowUp, ...] = FOLLOW_UPS) -> list[FollowUp]:
+    """Those to do now. One that is seen for the first time, and is not of each backup, is due when its time has passed
+    once: a machine that was just set up has been proven by that."""
+    known, found, covered = plan.done(home), list[FollowUp](), set[str]()
+    for each in table:
+        if each.every and each.name not in known:
+            plan.note_done(home, each.name, now)
+            continue
+        waited = now - known.get(each.name, datetime.min.replace(tzinfo=now.tzinfo))
+        if each.name not in covered and (not each.every or waited >= each.every - EARLY):
+            found.append(each)
+            covered |= each.covers
+    return found
+
+
+def run(session: Session, table: tuple[FollowUp, ...] = FOLLOW_UPS) -> list[str]:
+    """Do what is due; the names of what was done. One that fails keeps no other from running: the first failure is
+    raised at the end."""
+    done, failures = [], list[AgentError]()
+    for each in due(session.home, times.now(), table):
+        progress(f"due now: {each.name.replace('_', ' ')}")
+        try:
+            each.do(session)
+        except AgentError as error:
+            progress(f"note: {error.message}")
+            failures.append(error)
+        else:
+            plan.note_done(session.home, each.name, times.now())
+            done.append(each.name)
+    if failures:
+        raise failures[0]
+    return done
