@@ -168,6 +168,7 @@ class Run(models.Model):
         RESTORE = "restore", "Restore"
         CHECK = "check", "Check"
         REPAIR = "repair", "Repair"
+        RETAIN = "retain", "Retain"
 
     class Outcome(models.TextChoices):
         SUCCEEDED = "succeeded", "Succeeded"

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from agents.views import replacement
-from agents.views.gateway import remove
+from agents.views.gateway import remove, store_key
 from agents.views.machines import machine, machine_list, revoke
 from agents.views.packages import package_list
 from agents.views.quick_start import confirm, download, end, quick_start
@@ -21,4 +21,5 @@ urlpatterns = [
     path("replacements/<uuid:request_id>/credentials/", replacement.download, name="replacement-credentials"),
     path("agents/", package_list, name="packages"),
     path("gateway/remove", remove, name="gateway-remove"),
+    path("gateway/key", store_key, name="gateway-key"),
 ]

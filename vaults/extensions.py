@@ -12,3 +12,12 @@ machine_names: Extensions[Callable[[UUID, UUID], str]] = Extensions()
 
 estates: Extensions[Callable[[Vault, datetime], object]] = Extensions()
 """How the machines of a vault are, for its Dashboard: given a vault that has some, and the time."""
+
+
+def called(vault_id: UUID, machine: object) -> str:
+    """The machine by its name, as in `machine web-1`, or by its ID where the vault has none of that ID."""
+    try:
+        number = UUID(str(machine))
+    except ValueError:
+        return f"machine {machine}"
+    return f"machine {next((name for find in machine_names if (name := find(vault_id, number))), machine)}"

@@ -16,21 +16,25 @@ TOPICS = {
     Kind.CREATE: Topic.VAULT_CREATE,
     Kind.MAKE_COPY: Topic.VAULT_MAKE_COPY,
     Kind.END_COPY: Topic.VAULT_END_COPY,
+    Kind.BRING_BACK: Topic.VAULT_BRING_BACK,
 }
 RUNNING = {
     Kind.CREATE: 'Creating vault "{name}"',
     Kind.MAKE_COPY: 'Making the copy of vault "{name}"',
     Kind.END_COPY: 'Ending the copy of vault "{name}"',
+    Kind.BRING_BACK: 'Bringing back backups of vault "{name}"',
 }
 DONE = {
     Kind.CREATE: 'Successfully created vault "{name}".',
     Kind.MAKE_COPY: 'Vault "{name}" is now copied to the paired region.',
     Kind.END_COPY: 'The copy of vault "{name}" in the paired region has ended.',
+    Kind.BRING_BACK: 'Backups of vault "{name}" were brought back.',
 }
 FAILED = {
     Kind.CREATE: 'Could not create vault "{name}".',
     Kind.MAKE_COPY: 'Could not make the copy of vault "{name}".',
     Kind.END_COPY: 'Could not end the copy of vault "{name}".',
+    Kind.BRING_BACK: 'Could not bring back backups of vault "{name}".',
 }
 
 

@@ -33,14 +33,26 @@ BACKOFF = (2, 10, 30, 60)  # seconds before the second, third … attempt
 WAITING = "Waiting for a worker"
 
 
-def start(vault: Vault, kind: Operation.Kind, *, memory: Mapping[str, Memory] | None = None) -> Operation:
+def start(
+    vault: Vault,
+    kind: Operation.Kind,
+    *,
+    memory: Mapping[str, Memory] | None = None,
+    subject: Mapping[str, str] | None = None,
+) -> Operation:
     """Begin work on the vault, in the transaction of the change that wants it; a worker takes it up after the commit.
 
-    `memory` is what the work before had begun elsewhere, by region. Raises IntegrityError when other work runs on the
-    vault: `supersede` it first.
+    `memory` is what the work before had begun elsewhere, by region; `subject` what it is about beside the vault. Raises
+    IntegrityError when other work runs on the vault: `supersede` it first.
     """
     operation = Operation.objects.create(
-        vault=vault, kind=kind, step=WAITING, started_at=timezone.now(), due_at=Now(), memory=dict(memory or {})
+        vault=vault,
+        kind=kind,
+        step=WAITING,
+        started_at=timezone.now(),
+        due_at=Now(),
+        memory=dict(memory or {}),
+        subject=dict(subject or {}),
     )
     happened(OperationProgressed(operation, WAITING), actor=SYSTEM)
     enqueue(TASK, str(operation.pk))

@@ -12,7 +12,7 @@ from vaults.states import OperationState
 
 OPERATIONS = timedelta(days=90)
 REMOVAL_COUNTS = timedelta(days=1)
-"""Before today; only the count of today limits anything (vaults/integrity/removals.py)."""
+"""Before today; only the count of today limits anything (vaults/trash/removals.py)."""
 
 
 def rules() -> Rules:

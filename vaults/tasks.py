@@ -9,11 +9,12 @@ from portal.health.heartbeats import beat
 from portal.queue import enqueue
 from vaults import copy_schedule, operations
 from vaults.credentials import possession
-from vaults.integrity import removals, scrub_schedule, scrubber
+from vaults.integrity import scrub_schedule, scrubber
 from vaults.lifecycle import provisioning
 from vaults.regions import capacity, probing
 from vaults.replication import copier
 from vaults.requests import vault_requests
+from vaults.trash import purge, removals
 
 AT_ONCE = 500  # rows that one sweep takes up
 
@@ -36,6 +37,20 @@ def copy_vault(copy_id: int) -> None:
 def scrub_region(scrub_id: int) -> None:
     """Compare a slice of what a region stores with its names."""
     scrubber.run(scrub_id)
+
+
+@shared_task(name=purge.TASK)
+@BULK
+def purge_trash(machine_id: str) -> None:
+    """Delete for good what may go of a machine's trash."""
+    purge.run(UUID(machine_id))
+
+
+@shared_task(name="vaults.purge")
+def purge_overdue() -> None:
+    """Enqueue the machines whose trash may be purged."""
+    for machine_id in purge.overdue(AT_ONCE):
+        enqueue(purge.TASK, str(machine_id))
 
 
 @shared_task(name="vaults.scrub")

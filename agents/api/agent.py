@@ -10,9 +10,11 @@ from agents import machines
 from agents.enrolment import registration, renewal
 from agents.monitoring import runs
 from agents.protocol.errors import ClockSkew, CredentialRefused, MachineExists
+from agents.storage_access import retaining
 from portal.api.problems import refuses
 from portal.core.errors import Invalid, NotAllowed, StaleState, Throttled
 from portal.core.http import client_address
+from portal.core.times import rfc3339
 from portal.pki.jws import MOST_BYTES
 from vaults.credentials.issuance import VaultNotActive
 
@@ -60,6 +62,21 @@ def heartbeat(request: HttpRequest) -> _Answer:
     """And hear whether it is time to renew, and whether what is stored is known to be damaged."""
     answer = _answered(machines.heartbeat, request)
     return {"ok": True, "state": answer.state, "renew": answer.renew, "damaged": answer.damaged}
+
+
+@router.post("/retain", response=_Answer, openapi_extra=_SIGNED, summary="Ask which snapshots go")
+def retain(request: HttpRequest) -> _Answer:
+    """By the vault's retention policy; without `dry_run` it is announced, and expected for a day, that they go."""
+    answer = _answered(retaining.announce, request)
+    return {
+        "ok": True,
+        "forget": answer.forget,
+        "keep": answer.keep,
+        "policy": str(answer.policy),
+        "minimum_retention_days": answer.policy.minimum_retention_days,
+        "until": rfc3339(answer.until) if answer.until else None,
+        "at_quota": answer.at_quota,
+    }
 
 
 @router.post("/unregister", response=_Answer, openapi_extra=_SIGNED, summary="Unregister")

@@ -25,6 +25,7 @@ from portal.events.event import Event, happened
 from vaults import copy_schedule
 from vaults.integrity import losses, suspects
 from vaults.models import Vault
+from vaults.trash import repositories
 
 MOST_IN_AN_HOUR = 240
 """New runs of one machine: each is kept for good, in the audit log too. The agent keeps what is not taken for later."""
@@ -35,6 +36,7 @@ ACTIONS: Mapping[str, Action] = {
     Run.Kind.RESTORE: Action.MACHINE_RESTORE,
     Run.Kind.CHECK: Action.MACHINE_CHECK,
     Run.Kind.REPAIR: Action.MACHINE_REPAIR,
+    Run.Kind.RETAIN: Action.MACHINE_RETAIN,
 }
 """What the report of a run of each kind is in the audit log."""
 
@@ -113,8 +115,12 @@ def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None
     if told.proves_restore:
         _note(machine, vault, "last_restore_check_at", run.finished_at)
     if told.misses_nothing:
-        # By the slower of the two clocks: a check says nothing of what was found after it had begun.
-        losses.settle(machine.pk, before=min(told.started_at, timezone.now() - (told.finished_at - told.started_at)))
+        # By the slower of the two clocks: a check says nothing of what was found or deleted after it had begun.
+        began = min(told.started_at, timezone.now() - (told.finished_at - told.started_at))
+        losses.settle(machine.pk, before=began)
+        repositories.note_whole(vault, machine.pk, as_of=began)
+    if told.stores_backup or told.kind == "retain":
+        repositories.want_look(vault, machine.pk)
     if machine.state == MachineState.REGISTERED and machine.last_backup_at and machine.last_restore_check_at:
         _ready(sender, machine, machine.last_restore_check_at)
     if last is None or last.finished_at <= run.finished_at:

@@ -80,6 +80,7 @@ def require_few_renewals(machine: Machine, at: datetime) -> None:
         )
 
 
-def quota_reached(used: int | None, quota: int | None) -> bool:
-    """As last measured: what was stored since then, or never measured, is not held against anybody."""
-    return quota is not None and (used or 0) >= quota
+def quota_reached(used: int | None, quota: int | None, *, more: int = 0) -> bool:
+    """As last measured: what was stored since then, or never measured, is not held against anybody. With `more`, one
+    part in so many of the quota may be stored above it."""
+    return quota is not None and (used or 0) >= quota + (quota // more if more else 0)

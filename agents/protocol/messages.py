@@ -49,6 +49,9 @@ FIGURES = (
     "vanished",
     "lost",
     "found",
+    "forgotten",
+    "refused",
+    "freed",
 )
 MOST_DAMAGED = 200
 """Objects named by one report; the next one names others, as soon as these have been replaced."""
@@ -90,6 +93,12 @@ class Heartbeat(_Message):
     engine_version: Version
 
 
+class RetainQuestion(_Message):
+    """Which snapshots go by the vault's policy; without `dry_run` it also announces that they are going to."""
+
+    dry_run: bool = False
+
+
 class Report(_Message):
     """What a machine did.
 
@@ -99,7 +108,7 @@ class Report(_Message):
     """
 
     run: UUID
-    kind: Literal["backup", "restore_check", "restore", "check", "repair"]
+    kind: Literal["backup", "restore_check", "restore", "check", "repair", "retain"]
     outcome: Literal["succeeded", "failed"]
     code: Annotated[str, StringConstraints(max_length=40, pattern="^[a-z_]*$")] = ""
     started_at: Moment
@@ -118,6 +127,9 @@ class Report(_Message):
     vanished: Figure | None = None
     lost: Figure | None = None
     found: Figure | None = None
+    forgotten: Figure | None = None
+    refused: Figure | None = None
+    freed: Figure | None = None
     damaged: Annotated[list[ObjectName], Field(max_length=MOST_DAMAGED)] = []
 
     @model_validator(mode="after")

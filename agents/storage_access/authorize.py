@@ -1,6 +1,6 @@
 """Authorises each storage request of a machine, for the edge.
 
-The one thing that the edge does not pass on to the region's gateway, which is append-only, is done here: `remove`.
+What the edge does not pass on to the region's gateway, which is append-only, is done here: `remove_object`.
 
 No by default; one indexed query; no memory of earlier answers, so whoever is revoked is out with the next request.
 """
@@ -22,7 +22,7 @@ from agents.storage_access.restic_paths import StorageRequest
 from portal.core.actor import Actor, Via
 from portal.core.admission import Busy
 from portal.core.errors import Throttled
-from vaults.models import PairedCopy, Redundancy, Region, Vault
+from vaults.models import MachineRepository, PairedCopy, Redundancy, Region, Vault
 from vaults.regions.storage.base import ObjectMissing, StorageError
 from vaults.states import VaultState
 
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 RESERVE_BYTES = 5 * 10**9
 RESERVE_PART = 10
 """A region keeps a tenth, and at least RESERVE_BYTES, free of backups: for locks, repairs, and people's other needs."""
+RETAIN_PART = 20
+"""During a retain, one part in so many more than the quota may be stored."""
 LOCKS_BYTES = 10**9
 """With less than this free not even locks are taken, so that nobody fills the disk with them."""
 
@@ -42,11 +44,13 @@ _NOBODY = "<nil>"
 # Written out: putting the same together from the models takes far longer than asking it, at each request.
 _QUESTION = f"""
     SELECT machine.state, vault.state, vault.redundancy, region.slug, region.free_bytes, region.total_bytes, pair.slug,
-           vault.used_bytes, region.vault_quota_bytes, machine.used_bytes, region.machine_quota_bytes
+           vault.used_bytes, region.vault_quota_bytes, machine.used_bytes, region.machine_quota_bytes,
+           repository.retain_ends_at > %s
       FROM {MachineCertificate._meta.db_table} certificate
       JOIN {Machine._meta.db_table} machine ON machine.id = certificate.machine_id
       JOIN {Vault._meta.db_table} vault ON vault.id = machine.vault_id
       JOIN {Region._meta.db_table} region ON region.id = vault.region_id
+      LEFT JOIN {MachineRepository._meta.db_table} repository ON repository.machine_id = machine.id
       LEFT JOIN {PairedCopy._meta.db_table} copy ON copy.vault_id = vault.id
       LEFT JOIN {Region._meta.db_table} pair ON pair.id = copy.region_id
      WHERE certificate.serial = %s AND certificate.fingerprint = %s
@@ -69,6 +73,7 @@ class _Facts(NamedTuple):
     vault_quota: int | None
     machine_used: int | None
     machine_quota: int | None
+    retaining: bool | None
 
 
 class EdgeAnswer(IntEnum):
@@ -108,25 +113,41 @@ def decide(question: Question, *, at: datetime) -> EdgeAnswer:
 
 
 def remove_object(question: Question, *, address: str, at: datetime) -> EdgeAnswer:
-    """Do what the request asks, a deletion of an index object, if its holder may; raises what the database raises.
+    """Do what the request asks, a deletion, if its holder may; raises TooYoung, and what the database raises.
 
     What cannot be done now leaves everything in its place, and is answered with LATER.
     """
     answer, asked = decide(question, at=at), restic_paths.parse(question.method, question.uri)
-    if answer != EdgeAnswer.YES or asked is None or not asked.removes_index:
+    if answer != EdgeAnswer.YES or asked is None or asked.removes is None:
         return answer if answer != EdgeAnswer.YES else EdgeAnswer.NO
-    from vaults.integrity import removals  # the gate, which never does this, need not load Celery and httpx for it
+    from vaults.trash import removals  # the gate, which never does this, need not load Celery and httpx for it
 
-    machine = Machine.objects.select_related("vault__region").get(pk=asked.machine)
+    machine = Machine.objects.select_related("vault__region", "vault__subscription").get(pk=asked.machine)
     actor = Actor(label=f"machine {machine}", via=Via.AGENT, address=address)
     try:
-        removals.remove_index(machine.vault, machine.pk, asked.removes_index, actor=actor)
+        removals.remove(machine.vault, machine.pk, *asked.removes, actor=actor)
     except ObjectMissing:
         return EdgeAnswer.MISSING
     except (StorageError, Throttled, Busy) as error:
-        log.warning("Machine %s cannot remove an index object just now: %s", machine.pk, error)
+        log.warning("Machine %s cannot remove an object just now: %s", machine.pk, error)
         return EdgeAnswer.LATER
     return EdgeAnswer.DONE
+
+
+def may_store_key(question: Question, *, at: datetime) -> EdgeAnswer:
+    """Whether the holder may store the key that the request is about; raises what the database raises."""
+    answer, asked = decide(question, at=at), restic_paths.parse(question.method, question.uri)
+    if answer != EdgeAnswer.YES or asked is None or not asked.adds_key:
+        return answer if answer != EdgeAnswer.YES else EdgeAnswer.NO
+    from vaults.trash import repository_keys  # see above
+
+    machine = Machine.objects.select_related("vault__region").get(pk=asked.machine)
+    try:
+        reserved = repository_keys.reserve(machine.vault, machine.pk, asked.adds_key)
+    except StorageError as error:
+        log.warning("Machine %s cannot store a key just now: %s", machine.pk, error)
+        return EdgeAnswer.LATER
+    return EdgeAnswer.YES if reserved else EdgeAnswer.NO
 
 
 def _facts(asked: StorageRequest, serial: str, fingerprint: str, at: datetime) -> _Facts | None:
@@ -134,7 +155,7 @@ def _facts(asked: StorageRequest, serial: str, fingerprint: str, at: datetime) -
     moment = connection.ops.adapt_datetimefield_value(at)
     folder = (Machine._meta.pk.get_db_prep_value(UUID(text), connection) for text in (asked.machine, asked.vault))
     with connection.cursor() as cursor:
-        cursor.execute(_QUESTION, [serial, fingerprint, moment, *folder])
+        cursor.execute(_QUESTION, [moment, serial, fingerprint, moment, *folder])
         row = cursor.fetchone()
     return None if row is None else _Facts(*row)
 
@@ -143,17 +164,25 @@ def _judge(asked: StorageRequest, facts: _Facts) -> EdgeAnswer:
     if facts.machine_state not in ALLOWED_IN or facts.vault_state != VaultState.ACTIVE:
         return EdgeAnswer.NO
     if asked.region == facts.region:
-        no_room = (asked.stores and _full(facts)) or (asked.locks and _no_room_for_locks(facts))
+        no_room = (asked.stores and _full(facts, asked)) or (asked.locks and _no_room_for_locks(facts))
         return EdgeAnswer.FULL if no_room else EdgeAnswer.YES
     if facts.redundancy == Redundancy.GEO and asked.reads and asked.region == facts.pair:
         return EdgeAnswer.YES
     return EdgeAnswer.NO
 
 
-def _full(facts: _Facts) -> bool:
-    """Whether nothing new may be stored: the region is at its reserve, or the vault or machine at its quota."""
-    vault_full = quota_reached(facts.vault_used, facts.vault_quota)
-    return _at_reserve(facts) or vault_full or quota_reached(facts.machine_used, facts.machine_quota)
+def _full(facts: _Facts, asked: StorageRequest) -> bool:
+    """Whether nothing new may be stored: the region is at its reserve, or the vault or machine at its quota.
+
+    A retain that was announced has to write before it can free anything: index objects, and packs up to some part more
+    than the quota.
+    """
+    if _at_reserve(facts):
+        return True
+    more = RETAIN_PART if facts.retaining else 0
+    vault_full = quota_reached(facts.vault_used, facts.vault_quota, more=more)
+    full = vault_full or quota_reached(facts.machine_used, facts.machine_quota, more=more)
+    return full and not (facts.retaining and asked.adds_index)
 
 
 def _at_reserve(facts: _Facts) -> bool:

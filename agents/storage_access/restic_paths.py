@@ -17,7 +17,7 @@ _URI = re.compile(
 _READ = frozenset({"GET", "HEAD"})
 _ADD = frozenset({"GET", "HEAD", "POST"})
 _ADD_AND_REMOVE = frozenset({"GET", "HEAD", "POST", "DELETE"})
-_REMOVABLE = frozenset({"locks", "index"})
+_REMOVABLE = frozenset({"locks", "index", "data", "snapshots"})
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,11 @@ class StorageRequest:
     reads: bool
     stores: bool
     locks: bool
-    removes_index: str
-    """The name of the index object that is to go: the only deletion that the gateway does not do itself."""
+    adds_key: str
+    """The name of the key that is to be stored: there may be two."""
+    adds_index: bool
+    removes: tuple[str, str] | None
+    """Kind and name of the object that is to go: the deletions that the gateway does not do itself."""
 
 
 def parse(method: str, uri: str) -> StorageRequest | None:
@@ -49,7 +52,9 @@ def parse(method: str, uri: str) -> StorageRequest | None:
         reads=method in _READ,
         stores=method == "POST" and match["type"] != "locks",
         locks=method == "POST" and match["type"] == "locks",
-        removes_index=match["name"] if method == "DELETE" and match["type"] == "index" else "",
+        adds_key=match["name"] if method == "POST" and match["type"] == "keys" else "",
+        adds_index=method == "POST" and match["type"] == "index",
+        removes=(match["type"], match["name"]) if method == "DELETE" and match["type"] != "locks" else None,
     )
 
 

@@ -1,7 +1,7 @@
 """What the edge asks before it lets a machine at storage, and the gateways while transfers are under way.
 
 Nobody else can: it takes the edge's secret. The questions are answered by the gate (agents/gate_urls.py), which only
-reads; the one act, `remove`, by the web.
+reads; what takes more, `remove` and `store_key`, by the web.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from agents.storage_access.authorize import EdgeAnswer, Question, decide, remove_object
+from agents.storage_access.authorize import EdgeAnswer, Question, decide, may_store_key, remove_object
 from portal.core.http import client_address
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,27 @@ def authorize(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def remove(request: HttpRequest) -> HttpResponse:
-    """200 the object is in the trash, 404 there is none, 403 no, 503 it is where it was: restic asks again."""
+    """200 the object is in the trash, 404 there is none, 403 no, 503 it is where it was: restic asks again.
+
+    A no because the object is too young says so in `X-Strongroom-Code`.
+    """
+    from vaults.trash.removals import TooYoung  # the gate, which has no use for it, need not load it
+
     address = client_address(request)
-    return _answer(request, lambda question: remove_object(question, address=address, at=timezone.now()))
+    try:
+        return _answer(request, lambda question: remove_object(question, address=address, at=timezone.now()))
+    except TooYoung as error:
+        return HttpResponse(status=EdgeAnswer.NO, headers={"X-Strongroom-Code": error.code})
+
+
+@login_not_required
+@require_safe
+def store_key(request: HttpRequest) -> HttpResponse:
+    """204 the machine may store the key, 403 no, there are as many as there may be, 507, 503 as for `authorize`.
+
+    A yes is noted, although this is a GET: with another method the edge would spend the key itself on the question.
+    """
+    return _answer(request, lambda question: may_store_key(question, at=timezone.now()))
 
 
 def _answer(request: HttpRequest, act: Callable[[Question], EdgeAnswer]) -> HttpResponse:

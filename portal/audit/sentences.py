@@ -55,11 +55,19 @@ SENTENCES: dict[str, str] = {
     Action.REPLACEMENT_USED: "completed the {target}",
     # what is stored
     Action.OBJECT_QUARANTINE: "set a damaged object of vault {target} in {region} aside",
-    Action.OBJECT_REMOVE: "moved an index object of vault {target} to the trash[: {more_objects:many object} more]",
+    Action.OBJECT_REMOVE: "moved a stored object of vault {target} to the trash[: {more_objects:many object} more]",
     Action.OBJECT_REPAIR: "repaired an object of vault {target} in {region} with the copy from {from}",
     Action.OBJECT_DIFFERS: "found that the copies of an object of vault {target} in {region} and {other} differ",
     Action.SNAPSHOT_TRASH: "moved snapshot {snapshot} of a machine of vault {target} to the trash[: {reason}]",
     Action.SNAPSHOT_PUT_BACK: "put snapshot {snapshot} of a machine of vault {target} back from the trash[: {reason}]",
+    Action.RETAIN_ANNOUNCE: "announced a retain[: {snapshots:many snapshot} go][, {kept:number} stay]",
+    Action.PURGE_HOLD: "had the purge of a machine's trash in vault {target} held[: {reason}]",
+    Action.PURGE_RELEASE: "let the trash of a machine of vault {target} be purged when its time comes[: {reason}]",
+    Action.TRASH_PURGE: "purged[ {objects:many object}][, {bytes:size},] from the trash of a machine of vault {target}",
+    Action.REPOSITORY_BRING_BACK: "asked to bring back a machine's backups in vault {target}[ as of {as_of:time}]"
+    "[: {reason}]",
+    Action.REPOSITORY_BROUGHT_BACK: "brought a machine's backups in vault {target} back[ as of {as_of:time}]"
+    "[: {returned:many object} returned][, {set_aside:number} set aside]",
     Action.REGION_ADD: "added region {target}",
     Action.REGION_RENAME: "renamed region {from} to {to}",
     Action.REGION_ENABLE: "opened region {target} for new vaults",
@@ -109,6 +117,9 @@ OUTCOMES: dict[tuple[str, str], str] = {
     (Action.MACHINE_CHECK, "failed"): "reported a failed check[: {code:code}]",
     (Action.MACHINE_REPAIR, "succeeded"): "repaired its repository[: {found:many error} found]",
     (Action.MACHINE_REPAIR, "failed"): "reported a failed repair[: {code:code}]",
+    (Action.MACHINE_RETAIN, "succeeded"): "thinned its snapshots[: {forgotten:number} gone][, {freed:size} freed]"
+    "[, {refused:number} refused]",
+    (Action.MACHINE_RETAIN, "failed"): "reported a failed retain[: {code:code}]",
 }
 """The same for entries whose detail has this `outcome`."""
 

@@ -43,6 +43,7 @@ CONFIGURATION: dict[str, Any] = {
         "space": {"task": "vaults.space", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},
         "probe": {"task": "vaults.probe", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},
         "scrub": {"task": "vaults.scrub", "schedule": 30.0, "options": {"expires": 30}},
+        "purge": {"task": "vaults.purge", "schedule": 600.0, "options": {"expires": 600}},
         "usage": {"task": "agents.usage", "schedule": 60.0, "options": {"expires": 60}},
         "edge-files": {"task": "portal.edge-files", "schedule": 3600.0, "options": {"expires": 3600}},
         "spent": {"task": "agents.forget_spent", "schedule": 600.0, "options": {"expires": 600}},

@@ -17,6 +17,7 @@ class Topic(StrEnum):
     VAULT_CREATE = "vault-create"
     VAULT_MAKE_COPY = "vault-make-copy"
     VAULT_END_COPY = "vault-end-copy"
+    VAULT_BRING_BACK = "vault-bring-back"
     VAULT_REQUEST = "vault-request"
     VAULT_REQUEST_OUTCOME = "vault-request-outcome"
     QUOTA = "quota"
@@ -24,6 +25,8 @@ class Topic(StrEnum):
     REPAIR = "repair"
     RETURN = "return"
     TRASH = "trash"
+    PURGE = "purge"
+    BRING_BACK = "bring-back"
     DIFFERENCE = "difference"
     REPLACEMENT = "replacement"
     REPLACEMENT_OUTCOME = "replacement-outcome"
@@ -37,6 +40,7 @@ class Topic(StrEnum):
     MACHINE_RESTORE = "machine-restore"
     MACHINE_CHECK = "machine-check"
     MACHINE_REPAIR = "machine-repair"
+    MACHINE_RETAIN = "machine-retain"
 
 
 @dataclass(frozen=True, kw_only=True)

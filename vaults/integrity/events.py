@@ -11,7 +11,7 @@ from portal.events.event import Entry, Event
 from portal.notifications.models import Notification
 from portal.notifications.notices import Notice, Topic, Withdrawal
 from portal.templatetags.amounts import plural
-from vaults.extensions import machine_names
+from vaults.extensions import called
 from vaults.models import Region, Vault
 from vaults.regions.storage.layout import CONFIG, Stored
 
@@ -31,9 +31,9 @@ class ObjectLost(Event):
     def notices(self) -> Iterator[Notice]:
         """What its people can do."""
         machine = _machine(self.item)
-        what = f"An object of {_called(self.vault, machine)} in {self.region} did not match its name. {_DO}"
+        what = f"An object of {called(self.vault.pk, machine)} in {self.region} did not match its name. {_DO}"
         if self.item.name == CONFIG:
-            what = f"The `config` of {_called(self.vault, machine)} in {self.region} was cut off. {_LOST}"
+            what = f"The `config` of {called(self.vault.pk, machine)} in {self.region} was cut off. {_LOST}"
         title = f'A damaged object of vault "{self.vault.name}" was set aside.'
         yield _notice(self.vault, Topic.QUARANTINE, _place(self.region, machine), title, what, State.ATTENTION)
 
@@ -72,8 +72,8 @@ class ObjectRepaired(Event):
             Topic.REPAIR,
             _place(self.region, machine),
             f'A damaged object of vault "{self.vault.name}" was replaced.',
-            f"An object of {_called(self.vault, machine)} in {self.region} was not what its name says; {self.other} had"
-            " an intact copy.",
+            f"An object of {called(self.vault.pk, machine)} in {self.region} was not what its name says;"
+            f" {self.other} had an intact copy.",
         )
 
 
@@ -102,8 +102,8 @@ class ObjectsReturned(Event):
             Topic.RETURN,
             str(machine),
             f'Lost objects of vault "{self.vault.name}" were brought back.',
-            f"{plural(count, 'object')} of {_called(self.vault, machine)} {'was' if count == 1 else 'were'} missing in"
-            f" {self.vault.region}, and intact in {self.other}.",
+            f"{plural(count, 'object')} of {called(self.vault.pk, machine)} {'was' if count == 1 else 'were'} missing"
+            f" in {self.vault.region}, and intact in {self.other}.",
         )
 
 
@@ -135,7 +135,8 @@ class CopyDiffers(Event):
             Topic.DIFFERENCE,
             _place(self.region, machine),
             f'The copy of vault "{self.vault.name}" differs.',
-            f"{self.region} and {self.other} have different `config` objects of {_called(self.vault, machine)}. {_DO}",
+            f"{self.region} and {self.other} have different `config` objects of"
+            f" {called(self.vault.pk, machine)}. {_DO}",
             State.ATTENTION,
         )
 
@@ -160,7 +161,7 @@ class SnapshotTrashed(Event):
             Topic.TRASH,
             f"{self.machine}:{self.snapshot}",
             f'A snapshot of vault "{self.vault.name}" was moved to the trash.',
-            f"Snapshot {self.snapshot[:8]} of {_called(self.vault, self.machine)} is no longer listed or restored."
+            f"Snapshot {self.snapshot[:8]} of {called(self.vault.pk, self.machine)} is no longer listed or restored."
             f" The reason given: {self.reason}",
         )
 
@@ -185,7 +186,7 @@ class SnapshotPutBack(Event):
             Topic.TRASH,
             f"{self.machine}:{self.snapshot}",
             f'A snapshot of vault "{self.vault.name}" was put back from the trash.',
-            f"Snapshot {self.snapshot[:8]} of {_called(self.vault, self.machine)} is listed and restored again."
+            f"Snapshot {self.snapshot[:8]} of {called(self.vault.pk, self.machine)} is listed and restored again."
             f" The reason given: {self.reason}",
         )
 
@@ -200,16 +201,6 @@ def _place(region: Region, machine: object) -> str:
 
 def _machine(item: Stored) -> str:
     return item.machine.rpartition("/")[2]
-
-
-def _called(vault: Vault, machine: object) -> str:
-    """The machine by its name, or by its ID where the vault has none of that ID."""
-    try:
-        number = UUID(str(machine))
-    except ValueError:
-        return f"machine {machine}"
-    name = next((name for called in machine_names if (name := called(vault.pk, number))), machine)
-    return f"machine {name}"
 
 
 def _notice(

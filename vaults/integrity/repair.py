@@ -6,13 +6,14 @@ from django.db import transaction
 
 from portal.core.actor import SYSTEM
 from portal.events.event import happened
-from vaults.integrity import losses, removals
+from vaults.integrity import losses
 from vaults.integrity.events import CopyDiffers, ObjectRepaired
 from vaults.models import PairedCopy, Redundancy, Region, Vault
 from vaults.regions.storage import layout
 from vaults.regions.storage.base import ObjectMissing, RegionStorage, StorageError
 from vaults.regions.storage.layout import CONFIG, Stored
 from vaults.regions.storage.rclone import region_storage
+from vaults.trash import removals
 
 log = logging.getLogger(__name__)
 

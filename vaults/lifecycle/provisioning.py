@@ -14,6 +14,7 @@ from portal.core import leases
 from vaults import copy_schedule, operations
 from vaults.lifecycle import creation
 from vaults.models import Operation, Redundancy, Vault
+from vaults.recovery import bring_back
 from vaults.regions.provider import Home, Step, provider_of
 from vaults.regions.storage.base import StorageError, StorageRefused
 
@@ -62,6 +63,8 @@ def _end_or_postpone(operation: Operation, trouble: StorageError) -> None:
 def _steps(operation: Operation) -> list[Step]:
     """Raises StorageRefused where no provider makes homes of the region's kind."""
     vault = operation.vault
+    if operation.kind == Operation.Kind.BRING_BACK:
+        return bring_back.steps(operation)
     if operation.kind == Operation.Kind.END_COPY:
         region = copy_schedule.region_of(vault)
         return provider_of(region).steps_to_end(Home(region, vault, operation.pk)) if region else []
@@ -76,6 +79,8 @@ def _steps(operation: Operation) -> list[Step]:
 def _ends(operation: Operation) -> Ends:
     if operation.kind == Operation.Kind.CREATE:
         return Ends(creation.activate, creation.fail)
+    if operation.kind == Operation.Kind.BRING_BACK:
+        return Ends(bring_back.finish, _fail)
     return Ends(_copy_made if operation.kind == Operation.Kind.MAKE_COPY else _copy_ended, _fail)
 
 

@@ -13,12 +13,21 @@ from vaults.models.core import (
     Vault,
     VaultRequest,
 )
-from vaults.models.stored import LostObject, RemovalCount, RemovedObject, StoredDay, SuspectObject
+from vaults.models.stored import (
+    LostObject,
+    MachineRepository,
+    RemovalCount,
+    RemovedObject,
+    SeenObject,
+    StoredDay,
+    SuspectObject,
+)
 
 __all__ = [
     "Credential",
     "CredentialChallenge",
     "LostObject",
+    "MachineRepository",
     "NameReservation",
     "Operation",
     "PairedCopy",
@@ -27,6 +36,7 @@ __all__ = [
     "RemovalCount",
     "RemovedObject",
     "Scrub",
+    "SeenObject",
     "StoredDay",
     "SuspectObject",
     "Vault",

@@ -77,6 +77,14 @@ class Vault(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     activated_at = models.DateTimeField(null=True)
 
+    # Its retention policy (vaults/retention_policy/): for how long snapshots are kept; null for a rule that is off.
+    keep_within_days = models.PositiveSmallIntegerField(default=30)
+    keep_weekly_within_weeks = models.PositiveSmallIntegerField(null=True)
+    keep_monthly_within_months = models.PositiveSmallIntegerField(null=True)
+    keep_yearly_within_years = models.PositiveSmallIntegerField(null=True)
+    minimum_retention_days = models.PositiveSmallIntegerField(default=14)  # younger objects are not deleted at all
+    soft_delete_days = models.PositiveSmallIntegerField(default=14)  # for so long the trash keeps what was deleted
+
     machine_count = models.PositiveIntegerField(default=0)
     redundancy_locked_at = models.DateTimeField(null=True)
     redundancy_locked_by = models.CharField(max_length=63, blank=True)  # the machine that registered first
@@ -182,6 +190,7 @@ class Operation(Leased):
         CREATE = "create", "Creating vault"
         MAKE_COPY = "make-copy", "Copying to the paired region"
         END_COPY = "end-copy", "Ending the copy in the paired region"
+        BRING_BACK = "bring-back", "Bringing back backups"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     vault = models.ForeignKey(Vault, models.PROTECT, related_name="operations")
@@ -190,6 +199,7 @@ class Operation(Leased):
     steps_done = models.PositiveSmallIntegerField(default=0)
     step = models.CharField(max_length=200, blank=True)
     timings = models.JSONField(default=dict)  # seconds by step
+    subject = models.JSONField(default=dict)  # what it is about beside the vault
     memory = models.JSONField(default=dict)  # what the steps in each region, by slug, remember for the next ones
     waiting_since = models.DateTimeField(null=True)  # since when the step under way waits for something elsewhere
     reason = models.CharField(max_length=500, blank=True)

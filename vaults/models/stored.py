@@ -2,16 +2,69 @@
 
 from django.db import models
 
+from portal.core.leases import Leased
 from vaults.models.core import Region, Vault
 
 
-class RemovedObject(models.Model):
-    """An object that went to the region's trash, and must not be brought back.
+class MachineRepository(Leased):
+    """A machine's repository as the portal knows it from its own looks; leased by whoever purges its trash."""
 
-    Its machine deleted it with leave (an index object), or an administrator moved it there (a snapshot).
+    machine_id = models.UUIDField(primary_key=True)  # `agents` has the machines
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="repositories")
+    look_due_at = models.DateTimeField(null=True, db_index=True)  # null: no look is wanted before its time
+    looked_at = models.DateTimeField(null=True)  # what was stored by then has a SeenObject
+    live_bytes = models.BigIntegerField(null=True)  # in the vault's region, the trash apart
+    trash_bytes = models.BigIntegerField(null=True)
+    whole_as_of = models.DateTimeField(null=True)  # a check of the machine that missed nothing began then
+    deleted_at = models.DateTimeField(null=True)  # snapshots or packs were last deleted then
+    # Until people decide, nothing of its trash is purged.
+    held_at = models.DateTimeField(null=True)
+    held_reason = models.CharField(max_length=300, blank=True)
+    # The announced retain that is under way, or was the last one: what the machine may delete without being held.
+    retain_began_at = models.DateTimeField(null=True)
+    retain_ends_at = models.DateTimeField(null=True)
+    retain_snapshots = models.JSONField(default=list)
+    retain_removed_bytes = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"repository of {self.machine_id}"
+
+
+class SeenObject(models.Model):
+    """When the portal first saw an object of a machine's repository: by its own clock, whatever the object says.
+
+    The row stays while the object lies in the trash, and goes when it is purged. Locks have none.
+    """
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="+", db_index=False)
+    machine_id = models.UUIDField()
+    kind = models.CharField(max_length=9)  # keys, data, index or snapshots
+    name = models.CharField(max_length=64)  # its SHA-256
+    size = models.BigIntegerField()  # bytes
+    first_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["machine_id", "kind", "name"], name="object_first_seen_once")]
+        indexes = [
+            models.Index(
+                fields=["machine_id", "first_seen_at"],
+                condition=models.Q(kind="snapshots"),
+                name="snapshots_first_seen",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.machine_id}/{self.kind}/{self.name}"
+
+
+class RemovedObject(models.Model):
+    """An object that went to the region's trash, and must not be brought back but by people.
+
+    Its machine deleted it with leave, or an administrator or a return to an earlier time moved it there.
 
     A row without `moved_at` is an intent: whoever moves the object notes it first, so that a process that dies in
-    between leaves a trace. Once the machine has stored the object again the row has no meaning, and goes.
+    between leaves a trace. One that is `live_again` was stored anew, or brought back: the row is then about what lies
+    in the trash alone, and goes with it.
     """
 
     vault = models.ForeignKey(Vault, models.PROTECT, related_name="+")
@@ -20,10 +73,13 @@ class RemovedObject(models.Model):
     removed_at = models.DateTimeField()
     moved_at = models.DateTimeField(null=True)
     audited = models.BooleanField(default=False)  # whether an audit entry names or counts it
+    live_again = models.BooleanField(default=False)
+    purging_at = models.DateTimeField(null=True)  # from then on it is being deleted for good
 
     class Meta:
         indexes = [
             models.Index(fields=["machine_id", "removed_at"], name="removed_by_machine"),
+            models.Index(fields=["removed_at"], name="removed_when"),
             models.Index(fields=["removed_at"], condition=models.Q(audited=False), name="removed_not_audited"),
         ]
 

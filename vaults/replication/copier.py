@@ -12,13 +12,14 @@ from collections.abc import Iterable
 
 from portal.core import leases
 from vaults import copy_schedule
-from vaults.integrity import removals, suspects, verify
+from vaults.integrity import suspects, verify
 from vaults.models import PairedCopy, Region
 from vaults.regions.storage import layout
 from vaults.regions.storage.base import StorageError, StorageUnavailable
 from vaults.regions.storage.layout import Repository, Stored
 from vaults.regions.storage.rclone import region_storage
 from vaults.replication import failback
+from vaults.trash import removals
 
 LONGEST = 120  # seconds of copying in one task, so that large vaults take turns with others
 EXTEND_EVERY = 20  # seconds; with the longest call to storage it stays below the lease

@@ -1,6 +1,6 @@
 """Failback: what a vault's region has lost comes back from the paired one.
 
-Machines delete nothing but index objects, and of those there are rows (vaults/integrity/removals.py). So an object that
+Machines delete nothing but index objects, and of those there are rows (vaults/trash/removals.py). So an object that
 the pair has, the vault's region has not, and no row is about, was lost: with a disk, by a mistake, by somebody's hand.
 """
 
@@ -10,12 +10,13 @@ from django.db import transaction
 
 from portal.core.actor import SYSTEM
 from portal.events.event import happened
-from vaults.integrity import losses, removals, verify
+from vaults.integrity import losses, verify
 from vaults.integrity.events import ObjectsReturned
 from vaults.models import PairedCopy
 from vaults.regions.storage.base import RegionStorage
 from vaults.regions.storage.layout import CONFIG, Stored
 from vaults.regions.storage.rclone import region_storage
+from vaults.trash import removals
 
 log = logging.getLogger(__name__)
 

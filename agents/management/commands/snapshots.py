@@ -17,7 +17,7 @@ from portal.core.errors import DomainError
 from portal.core.texts import problem
 from portal.core.times import exactly
 from portal.templatetags.amounts import binary
-from vaults.integrity import snapshot_trash
+from vaults.recovery import snapshot_trash
 from vaults.regions.storage.base import StorageError
 
 ACTOR = Actor(label="snapshots", via=Via.COMMAND)

@@ -10,9 +10,9 @@ from agents.storage_access import usage
 from tests.agents import peer
 from tests.at_once import on_postgresql, own_connection, waiting
 from tests.waiting import wait_for
-from vaults.integrity import removals
 from vaults.models import Region, Vault
 from vaults.regions.storage import layout
+from vaults.trash import removals
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,10 +16,11 @@ from tests.at_once import at_once
 from tests.rows import now
 from tests.vaults.stored import CONFIG, MachineFolder, backup, digest, files
 from vaults import copy_schedule
-from vaults.integrity import losses, removals, verify
+from vaults.integrity import losses, verify
 from vaults.models import LostObject, PairedCopy, Region, RemovedObject
 from vaults.regions.storage.rclone import RcloneRegion
 from vaults.replication import copier
+from vaults.trash import removals
 
 ACTOR = Actor(label="machine db-01", via=Via.AGENT)
 
@@ -50,7 +51,7 @@ def both(machine: MachineFolder) -> tuple[dict[str, bytes], dict[str, bytes]]:
 
 def remove(copy: PairedCopy, path: str) -> None:
     _, machine, _, name = path.split("/")
-    removals.remove_index(copy.vault, UUID(machine), name, actor=ACTOR)
+    removals.remove(copy.vault, UUID(machine), "index", name, actor=ACTOR)
 
 
 def index_of(stored: Iterable[str]) -> str:
@@ -174,7 +175,7 @@ class TestRemoved:
         (ours.region / index).write_bytes(stored[index])
         copy_schedule.schedule(copy.vault_id)
         copier.run(copy.pk)
-        assert (both(ours), RemovedObject.objects.count()) == ((stored, stored), 0)
+        assert (both(ours), RemovedObject.objects.get().live_again) == ((stored, stored), True)
         (ours.region / index).unlink()
         copy_schedule.schedule(copy.vault_id)
         copier.run(copy.pk)

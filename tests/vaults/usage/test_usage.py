@@ -19,10 +19,10 @@ from portal.notifications.models import Notification
 from tests.agents.factories import credential_of, machine_in
 from tests.factories import as_actor
 from tests.vaults.stored import MachineFolder
-from vaults.integrity import removals
 from vaults.models import Region, StoredDay, Vault
 from vaults.regions import catalog as regions
 from vaults.regions.storage.base import StorageUnavailable
+from vaults.trash import removals
 
 Join = Callable[[str], Machine]
 
@@ -59,15 +59,26 @@ def test_what_each_machine_and_the_vault_have_stored(storage: Path, vault: Vault
 
 
 class TestTrash:
-    def test_counts(self, storage: Path, vault: Vault, join: Join) -> None:
-        """Else a machine could fill the region by storing index objects and removing them."""
+    @pytest.mark.parametrize(
+        ("quotas", "counted"),
+        [
+            ({"vault_quota_bytes": 1000, "machine_quota_bytes": 1000}, (0, 0)),
+            ({"vault_quota_bytes": 30}, (0, 0)),
+            ({"vault_quota_bytes": 20}, (10, 0)),
+            ({"machine_quota_bytes": 20}, (10, 10)),
+        ],
+    )
+    def test_counts_above_the_quota(
+        self, storage: Path, vault: Vault, join: Join, quotas: dict[str, int], counted: tuple[int, int]
+    ) -> None:
+        """Whoever deletes makes room; but a machine cannot fill the region by storing objects and removing them."""
         machine = join("one")
         folder = MachineFolder(storage / "local-a", vault.pk, machine.pk)
         path = folder.put("index", b"x" * 30)
-        removals.remove_index(vault, machine.pk, Path(path).name, actor=SYSTEM)
-        Region.objects.update(vault_quota_bytes=1000)
+        removals.remove(vault, machine.pk, "index", Path(path).name, actor=SYSTEM)
+        Region.objects.update(**quotas)
         usage.measure()
-        assert used() == (30, {"one": 30})
+        assert used() == (counted[0], {"one": counted[1]})
 
 
 def test_without_quotas_what_was_used_is_measured_now_and_then(storage: Path, vault: Vault, join: Join) -> None:

@@ -13,12 +13,14 @@ from portal.core.errors import NotFound
 from portal.notifications.models import Notification
 from tests.vaults.stored import MachineFolder, backup, files
 from vaults import copy_schedule
-from vaults.integrity import losses, removals, snapshot_trash
+from vaults.integrity import losses
 from vaults.models import LostObject, PairedCopy, RemovedObject
+from vaults.recovery import snapshot_trash
 from vaults.regions.storage import layout
 from vaults.regions.storage.base import StorageUnavailable
 from vaults.regions.storage.rclone import RcloneRegion, region_storage
 from vaults.replication import copier
+from vaults.trash import removals
 
 ACTOR = Actor(label="snapshots", via=Via.COMMAND)
 JUNK = b"no snapshot of restic's"

@@ -21,10 +21,10 @@ from tests.agents import peer
 from tests.at_once import at_once
 from tests.factories import as_actor
 from tests.vaults.stored import MachineFolder, digest, files
-from vaults.integrity import removals
 from vaults.models import RemovalCount, RemovedObject, Vault
 from vaults.regions.storage.base import Entry, ObjectMissing, StorageUnavailable
 from vaults.regions.storage.rclone import RcloneRegion
+from vaults.trash import removals
 
 ACTOR = Actor(label="machine db-01", via=Via.AGENT, address="192.0.2.7")
 INDEX = b"an index object"
@@ -37,7 +37,7 @@ def folder(storage: Path, vault: Vault) -> MachineFolder:
 
 
 def remove(folder: MachineFolder, vault: Vault, name: str = NAME) -> None:
-    removals.remove_index(vault, UUID(folder.path.partition("/")[2]), name, actor=ACTOR)
+    removals.remove(vault, UUID(folder.path.partition("/")[2]), "index", name, actor=ACTOR)
 
 
 def trash(folder: MachineFolder) -> dict[str, bytes]:
@@ -149,7 +149,7 @@ class TestEntries:
             raise OSError("the log is away")
 
         folder.put("index", INDEX)
-        monkeypatch.setattr("vaults.integrity.removals.record", broken)
+        monkeypatch.setattr("vaults.trash.removals.record", broken)
         with pytest.raises(OSError, match="the log is away"):
             remove(folder, vault)
         assert (trash(folder), RemovedObject.objects.count()) == ({}, 0)

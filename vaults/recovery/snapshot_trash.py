@@ -17,12 +17,13 @@ from portal.core.actor import Actor
 from portal.core.errors import DomainError, NotFound
 from portal.events.event import happened
 from vaults import copy_schedule
-from vaults.integrity import losses, removals
+from vaults.integrity import losses
 from vaults.integrity.events import SnapshotPutBack, SnapshotTrashed
 from vaults.integrity.repair import other_region
 from vaults.models import Region, RemovedObject, Vault
 from vaults.regions.storage import layout
 from vaults.regions.storage.rclone import region_storage
+from vaults.trash import removals
 
 ID = re.compile(r"[0-9a-f]{8,64}")
 """How restic shows a snapshot: the beginning of its digest, at least eight digits of it."""
