@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from strongroom_agent.commands import backup, check, repair, restore, snapshots, status
+from strongroom_agent.commands import backup, check, repair, restore, retain, snapshots, status
 from strongroom_agent.core import output, surroundings
 from strongroom_agent.core.errors import QUOTA_REMEDY, AgentError, Exit, remedy_for, usage, why
 from strongroom_agent.core.output import Done, progress, show_done, show_error
@@ -100,6 +100,8 @@ def _run(given: argparse.Namespace, session: Session) -> Done:
             return check.run(session)
         case "repair":
             return repair.run(session)
+        case "retain":
+            return retain.run(session, dry_run=given.dry_run)
         case "renew":
             return status.run_renew(session)
         case _:
