@@ -46,8 +46,8 @@ class Portal:
     ) -> Response:
         """Send one request, again while nobody answers; each attempt is signed afresh.
 
-        Refused with the portal's code when it says no, AgentError `network` when it cannot be reached, `unknown` where it
-        has no such endpoint (404), as an older one.
+        Refused with the portal's code when it says no, AgentError `network` when it cannot be reached, `unknown` where
+        it has no such endpoint (404), as an older one.
         """
         url = f"{self.edge_url}/api/v1/agent/{what}"
         failure = unreachable(self.edge_url, "it was not asked", self._proxy)

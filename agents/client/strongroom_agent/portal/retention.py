@@ -39,7 +39,7 @@ def ask(session: Session, *, dry_run: bool) -> RetainAnswer:
     fields: dict[str, object] = {"dry_run": dry_run}
     body = session.portal.post("retain", session.identity.signer, fields, unknown=_too_old()).body
     try:
-        answer = _parsed(body)
+        answer = parsed(body)
     except (KeyError, TypeError, ValueError) as error:
         raise _not_understood(f"its {error} is missing" if isinstance(error, KeyError) else str(error)) from error
     if answer.until is None and not dry_run:
@@ -47,7 +47,8 @@ def ask(session: Session, *, dry_run: bool) -> RetainAnswer:
     return answer
 
 
-def _parsed(body: dict[str, object]) -> RetainAnswer:
+def parsed(body: dict[str, object]) -> RetainAnswer:
+    """The answer, read strictly. KeyError, TypeError or ValueError for anything else."""
     until = body["until"]
     return RetainAnswer(
         forget=_ids(body["forget"]),

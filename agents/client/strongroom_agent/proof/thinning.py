@@ -65,6 +65,6 @@ def _refused(what: str) -> AgentError:
     return AgentError(
         "retain_refused",
         f"This machine has deleted nothing: the portal's list of what may go names {what}.",
-        "See whether this machine's clock is right. If it is, tell an administrator of the portal at once: somebody may "
-        "have changed what it says.",
+        "See whether this machine's clock is right. If it is, tell an administrator of the portal at once: somebody "
+        "may have changed what it says.",
     )

@@ -14,8 +14,8 @@ AT_ONCE = 100
 _REFUSED = (0, 1, 3)  # how restic ends when it could not delete all: 0 today
 _TIDY = ("--max-unused", "10%", "--max-repack-size", "8G")
 """What is still used moves out of packs of which much is unused. Each byte that moves is sent again, and lies in the
-trash as well for as long as that keeps it: so a little more is left unused than restic would leave (5 %), and what moves
-in one run is about what a line of 1 Mbit/s carries in the day for which a retain is announced."""
+trash as well for as long as that keeps it: so a little more is left unused than restic would leave (5 %), and what
+moves in one run is about what a line of 1 Mbit/s carries in the day for which a retain is announced."""
 _FRUGAL = ("--max-unused", "unlimited", "--max-repack-size", "0")
 """Only packs of which nothing is used any more: that takes a new index and nothing else."""
 
