@@ -42,7 +42,11 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing_anywhere(machine: Worl
     assert (ran.status, ran.answer["forgotten"], ran.answer["kept"], ran.answer["dry_run"]) == (0, [old], 2, True)
     assert [each["id"] for each in ran.answer["snapshots"]] == [old]
     assert re.search(rf"^{old[:8]}  .* UTC  2\.5 MiB$", ran.answer["message"], re.MULTILINE)
-    assert "Keep everything within 30 days." in ran.answer["message"]
+    assert ran.answer["message"].splitlines()[1:] == [
+        "1 snapshot would go; 2 snapshots stay.",
+        "Keep everything within 30 days.",
+        "Nothing was changed.",
+    ]
     assert everything(machine, storage) == before
     assert retention.announced == 0
     assert machine.told == []

@@ -82,7 +82,7 @@ class RetainResult:
                 f"Kept all the same, since the date lies in the future: {_names(self.held_back)}; this machine's clock "
                 "may have been wrong then."
             )
-        if self.freed or self.forgotten:
+        if (self.freed or self.forgotten) and not self.dry_run:
             said.append(f"{readable(self.freed)} freed.")
         if self.young_packs:
             packs = counted(self.young_packs, "pack")

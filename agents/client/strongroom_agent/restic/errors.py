@@ -36,6 +36,8 @@ _DAMAGE = (
     "was not found in the index",
     "unable to load",
     "Error loading snapshot",
+    "missing in repo",
+    "seems to be missing",
 )
 # Lines of a Go stack, which mean nothing to anybody here.
 _STACK = re.compile(
