@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from .authority import Authority, stamp
 from .cheap_key import PASSPHRASE, cheap
 from .signed import Verified, verify
+from .trash import Retention, stored_at
 
 REGIONS = {"local-a": "Local A", "local-b": "Local B"}
 CODES = {
@@ -32,6 +33,7 @@ CODES = {
     "invalid": 422,
     "vault_not_active": 409,
     "unavailable": 503,
+    "not_found": 404,
 }
 # As the portal says it.
 PLACE_TAKEN = (
@@ -101,7 +103,8 @@ class Peer:
         self.uploading = threading.Event()
         self.lock = threading.Lock()
         self.url = ""
-        self.regions: Path | None = None  # the folder behind rclone, where index objects can be deleted
+        self.regions: Path | None = None  # the folder behind rclone, where objects can be moved to the trash
+        self.retention: Retention | None = None  # an older portal has none
 
     def start(self) -> ThreadingHTTPServer:
         """Serve on a free port of 127.0.0.1; the caller shuts it down."""
@@ -138,6 +141,10 @@ class Peer:
             raise Problem("not_allowed", "This certificate was renewed.")
         if what == "heartbeat":
             self.heartbeats.append(request.payload)
+        if what == "retain":
+            if self.retention is None:
+                raise Problem("not_found")
+            return 200, self.retention.respond(request.payload)
         if what == "runs":
             self.runs[request.payload["run"]] = request.payload
         elif what == "unregister":
@@ -296,7 +303,10 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._reply(peer.faults.upload, b"", "text/plain")
         if not peer.may_use_storage(self.path, self.connection.getpeercert(binary_form=True)):
             return self._reply(403, b"", "text/plain")
-        if self.command == "DELETE" and "/index/" in self.path and peer.regions:
+        retention = peer.retention or Retention()
+        if (fault := retention.fault(self.command, self.path)) is not None:
+            return self._fail(fault)
+        if self.command == "DELETE" and peer.regions and retention.lets_go(self.path):
             return self._to_trash(peer.regions)
         if self.command == "POST" and "/keys/" in self.path:
             return self._forward_key(body)
@@ -308,9 +318,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.path = f"{self.path.rpartition('/')[0]}/{hashlib.sha256(body).hexdigest()}"
         return self._forward(body)
 
+    def _fail(self, status: int) -> None:
+        if not status:
+            self.close_connection = True
+            return None
+        return self._reply(status, b"", "text/plain")
+
     def _to_trash(self, regions: Path) -> None:
-        """As the portal does with index objects: rclone is append-only."""
-        path = regions / self.path.strip("/")
+        """As the portal does: rclone is append-only."""
+        path = stored_at(regions, self.path)
         if not path.is_file():
             return self._reply(404, b"", "text/plain")
         (regions / "trash").mkdir(exist_ok=True)

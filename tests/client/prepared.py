@@ -15,7 +15,7 @@ from .stored import copy_to_pair, repository
 from .world import World
 
 CHANGING = ("home", "cache")  # below the machine's folder, put back each time; where more has changed, it is made anew
-STATE = ("vault", "machines", "replaced", "taken", "runs", "seen_jti", "requests", "regions", "url")
+STATE = ("vault", "machines", "replaced", "taken", "runs", "seen_jti", "requests", "regions", "url", "retention")
 """What the test portal knows."""
 REGIONS = ("local-a", "local-b")
 Signature = frozenset[tuple[str, int, int]]

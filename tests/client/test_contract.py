@@ -18,7 +18,7 @@ from .authority import Authority
 from .peer import Peer
 from .world import World, one_object
 
-COMMANDS = ["backup", "snapshots", "check", "status", "renew", "unregister"]
+COMMANDS = ["backup", "snapshots", "check", "retain", "status", "renew", "unregister"]
 
 
 @pytest.fixture

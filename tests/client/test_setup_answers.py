@@ -56,7 +56,7 @@ def test_a_flag_counts_before_the_file_and_the_file_before_the_environment(tmp_p
 def test_each_flag_has_one_variable_and_one_key(tmp_path: Path) -> None:
     text = dict.fromkeys(("credentials", "install-dir", "cache-dir", "name", "proxy", "proxy-user"), "x")
     text |= {"proxy-password-file": "x", "save-passphrase-to": "x", "generate-passphrase": "yes"}
-    text |= {"include-network": "yes", "unattended": "yes", "protect": "/a:/b"}
+    text |= {"include-network": "yes", "unattended": "yes", "protect": "/a:/b", "no-schedule": "yes", "no-link": "yes"}
     by_environment = merged(**{name.replace("-", "_"): value for name, value in text.items()})
     assert by_environment["protect"] == ["/a", "/b"]
     assert len(by_environment) == len(text)

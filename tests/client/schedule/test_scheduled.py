@@ -129,6 +129,9 @@ def test_what_is_newly_left_out_is_not_lost_and_what_is_lost_is_told(machine: Wo
 def test_a_months_check_takes_the_place_of_the_days(nightly: World) -> None:
     home, now = Home(nightly.home), times.now()
     assert [each.name for each in follow_ups.due(home, now)] == ["restore_check"]
+    assert [each.name for each in follow_ups.due(home, now + timedelta(days=6))] == ["restore_check"]
+    assert [each.name for each in follow_ups.due(home, now + timedelta(days=7))] == ["retain"]
+    plan.note_done(home, "retain", now + timedelta(days=29))
     assert [each.name for each in follow_ups.due(home, now + timedelta(days=29))] == ["restore_check"]
     assert [each.name for each in follow_ups.due(home, now + timedelta(days=30))] == ["check"]
     plan.note_done(home, "check", now + timedelta(days=30))

@@ -97,6 +97,8 @@ def build() -> Parser:
         each.add_argument("--region", metavar="NAME", help=f"of this region alone; {lacking}")
     _add(commands, "check", "check the repository, then restore and compare the newest backup")
     _add(commands, "repair", "bring damaged backups back as far as possible, and say what is lost")
+    retain = _add(commands, "retain", "delete the snapshots that the vault's retention policy does not keep")
+    retain.add_argument("--dry-run", action="store_true", help="only say which they are")
     _add(commands, "status", "what this machine knows, and what the portal says about it")
     doctor = _add(commands, "doctor", "find what is wrong between this machine and a backup")
     doctor.add_argument("--bundle", type=filled, metavar="FILE", help="write what support needs, without secrets (zip)")

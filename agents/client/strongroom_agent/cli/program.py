@@ -9,7 +9,18 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from strongroom_agent.commands import backup, check, doctor, repair, restore, schedule, scheduled, snapshots, status
+from strongroom_agent.commands import (
+    backup,
+    check,
+    doctor,
+    repair,
+    restore,
+    retain,
+    schedule,
+    scheduled,
+    snapshots,
+    status,
+)
 from strongroom_agent.core import output, surroundings
 from strongroom_agent.core.errors import QUOTA_REMEDY, AgentError, Exit, remedy_for, usage, why
 from strongroom_agent.core.output import Done, progress, show_done, show_error
@@ -118,6 +129,8 @@ def _run(given: argparse.Namespace, session: Session) -> Done:
             return repair.run(session)
         case "schedule":
             return schedule.run(session, given.when, schedule_arguments.changes(given, sys.platform))
+        case "retain":
+            return retain.run(session, dry_run=given.dry_run)
         case "renew":
             return status.run_renew(session)
         case _:

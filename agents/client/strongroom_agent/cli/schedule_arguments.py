@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how backups are made (what is not given stays as it was)")
     group.add_argument("--exclude", action="append", metavar="PATTERN", help="leave this out; restic's patterns")
     group.add_argument("--exclude-file", metavar="FILE", help="a pattern on each line, read at each backup")
-    group.add_argument("--no-exclude", action="store_true", help="leave nothing out any more")
+    group.add_argument("--no-exclude", action="store_true", default=None, help="leave nothing out any more")
     group.add_argument("--limit-upload", type=_number, metavar="KIB", help="KiB/s; 0 for no limit")
     group.add_argument("--limit-download", type=_number, metavar="KIB", help="KiB/s; 0 for no limit")
     group.add_argument("--before", metavar="COMMAND", help="run before each backup; '' for none any more")

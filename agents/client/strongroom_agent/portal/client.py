@@ -49,10 +49,12 @@ class Portal:
         *,
         attempts: int | None = None,
         timeout: httpx.Timeout = _TIMEOUT,
+        unknown: AgentError | None = None,
     ) -> Response:
         """Send one request, again while nobody answers; each attempt is signed afresh.
 
-        Refused with the portal's code when it says no, AgentError `network` when it cannot be reached.
+        Refused with the portal's code when it says no, AgentError `network` when it cannot be reached, `unknown` where
+        it has no such endpoint (404), as an older one.
         """
         url = f"{self.edge_url}/api/v1/agent/{what}"
         failure = unreachable(self.edge_url, "it was not asked", self._proxy)
@@ -64,6 +66,8 @@ class Portal:
                 except httpx.TransportError as error:
                     failure = self._clock_trouble(error) or unreachable(self.edge_url, describe(error), self._proxy)
                     continue
+                if status == httpx.codes.NOT_FOUND and unknown is not None:
+                    raise unknown
                 if status not in _ASK_AGAIN:
                     return _response(url, status, answer)
                 failure = _unavailable(url, status, answer)

@@ -30,10 +30,11 @@ class Reportable(Protocol):
 R = TypeVar("R", bound=Reportable)
 
 
-def record(session: Session, kind: str, work: Callable[[], R]) -> R:
+def record(session: Session, kind: str, work: Callable[[], R], so_far: Callable[[], Mapping[str, object]] = dict) -> R:
     """Do the work and report it. Its result; raises what the work raises, once that is reported.
 
     What is wrong with the question itself (`before_the_run`) is no run: it is raised and not reported.
+    `so_far` gives figures of a run that fails, or is stopped, on its way.
     A report that cannot be delivered now waits in the queue and changes nothing about the outcome.
     """
     run = Run(kind)
@@ -48,14 +49,15 @@ def record(session: Session, kind: str, work: Callable[[], R]) -> R:
         if error.code == "repository_damaged":
             damage.mark(session, error.problem, diagnosis.objects(error))
             error = damage.with_way_out(session, error)
-        _report(session, run.report("failed", error.message, code=error.code, **damage.to_tell(session)))
+        figures = {**so_far(), **damage.to_tell(session), "code": error.code}
+        _report(session, run.report("failed", error.message, **figures))
         raise error from first
     except BaseException as error:
         # Stopped by a person, the system or a mistake of ours: no time for the network, the next run tells.
         stopped = isinstance(error, KeyboardInterrupt)
         why = str(error) or type(error).__name__
-        report = run.report("failed", f"The run was cut short ({why}).", code="interrupted" if stopped else "internal")
-        reports.end(session.home, report)
+        figures = {**so_far(), "code": "interrupted" if stopped else "internal"}
+        reports.end(session.home, run.report("failed", f"The run was cut short ({why}).", **figures))
         raise
     # What a check that has passed was told before is over.
     told = damage.to_tell(session) if result.failure or kind != "check" else {}

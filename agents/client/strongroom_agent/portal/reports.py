@@ -26,7 +26,7 @@ _PASSING = frozenset({"network", "unavailable", "throttled", "clock_skew"})
 
 @dataclass
 class Run:
-    """One run, from its start; `kind` is backup, restore, check, restore_check or repair."""
+    """One run, from its start; `kind` is backup, restore, check, restore_check, repair or retain."""
 
     kind: str
     started_at: datetime = field(default_factory=times.now)

@@ -101,7 +101,7 @@ def begin(session: Session, restic: Restic) -> Healing:
 
     Whatever goes wrong here is told, and is no reason to make no backup.
     """
-    _hear(session)
+    hear(session)
     known = damage.known(session)
     if known is None:
         return Healing(session)
@@ -180,7 +180,7 @@ def recent(session: Session) -> bool:
     return tuple(map(int, session.engine.version.split(".")[:2])) >= RECENT
 
 
-def _hear(session: Session) -> None:
+def hear(session: Session) -> None:
     """The portal sees what the storage has lost before this machine does."""
     try:
         damaged = session.sign_of_life().body.get("damaged") is True

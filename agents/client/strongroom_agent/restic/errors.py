@@ -36,6 +36,8 @@ _DAMAGE = (
     "was not found in the index",
     "unable to load",
     "Error loading snapshot",
+    "missing in repo",
+    "seems to be missing",
 )
 # Lines of a Go stack, which mean nothing to anybody here.
 _STACK = re.compile(
@@ -63,6 +65,9 @@ _OF_THE_PLACE = (
 )
 _OVER_QUOTA, _READ_ONLY = "disk quota exceeded", "read-only file system"
 _FULL = ("no space left on device", _OVER_QUOTA)
+# The storage lets packs and snapshots go only when they are old enough: that is no refusal of the machine.
+_REMOVAL = re.compile(r"^Remove\(<(?:data|snapshot)/")
+_NOT_REMOVED = re.compile(r"^unable to remove (?:data|snapshot)/([0-9a-f]{64}) from the repository$")
 _STATUS = re.compile(r"unexpected HTTP response \((\d{3})\)|server response unexpected: (\d{3})")
 
 
@@ -74,6 +79,7 @@ def explain(command: str, status: int, complaints: list[str]) -> AgentError:
 
 
 def _explained(command: str, status: int, complaints: list[str]) -> AgentError:
+    complaints = [line for line in complaints if not _is_refused_removal(line)]
     text = "\n".join(complaints)
     if "wrong password or no key found" in text:
         return wrong_passphrase()
@@ -163,7 +169,22 @@ def is_final(line: str) -> bool:
     if "retrying after" in line and any(sign in line for sign in (*_FULL, "does not exist")):
         return True
     found = _STATUS.search(line)
-    return found is not None and (found[1] or found[2]) in ("403", "507")
+    if found is None or _is_refused_removal(line):
+        return False
+    return (found[1] or found[2]) in ("403", "507")
+
+
+def _is_refused_removal(line: str) -> bool:
+    """Whether a line tells of a pack or snapshot that the storage does not let go (403)."""
+    found = _STATUS.search(line)
+    return found is not None and (found[1] or found[2]) == "403" and _REMOVAL.match(plain(line)) is not None
+
+
+def refused_removal(line: str) -> str:
+    """The name of the pack or snapshot that a line of restic's says could not be deleted; empty where it says no such
+    thing. Of the two lines about each, the other one has only the beginning of the name."""
+    found = _NOT_REMOVED.match(plain(line))
+    return found[1] if found else ""
 
 
 def wrong_passphrase() -> AgentError:

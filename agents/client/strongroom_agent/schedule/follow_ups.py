@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from strongroom_agent.commands import check
+from strongroom_agent.commands import check, retain
 from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import progress
@@ -35,9 +35,28 @@ class FollowUp:
     covers: frozenset[str] = frozenset()
 
 
+_NOT_HERE = frozenset({"engine_too_old", "portal_too_old"})
+"""Codes of a retain that cannot be done here at all: no reason for each week's backup to count as failed."""
+
+
+def _restore_check(session: Session) -> object:
+    return restore_check.restore_check(session, "latest")
+
+
+def _retain(session: Session) -> object:
+    try:
+        return retain.run(session, dry_run=False)
+    except AgentError as error:
+        if error.code not in _NOT_HERE:
+            raise
+        progress(f"note: no snapshot was deleted. {error.message}")
+        return _restore_check(session)
+
+
 FOLLOW_UPS: tuple[FollowUp, ...] = (
+    FollowUp("retain", timedelta(days=7), _retain, covers=frozenset({"check", "restore_check"})),
     FollowUp("check", timedelta(days=30), check.run, covers=frozenset({"restore_check"})),
-    FollowUp("restore_check", timedelta(0), lambda session: restore_check.restore_check(session, "latest")),
+    FollowUp("restore_check", timedelta(0), _restore_check),
 )
 """In the order in which they run."""
 

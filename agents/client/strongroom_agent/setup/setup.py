@@ -13,7 +13,7 @@ from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import absolute
 from strongroom_agent.portal import credential, registration
 from strongroom_agent.restic import engine, snapshots
-from strongroom_agent.state import identity, last_snapshot, settings
+from strongroom_agent.state import forgotten, identity, last_snapshot, settings
 from strongroom_agent.state.backup_options import BackupOptions
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.identity import Identity
@@ -97,6 +97,7 @@ def _save(home: Home, chosen: Settings, before: Settings | None, options: SetupO
 def _register(home: Home, given: credential.Credential, name: str, chosen: Settings, saved_to: Path | None) -> Identity:
     """Register; a passphrase made for a registration that is refused opens nothing, and goes."""
     last_snapshot.forget(home)
+    forgotten.forget(home)
     progress(f"registering {name} with vault {given.vault['name']}")
     try:
         return registration.register(home, given, name, settings.proxy_url(home, chosen))

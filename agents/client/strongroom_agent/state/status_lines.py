@@ -13,7 +13,12 @@ from . import last_snapshot, passphrase
 from .home import Home
 from .session import Session
 
-_SHOWN = {"backup": "Last backup", "check": "Last check", "restore_check": "Last restore check"}
+_SHOWN = {
+    "backup": "Last backup",
+    "check": "Last check",
+    "restore_check": "Last restore check",
+    "retain": "Last retain",
+}
 _NEVER = {"backup": "No backup has been made by this computer yet."}
 _PROTECTED_SHOWN = 10
 _OPEN_ENDS = {
