@@ -12,7 +12,7 @@ from portal.accounts.visibility import OwnedQuerySet
 from portal.approvals.models import Approvable
 from portal.core.digests import shortened
 from portal.core.states import StateDisplay, StateTable
-from vaults.models import Credential, Vault
+from vaults.models import Credential, OneTimeCode, Vault
 
 
 class MachineQuerySet(OwnedQuerySet["Machine"]):
@@ -224,10 +224,12 @@ class Run(models.Model):
 
 
 class RefusedRegistration(models.Model):
-    """A machine that tried to register with a credential of the vault and was refused, for its people to see."""
+    """A machine that tried to register with a credential or one-time code of the vault and was refused, for its people
+    to see; with neither where the code is none."""
 
     vault = models.ForeignKey(Vault, models.CASCADE, related_name="refused_registrations")
     credential = models.ForeignKey(Credential, models.CASCADE, null=True, related_name="refused_registrations")
+    one_time_code = models.ForeignKey(OneTimeCode, models.CASCADE, null=True, related_name="refused_registrations")
     name = models.CharField(max_length=63, blank=True)
     address = models.CharField(max_length=45, blank=True)
     code = models.CharField(max_length=32)

@@ -28,6 +28,7 @@ from portal.audit.record import record
 from portal.core.errors import DomainError
 from portal.events.event import happened
 from portal.pki.crypto import keys
+from vaults.credentials.issuance import downloaded
 from vaults.credentials.vault_credentials import CredentialState, issuer_left, state_of
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
@@ -99,13 +100,16 @@ def _require_current(credential: Credential, at: datetime) -> None:
     if state == CredentialState.EXPIRED:
         raise errors.expired(credential)
     if state in {CredentialState.REPLACED, CredentialState.ENDED}:
-        later = Credential.objects.filter(
-            vault_id=credential.vault_id,
-            purpose=credential.purpose,
-            machine_id=credential.machine_id,
-            issued_at__gt=credential.issued_at,
+        later = downloaded(
+            Credential.objects.filter(
+                vault_id=credential.vault_id,
+                purpose=credential.purpose,
+                machine_id=credential.machine_id,
+                issued_at__gt=credential.issued_at,
+            )
         )
         newest = later.order_by("-issued_at").values_list("issued_at", flat=True).first()
+        newest = None if credential.by_code else newest
         raise errors.superseded(credential, newest)
 
 
