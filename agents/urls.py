@@ -6,7 +6,7 @@ from agents.views import replacement
 from agents.views.gateway import remove
 from agents.views.machines import machine, machine_list, revoke
 from agents.views.packages import package_list
-from agents.views.quick_start import confirm, download, end, quick_start
+from agents.views.quick_start import confirm, download, end, end_code, quick_start, roll_out, show_code
 
 app_name = "agents"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("vaults/<uuid:vault_id>/quick-start/confirm/", confirm, name="confirm-redundancy"),
     path("vaults/<uuid:vault_id>/credentials/", download, name="credentials"),
     path("vaults/<uuid:vault_id>/credentials/end/", end, name="end-credentials"),
+    path("vaults/<uuid:vault_id>/codes/", show_code, name="codes"),
+    path("vaults/<uuid:vault_id>/codes/<uuid:code_id>/end/", end_code, name="end-code"),
+    path("vaults/<uuid:vault_id>/quick-start/roll-out/", roll_out, name="roll-out"),
     path("vaults/<uuid:vault_id>/machines/", machine_list, name="machines"),
     path("machines/<uuid:machine_id>/", machine, name="machine"),
     path("machines/<uuid:machine_id>/revoke/", revoke, name="revoke"),

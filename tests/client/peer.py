@@ -100,6 +100,7 @@ class Peer:
         self.uploading = threading.Event()
         self.lock = threading.Lock()
         self.url = ""
+        self.codes: dict[str, bytes] = {}  # one-time codes, with the key that each was redeemed for
         self.regions: Path | None = None  # the folder behind rclone, where index objects can be deleted
 
     def start(self) -> ThreadingHTTPServer:
@@ -140,6 +141,21 @@ class Peer:
         elif what == "unregister":
             machine.state = "Unregistered"
         return 200, {"ok": True, "state": machine.state, "renew": False, "damaged": self.faults.damaged}
+
+    def redeem(self, body: bytes) -> tuple[int, dict[str, Any]]:
+        """A credential without its private key, to the key of the request."""
+        asked = json.loads(body)
+        assert json.dumps(asked, sort_keys=True, separators=(",", ":")).encode() == body
+        if "redeem" in self.faults.refuse:
+            raise self.faults.refuse["redeem"]
+        key = spki(x509.load_pem_x509_csr(asked["csr"].encode()).public_key())
+        if asked["code"] not in self.codes or asked["vault"] != self.vault["id"]:
+            raise Problem("code_invalid")
+        if self.codes[asked["code"]] not in {b"", key}:
+            raise Problem("code_used")
+        self.codes[asked["code"]] = key
+        document = self.authority.credential(self.url, vault=self.vault, csr=asked["csr"])
+        return 201, {name: value for name, value in document.items() if name != "private_key"}
 
     def may_use_storage(self, path: str, certificate: bytes | None) -> bool:
         """Whether a client certificate opens the folder of a path."""

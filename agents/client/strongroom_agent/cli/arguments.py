@@ -109,6 +109,11 @@ def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     setup = _add(commands, "setup", "register this machine, back it up and restore it")
     setup.add_argument("--unattended", action="store_true", help="ask nothing")
     setup.add_argument("--credentials", metavar="FILE", help="the .VaultCredentials file")
+    setup.add_argument("--code", type=filled, metavar="CODE", help="one-time code instead of the file; - asks for it")
+    setup.add_argument("--edge", type=filled, metavar="URL", help="with --code: where machines reach Strongroom")
+    setup.add_argument("--ca-sha256", type=filled, metavar="HEX", help="with --code: SHA-256 of its root certificate")
+    setup.add_argument("--vault", type=filled, metavar="ID", help="with --code: the vault that it is for")
+    setup.add_argument("--once", action="store_true", help="change nothing where setup was done; so with --code")
     setup.add_argument("--install-dir", metavar="DIR", help="where the program is to stay")
     setup.add_argument("--cache-dir", metavar="DIR", help="local; 5 %% of the data must fit")
     setup.add_argument("--protect", action="append", type=filled, default=[], metavar="PATH", help="what to back up")
@@ -129,7 +134,12 @@ def check_setup(given: argparse.Namespace) -> None:
     """What argparse cannot say about `setup`. AgentError `usage` for a line that lacks something."""
     if not given.unattended:
         raise usage("Interactive setup is not available in this version.", f"Run: {UNATTENDED}")
-    names = {"--credentials": "credentials", "--install-dir": "install_dir"}
+    if given.code and given.credentials:
+        raise usage("--code and --credentials do not go together.", "Give the one that you have.")
+    if not given.code and (given.edge or given.ca_sha256 or given.vault):
+        raise usage("--edge, --ca-sha256 and --vault go with --code.")
+    names = {} if given.code else {"--credentials": "credentials"}
+    names |= {"--install-dir": "install_dir"}
     names |= {"--cache-dir": "cache_dir", "--protect": "protect"}
     lacking = [flag for flag, name in names.items() if not getattr(given, name)]
     if lacking:

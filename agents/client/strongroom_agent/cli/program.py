@@ -13,7 +13,7 @@ from strongroom_agent.commands import backup, check, repair, restore, snapshots,
 from strongroom_agent.core import output, surroundings
 from strongroom_agent.core.errors import QUOTA_REMEDY, AgentError, Exit, remedy_for, usage, why
 from strongroom_agent.core.output import Done, progress, show_done, show_error
-from strongroom_agent.portal import reports
+from strongroom_agent.portal import enrolment_code, reports
 from strongroom_agent.setup import setup
 from strongroom_agent.state import settings
 from strongroom_agent.state.home import Home, default_folder
@@ -77,7 +77,7 @@ def _carry_out(given: argparse.Namespace) -> Done:
 def _change(given: argparse.Namespace, home: Home) -> Done:
     """The commands that need the state folder for themselves."""
     if given.command == "setup":
-        return setup.run(home, _setup_options(given))
+        return setup.run(home, _setup_options(given, home))
     if given.command == "unregister" and given.forget:
         return status.run_forget(home)
     session = open_session(home)
@@ -113,9 +113,14 @@ def _tidy(home: Home) -> None:
             surroundings.clear_temporary(Path(chosen.cache_dir))
 
 
-def _setup_options(given: argparse.Namespace) -> setup.SetupOptions:
+def _setup_options(given: argparse.Namespace, home: Home) -> setup.SetupOptions:
+    code = None
+    if given.code:
+        code = enrolment_code.offered(given.code, given.edge, given.ca_sha256, given.vault)
     return setup.SetupOptions(
-        credentials=given.credentials,
+        credentials=given.credentials or str(enrolment_code.kept_at(home)),
+        code=code,
+        once=given.once,
         install_dir=given.install_dir,
         cache_dir=given.cache_dir,
         protect=given.protect,

@@ -1,4 +1,4 @@
-"""The command `setup --unattended`: from a credential file to a machine that is backed up and restored.
+"""The command `setup --unattended`: from a credential file or a code to a machine that is backed up and restored.
 
 It can be repeated after any interruption: what is done is found done, the rest is done.
 """
@@ -14,7 +14,7 @@ from strongroom_agent.core import times
 from strongroom_agent.core.errors import Refused, usage
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import absolute
-from strongroom_agent.portal import clock, credential, registration
+from strongroom_agent.portal import clock, credential, enrolment_code, registration
 from strongroom_agent.portal.credential_errors import other_machine
 from strongroom_agent.restic import engine, snapshots
 from strongroom_agent.state import identity, last_snapshot, settings
@@ -23,7 +23,7 @@ from strongroom_agent.state.identity import Identity
 from strongroom_agent.state.session import Session
 from strongroom_agent.state.settings import Settings
 
-from . import cache_folder, finish, install, passphrase, repository
+from . import cache_folder, finish, install, passphrase, repeated, repository
 from . import protect as setup_protect
 
 _NAME = re.compile(r"[A-Za-z0-9.-]{1,63}")
@@ -44,13 +44,22 @@ class SetupOptions:
     proxy: str = ""
     proxy_user: str = ""
     proxy_password: str | None = field(default=None, repr=False)
+    code: enrolment_code.Offered | None = None  # then `credentials` is where what it is worth will lie
+    once: bool = False
 
 
 def run(home: Home, options: SetupOptions) -> Done:
     """Check everything that can be checked here, register, back up, restore, compare, report."""
     wanted = None if options.name is None else machine_name(options.name)
+    if options.code or options.once:
+        vault_id = options.code.vault_id if options.code else repeated.vault_of(options.credentials)
+        if answer := repeated.nothing_to_do(home, vault_id):
+            return answer
     chosen = _check_installation(home, options)
     engine.find()
+    if options.code:
+        name = wanted or machine_name(socket.gethostname())
+        enrolment_code.exchange(home, options.code, name, _proxy_of(options))
     given = credential.load(
         Path(options.credentials),
         times.now(),
@@ -75,12 +84,19 @@ def run(home: Home, options: SetupOptions) -> Done:
     session.prepare()
     repository.ensure(session)
     earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
-    return finish.prove(session, program, earlier, options.save_passphrase_to, unprotected)
+    proven = finish.prove(session, program, earlier, options.save_passphrase_to, unprotected)
+    repeated.done(home, registered)
+    return proven
 
 
 def _time_of_portal(options: SetupOptions, given: credential.Credential) -> datetime | None:
-    proxy = settings.with_sign_in(options.proxy, options.proxy_user, options.proxy_password) if options.proxy else None
-    return clock.of_portal(given.edge_url, given.ca_certificates, proxy)
+    return clock.of_portal(given.edge_url, given.ca_certificates, _proxy_of(options))
+
+
+def _proxy_of(options: SetupOptions) -> str | None:
+    if not options.proxy:
+        return None
+    return settings.with_sign_in(options.proxy, options.proxy_user, options.proxy_password)
 
 
 def _name_for(given: credential.Credential, wanted: str | None) -> str:
