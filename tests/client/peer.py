@@ -100,6 +100,7 @@ class Peer:
         self.uploading = threading.Event()
         self.lock = threading.Lock()
         self.url = ""
+        self.named_roots = authority.roots  # what it says its roots are, to whoever asks
         self.codes: dict[str, bytes] = {}  # one-time codes, with the key that each was redeemed for
         self.regions: Path | None = None  # the folder behind rclone, where index objects can be deleted
 
@@ -154,8 +155,10 @@ class Peer:
         if self.codes[asked["code"]] not in {b"", key}:
             raise Problem("code_used")
         self.codes[asked["code"]] = key
-        document = self.authority.credential(self.url, vault=self.vault, csr=asked["csr"])
-        return 201, {name: value for name, value in document.items() if name != "private_key"}
+        document = self.authority.credential(self.url, key=x509.load_pem_x509_csr(asked["csr"].encode()).public_key())
+        fields = {n: v for n, v in document.items() if n not in {"signature", "private_key"}} | {"vault": self.vault}
+        document = {**fields, "signature": self.authority.sign(fields)}
+        return 201, document
 
     def may_use_storage(self, path: str, certificate: bytes | None) -> bool:
         """Whether a client certificate opens the folder of a path."""
@@ -261,8 +264,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._storage(body)
 
     def do_GET(self) -> None:
-        """Reading and deleting in a repository."""
-        self._storage(self._body())
+        """Reading and deleting in a repository; whom to trust."""
+        if self.path == "/agents/root.pem":
+            self._reply(200, self.peer.named_roots.encode(), "application/x-pem-file")
+        else:
+            self._storage(self._body())
 
     do_HEAD = do_DELETE = do_GET
 
@@ -283,8 +289,11 @@ class _Handler(BaseHTTPRequestHandler):
         with peer.lock:
             peer.requests.append(("POST", what))
             try:
-                request = verify(body, self.headers["Content-Type"], peer.url + self.path, peer.authority)
-                status, answer = peer.act(what, request)
+                if what == "redeem":
+                    status, answer = peer.redeem(body)
+                else:
+                    request = verify(body, self.headers["Content-Type"], peer.url + self.path, peer.authority)
+                    status, answer = peer.act(what, request)
                 kind = "application/json"
             except Problem as problem:
                 status, answer, kind = CODES.get(problem.code, 403), problem.body, "application/problem+json"
