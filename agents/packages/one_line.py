@@ -97,7 +97,7 @@ def _powershell(choice: Choice, who: list[str]) -> str:
         " { throw 'What was fetched is not the agent that the page shows: its SHA-256 differs. Nothing was run.' }; "
         f"{choice.prepare}; {choice.program} {words} --install-dir (Join-Path $env:ProgramFiles 'strongroom-agent')"
         " --cache-dir (Join-Path $env:ProgramData 'strongroom-cache') --generate-passphrase"
-        f" --save-passphrase-to {kept} --protect $env:SystemDrive\\Users; Remove-Item -Recurse -LiteralPath $d"
+        f' --save-passphrase-to {kept} --protect "$env:SystemDrive\\Users"; Remove-Item -Recurse -LiteralPath $d'
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def test_from_the_line_to_a_proven_restore(vault: Callable[[str], tuple[Person, 
         assert (again.returncode, json.loads(again.stdout)["code"]) == (0, "done_already"), again
     assert times_of(machine) == before
 
-    used = Bare(tmp_path / "other", "other").paste(line, "--json", typed=f"{code}\n")
+    another = Bare(tmp_path / "other", "other")
+    (another.files / "ledger").write_bytes(b"content")
+    used = another.paste(line, "--json", typed=f"{code}\n")
     assert (used.returncode, json.loads(used.stdout)["code"]) == (3, "code_used")
     expect(staff.page.get_by_text("Another machine used this one-time code at").first).to_be_visible()
 
@@ -81,9 +84,11 @@ def test_with_wget_alone(vault: Callable[[str], tuple[Person, str]], tmp_path: P
     staff, _ = vault("ByWget")
     tools = tmp_path / "tools"
     tools.mkdir()
-    for name in ("sh", "uname", "python3", "mktemp", "rm", "wget", "sha256sum", "chmod", "id", "env", "restic"):
+    (tools / "python3").symlink_to(Path(sys.executable).resolve())
+    for name in ("sh", "uname", "mktemp", "rm", "wget", "sha256sum", "chmod", "id", "env", "restic"):
         (tools / name).symlink_to(str(shutil.which(name)))
     machine = Bare(tmp_path / "m", "by-wget")
+    (machine.files / "ledger").write_bytes(b"content")
     done = machine.paste(line_of(staff), "--json", path=str(tools), typed="nonsense\n")
     assert (done.returncode, json.loads(done.stdout)["code"]) == (2, "usage"), done
 
@@ -95,7 +100,7 @@ def test_nothing_is_run_that_is_not_the_package(
     staff, _ = vault(f"Wrong-{wrong}")
     line, machine = line_of(staff), Bare(tmp_path / "m", "m")
     digest = line.split(" x86_64 setup ")[0].split()[-1]
-    packages = portal.data / "packages"
+    packages = portal.data / "agents"
     package = next(path for path in packages.iterdir() if digest[:8] in path.name and path.suffix != ".sig")
     real = package.read_bytes()
     try:
