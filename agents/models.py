@@ -243,6 +243,23 @@ class RefusedRegistration(models.Model):
         return f"{self.name} refused: {self.code}"
 
 
+class Onboarding(models.Model):
+    """A machine's way from a code that was shown, or a file that was issued, to a restore that was proven."""
+
+    machine = models.OneToOneField(Machine, models.CASCADE, related_name="onboarding")
+    began_at = models.DateTimeField()
+    by_code = models.BooleanField()
+    registered_at = models.DateTimeField()
+    backed_up_at = models.DateTimeField(null=True)
+    proven_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["by_code", "-began_at"])]
+
+    def __str__(self) -> str:
+        return f"onboarding of {self.machine_id}"
+
+
 class AgentPackage(models.Model):
     """A build of the agent that people can download; the file lies in the packages folder under `file_name`."""
 

@@ -5,7 +5,7 @@ from django.urls import path
 from agents.views import replacement
 from agents.views.gateway import remove
 from agents.views.machines import machine, machine_list, revoke
-from agents.views.packages import package_list
+from agents.views.packages import onboarding_figures, package_list
 from agents.views.quick_start import confirm, download, end, end_code, quick_start, roll_out, show_code
 
 app_name = "agents"
@@ -23,5 +23,6 @@ urlpatterns = [
     path("machines/<uuid:machine_id>/replacement/", replacement.page, name="replacement"),
     path("replacements/<uuid:request_id>/credentials/", replacement.download, name="replacement-credentials"),
     path("agents/", package_list, name="packages"),
+    path("agents/onboarding/", onboarding_figures, name="onboarding"),
     path("gateway/remove", remove, name="gateway-remove"),
 ]

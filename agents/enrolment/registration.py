@@ -19,7 +19,7 @@ from agents.enrolment.events import MachineRegistered
 from agents.enrolment.registration_request import RegistrationRequest
 from agents.enrolment.takeover import take_over
 from agents.models import Machine, MachineCertificate
-from agents.monitoring import heartbeats
+from agents.monitoring import heartbeats, onboarding
 from agents.protocol import authentication, certificates, errors, refusal_log
 from agents.protocol.responses import identity_of
 from agents.states import ALLOWED_IN, MachineState
@@ -172,6 +172,7 @@ def _create(request: RegistrationRequest, credential: Credential, vault: Vault) 
 def _count(machine: Machine, credential: Credential, vault: Vault, request: RegistrationRequest) -> None:
     """The credential has a place less, the vault a machine more; the first one ever locks its redundancy."""
     registration_request.count_use(credential)
+    onboarding.begin(machine, credential, request.at)
     changes: dict[str, object] = {"machine_count": F("machine_count") + 1, "updated_at": request.at}
     if first := vault.redundancy_locked_at is None:
         changes |= {"redundancy_locked_at": request.at, "redundancy_locked_by": machine.name}

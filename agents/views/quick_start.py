@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from agents.forms import CredentialForm
@@ -67,12 +67,10 @@ def end(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     return redirect("agents:quick-start", vault_id)
 
 
-@require_http_methods(["GET", "POST"])
+@require_POST
 @never_cache
 def show_code(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """`Show a one-time code`: on this answer and on no page after it."""
-    if request.method != "POST":
-        return redirect("agents:quick-start", vault_id)
     vault = vault_worked_on_by(actor_of(request), vault_id)
     shown = one_time_codes.show(vault_id, actor=actor_of(request))
     return _page(request, vault, CredentialForm(), code=shown.text)

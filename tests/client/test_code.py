@@ -11,10 +11,11 @@ from unittest import mock
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 from strongroom_agent.portal import enrolment_code, pinned_root
 from strongroom_agent.state.home import Home
 
-from .authority import Authority, Usage, pem_of
+from .authority import Authority, pem_of
 from .cheap_key import PASSPHRASE
 from .peer import Problem
 from .serving import Storage, serving

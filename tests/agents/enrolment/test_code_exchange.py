@@ -4,23 +4,20 @@ import base64
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from django.test import Client
 from django.utils import timezone
 
 from agents.models import Machine, RefusedRegistration
 from portal.accounts.models import Membership, User
 from portal.audit.models import AuditEvent
-from portal.core import digests
 from portal.notifications.models import Notification
 from portal.pki.crypto import certificates, keys
-from portal.pki.crypto.keys import PrivateKey
 from tests.agents import peer
 from tests.agents.peer import refused, register, request_for
+from tests.agents.redeeming import redeem, send, with_key
 from tests.at_once import at_once
 from tests.factories import as_actor, vault_in
 from vaults.credentials import code_tries, one_time_codes
@@ -35,27 +32,6 @@ Show = Callable[[], Shown]
 @pytest.fixture
 def show(vault: Vault, staff: User) -> Show:
     return lambda: one_time_codes.show(vault.pk, actor=as_actor(staff))
-
-
-def send(body: bytes, *, address: str = "192.0.2.9", kind: str = "application/json") -> Any:
-    return Client().post("/api/v1/agent/redeem", body, content_type=kind, headers={"X-Real-IP": address})
-
-
-def redeem(shown: Shown, key: PrivateKey, *, address: str = "192.0.2.9", **changes: str) -> Any:
-    """The response to a well-formed request, but for the changes."""
-    fields = {
-        "code": shown.text.replace("-", ""),
-        "csr": request_for(key),
-        "name": "hr-db-02",
-        "vault": str(shown.code.vault_id),
-        **changes,
-    }
-    return send(digests.canonical(fields), address=address)
-
-
-def with_key(response: Any, key: PrivateKey) -> dict[str, object]:
-    """The credential file that the machine makes of it."""
-    return {**response.json(), "private_key": keys.private_pem(key)}
 
 
 def test_the_machine_gets_a_credential_without_key_and_registers(show: Show, vault: Vault, staff: User) -> None:
