@@ -13,7 +13,7 @@ from portal.accounts.visibility import OwnedQuerySet
 from portal.approvals.models import Approvable
 from portal.core.digests import shortened
 from portal.core.states import StateDisplay, StateTable
-from vaults.models import Credential, Vault
+from vaults.models import Credential, OneTimeCode, Vault
 
 
 class MachineQuerySet(OwnedQuerySet["Machine"]):
@@ -246,10 +246,12 @@ class Run(models.Model):
 
 
 class RefusedRegistration(models.Model):
-    """A machine that tried to register with a credential of the vault and was refused, for its people to see."""
+    """A machine that tried to register with a credential or one-time code of the vault and was refused, for its people
+    to see; with neither where the code is none."""
 
     vault = models.ForeignKey(Vault, models.CASCADE, related_name="refused_registrations")
     credential = models.ForeignKey(Credential, models.CASCADE, null=True, related_name="refused_registrations")
+    one_time_code = models.ForeignKey(OneTimeCode, models.CASCADE, null=True, related_name="refused_registrations")
     name = models.CharField(max_length=63, blank=True)
     address = models.CharField(max_length=45, blank=True)
     code = models.CharField(max_length=32)
@@ -261,6 +263,23 @@ class RefusedRegistration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} refused: {self.code}"
+
+
+class Onboarding(models.Model):
+    """A machine's way from a code that was shown, or a file that was issued, to a restore that was proven."""
+
+    machine = models.OneToOneField(Machine, models.CASCADE, related_name="onboarding")
+    began_at = models.DateTimeField()
+    by_code = models.BooleanField()
+    registered_at = models.DateTimeField()
+    backed_up_at = models.DateTimeField(null=True)
+    proven_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["by_code", "-began_at"])]
+
+    def __str__(self) -> str:
+        return f"onboarding of {self.machine_id}"
 
 
 class AgentPackage(models.Model):

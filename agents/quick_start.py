@@ -9,8 +9,10 @@ from agents.models import Machine, RefusedRegistration, Run
 from agents.monitoring import evidence
 from agents.monitoring.evidence import Proof
 from agents.states import MachineState
+from portal.accounts.models import User
+from vaults.credentials.one_time_codes import CodeState, could_register, newest_of, state_of
 from vaults.credentials.vault_credentials import CredentialState, CredentialStatus, status_of
-from vaults.models import Vault
+from vaults.models import OneTimeCode, Vault
 from vaults.states import VaultState
 
 STEPS = (
@@ -52,7 +54,8 @@ class Step:
 class Progress:
     """What happened so far. `machines` are the last to register, the newest first; `used_by` those of them that came
     with the credential of `credential_status`, and `used_by_others` the number of its machines that are not shown.
-    `proof`: of one machine that is still here. `needing_attention`: how many machines need it, up to MANY."""
+    `proof`: of one machine that is still here. `needing_attention`: how many machines need it, up to MANY. `code`: the
+    one-time code that the person who looks was shown last."""
 
     vault: Vault
     now: datetime
@@ -62,6 +65,30 @@ class Progress:
     refusals: list[RefusedRegistration]
     failures: list[Run]
     needing_attention: int
+    code: OneTimeCode | None = None
+
+    @property
+    def code_state(self) -> str:
+        """What the code that the person was shown last is good for; empty where that is no news any more."""
+        if self.code is None or self.code.shown_at < self.now - AT_WORK:
+            return ""
+        return state_of(self.code, self.now)
+
+    @property
+    def code_machine(self) -> Machine | None:
+        """The machine that came with that code, once it has registered."""
+        credential_id = self.code.credential_id if self.code else None
+        return next((one for one in self.machines if credential_id and one.credential_id == credential_id), None)
+
+    @property
+    def code_may_end(self) -> bool:
+        """Whether `End now` has anything to end."""
+        return self.code is not None and could_register(self.code, self.now)
+
+    @property
+    def waiting_for_code(self) -> bool:
+        """Whether a machine may come with that code any moment."""
+        return self.vault.state == VaultState.ACTIVE and self.code_state == CodeState.WAITING
 
     @property
     def ready(self) -> bool:
@@ -113,7 +140,7 @@ class Progress:
     @property
     def pause(self) -> int:
         """After how many seconds it is worth looking again: while something is expected, soon."""
-        if self.at_work:
+        if self.at_work or self.waiting_for_code:
             return 1
         return 2 if self.listening or self.vault.state in Vault.STATES.busy else 5
 
@@ -135,6 +162,7 @@ class Progress:
         return {
             "redundancy": self.vault.redundancy_locked or self.vault.redundancy_confirmed_at is not None,
             "credentials": registered
+            or self.waiting_for_code
             or self.credential_status.state in {CredentialState.VALID, CredentialState.USED_UP},
             "agent": registered,
             "register": registered,
@@ -143,8 +171,8 @@ class Progress:
         }
 
 
-def progress_of(vault: Vault) -> Progress:
-    """Read it, in at most eight queries, however many machines there are."""
+def progress_of(vault: Vault, person: User | None = None) -> Progress:
+    """Read it, with the code that `person` was shown last, in at most ten queries, however many machines there are."""
     now = timezone.now()
     needing_attention = evidence.machines_needing_attention(vault)
     machines = evidence.newest_machines(vault, needing_attention)
@@ -157,4 +185,5 @@ def progress_of(vault: Vault) -> Progress:
         refusals=evidence.refusals_of(vault, now),
         failures=evidence.failures_of(machines, now),
         needing_attention=len(needing_attention),
+        code=newest_of(vault, person) if person else None,
     )

@@ -5,8 +5,8 @@ from django.urls import path
 from agents.views import replacement
 from agents.views.gateway import remove, store_key
 from agents.views.machines import machine, machine_list, revoke
-from agents.views.packages import package_list
-from agents.views.quick_start import confirm, download, end, quick_start
+from agents.views.packages import onboarding_figures, package_list
+from agents.views.quick_start import confirm, download, end, end_code, quick_start, roll_out, show_code
 from agents.views.recovery_kit import download as recovery_kit_file
 from agents.views.recovery_kit import recovery_kit
 
@@ -16,6 +16,9 @@ urlpatterns = [
     path("vaults/<uuid:vault_id>/quick-start/confirm/", confirm, name="confirm-redundancy"),
     path("vaults/<uuid:vault_id>/credentials/", download, name="credentials"),
     path("vaults/<uuid:vault_id>/credentials/end/", end, name="end-credentials"),
+    path("vaults/<uuid:vault_id>/codes/", show_code, name="codes"),
+    path("vaults/<uuid:vault_id>/codes/<uuid:code_id>/end/", end_code, name="end-code"),
+    path("vaults/<uuid:vault_id>/quick-start/roll-out/", roll_out, name="roll-out"),
     path("vaults/<uuid:vault_id>/machines/", machine_list, name="machines"),
     path("machines/<uuid:machine_id>/", machine, name="machine"),
     path("machines/<uuid:machine_id>/revoke/", revoke, name="revoke"),
@@ -24,6 +27,7 @@ urlpatterns = [
     path("machines/<uuid:machine_id>/replacement/", replacement.page, name="replacement"),
     path("replacements/<uuid:request_id>/credentials/", replacement.download, name="replacement-credentials"),
     path("agents/", package_list, name="packages"),
+    path("agents/onboarding/", onboarding_figures, name="onboarding"),
     path("gateway/remove", remove, name="gateway-remove"),
     path("gateway/key", store_key, name="gateway-key"),
 ]

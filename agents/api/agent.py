@@ -1,13 +1,14 @@
-"""What machines call, at the edge: bodies are signed (docs/protocol.md), so neither session nor token is asked for."""
+"""What machines call, at the edge: bodies are signed, or hold a one-time code (docs/protocol.md), so neither session
+nor token is asked for."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 
 from agents import machines
-from agents.enrolment import registration, renewal
+from agents.enrolment import code_exchange, code_request, registration, renewal
 from agents.monitoring import runs
 from agents.protocol.errors import ClockSkew, CredentialRefused, MachineExists
 from agents.storage_access import retaining
@@ -17,6 +18,7 @@ from portal.core.http import client_address
 from portal.core.times import rfc3339
 from portal.pki.jws import MOST_BYTES
 from vaults.credentials.issuance import VaultNotActive
+from vaults.credentials.redemption import CodeRefused
 
 router = Router()
 T = TypeVar("T")
@@ -26,6 +28,14 @@ _BODY = {
         "required": True,
         "description": "A compact JWS (ES256) with the signer's certificate chain in `x5c`; see docs/protocol.md.",
         "content": {_JOSE: {"schema": {"type": "string", "maxLength": MOST_BYTES}}},
+    }
+}
+_JSON = "application/json"
+_CODE_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "`code`, `csr`, `name` and `vault` in canonical JSON (RFC 8785); see docs/protocol.md.",
+        "content": {_JSON: {"schema": {"type": "object", "maxLength": code_request.MOST_BYTES}}},
     }
 }
 _SIGNED = _BODY | refuses(NotAllowed, ClockSkew, Throttled, StaleState)
@@ -42,6 +52,20 @@ def register(request: HttpRequest) -> Status[_Answer]:
     """With a vault credential; repeating it with the same credential, name and key gives the same machine."""
     found = _answered(registration.register, request)
     return Status(201 if found.created else 200, found.answer)
+
+
+@router.post(
+    "/redeem",
+    response={200: _Answer, 201: _Answer},
+    openapi_extra=_CODE_BODY | refuses(CodeRefused, VaultNotActive, Throttled),
+    summary="Redeem a one-time code",
+)
+def redeem(request: HttpRequest, response: HttpResponse) -> Status[_Answer]:
+    """For a credential without its private key, which the machine has; the same code and key get the same one again."""
+    response["Cache-Control"] = "no-store"
+    body = _body(request, _JSON, code_request.MOST_BYTES)
+    found = code_exchange.redeem(body, address=client_address(request))
+    return Status(201 if found.created else 200, found.document)
 
 
 @router.post("/renew", response=_Answer, openapi_extra=_SIGNED, summary="Renew a machine's certificate")
@@ -90,8 +114,8 @@ def _answered(act: Callable[..., T], request: HttpRequest) -> T:
     return act(_body(request), address=client_address(request))
 
 
-def _body(request: HttpRequest) -> bytes:
+def _body(request: HttpRequest, kind: str = _JOSE, most: int = MOST_BYTES) -> bytes:
     """The body, of which no more is read than could be a message."""
-    if request.content_type != _JOSE:
-        raise Invalid({"body": [f"The content type must be {_JOSE}."]})
-    return request.read(MOST_BYTES + 1)
+    if request.content_type != kind:
+        raise Invalid({"body": [f"The content type must be {kind}."]})
+    return request.read(most + 1)

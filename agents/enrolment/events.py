@@ -101,6 +101,11 @@ class MachineUnregistered(Event):
 
 
 def _came(credential: Credential, address: str) -> str:
+    if credential.by_code:
+        return (
+            f"From {address}, with a one-time code that {credential.issued_by} had shown, redeemed at"
+            f" {for_people(credential.issued_at)}."
+        )
     return (
         f"From {address}, with the credential that {credential.issued_by} downloaded at"
         f" {for_people(credential.issued_at)}."

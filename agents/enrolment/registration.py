@@ -19,7 +19,7 @@ from agents.enrolment.events import MachineRegistered
 from agents.enrolment.registration_request import RegistrationRequest
 from agents.enrolment.takeover import take_over
 from agents.models import Machine, MachineCertificate
-from agents.monitoring import heartbeats
+from agents.monitoring import heartbeats, onboarding
 from agents.protocol import authentication, certificates, errors, refusal_log
 from agents.protocol.responses import identity_of
 from agents.states import ALLOWED_IN, MachineState
@@ -28,6 +28,7 @@ from portal.audit.record import record
 from portal.core.errors import DomainError
 from portal.events.event import happened
 from portal.pki.crypto import keys
+from vaults.credentials.issuance import downloaded
 from vaults.credentials.vault_credentials import CredentialState, issuer_left, state_of
 from vaults.models import Credential, Vault
 from vaults.states import VaultState
@@ -99,13 +100,16 @@ def _require_current(credential: Credential, at: datetime) -> None:
     if state == CredentialState.EXPIRED:
         raise errors.expired(credential)
     if state in {CredentialState.REPLACED, CredentialState.ENDED}:
-        later = Credential.objects.filter(
-            vault_id=credential.vault_id,
-            purpose=credential.purpose,
-            machine_id=credential.machine_id,
-            issued_at__gt=credential.issued_at,
+        later = downloaded(
+            Credential.objects.filter(
+                vault_id=credential.vault_id,
+                purpose=credential.purpose,
+                machine_id=credential.machine_id,
+                issued_at__gt=credential.issued_at,
+            )
         )
         newest = later.order_by("-issued_at").values_list("issued_at", flat=True).first()
+        newest = None if credential.by_code else newest
         raise errors.superseded(credential, newest)
 
 
@@ -168,6 +172,7 @@ def _create(request: RegistrationRequest, credential: Credential, vault: Vault) 
 def _count(machine: Machine, credential: Credential, vault: Vault, request: RegistrationRequest) -> None:
     """The credential has a place less, the vault a machine more; the first one ever locks its redundancy."""
     registration_request.count_use(credential)
+    onboarding.begin(machine, credential, request.at)
     changes: dict[str, object] = {"machine_count": F("machine_count") + 1, "updated_at": request.at}
     if first := vault.redundancy_locked_at is None:
         changes |= {"redundancy_locked_at": request.at, "redundancy_locked_by": machine.name}

@@ -9,7 +9,7 @@ from agents.enrolment import registration_request
 from agents.enrolment.events import PlaceTaken
 from agents.enrolment.registration_request import RegistrationRequest
 from agents.models import Machine, MachineCertificate, ReplacementRequest
-from agents.monitoring import concerns
+from agents.monitoring import concerns, onboarding
 from agents.protocol import certificates, errors
 from agents.replacement.queries import name_taken_by_another
 from agents.states import OUT, MachineState, ReplacementState
@@ -38,6 +38,7 @@ def take_over(request: RegistrationRequest, credential: Credential, vault: Vault
     certificates.revoke_all(machine, at=request.at)
     _count(machine, credential, vault, request)
     _come_back(machine, credential, request)
+    onboarding.begin(machine, credential, request.at)
     advance(agreement, ReplacementState.USED, actor=request.actor, ended_at=request.at)
     happened(PlaceTaken(machine, credential, request.actor.address), actor=request.actor)
     return machine, certificates.certify(machine, request.key, at=request.at)

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agents.models import Machine, Run
-from agents.monitoring import concerns, heartbeats, schedules
+from agents.monitoring import concerns, heartbeats, onboarding, schedules
 from agents.monitoring.events import ConcernEnded, ConcernRaised, MachineReady, RunFailed
 from agents.protocol import authentication, entitlement, errors, messages
 from agents.protocol.authentication import Sender
@@ -112,11 +112,13 @@ def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None
     if told.stores_backup:
         _note(machine, vault, "last_backup_at", run.finished_at)
         schedules.backed_up(machine, run.finished_at, actor=sender.actor)
+        onboarding.note_backup(machine, timezone.now())
     suspects.compare_soon(vault, machine.pk, told.damaged, at=timezone.now())
     if told.stores_backup or run.failed or told.damaged:  # what fails may miss what the pair still has
         copy_schedule.schedule(vault.pk, machine.pk)
     if told.proves_restore:
         _note(machine, vault, "last_restore_check_at", run.finished_at)
+        onboarding.note_proof(machine, timezone.now())
     if told.misses_nothing:
         # By the slower of the two clocks: a check says nothing of what was found or deleted after it had begun.
         began = min(told.started_at, timezone.now() - (told.finished_at - told.started_at))

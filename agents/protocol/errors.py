@@ -8,6 +8,7 @@ from portal.core.errors import DomainError, NotAllowed
 from portal.core.times import for_people
 from portal.templatetags.amounts import plural
 from vaults.credentials.issuance import VaultNotActive
+from vaults.credentials.redemption import ANOTHER
 from vaults.models import Credential, Vault
 
 NEW_FILE = "Download new vault credentials from the vault's Quick Start page and run setup with them."
@@ -66,7 +67,8 @@ def superseded(credential: Credential, newer_at: datetime | None) -> CredentialR
 
 def issuer_left(credential: Credential, vault: Vault) -> CredentialRefused:
     """The person who downloaded it has left the vault's subscription, or may not sign in any more."""
-    why = f"{credential.issued_by}, who downloaded them, has left {vault.subscription}."
+    did = "had the one-time code" if credential.by_code else "downloaded them"
+    why = f"{credential.issued_by}, who {did}, has left {vault.subscription}."
     remedy = _remedy(credential, NEW_FILE)
     return CredentialRefused(f"Invalid vault credentials provided. {why}", remedy=remedy, code="credential_superseded")
 
@@ -148,6 +150,8 @@ def not_entitled(why: str, remedy: str = "See the machine's page in the portal."
 
 def _remedy(credential: Credential, new_file: str) -> str:
     """How to go on when this one does not do: `new_file`, unless it is for the place of a machine."""
+    if credential.by_code:
+        return ANOTHER
     return NEW_REPLACEMENT if credential.purpose == Credential.Purpose.REPLACE else new_file
 
 

@@ -8,6 +8,9 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from agents.models import RefusedRegistration
 from agents.protocol.messages import NAME
@@ -15,13 +18,15 @@ from portal.audit.actions import Action
 from portal.audit.record import refusal
 from portal.core.actor import Actor, Via
 from portal.core.errors import DomainError
-from vaults.models import Credential
+from vaults.models import Credential, OneTimeCode, Vault
 
 log = logging.getLogger(__name__)
 
 SAME_AGAIN_AFTER = timedelta(minutes=10)
 WINDOW = timedelta(hours=1)
 MOST_IN_WINDOW = 100
+MOST_OF_STRANGERS = 10
+"""With codes that are none, for one vault."""
 
 
 def note(
@@ -35,9 +40,46 @@ def note(
     actor = Actor(label=f"machine {name}".strip(), via=Via.AGENT, address=address)
     detail = {"code": refused.code, "credential": credential.serial, "name": name}
     refusal(Action.MACHINE_REGISTER, actor=actor, target=credential, detail=detail)
+    _show(credential.vault_id, name, refused, address, at, credential=credential)
+
+
+def note_code(code: OneTimeCode, name: str, refused: DomainError, *, address: str, at: datetime) -> None:
+    """Note that a code of ours was not redeemed; call it after the roll-back."""
+    if _among(RefusedRegistration.objects.filter(one_time_code=code), name, refused.code, address, at):
+        log.info("Redemption refused again: %s, %s, from %s", refused.code, code, address)
+        return
+    actor = Actor(label=f"machine {name}", via=Via.AGENT, address=address)
+    refusal(Action.CODE_REDEEM, actor=actor, target=code, detail={"code": refused.code, "name": name})
+    _show(code.vault_id, name, refused, address, at, one_time_code=code)
+
+
+def note_wrong_code(vault_id: UUID, name: str, refused: DomainError, *, address: str, at: datetime) -> None:
+    """Note that somebody came with a code that is none. Its people see that only while they wait for a machine: else
+    whoever knows the vault's id could fill their page."""
+    actor = Actor(label=f"machine {name}", via=Via.AGENT, address=address)
+    vault = Vault.objects.filter(pk=vault_id).first()
+    refusal(Action.CODE_REDEEM, actor=actor, target=vault, detail={"code": refused.code, "name": name})
+    waiting = OneTimeCode.objects.filter(vault=vault_id, redeemed_at=None, ended_at=None, expires_at__gt=at)
+    strangers = RefusedRegistration.objects.filter(vault=vault_id, credential=None, one_time_code=None)
+    if waiting.exists() and not _among(strangers, name, refused.code, address, at, most=MOST_OF_STRANGERS):
+        _show(vault_id, name, refused, address, at)
+
+
+def _show(
+    vault_id: UUID,
+    name: str,
+    refused: DomainError,
+    address: str,
+    at: datetime,
+    *,
+    credential: Credential | None = None,
+    one_time_code: OneTimeCode | None = None,
+) -> None:
+    """For the vault's people, on its Quick Start page."""
     RefusedRegistration.objects.create(
-        vault_id=credential.vault_id,
+        vault_id=vault_id,
         credential=credential,
+        one_time_code=one_time_code,
         name=name,
         address=address,
         code=refused.code,
@@ -59,7 +101,20 @@ def _name(fields: Mapping[str, object]) -> str:
 
 
 def _noted_enough(credential: Credential, name: str, code: str, address: str, at: datetime) -> bool:
-    recent = RefusedRegistration.objects.filter(vault_id=credential.vault_id, credential=credential, at__gt=at - WINDOW)
-    noted = list(recent.values_list("name", "code", "address", "at")[:MOST_IN_WINDOW])
+    recent = RefusedRegistration.objects.filter(vault_id=credential.vault_id, credential=credential)
+    return _among(recent, name, code, address, at)
+
+
+def _among(
+    before: QuerySet[RefusedRegistration],
+    name: str,
+    code: str,
+    address: str,
+    at: datetime,
+    *,
+    most: int = MOST_IN_WINDOW,
+) -> bool:
+    """Whether the same was noted just now, or so much that no more is."""
+    noted = list(before.filter(at__gt=at - WINDOW).values_list("name", "code", "address", "at")[:most])
     same = [when for *what, when in noted if what == [name, code, address]]
-    return len(noted) == MOST_IN_WINDOW or any(at - when < SAME_AGAIN_AFTER for when in same)
+    return len(noted) == most or any(at - when < SAME_AGAIN_AFTER for when in same)

@@ -5,9 +5,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from agents.models import AgentPackage
+from agents.monitoring import onboarding
 from agents.packages.catalog import platform_rows
 from agents.packages.publish import FILES_URL
 from agents.packages.shell_commands import digest_command, signature_command
+from portal.core.errors import NotAllowed
 from portal.core.http import PersonRequest
 
 
@@ -19,6 +21,15 @@ def package_list(request: PersonRequest) -> HttpResponse:
     sources = any(not offer.package and not offer.withdrawn and offer.platform != "linux" for offer in rows)
     context = {"offers": rows, "files": FILES_URL, "checks": checks, "sources": sources}
     return render(request, "agents/packages.html", context)
+
+
+@require_safe
+def onboarding_figures(request: PersonRequest) -> HttpResponse:
+    """How long machines take from the first step to a proven restore, and where people drop out: for administrators."""
+    if not request.user.is_administrator:
+        raise NotAllowed("Only administrators see how machines were set up.", remedy="Ask an administrator.")
+    context = {"ways": onboarding.ways(), "days": onboarding.LOOKED_BACK.days}
+    return render(request, "agents/onboarding.html", context)
 
 
 def _checks(package: AgentPackage) -> tuple[str, str]:

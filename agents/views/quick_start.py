@@ -5,15 +5,18 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from agents.forms import CredentialForm
+from agents.packages import one_line, snippets
 from agents.packages.catalog import PlatformRow, platform_rows
+from agents.packages.choice import best_among
 from agents.packages.publish import FILES_URL
 from agents.packages.shell_commands import BACKUP, EVERY_NIGHT, setup_command, unpack_command
 from agents.quick_start import Progress, Step, progress_of
@@ -21,7 +24,7 @@ from agents.views.credential_files import credential_file_response
 from portal.core.http import PersonRequest, actor_of, expected
 from portal.web.kept_forms import refilled
 from portal.web.polling import live
-from vaults.credentials import vault_credentials
+from vaults.credentials import one_time_codes, vault_credentials
 from vaults.credentials.credential_file import file_name
 from vaults.lifecycle import redundancy
 from vaults.models import Vault
@@ -65,6 +68,32 @@ def end(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 
 
 @require_POST
+@never_cache
+def show_code(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """`Show a one-time code`: on this answer and on no page after it."""
+    vault = vault_worked_on_by(actor_of(request), vault_id)
+    shown = one_time_codes.show(vault_id, actor=actor_of(request))
+    return _page(request, vault, CredentialForm(), code=shown.text)
+
+
+@require_POST
+def end_code(request: PersonRequest, vault_id: UUID, code_id: UUID) -> HttpResponse:
+    """`End now`: the one-time code registers nobody any more."""
+    vault_worked_on_by(actor_of(request), vault_id)
+    one_time_codes.end(vault_id, code_id, actor=actor_of(request))
+    messages.success(request, "Ended. The one-time code can no longer register a machine.")
+    return redirect("agents:quick-start", vault_id)
+
+
+@require_safe
+def roll_out(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """`Roll out to many machines`: snippets for what brings files and commands to fleets."""
+    vault = vault_seen_by(actor_of(request), vault_id)
+    context = {"vault": vault, "tab": "quick-start", "snippets": snippets.all_of()}
+    return render(request, "agents/roll_out.html", context)
+
+
+@require_POST
 def confirm(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     """The redundancy is as it should be; the first machine locks it in any case."""
     vault_worked_on_by(actor_of(request), vault_id)
@@ -72,8 +101,11 @@ def confirm(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     return redirect("agents:quick-start", vault_id)
 
 
-def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status: int = 200) -> HttpResponse:
-    progress = progress_of(vault)
+def _page(
+    request: PersonRequest, vault: Vault, form: CredentialForm, *, status: int = 200, code: str = ""
+) -> HttpResponse:
+    """`code` is a one-time code that was made for this answer."""
+    progress = progress_of(vault, request.user)
     offered = platform_rows(request.headers.get("User-Agent", ""))
     first, *others = offered
     steps, oob = progress.steps, bool(request.htmx)
@@ -92,6 +124,8 @@ def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status:
         "oob": oob,
         "first": first,
         "others": others,
+        "code": code,
+        **({} if oob else _lines(vault, offered)),
         "redundancy_shown": redundancy.shown(vault),
         "credential_shown": vault_credentials.shown(progress.credential_status.credential),
         "files": FILES_URL,
@@ -100,6 +134,14 @@ def _page(request: PersonRequest, vault: Vault, form: CredentialForm, *, status:
         **_commands(progress, offered),
     }
     return live(request, "agents/quick_start.html", "quick-start", context, final=progress.final, status=status)
+
+
+def _lines(vault: Vault, offered: list[PlatformRow]) -> dict[str, object]:
+    packages = [offer.package for offer in offered if offer.package]
+    return {
+        "line": one_line.with_code(vault.pk, best_among(packages, "linux")),
+        "windows_line": one_line.with_code(vault.pk, best_among(packages, "windows")),
+    }
 
 
 def _mark(key: str, step: Step, *, oob: bool) -> SafeString:

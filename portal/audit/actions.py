@@ -28,6 +28,9 @@ class Action(StrEnum):
     # credentials and machines
     CREDENTIAL_ISSUE = "credential:issue"
     CREDENTIAL_END = "credential:end"
+    CODE_SHOW = "code:show"
+    CODE_REDEEM = "code:redeem"
+    CODE_END = "code:end"
     MACHINE_REGISTER = "machine:register"
     MACHINE_REPLACE = "machine:replace"
     MACHINE_READY = "machine:ready"

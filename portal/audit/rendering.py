@@ -22,7 +22,7 @@ from portal.core.times import for_people
 from portal.templatetags.amounts import binary, plural
 
 REDUNDANCY = {"geo": "geo-redundant", "local": "locally redundant"}
-ORIGINS = {"browser": "in the browser", "server": "by the portal"}
+ORIGINS = {"browser": "in the browser", "server": "by the portal", "machine": "on the machine"}
 SYSTEM = {"system": "Strongroom"}
 FIELD = re.compile(r"\{(\w+)(?::(\w+)(?: (\w+))?)?\}")
 KEY_AT_END = re.compile(r"^(.+) [0-9a-f]{8}-[0-9a-f-]{27}$")

@@ -33,6 +33,9 @@ SENTENCES: dict[str, str] = {
     "[ for {machines:many machine}][ to replace machine {replaces}]"
     "[; the private key was made {key:origin}]",
     Action.CREDENTIAL_END: "ended {target}",
+    Action.CODE_SHOW: "had a {target} shown[ for vault {vault:vault}]",
+    Action.CODE_REDEEM: "redeemed a one-time code[ of {issued_by:person}][ for credentials of vault {vault:vault}]",
+    Action.CODE_END: "ended {target}[ of vault {vault:vault}]",
     Action.MACHINE_REGISTER: "registered[ in vault {vault:vault}]"
     "[ with credential {credential:serial}][, issued by {issued_by:person}]",
     Action.MACHINE_REPLACE: "replaced the previous computer[, with credential {credential:serial}]"
@@ -133,6 +136,7 @@ REFUSALS: dict[str, str] = {
     Action.REPLACEMENT_CANCEL: "could not cancel the {target}",
     Action.REPLACEMENT_DOWNLOAD: "could not download the credentials of the {target}",
     Action.MACHINE_REGISTER: "could not register[ with credential {credential:serial}]",
+    Action.CODE_REDEEM: "could not redeem a one-time code",
     Action.AGENT_MESSAGE_REFUSE: "sent a message[ for {endpoint}] that was not accepted[: {reason}]",
     Action.SESSION_SIGN_IN: "could not sign in",
     Action.SESSION_CONFIRM: "could not confirm the password",
@@ -154,6 +158,10 @@ REASONS = {
     "credential_superseded": "the credential was replaced or ended",
     "credential_used_up": "the credential is used up",
     "credential_invalid": "the credential is not valid",
+    "code_expired": "the one-time code has expired",
+    "code_ended": "the one-time code was ended",
+    "code_invalid": "there is no such one-time code",
+    "code_used": "another machine has used the one-time code",
     # how a run of an agent failed
     "cache_unusable": "the cache folder cannot be used",
     "disk_full": "a disk of the machine is full",

@@ -49,6 +49,12 @@ def edge_authority() -> Authority:
     return authority(found.current.edge, "edge")
 
 
+def edge_root() -> Certificate:
+    """The root above the certificate that our servers show now: what a new machine is told to trust."""
+    found = load_keyring()
+    return _parsed((found.previous or found.current).root.certificate)
+
+
 def client_authority() -> Authority:
     """The CA that issues certificates to credentials and machines now."""
     return authority(_issuing_to_clients(load_keyring()).clients, "clients")

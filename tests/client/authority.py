@@ -113,8 +113,12 @@ class Authority:
         san = x509.UniformResourceIdentifier(f"urn:test:machine:{machine}")
         return self.clients.issue(public_key, san, Usage.CLIENT_AUTH, life=life)
 
-    def credential(self, edge_url: str, issued_at: datetime | None = None, **other: Any) -> dict[str, Any]:
-        """The content of a credential file, private key included; `other` replaces fields before signing."""
+    def credential(
+        self, edge_url: str, issued_at: datetime | None = None, key: Any = None, **other: Any
+    ) -> dict[str, Any]:
+        """The content of a credential file, private key included; `other` replaces fields before signing. With a public
+        `key` it is for that one, and the private key in it fits nothing."""
+        public = key
         key, issued = _key(), issued_at or datetime.now(UTC)
         san, life = x509.UniformResourceIdentifier("urn:test:credential"), timedelta(hours=48)
         fields: dict[str, Any] = {
@@ -125,7 +129,9 @@ class Authority:
             "edge_url": edge_url,
             "ca_certificates": self.roots,
             "agent_signing_key": public_pem(self.signing_key),
-            "certificate": self.clients.issue(key.public_key(), san, Usage.CLIENT_AUTH, now=issued, life=life),
+            "certificate": self.clients.issue(
+                public or key.public_key(), san, Usage.CLIENT_AUTH, now=issued, life=life
+            ),
             "issued_at": stamp(issued),
             "expires_at": stamp(issued + life),
             **other,

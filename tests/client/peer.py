@@ -105,6 +105,8 @@ class Peer:
         self.url = ""
         self.regions: Path | None = None  # the folder behind rclone, where objects can be moved to the trash
         self.retention: Retention | None = None  # an older portal has none
+        self.named_roots = authority.roots  # what it says its roots are, to whoever asks
+        self.codes: dict[str, bytes] = {}  # one-time codes, with the key that each was redeemed for
 
     def start(self) -> ThreadingHTTPServer:
         """Serve on a free port of 127.0.0.1; the caller shuts it down."""
@@ -150,6 +152,23 @@ class Peer:
         elif what == "unregister":
             machine.state = "Unregistered"
         return 200, {"ok": True, "state": machine.state, "renew": False, "damaged": self.faults.damaged}
+
+    def redeem(self, body: bytes) -> tuple[int, dict[str, Any]]:
+        """A credential without its private key, to the key of the request."""
+        asked = json.loads(body)
+        assert json.dumps(asked, sort_keys=True, separators=(",", ":")).encode() == body
+        if "redeem" in self.faults.refuse:
+            raise self.faults.refuse["redeem"]
+        key = spki(x509.load_pem_x509_csr(asked["csr"].encode()).public_key())
+        if asked["code"] not in self.codes or asked["vault"] != self.vault["id"]:
+            raise Problem("code_invalid")
+        if self.codes[asked["code"]] not in {b"", key}:
+            raise Problem("code_used")
+        self.codes[asked["code"]] = key
+        document = self.authority.credential(self.url, key=x509.load_pem_x509_csr(asked["csr"].encode()).public_key())
+        fields = {n: v for n, v in document.items() if n not in {"signature", "private_key"}} | {"vault": self.vault}
+        document = {**fields, "signature": self.authority.sign(fields)}
+        return 201, document
 
     def may_use_storage(self, path: str, certificate: bytes | None) -> bool:
         """Whether a client certificate opens the folder of a path."""
@@ -255,8 +274,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._storage(body)
 
     def do_GET(self) -> None:
-        """Reading and deleting in a repository."""
-        self._storage(self._body())
+        """Reading and deleting in a repository; whom to trust."""
+        if self.path == "/agents/root.pem":
+            self._reply(200, self.peer.named_roots.encode(), "application/x-pem-file")
+        else:
+            self._storage(self._body())
 
     do_HEAD = do_DELETE = do_GET
 
@@ -277,8 +299,11 @@ class _Handler(BaseHTTPRequestHandler):
         with peer.lock:
             peer.requests.append(("POST", what))
             try:
-                request = verify(body, self.headers["Content-Type"], peer.url + self.path, peer.authority)
-                status, answer = peer.act(what, request)
+                if what == "redeem":
+                    status, answer = peer.redeem(body)
+                else:
+                    request = verify(body, self.headers["Content-Type"], peer.url + self.path, peer.authority)
+                    status, answer = peer.act(what, request)
                 kind = "application/json"
             except Problem as problem:
                 status, answer, kind = CODES.get(problem.code, 403), problem.body, "application/problem+json"

@@ -353,6 +353,52 @@ def test_agent_packages(edge: Edge) -> None:
         assert b"PRIVATE" not in edge.people(f"GET /agents/files/{path}")
 
 
+def test_what_a_new_machine_fetches(edge: Edge) -> None:
+    """The agent, whole or in part, and the roots: without a certificate, by exact name, nothing beside."""
+    path = "/agents/files/strongroom-agent-1.0.0-linux-x86_64"
+    answer = edge.machine(f"GET {path}")
+    assert (status(answer), answer.endswith(b"\x7fELF")) == (200, True)
+    assert header(answer, "Content-Type") == "application/octet-stream"
+    rest = edge.machine(f"GET {path}", "Range: bytes=1-")
+    assert (status(rest), rest.endswith(b"\r\n\r\nELF")) == (206, True)
+    root = edge.machine("GET /agents/root.pem")
+    assert (status(root), root.endswith((edge.folder / "pki" / "root.pem").read_bytes())) == (200, True)
+    for method in ("POST", "PUT", "DELETE"):
+        for name in (path, "/agents/root.pem"):
+            assert status(edge.machine(f"{method} {name}", "Content-Length: 0")) == 404
+    assert edge.web.asked == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/agents/files/",
+        "/agents/files",
+        "/agents/",
+        "/agents/edge.key",
+        "/agents/keys.json",
+        "/agents/root.pem/",
+        "/agents/files/root.pem",
+        "/agents/files/MARSAgentInstaller.exe",
+        "/agents/files/.draft-0123",
+        "/agents/files/strongroom-agent-missing",
+        "/agents/files/strongroom-agent-1.0.0-linux-x86_64/",
+        "/agents/files/strongroom-agent-../../pki/edge.key",
+        "/agents/files/strongroom-agent-..%2f..%2fpki%2fedge.key",
+        "/agents/files/%2e%2e/%2e%2e/pki/edge.key",
+        "/agents/files/strongroom-agent-%00",
+        "/agents/root.pem%00",
+        "/agents/..%2fpki/edge.key",
+    ],
+)
+def test_nothing_else_is_fetched_there(edge: Edge, path: str) -> None:
+    (edge.folder / "agents" / "MARSAgentInstaller.exe").write_bytes(b"somebody else's")
+    answer = edge.machine(f"GET {path}")
+    assert status(answer) in {400, 404}
+    assert b"PRIVATE" not in answer
+    assert b"somebody" not in answer
+
+
 def test_when_the_portal_is_away_everybody_asks_again_and_nothing_secret_is_written(edge: Edge) -> None:
     """Not to the log, by an error about a request that carried it, nor to the configuration."""
     edge.web.answer = edge.gate.answer = HANG_UP

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from portal.accounts.models import User
 from portal.audit.actions import Action
 from portal.audit.record import record
 from portal.core.actor import Actor
@@ -23,6 +24,8 @@ from vaults.models import Credential, Vault
 from vaults.states import VaultState
 
 LIFE = timedelta(hours=48)
+LIFE_BY_CODE = timedelta(hours=1)
+"""Of one that a machine got for a one-time code: the machine registers at once, and this is for one that is slow."""
 
 
 class VaultNotActive(DomainError):
@@ -61,29 +64,35 @@ class Terms:
         return {"purpose": Credential.Purpose.REPLACE, "machine_id": self.replaced.id}
 
     @property
+    def by_code(self) -> bool:
+        """Whether a machine asks with a one-time code: such a credential ends none, and none ends it."""
+        return self.key_origin == Credential.KeyOrigin.MACHINE
+
+    @property
     def audited(self) -> dict[str, object]:
         """What the audit log says of them."""
         about = {"machines": self.machines} if self.replaced is None else {"replaces": self.replaced.name}
         return {**about, "key": self.key_origin.value}
 
 
-def issue(public_key: PublicKey, vault: Vault, terms: Terms, actor: Actor) -> Issued:
-    """Issue a credential for the vault to the holder of the key; the document lacks the private key.
+def issue(public_key: PublicKey, vault: Vault, terms: Terms, actor: Actor, issuer: User | None = None) -> Issued:
+    """Issue a credential for the vault to the holder of the key; the document lacks the private key. `issuer` is on
+    whose word it is issued where that is not the actor: a machine has none.
 
     Whether the actor may do that is for the caller to know. Raises VaultNotActive. In one transaction:
 
     1. Lock the vault's row: of several at once, each waits for the one before.
-    2. End the credential before, whatever was left of it.
+    2. End the credential before, whatever was left of it; one for a one-time code stands alone.
     3. Issue, later than every one before by at least a microsecond, and write the audit entry.
     """
     with transaction.atomic():
         _lock_active(vault.pk)
         issued_at = _next_issue_time(vault)
-        vault.credentials.filter(**terms.line, ended_at__isnull=True).update(
-            ended_at=issued_at, end=Credential.End.REPLACED
-        )
+        if not terms.by_code:
+            before = downloaded(vault.credentials.filter(**terms.line, ended_at__isnull=True))
+            before.update(ended_at=issued_at, end=Credential.End.REPLACED)
         credential = _certified(public_key, vault, issued_at, terms)
-        credential.issued_by = actor.person
+        credential.issued_by = issuer or actor.person
         credential.save(force_insert=True)
         detail = {
             "vault": vault.name,
@@ -91,9 +100,17 @@ def issue(public_key: PublicKey, vault: Vault, terms: Terms, actor: Actor) -> Is
             "expires_at": rfc3339(credential.expires_at),
             "serial": credential.serial,
         }
-        record(Action.CREDENTIAL_ISSUE, actor=actor, target=credential, detail=detail)
+        if issuer is not None:
+            detail["issued_by"] = issuer.username
+        action = Action.CODE_REDEEM if terms.by_code else Action.CREDENTIAL_ISSUE
+        record(action, actor=actor, target=credential, detail=detail)
     document = document_of(credential, vault, terms.replaced)
     return Issued(credential, document, file_name(vault.name, issued_at, terms.replaced))
+
+
+def downloaded(credentials: QuerySet[Credential]) -> QuerySet[Credential]:
+    """Those of them that somebody has downloaded as a file, and not a machine got for a one-time code."""
+    return credentials.exclude(key_origin=Credential.KeyOrigin.MACHINE)
 
 
 def _lock_active(vault_id: uuid.UUID) -> None:
@@ -120,7 +137,7 @@ def _last_issued(vault_id: uuid.UUID) -> QuerySet[Credential, datetime]:
 
 def _certified(public_key: PublicKey, vault: Vault, at: datetime, terms: Terms) -> Credential:
     """The row of a new credential, not saved yet."""
-    id, until = uuid.uuid4(), at + LIFE
+    id, until = uuid.uuid4(), at + (LIFE_BY_CODE if terms.by_code else LIFE)
     leaf = issuing.issue_client(
         authorities.client_authority(),
         public_key,

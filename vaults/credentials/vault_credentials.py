@@ -143,6 +143,6 @@ def machines_left(credential: Credential) -> int:
 
 
 def _issued(vault_id: UUID) -> QuerySet[Credential]:
-    """Those for new machines, the newest first, with the person who issued each."""
-    issued = Credential.objects.filter(vault=vault_id, purpose=Credential.Purpose.REGISTER)
+    """Those for new machines that were downloaded, the newest first, with the person who issued each."""
+    issued = issuance.downloaded(Credential.objects.filter(vault=vault_id, purpose=Credential.Purpose.REGISTER))
     return issued.select_related("issued_by").order_by("-issued_at")

@@ -1,6 +1,7 @@
-"""The tables of vaults: `core` has regions, requests, vaults, the work on them and their credentials; `stored` has what
-the portal knows of the objects that machines store."""
+"""The tables of vaults: `core` has regions, requests, vaults, the work on them and their credentials; `codes` has
+one-time codes; `stored` has what the portal knows of the objects that machines store."""
 
+from vaults.models.codes import CodeTry, OneTimeCode
 from vaults.models.core import (
     Credential,
     CredentialChallenge,
@@ -24,11 +25,13 @@ from vaults.models.stored import (
 )
 
 __all__ = [
+    "CodeTry",
     "Credential",
     "CredentialChallenge",
     "LostObject",
     "MachineRepository",
     "NameReservation",
+    "OneTimeCode",
     "Operation",
     "PairedCopy",
     "Redundancy",

@@ -262,6 +262,7 @@ class Credential(models.Model):
     class KeyOrigin(models.TextChoices):
         BROWSER = "browser", "made in the browser"
         SERVER = "server", "made by the portal, in memory"
+        MACHINE = "machine", "made on the machine"  # which has redeemed a one-time code
 
     class End(models.TextChoices):
         REPLACED = "replaced", "Replaced"
@@ -294,7 +295,8 @@ class Credential(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["vault"],
-                condition=models.Q(ended_at__isnull=True, purpose="register"),
+                # Those that machines get for one-time codes stand each alone.
+                condition=models.Q(ended_at__isnull=True, purpose="register") & ~models.Q(key_origin="machine"),
                 name="credential_one_valid",
             ),
             models.UniqueConstraint(
@@ -311,6 +313,11 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return f"credential {shortened(self.serial)}"
+
+    @property
+    def by_code(self) -> bool:
+        """Whether a machine got it for a one-time code, instead of somebody downloading it."""
+        return self.key_origin == self.KeyOrigin.MACHINE
 
 
 class CredentialChallenge(models.Model):

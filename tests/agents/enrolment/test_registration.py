@@ -324,7 +324,7 @@ def test_registering_costs_a_fixed_number_of_queries(
 ) -> None:
     holder = peer.Holder.of(issue())
     body = holder.sign(json.dumps(holder.payload("register", **peer.Machine("another").registration())).encode())
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(25):
         assert peer.send("register", body).status_code == 201
 
 

@@ -165,7 +165,7 @@ class TestSuccess:
         assert ReplacementRequest.objects.filter(state=ReplacementState.USED).count() == 2
 
     def test_queries(self, document: dict[str, Any], django_assert_num_queries: DjangoAssertNumQueries) -> None:
-        with django_assert_num_queries(43):
+        with django_assert_num_queries(44):
             assert register(document, peer.Machine()).status_code == 201
 
 

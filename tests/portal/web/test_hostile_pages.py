@@ -24,6 +24,7 @@ from tests.factories import PASSWORD, as_actor
 from tests.site import filled, pages
 from tests.vaults.factories import Ask, asking, paired_regions
 from tests.vaults.pages import window
+from vaults.credentials import one_time_codes
 from vaults.models import Vault
 
 FOR_STRANGERS = {
@@ -74,6 +75,7 @@ def keys(vault: Vault, staff: User, ask: Ask) -> Keys:
     now = timezone.now()
     notification = Notification.objects.create(key="x", user=staff, title="secret", started_at=now, updated_at=now)
     return {
+        "codes": one_time_codes.show(vault.pk, actor=as_actor(staff)).code.pk,
         "vaults": vault.pk,
         "machines": machine.pk,
         "requests": ask("Archive").pk,

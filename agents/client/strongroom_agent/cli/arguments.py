@@ -118,20 +118,30 @@ def _add(commands: "argparse._SubParsersAction[Parser]", name: str, text: str) -
 def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     setup = _add(commands, "setup", "register this machine, back it up and restore it")
     setup.epilog = (
-        f"Without --unattended it asks for what is missing. Each flag, those about how backups are made apart, can be "
-        f"given in the environment as well ({answers.PREFIX}CACHE_DIR for --cache-dir), and in the file of --answers "
-        "(cache-dir: DIR)."
+        "Without --unattended it asks for what is missing. Each flag, but for those of a code and those about how "
+        f"backups are made, can be given in the environment as well ({answers.PREFIX}CACHE_DIR for --cache-dir), and in "
+        "the file of --answers (cache-dir: DIR)."
     )
     _add_setup_flags(setup)
+    _add_code_flags(setup)
     schedule_arguments.add_options(setup)
 
 
 def setup_flags() -> list[answers.Flag]:
-    """The flags of `setup` that have a variable and a key in the file of answers each: all but the options of backups,
-    which `schedule` takes as well."""
+    """The flags of `setup` that have a variable and a key in the file of answers each: all but those of a code, and
+    the options of backups, which `schedule` takes as well."""
     parser = Parser()
     _add_setup_flags(parser)
     return answers.flags(parser._actions)
+
+
+def _add_code_flags(setup: Parser) -> None:
+    """What the line of the Quick Start page says; good for ten minutes, so there is no other place for it."""
+    setup.add_argument("--code", type=filled, metavar="CODE", help="one-time code instead of the file; - asks for it")
+    setup.add_argument("--edge", type=filled, metavar="URL", help="with --code: where machines reach Strongroom")
+    setup.add_argument("--ca-sha256", type=filled, metavar="HEX", help="with --code: SHA-256 of its root certificate")
+    setup.add_argument("--vault", type=filled, metavar="ID", help="with --code: the vault that it is for")
+    setup.add_argument("--once", action="store_true", help="change nothing where setup was done; so with --code")
 
 
 def _add_setup_flags(setup: Parser) -> None:
@@ -172,13 +182,20 @@ def check_setup(given: argparse.Namespace) -> None:
         raise usage("--proxy-password-file needs --proxy URL and --proxy-user USER.")
     if given.proxy_user and not given.proxy:
         raise usage("--proxy-user needs --proxy URL.")
+    if given.code and given.credentials:
+        raise usage("--code and --credentials do not go together.", "Give the one that you have.")
+    if not given.code and (given.edge or given.ca_sha256 or given.vault):
+        raise usage("--edge, --ca-sha256 and --vault go with --code.")
     if given.unattended:
         _check_complete(given)
+    elif given.code or given.once:
+        raise usage("--code and --once go with --unattended.", "Copy the whole line from the vault's Quick Start page.")
 
 
 def _check_complete(given: argparse.Namespace) -> None:
     """Where nothing is asked, all must be there."""
-    names = {"--credentials": "credentials", "--install-dir": "install_dir"}
+    names = {} if given.code else {"--credentials": "credentials"}
+    names |= {"--install-dir": "install_dir"}
     names |= {"--cache-dir": "cache_dir", "--protect": "protect"}
     lacking = [flag for flag, name in names.items() if not getattr(given, name)]
     if lacking:

@@ -24,7 +24,7 @@ from strongroom_agent.commands import (
 from strongroom_agent.core import output, surroundings
 from strongroom_agent.core.errors import QUOTA_REMEDY, AgentError, Exit, remedy_for, usage, why
 from strongroom_agent.core.output import Done, progress, show_done, show_error
-from strongroom_agent.portal import reports
+from strongroom_agent.portal import enrolment_code, reports
 from strongroom_agent.setup import setup
 from strongroom_agent.setup.checks import SetupOptions
 from strongroom_agent.setup.wizard import wizard
@@ -146,8 +146,13 @@ def _tidy(home: Home) -> None:
 
 def _setup_options(given: argparse.Namespace, home: Home) -> SetupOptions:
     """The answers that were given; a person is asked for the rest unless --unattended."""
+    code = None
+    if given.code:
+        code = enrolment_code.offered(given.code, given.edge, given.ca_sha256, given.vault)
     options = SetupOptions(
-        credentials=given.credentials or "",
+        credentials=str(enrolment_code.kept_at(home)) if code else given.credentials or "",
+        code=code,
+        once=given.once,
         install_dir=given.install_dir or "",
         cache_dir=given.cache_dir or "",
         protect=given.protect or [],

@@ -32,6 +32,11 @@ REFUSALS = frozenset(
         "vault_not_active",
         "machine_exists",
         "clock_skew",
+        "code_ended",
+        "code_expired",
+        "code_invalid",
+        "code_issuer_left",
+        "code_used",
     }
 )
 _STATUS_OF_CODE = {"usage": Exit.USAGE, "network": Exit.NETWORK}

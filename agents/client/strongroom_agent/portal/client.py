@@ -1,9 +1,9 @@
-"""Signed requests to the portal, over TLS that trusts only the certificates of the credential file."""
+"""Requests to the portal, nearly all of them signed, over TLS that trusts only the roots that it was given."""
 
 import re
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -56,13 +56,36 @@ class Portal:
         Refused with the portal's code when it says no, AgentError `network` when it cannot be reached, `unknown` where
         it has no such endpoint (404), as an older one.
         """
+        return self._post(
+            what,
+            lambda url: signer.sign(url, fields),
+            "application/jose",
+            attempts=attempts,
+            timeout=timeout,
+            unknown=unknown,
+        )
+
+    def post_plain(self, what: str, body: bytes) -> Response:
+        """The same for a request that nobody signs: JSON in its canonical form."""
+        return self._post(what, lambda _: body, "application/json")
+
+    def _post(
+        self,
+        what: str,
+        make: Callable[[str], str | bytes],
+        content_type: str,
+        *,
+        attempts: int | None = None,
+        timeout: httpx.Timeout = _TIMEOUT,
+        unknown: AgentError | None = None,
+    ) -> Response:
         url = f"{self.edge_url}/api/v1/agent/{what}"
         failure = unreachable(self.edge_url, "it was not asked", self._proxy)
         with httpx.Client(verify=self._trust, proxy=self._proxy, timeout=timeout, trust_env=False) as client:
             for _ in pauses(attempts):
-                body = signer.sign(url, fields)
+                body = make(url)
                 try:
-                    status, answer = _ask(client, url, body)
+                    status, answer = _ask(client, url, body, content_type)
                 except httpx.TransportError as error:
                     failure = self._clock_trouble(error) or unreachable(self.edge_url, describe(error), self._proxy)
                     continue
@@ -109,9 +132,9 @@ def unreachable(url: str, trouble: str, proxy: str | None = None) -> AgentError:
     )
 
 
-def _ask(client: httpx.Client, url: str, body: str) -> tuple[int, bytes]:
+def _ask(client: httpx.Client, url: str, body: str | bytes, content_type: str) -> tuple[int, bytes]:
     """The status and the body of the answer."""
-    headers = {"Content-Type": "application/jose", **answers.PLAIN}
+    headers = {"Content-Type": content_type, **answers.PLAIN}
     with client.stream("POST", url, content=body, headers=headers) as response:
         return response.status_code, answers.read(response)
 

@@ -25,15 +25,20 @@ def current(home: Home, credential: Credential, name: str) -> Identity | None:
     if found is None:
         return None
     if not _same(found, credential, name):
-        raise AgentError(
-            "already_registered",
-            f"This machine is registered as {found.name} in vault {found.vault['name']}.",
-            "Run strongroom-agent unregister first, or set STRONGROOM_AGENT_HOME to another folder.",
-        )
+        raise registered_elsewhere(found)
     attempt = home.read_object(_FILE) or {}
     if credential.replaces and attempt.get("credential") != credential.fingerprint:
         return None
     return found
+
+
+def registered_elsewhere(found: Identity) -> AgentError:
+    """This machine is another one already, or in another vault."""
+    return AgentError(
+        "already_registered",
+        f"This machine is registered as {found.name} in vault {found.vault['name']}.",
+        "Run strongroom-agent unregister first, or set STRONGROOM_AGENT_HOME to another folder.",
+    )
 
 
 def _same(found: Identity, credential: Credential, name: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from strongroom_agent.core import times
 from strongroom_agent.core.errors import usage
 from strongroom_agent.core.paths import absolute
-from strongroom_agent.portal import clock, credential, registration
+from strongroom_agent.portal import clock, credential, enrolment_code, registration
 from strongroom_agent.portal.credential import Credential
 from strongroom_agent.portal.credential_errors import other_machine
 from strongroom_agent.state import settings
@@ -41,6 +41,8 @@ class SetupOptions:
     proxy: str = ""
     proxy_user: str = ""
     proxy_password: str | None = field(default=None, repr=False, metadata=SECRET)
+    code: enrolment_code.Offered | None = field(default=None, metadata=SECRET)  # its credential goes to `credentials`
+    once: bool = False
     schedule: bool = True
     link: bool = True
     changes: dict[str, object] = field(default_factory=dict)  # of the options of backups

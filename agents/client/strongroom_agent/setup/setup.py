@@ -1,8 +1,9 @@
-"""The command `setup`, once all answers are there: from a credential file to a machine that is backed up and restored.
+"""The command `setup`, once all answers are there: from a credential to a machine that is backed up and restored.
 
 It can be repeated after any interruption: what is done is found done, the rest is done.
 """
 
+import socket
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from strongroom_agent.commands.schedule import changed
 from strongroom_agent.core.errors import Refused
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import absolute
-from strongroom_agent.portal import credential, registration
+from strongroom_agent.portal import credential, enrolment_code, registration
 from strongroom_agent.restic import engine, snapshots
 from strongroom_agent.state import forgotten, identity, last_snapshot, settings
 from strongroom_agent.state.backup_options import BackupOptions
@@ -20,7 +21,18 @@ from strongroom_agent.state.identity import Identity
 from strongroom_agent.state.session import Session
 from strongroom_agent.state.settings import Settings
 
-from . import cache_folder, checks, finish, folders, install, kept_answers, passphrase, repository, schedule_step
+from . import (
+    cache_folder,
+    checks,
+    finish,
+    folders,
+    install,
+    kept_answers,
+    passphrase,
+    repeated,
+    repository,
+    schedule_step,
+)
 from . import protect as setup_protect
 from .checks import SetupOptions
 
@@ -28,8 +40,15 @@ from .checks import SetupOptions
 def run(home: Home, options: SetupOptions) -> Done:
     """Check everything that can be checked here, register, back up, restore, compare, report."""
     wanted = None if options.name is None else checks.machine_name(options.name)
+    if options.code or options.once:
+        vault_id = options.code.vault_id if options.code else repeated.vault_of(options.credentials)
+        if answer := repeated.nothing_to_do(home, vault_id):
+            return answer
     chosen = _check_installation(home, options)
     engine.find()
+    if options.code:
+        name = wanted or checks.machine_name(socket.gethostname())
+        enrolment_code.exchange(home, options.code, name, options.proxy_url)
     given = checks.credential_file(home, options)
     name = checks.name_for(given, wanted)
     existing = registration.current(home, given, name)
@@ -48,6 +67,7 @@ def run(home: Home, options: SetupOptions) -> Done:
     settle = partial(schedule_step.settle, session, program, schedule=options.schedule, link=options.link)
     done = finish.prove(session, program, earlier, options.save_passphrase_to, unprotected, settle)
     kept_answers.forget(home)
+    repeated.done(home, registered)
     return done
 
 

@@ -1,0 +1,115 @@
+"""How long it takes from the first step to a proven machine, and where people drop out.
+
+A machine's own way is a row, written in the transactions that act: registration, and the first reports that went well.
+It begins when the code was shown, or the file issued, that the machine came with.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from agents.models import Machine, Onboarding
+from vaults.models import Credential, OneTimeCode
+
+LOOKED_BACK = timedelta(days=30)
+MOST = 5_000
+"""So many machines are measured, the newest ones."""
+SETTLED = timedelta(hours=1)
+"""What began less long ago may still come to its end: it has not dropped out."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the machines fared that came one way: how many began, and came so far, and how long the whole took."""
+
+    name: str
+    begun: int  # codes shown, or files issued
+    begun_unused: int
+    registered: int
+    backed_up: int
+    proven: int
+    median: timedelta | None
+    percentile: timedelta | None  # the 95th
+
+    @property
+    def median_text(self) -> str:
+        """As people say it."""
+        return _words(self.median)
+
+    @property
+    def percentile_text(self) -> str:
+        """The same of the 95th percentile."""
+        return _words(self.percentile)
+
+    @property
+    def lost_before_backup(self) -> int:
+        """Registered, and never backed up."""
+        return self.registered - self.backed_up
+
+    @property
+    def lost_before_proof(self) -> int:
+        """Backed up, and no restore proven."""
+        return self.backed_up - self.proven
+
+
+def begin(machine: Machine, credential: Credential, at: datetime) -> None:
+    """Note where the machine's way began, in the transaction that registers it; another computer begins anew."""
+    code = OneTimeCode.objects.filter(credential=credential).first() if credential.by_code else None
+    way = {
+        "began_at": code.shown_at if code else credential.issued_at,
+        "by_code": code is not None,
+        "registered_at": at,
+        "backed_up_at": None,
+        "proven_at": None,
+    }
+    if not Onboarding.objects.filter(machine=machine).update(**way):
+        Onboarding.objects.create(machine=machine, **way)
+
+
+def note_backup(machine: Machine, at: datetime) -> None:
+    """The machine has reported a backup, for the first time or again, in the transaction of the report."""
+    Onboarding.objects.filter(machine=machine, backed_up_at=None).update(backed_up_at=at)
+
+
+def note_proof(machine: Machine, at: datetime) -> None:
+    """The same of a restore that was proven."""
+    Onboarding.objects.filter(machine=machine, proven_at=None).update(proven_at=at)
+
+
+def ways(now: datetime | None = None) -> list[Way]:
+    """By code and by file, of the last thirty days; in four queries, however many machines there are."""
+    at = now or timezone.now()
+    since, settled = at - LOOKED_BACK, at - SETTLED
+    codes = OneTimeCode.objects.filter(shown_at__gt=since, shown_at__lt=settled)
+    files = Credential.objects.filter(issued_at__gt=since, issued_at__lt=settled, purpose=Credential.Purpose.REGISTER)
+    files = files.exclude(key_origin=Credential.KeyOrigin.MACHINE)
+    shown = codes.aggregate(begun=Count("pk"), unused=Count("pk", filter=Q(credential=None)))
+    issued = files.aggregate(begun=Count("pk"), unused=Count("pk", filter=Q(machines_used=0)))
+    return [_way("One-time code", True, shown, since, settled), _way("Credential file", False, issued, since, settled)]
+
+
+def _way(name: str, by_code: bool, begun: dict[str, int], since: datetime, settled: datetime) -> Way:
+    rows = Onboarding.objects.filter(by_code=by_code, began_at__gt=since, began_at__lt=settled).order_by("-began_at")
+    found = list(rows.values_list("began_at", "backed_up_at", "proven_at")[:MOST])
+    times = sorted(proven - began for began, _, proven in found if proven)
+    return Way(
+        name,
+        begun["begun"],
+        begun["unused"],
+        registered=len(found),
+        backed_up=sum(1 for _, backed_up, proven in found if backed_up or proven),
+        proven=len(times),
+        median=times[(len(times) - 1) // 2] if times else None,
+        percentile=times[-(-len(times) * 95 // 100) - 1] if times else None,
+    )
+
+
+def _words(length: timedelta | None) -> str:
+    """`1 min 12 s`, `3 h 20 min`."""
+    if length is None:
+        return ""
+    minutes, seconds = divmod(max(0, round(length.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

@@ -1,0 +1,65 @@
+"""Which package a machine is best set up with by one line, and how that package becomes a program there.
+
+The one place to change when there are packages of other kinds: an archive with its own interpreter, for one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from agents.models import AgentPackage
+
+ARCHITECTURE = "x86_64"
+"""What the lines are for: they ask the machine, and say so where it is another one."""
+_SINGLE_FILE = ("", ".pex")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A package, and what makes a program of it. In `prepare`, shell or PowerShell by platform, the downloaded file is
+    `$p`; afterwards `program` is what to run. `requires` is a shell test of the machine, and `lacks` what to say."""
+
+    package: AgentPackage
+    prepare: str
+    program: str
+    requires: str = ""
+    lacks: str = ""
+
+
+def best_for(platform: str) -> Choice | None:
+    """The best package there is for new machines of the platform; None where none is published."""
+    return best_among(AgentPackage.objects.filter(platform=platform, withdrawn_at=None), platform)
+
+
+def best_among(packages: Iterable[AgentPackage], platform: str) -> Choice | None:
+    """The same among packages that can be downloaded and have been read already."""
+    fitting = [each for each in packages if (each.platform, each.architecture) == (platform, ARCHITECTURE)]
+    for package in sorted(fitting, key=lambda each: each.published_at, reverse=True):
+        if choice := _choice(package):
+            return choice
+    return None
+
+
+def _choice(package: AgentPackage) -> Choice | None:
+    suffix = _suffix(package.file_name)
+    if package.platform == "linux" and suffix in _SINGLE_FILE:
+        return Choice(
+            package,
+            prepare='chmod +x "$p"',
+            program='"$p"',
+            requires='python3 -c "import sys; sys.exit(sys.version_info < (3, 11))"',
+            lacks="This agent needs Python 3.11 or newer as python3. Install it, then run this again.",
+        )
+    if package.platform == "windows" and suffix == ".exe":
+        # The installer, silently; not seen running on a real Windows.
+        return Choice(
+            package,
+            prepare="Start-Process -Wait -FilePath $p -ArgumentList '/S'",
+            program="& (Join-Path $env:ProgramFiles 'strongroom-agent\\strongroom-agent.exe')",
+        )
+    return None
+
+
+def _suffix(file_name: str) -> str:
+    """What follows the digest in the name; versions have dots of their own."""
+    _, dot, extension = file_name[file_name.rindex("-") :].partition(".")
+    return dot + extension
