@@ -41,7 +41,7 @@ class SetupOptions:
     proxy: str = ""
     proxy_user: str = ""
     proxy_password: str | None = field(default=None, repr=False, metadata=SECRET)
-    code: enrolment_code.Offered | None = field(default=None, metadata=SECRET)  # its credential goes to `credentials`
+    code: enrolment_code.Offered | None = field(default=None, metadata=SECRET)  # credentials: where its own will lie
     once: bool = False
     schedule: bool = True
     link: bool = True
