@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from agents.forms import CredentialForm
-from agents.packages.catalog import PlatformRow, platform_rows
+from agents.packages.catalog import PlatformRow, best_for_linux, platform_rows
 from agents.packages.publish import FILES_URL
 from agents.packages.shell_commands import BACKUP, EVERY_NIGHT, setup_command, unpack_command
 from agents.quick_start import Progress, Step, progress_of
@@ -114,9 +114,10 @@ def _commands(progress: Progress, offered: list[PlatformRow]) -> dict[str, objec
     credential = progress.credential_status.credential
     issued_at = credential.issued_at if credential and progress.listening else timezone.now()
     name = file_name(progress.vault.name, issued_at)
-    package = next((offer.package for offer in offered if offer.package and offer.platform == "linux"), None)
+    package = best_for_linux(offered)
     return {
         "file_name": name,
-        "unpack": unpack_command(package.file_name) if package else "",
-        "command": setup_command(name, downloaded=package is not None),
+        "for_linux": package,
+        "unpack": unpack_command(package.file_name, package.kind) if package else "",
+        "command": setup_command(name, kind=package.kind if package else ""),
     }

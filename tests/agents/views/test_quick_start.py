@@ -392,7 +392,7 @@ class TestSteps:
         minute, *rest = job.split(" ")
         assert 0 <= int(minute) <= 59
         assert " ".join(rest) == "2 * * * root /opt/strongroom-agent/strongroom-agent backup"
-        assert "--install-dir /opt/strongroom-agent " in setup_command("x", downloaded=True)
+        assert "--install-dir /opt/strongroom-agent " in setup_command("x", kind="pex")
 
     def test_an_agent_that_was_withdrawn_is_not_a_step_done(
         self, vault: Vault, staff: User, page: Callable[..., str]
