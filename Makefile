@@ -7,7 +7,7 @@ BIN := .venv/bin
 # With it, each of the many processes would compile all that it imports, each time: three quarters of a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev shell seed fmt check test test-long lint docs bench lock notice sbom changes changelog release
+.PHONY: help setup run dev shell seed fmt check test test-long test-agents lint docs agents bench lock notice sbom changes changelog release
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,17 @@ test: ## Everything that CI runs: lint, both databases, real parts, a real brows
 test-long: ## The same with the full counts of the long suites
 	@deploy/install dev "$(PYTHON)"
 	@STRONGROOM_LONG=1 exec $(BIN)/python -m tests.suite
+
+test-agents: ## Install, set up, upgrade and remove the packages of `make agents` in bare Debians; as root
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m pytest -q tests/packages/in_bare_systems.py
+
+agents: ## Build the agent's packages for Linux that need no Python, and publish them in the data folder; as root
+	@deploy/install dev "$(PYTHON)"
+	@$(BIN)/python -m deploy.agents
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py prepare_pki --verbosity 0
+	@exec $(BIN)/python manage.py publish_agent --built build/agents/packages
 
 lint: ## Style, types, import order, missing migrations
 	@deploy/install dev "$(PYTHON)"

@@ -283,7 +283,8 @@ class Onboarding(models.Model):
 
 
 class AgentPackage(models.Model):
-    """A build of the agent that people can download; the file lies in the packages folder under `file_name`."""
+    """A build of the agent, or what administrators have added, for people to download; the file lies in the packages
+    folder under `file_name`."""
 
     platform = models.CharField(max_length=32)  # linux, windows, macos
     architecture = models.CharField(max_length=16)
@@ -295,6 +296,10 @@ class AgentPackage(models.Model):
     withdrawn_at = models.DateTimeField(null=True)
     kept_back = models.BooleanField(default=False)  # somebody withdrew it, so it does not come back by itself
     sources = models.CharField(max_length=64, blank=True)  # fingerprint of what our own build was made from
+    kind = models.CharField(max_length=8, default="pex")  # a key of agents.packages.kinds.KINDS
+    title = models.CharField(max_length=80, blank=True)  # what an administrator's own file is called
+    notes = models.CharField(max_length=500, blank=True)  # what an administrator says of it
+    has_bill = models.BooleanField(default=False)  # whether `<file>.cdx.json` lies beside it
 
     def __str__(self) -> str:
         return self.file_name

@@ -24,19 +24,13 @@ PYTHONS = (11, 12, 13, 14)
 # Wheels for this glibc or an older one run on every Linux distribution that is still maintained.
 _NEWEST_GLIBC, _OLDEST_GLIBC = 28, 17
 _SHEBANG = "/usr/bin/env python3"
-# Of the calling shell's environment only what the agent's README names reaches Python and pex: modules could be planted
-# with PYTHONPATH, and other programs be run with PEX_MODULE. The shell reads no further than these lines.
+# What of the calling shell's environment reaches the program; start.sh says why no more.
 _ANSWERS = (
     "UNATTENDED", "ANSWERS", "CREDENTIALS", "INSTALL_DIR", "CACHE_DIR", "PROTECT", "INCLUDE_NETWORK", "PASSPHRASE_FILE",
     "GENERATE_PASSPHRASE", "SAVE_PASSPHRASE_TO", "PROXY", "PROXY_USER", "PROXY_PASSWORD_FILE", "NAME", "NO_SCHEDULE",
     "NO_LINK",
 )  # fmt: skip
 _KEPT = ("PATH", "HOME", "TERM", "STRONGROOM_AGENT_HOME", "RESTIC", *(f"STRONGROOM_SETUP_{each}" for each in _ANSWERS))
-# Of PATH only the parts that name a place by themselves, or else a python3 in the current folder might be run.
-_SAFE_PATH = r"""set -f; IFS=:; kept=
-for part in $PATH; do case $part in /*) kept=$kept:$part ;; esac; done
-PATH=${kept#:}; unset IFS
-"""
 
 
 def build(output: Path, pex: str | None = None) -> dict[str, object]:
@@ -118,17 +112,20 @@ def _command(pex: str, sources: Path, draft: Path, machine: str) -> list[str]:
     return command
 
 
+def start(command: str, program: str, *variables: str) -> str:
+    """The shell's lines that start the agent: the interpreter `command` runs `program`, with no environment but what is
+    kept, and `variables` of our own."""
+    kept = " ".join([*(f'${{{name}+"{name}=${name}"}}' for name in _KEPT), *variables])
+    text = (HERE / "start.sh").read_text(encoding="utf-8")
+    return text.replace("%{command}", f"exec /usr/bin/env -i {kept} {command}").replace("%{program}", program)
+
+
 def _isolated(package: bytes) -> bytes:
     """The package with a start of our own instead of pex's: a zip file may have anything before it."""
-    kept = " ".join(f'${{{name}+"{name}=${name}"}}' for name in _KEPT)
-    start = (
-        f"#!/bin/sh\n{_SAFE_PATH}"
-        f'exec /usr/bin/env -i {kept} PEX_DISABLE_VARIABLES=1 python3 -I -W ignore -X utf8 "$0" "$@"\n'
-    )
     line, end, archive = package.partition(b"\n")
     if line + end != f"#!{_SHEBANG}\n".encode():
         raise ValueError("pex has begun the package in a way that we do not know")
-    return start.encode() + archive
+    return start("python3", '"$0"', "PEX_DISABLE_VARIABLES=1").encode() + archive
 
 
 def _pex() -> str:
@@ -151,10 +148,17 @@ def _same_modes(folder: Path) -> None:
 
 
 def main() -> None:
-    """Build to the path on the command line."""
+    """Build to the path on the command line, or say with what a folder that has its own interpreter is started."""
     parser = argparse.ArgumentParser(description="Build strongroom-agent for Linux as one file.")
     parser.add_argument("output", type=Path)
-    print(json.dumps(build(parser.parse_args().output)))
+    parser.add_argument("--start-of-folder", action="store_true", help="write only what starts an agent in a folder")
+    given = parser.parse_args()
+    if given.start_of_folder:
+        interpreter = '"$(dirname -- "$(readlink -f -- "$0")")"/python/bin/python3'
+        given.output.write_text(start(interpreter, "-m strongroom_agent"), encoding="utf-8")
+        given.output.chmod(0o755)
+        return
+    print(json.dumps(build(given.output)))
 
 
 if __name__ == "__main__":

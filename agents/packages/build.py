@@ -18,13 +18,13 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 
 from agents.models import AgentPackage
-from agents.packages.publish import publish
+from agents.packages.publish import About, publish
 from portal.core.actor import Actor
 
 SOURCES = Path(settings.BASE_DIR) / "agents" / "client"
 PROGRAM = "strongroom-agent"
 LONGEST = 600  # seconds
-_TAKEN_IN = ("strongroom_agent/**/*", "build_package.py", "requirements.txt")
+_TAKEN_IN = ("strongroom_agent/**/*", "build_package.py", "start.sh", "requirements.txt")
 
 
 class BuildFailed(Exception):
@@ -43,20 +43,21 @@ def bring_up_to_date(actor: Actor, *, again: bool = False) -> tuple[AgentPackage
     """
     sources = fingerprint()
     if not again:
-        _require_not_withdrawn(sources=sources)
+        require_not_withdrawn(sources=sources)
     build = _build_of(sources)
     facts: dict[str, str] = json.loads((build / "facts.json").read_text())
-    package = _published(facts["sha256"])
+    package = published(facts["sha256"])
     if package is not None:
         AgentPackage.objects.filter(pk=package.pk).update(sources=sources)
         return package, False
     if not again:
-        _require_not_withdrawn(sha256=facts["sha256"])
-    named = {name: facts[name] for name in ("platform", "architecture", "version")}
-    return publish(build / PROGRAM, **named, actor=actor, sources=sources), True
+        require_not_withdrawn(sha256=facts["sha256"])
+    about = About(facts["platform"], facts["architecture"], facts["version"])
+    return publish(build / PROGRAM, about, actor=actor, sources=sources), True
 
 
-def _require_not_withdrawn(**made: str) -> None:
+def require_not_withdrawn(**made: str) -> None:
+    """Raise Withdrawn where somebody took back a package that was made of this."""
     withdrawn = AgentPackage.objects.filter(**made, kept_back=True).first()
     if withdrawn is not None:
         raise Withdrawn(withdrawn.file_name)
@@ -77,7 +78,7 @@ def builds() -> Path:
     return Path(sys.prefix if os.access(sys.prefix, os.W_OK) else settings.DATA) / "agent-builds"
 
 
-def _published(sha256: str) -> AgentPackage | None:
+def published(sha256: str) -> AgentPackage | None:
     """The package, if it is listed and its file is whole, as far as its size tells."""
     package = AgentPackage.objects.filter(sha256=sha256, withdrawn_at=None).first()
     if package is None:

@@ -1,16 +1,16 @@
 """Which package a machine is best set up with by one line, and how that package becomes a program there.
 
-The one place to change when there are packages of other kinds: an archive with its own interpreter, for one.
+The archive that needs nothing comes first: setup copies all of it to its place, whatever packages the system has.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agents.models import AgentPackage
+from agents.packages.kinds import OWN
 
 ARCHITECTURE = "x86_64"
 """What the lines are for: they ask the machine, and say so where it is another one."""
-_SINGLE_FILE = ("", ".pex")
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,20 @@ def best_for(platform: str) -> Choice | None:
 def best_among(packages: Iterable[AgentPackage], platform: str) -> Choice | None:
     """The same among packages that can be downloaded and have been read already."""
     fitting = [each for each in packages if (each.platform, each.architecture) == (platform, ARCHITECTURE)]
-    for package in sorted(fitting, key=lambda each: each.published_at, reverse=True):
+    for package in sorted(fitting, key=lambda each: (each.kind == "archive", each.published_at), reverse=True):
         if choice := _choice(package):
             return choice
     return None
 
 
 def _choice(package: AgentPackage) -> Choice | None:
-    suffix = _suffix(package.file_name)
-    if package.platform == "linux" and suffix in _SINGLE_FILE:
+    if package.platform == "linux" and package.kind == "archive":
+        return Choice(
+            package,
+            prepare='mv "$p" "$p.tar.gz"; tar -xzf "$p.tar.gz" -C "$d" --no-same-owner',
+            program='"$d/strongroom-agent/strongroom-agent"',
+        )
+    if package.platform == "linux" and package.kind == "pex":
         return Choice(
             package,
             prepare='chmod +x "$p"',
@@ -49,7 +54,7 @@ def _choice(package: AgentPackage) -> Choice | None:
             requires='python3 -c "import sys; sys.exit(sys.version_info < (3, 11))"',
             lacks="This agent needs Python 3.11 or newer as python3. Install it, then run this again.",
         )
-    if package.platform == "windows" and suffix == ".exe":
+    if package.platform == "windows" and package.kind != OWN and package.file_name.endswith(".exe"):
         # The installer, silently; not seen running on a real Windows.
         return Choice(
             package,
@@ -57,9 +62,3 @@ def _choice(package: AgentPackage) -> Choice | None:
             program="& (Join-Path $env:ProgramFiles 'strongroom-agent\\strongroom-agent.exe')",
         )
     return None
-
-
-def _suffix(file_name: str) -> str:
-    """What follows the digest in the name; versions have dots of their own."""
-    _, dot, extension = file_name[file_name.rindex("-") :].partition(".")
-    return dot + extension

@@ -12,16 +12,18 @@ KEPT = "/root/strongroom-passphrase"
 """Where the same command line keeps the passphrase: outside of what it protects, which setup insists on."""
 BACKUP = f"sudo {INSTALLED} backup"
 """Makes one backup now."""
-EVERY_NIGHT = (
-    f"printf 'PATH=/usr/local/bin:/usr/bin:/bin\\n%d 2 * * * root {INSTALLED} backup\\n' \"$((RANDOM % 60))\" |\n"
-    "  sudo tee /etc/cron.d/strongroom-agent"
-)
-"""Makes one each night, at some minute past two, so that machines do not all begin at once."""
+SCHEDULE = f"sudo {INSTALLED} schedule"
+"""Says when the machine backs itself up; with `daily HH:MM` behind it, sets that."""
 
 
-def unpack_command(package_file: str) -> str:
-    """Makes the downloaded package a program in the same folder."""
-    return f"mv {shlex.quote(package_file)} {PROGRAM} && chmod +x {PROGRAM}"
+def unpack_command(package_file: str, kind: str) -> str:
+    """Installs the downloaded package, or makes it a program in the same folder where it is a single file."""
+    name = shlex.quote(package_file)
+    return {
+        "deb": f"sudo apt install {shlex.quote(f'./{package_file}')}",
+        "rpm": f"sudo dnf install {shlex.quote(f'./{package_file}')}",
+        "archive": f"sudo tar -xzf {name} -C {PurePosixPath(INSTALLED).parents[1]} --no-same-owner",
+    }.get(kind, f"mv {name} {PROGRAM} && chmod +x {PROGRAM}")
 
 
 def digest_command(package_file: str, sha256: str) -> str:
@@ -38,20 +40,20 @@ def signature_command(package_file: str) -> str:
     )
 
 
-def setup_command(credential_file: str, *, downloaded: bool) -> str:
+def setup_command(credential_file: str, *, kind: str) -> str:
     """Registers a machine, backs it up and restores it; run in the folder with the credential file, and with the
-    program when that was `downloaded` instead of being installed."""
-    return _setup(credential_file, f"--generate-passphrase --save-passphrase-to {KEPT}", downloaded=downloaded)
+    program where that is a single file. `kind`: of the package that was downloaded; "" where there is none."""
+    return _setup(credential_file, f"--generate-passphrase --save-passphrase-to {KEPT}", kind)
 
 
-def replace_command(credential_file: str, *, downloaded: bool) -> str:
+def replace_command(credential_file: str, *, kind: str) -> str:
     """The same for the place of a machine that is there: its backups open with the passphrase that they were made
     with."""
-    return _setup(credential_file, f"--passphrase-file {KEPT}", downloaded=downloaded)
+    return _setup(credential_file, f"--passphrase-file {KEPT}", kind)
 
 
-def _setup(credential_file: str, passphrase: str, *, downloaded: bool) -> str:
-    program = f"sudo ./{PROGRAM}" if downloaded else f"sudo {PROGRAM}"
+def _setup(credential_file: str, passphrase: str, kind: str) -> str:
+    program = {"pex": f"sudo ./{PROGRAM}", "archive": f"sudo {INSTALLED}"}.get(kind, f"sudo {PROGRAM}")
     lines = (
         f"{program} setup --unattended",
         f"--credentials {shlex.quote(credential_file)}",

@@ -15,10 +15,10 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from agents.forms import CredentialForm
 from agents.packages import one_line, snippets
-from agents.packages.catalog import PlatformRow, platform_rows
+from agents.packages.catalog import PlatformRow, best_for_linux, platform_rows
 from agents.packages.choice import best_among
 from agents.packages.publish import FILES_URL
-from agents.packages.shell_commands import BACKUP, EVERY_NIGHT, setup_command, unpack_command
+from agents.packages.shell_commands import BACKUP, SCHEDULE, setup_command, unpack_command
 from agents.quick_start import Progress, Step, progress_of
 from agents.views.credential_files import credential_file_response
 from portal.core.http import PersonRequest, actor_of, expected
@@ -130,7 +130,7 @@ def _page(
         "credential_shown": vault_credentials.shown(progress.credential_status.credential),
         "files": FILES_URL,
         "backup": BACKUP,
-        "every_night": EVERY_NIGHT,
+        "schedule": SCHEDULE,
         **_commands(progress, offered),
     }
     return live(request, "agents/quick_start.html", "quick-start", context, final=progress.final, status=status)
@@ -156,9 +156,10 @@ def _commands(progress: Progress, offered: list[PlatformRow]) -> dict[str, objec
     credential = progress.credential_status.credential
     issued_at = credential.issued_at if credential and progress.listening else timezone.now()
     name = file_name(progress.vault.name, issued_at)
-    package = next((offer.package for offer in offered if offer.package and offer.platform == "linux"), None)
+    package = best_for_linux(offered)
     return {
         "file_name": name,
-        "unpack": unpack_command(package.file_name) if package else "",
-        "command": setup_command(name, downloaded=package is not None),
+        "for_linux": package,
+        "unpack": unpack_command(package.file_name, package.kind) if package else "",
+        "command": setup_command(name, kind=package.kind if package else ""),
     }

@@ -10,7 +10,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from agents.forms import ReplacementDecisionForm, ReplacementForm
 from agents.models import Machine, ReplacementRequest
-from agents.packages.catalog import platform_rows
+from agents.packages.catalog import best_for_linux, platform_rows
 from agents.packages.shell_commands import KEPT, replace_command
 from agents.queries import machine_seen_by, machine_worked_on_by
 from agents.replacement import replacements
@@ -139,7 +139,7 @@ def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[st
     # For a file that was not issued yet, the name that it will have.
     issued_at = asked.credential.issued_at if asked.credential else timezone.now()
     name = file_name(machine.vault.name, issued_at, Replaced(machine.pk, machine.name))
-    downloaded = any(offer.package for offer in platform_rows("") if offer.platform == "linux")
+    package = best_for_linux(platform_rows(""))
     return {
         "pending": pending,
         "own": asked.requested_by_id == actor.person.pk,
@@ -149,6 +149,6 @@ def _about(actor: Actor, machine: Machine, asked: ReplacementRequest) -> dict[st
         "download_until": download_until(asked),
         "downloadable": downloadable(asked),
         "passphrase_file": KEPT,
-        "command": replace_command(name, downloaded=downloaded),
+        "command": replace_command(name, kind=package.kind if package else ""),
         **(named(workflow.deciders(asked)) if pending else {}),
     }

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
 from portal.pki.crypto.errors import Unacceptable
 
@@ -68,6 +68,11 @@ def digest(key: PublicKey) -> str:
 def sign(key: PrivateKey, message: bytes) -> str:
     """The signature of `message`, DER in standard base64."""
     return base64.b64encode(key.sign(message, _EC_SHA256)).decode()
+
+
+def sign_digest(key: PrivateKey, sha256: bytes) -> bytes:
+    """The signature, in DER, of the content that has this SHA-256: for files too large to be read whole."""
+    return key.sign(sha256, ec.ECDSA(Prehashed(hashes.SHA256())))
 
 
 def signature_fits(key: PublicKey, signature: str, message: bytes) -> bool:

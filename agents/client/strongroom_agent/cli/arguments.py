@@ -119,8 +119,8 @@ def _add_setup(commands: "argparse._SubParsersAction[Parser]") -> None:
     setup = _add(commands, "setup", "register this machine, back it up and restore it")
     setup.epilog = (
         "Without --unattended it asks for what is missing. Each flag, but for those of a code and those about how "
-        f"backups are made, can be given in the environment as well ({answers.PREFIX}CACHE_DIR for --cache-dir), and in "
-        "the file of --answers (cache-dir: DIR)."
+        f"backups are made, can be given in the environment as well ({answers.PREFIX}CACHE_DIR for --cache-dir), and "
+        "in the file of --answers (cache-dir: DIR)."
     )
     _add_setup_flags(setup)
     _add_code_flags(setup)

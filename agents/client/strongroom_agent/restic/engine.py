@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from strongroom_agent.core import surroundings
+from strongroom_agent.core import packaged, surroundings
 from strongroom_agent.core.errors import AgentError, why
 
 MINIMUM = (0, 14)
@@ -78,7 +78,8 @@ def _newer(least: str) -> str:
 def beside() -> str | None:
     """The restic in the folder of this program, which was put there for it."""
     started = os.environ.get("PEX") or sys.executable
-    return shutil.which("restic", path=os.path.dirname(os.path.abspath(started)))
+    place = packaged.folder() or os.path.dirname(os.path.abspath(started))
+    return shutil.which("restic", path=str(place))
 
 
 def advice() -> str:

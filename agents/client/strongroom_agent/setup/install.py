@@ -2,12 +2,13 @@
 
 import os
 import shlex
+import shutil
 import site
 import sys
 import tempfile
 from pathlib import Path
 
-from strongroom_agent.core import ownership
+from strongroom_agent.core import ownership, packaged
 from strongroom_agent.core.errors import AgentError, why
 from strongroom_agent.restic import engine
 
@@ -15,9 +16,13 @@ from strongroom_agent.restic import engine
 def install(folder: Path) -> Path:
     """Put the program into the folder and return its path there.
 
-    The single-file agent is copied; an agent that was installed as a Python package gets a small
+    What apt or dnf has installed stays where it is, since they update and remove it. A folder that holds all it needs
+    is copied as a whole, the single-file agent as it is; an agent that was installed as a Python package gets a small
     launcher. AgentError if the folder cannot be written to, or others could put another program there.
     """
+    packaged_in = packaged.folder()
+    if packaged_in and packaged.installed_by():
+        return packaged_in / packaged.PROGRAM
     windows = sys.platform == "win32"
     single_file = os.environ.get("PEX")
     name = "strongroom-agent.cmd" if windows and not single_file else "strongroom-agent"
@@ -30,6 +35,8 @@ def install(folder: Path) -> Path:
                 f"The installation folder {folder} cannot be trusted: {trouble}. Others could exchange the program.",
                 "Choose a folder that only administrators can write to with --install-dir.",
             )
+        if packaged_in:
+            return _copy_whole(packaged_in, folder)
         content = Path(single_file).read_bytes() if single_file else _launcher(windows).encode()
         _put(target, content)
         _take_along(folder)
@@ -39,6 +46,31 @@ def install(folder: Path) -> Path:
             f"The installation folder {folder} cannot be written to: {why(error)}.",
             "Choose another folder with --install-dir.",
         ) from error
+    return target
+
+
+def _copy_whole(source: Path, folder: Path) -> Path:
+    """Put all that is in `source` into the folder, in place of what an earlier one brought; the path of the program.
+
+    Nothing is taken away before its successor lies beside it whole, and the program itself comes last.
+    """
+    target = folder / packaged.PROGRAM
+    if source.samefile(folder):
+        return target
+    if manager := packaged.installed_by(folder):
+        raise AgentError(
+            "install_failed",
+            f"The program in {folder} was installed by {manager}, which would find it changed.",
+            f"Run {target}, or choose another folder with --install-dir.",
+        )
+    with tempfile.TemporaryDirectory(prefix=".strongroom-agent.", dir=folder) as scratch:
+        fresh, old = Path(scratch) / "new", Path(scratch) / "old"
+        old.mkdir()
+        shutil.copytree(source, fresh, symlinks=True)
+        for each in sorted(fresh.iterdir(), key=lambda path: path.name == target.name):
+            if os.path.lexists(folder / each.name):
+                os.replace(folder / each.name, old / each.name)
+            os.replace(each, folder / each.name)
     return target
 
 
