@@ -74,8 +74,8 @@ def heartbeat(body: bytes, *, address: str) -> HeartbeatAnswer:
     platform = {**machine.platform, "engine": message.engine_version}
     with transaction.atomic():
         heartbeats.note(machine, at=now, address=address, agent_version=message.agent_version, platform=platform)
-        if "schedule" in message.model_fields_set:
-            schedules.note(machine, message.schedule, actor=sender.actor, at=now)
+        if message.tells_of_schedule:
+            schedules.note(machine, message.promised_hours, actor=sender.actor, at=now)
         authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)
     renew = now >= certificates.renew_after(certificate)
     return HeartbeatAnswer(machine.state, renew, losses.known_to_be_damaged(machine.pk))

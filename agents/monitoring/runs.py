@@ -86,7 +86,7 @@ def _store(sender: Sender, told: Report, at: datetime) -> ReportAnswer:
     authentication.spend(sender.signed, at=at, refuse=errors.not_entitled)
     Machine.objects.filter(pk=machine.pk).update(last_seen_at=at, address=sender.actor.address)
     if told.tells_of_schedule:
-        schedules.note(machine, told.schedule, actor=sender.actor, at=at)
+        schedules.note(machine, told.promised_hours, actor=sender.actor, at=at)
     if known is None:
         _apply(sender, machine, vault, told)
     return ReportAnswer(machine.state, losses.known_to_be_damaged(machine.pk))

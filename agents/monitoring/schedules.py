@@ -7,7 +7,6 @@ from django.db import transaction
 from agents.models import Machine
 from agents.monitoring import lateness
 from agents.monitoring.events import LatenessEnded, MachineLate
-from agents.protocol.messages import Schedule
 from agents.states import ALLOWED_IN
 from portal.audit.actions import Action
 from portal.audit.record import record
@@ -15,12 +14,13 @@ from portal.core.actor import SYSTEM, Actor
 from portal.events.event import happened
 
 
-def note(machine: Machine, told: Schedule | None, *, actor: Actor, at: datetime) -> None:
-    """Keep the schedule that the machine tells of, in the transaction of the message; a change is recorded.
+def note(machine: Machine, every_hours: int | None, *, actor: Actor, at: datetime) -> None:
+    """Keep the schedule that the machine tells of (None: it has none), in the transaction of the message; a change is
+    recorded.
 
     Without it a thief could say in the machine's name, and unseen, that no backup is to be expected any more.
     """
-    facts = lateness.facts_of_schedule(machine, told.every_hours if told else None, at)
+    facts = lateness.facts_of_schedule(machine, every_hours, at)
     if not facts:
         return
     before = machine.backup_every_hours

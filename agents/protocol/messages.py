@@ -92,12 +92,27 @@ class Schedule(_Message):
     every_hours: Annotated[int, Field(ge=1, le=31 * 24)]
 
 
-class Heartbeat(_Message):
-    """A heartbeat; `schedule` is null where nothing makes backups by itself, as with agents that do not tell of it."""
+class _TellsOfSchedule(_Message):
+    """`schedule` is null where nothing makes backups by itself; agents that do not tell of it leave it out."""
+
+    schedule: Schedule | None = None
+
+    @property
+    def tells_of_schedule(self) -> bool:
+        """Whether it says anything about it."""
+        return "schedule" in self.model_fields_set
+
+    @property
+    def promised_hours(self) -> int | None:
+        """How often the schedule promises a backup."""
+        return self.schedule.every_hours if self.schedule else None
+
+
+class Heartbeat(_TellsOfSchedule):
+    """A heartbeat."""
 
     agent_version: Version
     engine_version: Version
-    schedule: Schedule | None = None
 
 
 class RetainQuestion(_Message):
@@ -106,7 +121,7 @@ class RetainQuestion(_Message):
     dry_run: bool = False
 
 
-class Report(_Message):
+class Report(_TellsOfSchedule):
     """What a machine did.
 
     A restore check that succeeded says how many files it compared with their source byte for byte, how many it has
@@ -138,18 +153,12 @@ class Report(_Message):
     refused: Figure | None = None
     freed: Figure | None = None
     damaged: Annotated[list[ObjectName], Field(max_length=MOST_DAMAGED)] = []
-    schedule: Schedule | None = None
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
         if not self.started_at <= self.finished_at <= timezone.now() + CLOCK_TOLERANCE:
             raise ValueError("It must start before it ends, and end before now.")
         return self
-
-    @property
-    def tells_of_schedule(self) -> bool:
-        """Whether it says how often backups are made, or that nothing makes them; older agents do not."""
-        return "schedule" in self.model_fields_set
 
     @property
     def figures(self) -> dict[str, int]:

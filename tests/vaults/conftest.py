@@ -3,21 +3,28 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from portal.accounts.models import Subscription, User
 from portal.core.actor import Actor
 from tests.factories import as_actor
+from tests.vaults.deleting import ACTOR, Delete
 from tests.vaults.factories import Ask, asking, paired_regions
 from tests.vaults.rclone_process import running
+from tests.vaults.stored import MachineFolder, backup
 from vaults import copy_schedule
-from vaults.models import Operation, PairedCopy, Region, Vault
+from vaults.models import MachineRepository, Operation, PairedCopy, Region, SeenObject, Vault
 from vaults.regions import config_file
 from vaults.regions.storage import rclone
+from vaults.replication import copier
 from vaults.requests import vault_requests
+from vaults.trash import removals, repositories
 
 GATEWAY = ("serve", "restic", "--append-only", "--cache-objects=false")
 
@@ -97,3 +104,48 @@ def served() -> Iterator[Path]:
             stack.enter_context(running(*GATEWAY, "--addr", f"unix://{socket}", f"{place.slug}:", socket=socket))
         yield settings.DATA / "storage"
         rclone._client().close()
+
+
+@pytest.fixture
+def ours(storage: Path, copy: PairedCopy) -> MachineFolder:
+    """The folder of a machine that has stored nothing yet."""
+    return MachineFolder(storage / "local-a", copy.vault_id, uuid4())
+
+
+@pytest.fixture
+def number(ours: MachineFolder) -> UUID:
+    return UUID(ours.path.partition("/")[2])
+
+
+@pytest.fixture
+def stored(copy: PairedCopy, ours: MachineFolder, number: UUID) -> dict[str, bytes]:
+    """A backup that both regions have, first seen a month ago."""
+    found = backup(ours, b"one ")
+    copier.run(copy.pk)
+    copy_schedule.schedule(copy.vault_id)
+    repositories.look(copy.vault, number)
+    SeenObject.objects.update(first_seen_at=timezone.now() - timedelta(days=30))
+    return found
+
+
+@pytest.fixture
+def delete(copy: PairedCopy, number: UUID) -> Delete:
+    """The machine deletes the object at that path."""
+
+    def deleted(path: str) -> None:
+        kind, name = path.split("/")[2], path.rpartition("/")[2]
+        removals.remove(copy.vault, number, kind, name, actor=ACTOR)
+
+    return deleted
+
+
+@pytest.fixture
+def announced(copy: PairedCopy, number: UUID, stored: dict[str, bytes]) -> None:
+    """A retain that may delete the machine's snapshots, and has plenty of data left."""
+    repositories.of_machine(copy.vault, number)
+    MachineRepository.objects.update(
+        retain_began_at=timezone.now(),
+        retain_ends_at=timezone.now() + timedelta(hours=1),
+        retain_snapshots=[path.rpartition("/")[2] for path in stored if "/snapshots/" in path],
+        live_bytes=10**6,
+    )

@@ -11,8 +11,8 @@ from portal.audit.models import AuditEvent
 from portal.core.actor import Actor
 from portal.core.errors import Invalid, StaleState
 from portal.notifications.models import Notification
+from tests.vaults.deleting import Delete, of_kind
 from tests.vaults.stored import MachineFolder, files
-from tests.vaults.trash.conftest import Delete, announced, delete, number, of_kind, ours, stored
 from vaults import copy_schedule
 from vaults.lifecycle import provisioning
 from vaults.models import LostObject, MachineRepository, Operation, PairedCopy, RemovedObject, SeenObject
@@ -23,7 +23,6 @@ from vaults.replication import copier
 from vaults.states import OperationState
 from vaults.trash import repositories
 
-__all__ = ["announced", "delete", "number", "ours", "stored"]  # fixtures
 BringBack = Callable[[datetime], Operation]
 
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from tests.at_once import at_once
+from tests.vaults.deleting import Delete, of_kind
 from tests.vaults.stored import MachineFolder, digest
-from tests.vaults.trash.conftest import Delete, of_kind
 from vaults.models import MachineRepository, PairedCopy, RemovedObject, SeenObject, Vault
 from vaults.trash import removals, repositories, repository_keys
 

@@ -12,8 +12,8 @@ from portal.core.actor import Actor
 from portal.core.errors import Invalid, NotAllowed, NotFound, StaleState
 from portal.notifications.models import Notification
 from tests.factories import as_actor
+from tests.vaults.deleting import Delete, of_kind
 from tests.vaults.stored import MachineFolder
-from tests.vaults.trash.conftest import Delete, of_kind
 from vaults.models import MachineRepository, PairedCopy, SeenObject
 from vaults.trash import holds
 

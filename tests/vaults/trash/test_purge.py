@@ -9,8 +9,8 @@ from django.utils import timezone
 from portal.audit.models import AuditEvent
 from portal.core.errors import Throttled
 from portal.notifications.models import Notification
+from tests.vaults.deleting import Delete, of_kind, pass_by
 from tests.vaults.stored import MachineFolder, files
-from tests.vaults.trash.conftest import Delete, of_kind, pass_by
 from vaults import copy_schedule
 from vaults.models import MachineRepository, PairedCopy, RemovedObject, SeenObject, Vault
 from vaults.regions.storage.base import StorageUnavailable

@@ -141,7 +141,9 @@ def _add_code_flags(setup: Parser) -> None:
     setup.add_argument("--edge", type=filled, metavar="URL", help="with --code: where machines reach Strongroom")
     setup.add_argument("--ca-sha256", type=filled, metavar="HEX", help="with --code: SHA-256 of its root certificate")
     setup.add_argument("--vault", type=filled, metavar="ID", help="with --code: the vault that it is for")
-    setup.add_argument("--once", action="store_true", help="change nothing where setup was done; so with --code")
+    setup.add_argument(
+        "--once", action="store_true", default=None, help="change nothing where setup was done; so with --code"
+    )
 
 
 def _add_setup_flags(setup: Parser) -> None:

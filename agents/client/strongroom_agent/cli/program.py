@@ -152,7 +152,7 @@ def _setup_options(given: argparse.Namespace, home: Home) -> SetupOptions:
     options = SetupOptions(
         credentials=str(enrolment_code.kept_at(home)) if code else given.credentials or "",
         code=code,
-        once=given.once,
+        once=bool(given.once),
         install_dir=given.install_dir or "",
         cache_dir=given.cache_dir or "",
         protect=given.protect or [],

@@ -144,7 +144,7 @@ def schedule(patient: Patient) -> str:
         return f"{installation.OFF} {installation.ON}"
     if trouble := installation.trouble(known):
         again = f"Run strongroom-agent schedule {known.calendar}."
-        raise AgentError("schedule_inactive", trouble, again)
+        raise AgentError("schedule_inactive", f"The schedule is not in force. {trouble}", again)
     waiting = reports.waiting(patient.home)
     also = f"; {counted(waiting, 'report')} wait for the portal" if waiting else ""
     return f"{known.calendar} (local time), kept by {known.scheduler}{also}."
