@@ -1,5 +1,5 @@
 """The tables of vaults: `core` has regions, requests, vaults, the work on them and their credentials; `stored` has what
-the portal knows of the objects that machines store."""
+the portal knows of the objects that machines store; `retention_changes` has requests to keep less."""
 
 from vaults.models.core import (
     Credential,
@@ -13,6 +13,7 @@ from vaults.models.core import (
     Vault,
     VaultRequest,
 )
+from vaults.models.retention_changes import RetentionChange
 from vaults.models.stored import (
     LostObject,
     MachineRepository,
@@ -35,6 +36,7 @@ __all__ = [
     "Region",
     "RemovalCount",
     "RemovedObject",
+    "RetentionChange",
     "Scrub",
     "SeenObject",
     "StoredDay",
