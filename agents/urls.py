@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.views import replacement
+from agents.views import replacement, stored
 from agents.views.gateway import remove, store_key
 from agents.views.machines import machine, machine_list, revoke
 from agents.views.packages import package_list
@@ -17,6 +17,8 @@ urlpatterns = [
     path("vaults/<uuid:vault_id>/machines/", machine_list, name="machines"),
     path("machines/<uuid:machine_id>/", machine, name="machine"),
     path("machines/<uuid:machine_id>/revoke/", revoke, name="revoke"),
+    path("machines/<uuid:machine_id>/let-purge/", stored.let_purge, name="let-purge"),
+    path("machines/<uuid:machine_id>/bring-back/", stored.bring_back, name="bring-back"),
     path("machines/<uuid:machine_id>/replacement/", replacement.page, name="replacement"),
     path("replacements/<uuid:request_id>/credentials/", replacement.download, name="replacement-credentials"),
     path("agents/", package_list, name="packages"),

@@ -16,6 +16,7 @@ from portal.core.actor import SYSTEM
 from portal.core.states import StateTable
 from tests.agents.factories import credential_of, machine_in
 from tests.vaults.factories import operation_of, request_of
+from tests.vaults.retaining import ask_weaker
 from vaults import states as vaults
 from vaults.models import Vault
 
@@ -45,8 +46,14 @@ def a_replacement(vault: Vault, staff: User) -> models.Model:
     )
 
 
+def a_retention_change(vault: Vault, staff: User) -> models.Model:
+    """A request for a weaker retention policy."""
+    return ask_weaker(staff, vault)
+
+
 TABLES: list[tuple[StateTable, Make]] = [
     (vaults.REQUEST, a_request),
+    (vaults.RETENTION_CHANGE, a_retention_change),
     (vaults.OPERATION, an_operation),
     (vaults.VAULT, lambda vault, staff: vault),
     (machines.MACHINE, a_machine),

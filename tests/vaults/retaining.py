@@ -1,4 +1,4 @@
-"""What the tests of retention make: snapshots that the portal has seen, what was deleted, requests for weaker policies."""
+"""What the tests of retention make: snapshots that were seen, what was deleted, requests for weaker policies."""
 
 import hashlib
 from dataclasses import replace

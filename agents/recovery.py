@@ -7,7 +7,7 @@ from agents.queries import machine_worked_on_by
 from portal.core.actor import Actor
 from portal.core.errors import StaleState
 from vaults.models import MachineRepository, Operation
-from vaults.recovery import bring_back as recovery
+from vaults.recovery import bring_back as returning
 from vaults.trash import holds
 
 
@@ -17,7 +17,7 @@ def let_purge(machine_id: UUID, *, actor: Actor, reason: str) -> None:
     Raises NotFound, NotAllowed, Invalid, and StaleState where nothing is held, or it is being brought back.
     """
     machine = machine_worked_on_by(actor, machine_id)
-    if MachineRepository.objects.filter(pk=machine.pk, held_reason=recovery.HELD).exists():
+    if MachineRepository.objects.filter(pk=machine.pk, held_reason=returning.HELD).exists():
         raise StaleState(
             f"{machine.name} is being brought back to an earlier time.",
             remedy="Nothing is purged meanwhile, and that ends by itself.",
@@ -32,4 +32,4 @@ def bring_back(machine_id: UUID, *, actor: Actor, as_of: datetime, reason: str) 
     vault, or it is not Active.
     """
     machine = machine_worked_on_by(actor, machine_id)
-    return recovery.start(machine.vault, machine.pk, as_of=as_of, reason=reason, actor=actor)
+    return returning.start(machine.vault, machine.pk, as_of=as_of, reason=reason, actor=actor)

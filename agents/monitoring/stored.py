@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import BigIntegerField, Count, F, Max, Q, QuerySet, Sum, Value
 from django.db.models.fields.json import KT
@@ -15,8 +16,6 @@ MOMENTS = 50
 """Moments that are offered to bring back as of; any other can be typed."""
 LATELY = timedelta(days=7)
 """A retain comes weekly: in so long each machine has had one."""
-_NAME = Right("path", 64)
-"""The name of a removed object: the digest at the end of its path."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def stored_backups(machine: Machine) -> StoredBackups | None:
     if repository is None:
         return None
     rows = SeenObject.objects.filter(machine_id=machine.pk, kind="snapshots")
-    return StoredBackups(repository, rows.exclude(name__in=_gone(machine).values("name")).count())
+    return StoredBackups(repository, rows.exclude(name__in=_names(_gone(machine))).count())
 
 
 def moments(machine: Machine) -> list[datetime]:
@@ -88,8 +87,8 @@ def figures(machine: Machine, as_of: datetime) -> Figures:
     """What would return, and what would be set aside. Two queries."""
     rows, gone = SeenObject.objects.filter(machine_id=machine.pk), _gone(machine)
     back = gone.filter(removed_at__gt=as_of, purging_at=None)
-    returned = _sums(rows.filter(first_seen_at__lte=as_of, name__in=back.values("name")))
-    aside = _sums(rows.filter(first_seen_at__gt=as_of).exclude(name__in=gone.values("name")))
+    returned = _sums(rows.filter(first_seen_at__lte=as_of, name__in=_names(back)))
+    aside = _sums(rows.filter(first_seen_at__gt=as_of).exclude(name__in=_names(gone)))
     return Figures(
         returned=returned["objects"],
         returned_bytes=returned["bytes"] or 0,
@@ -112,8 +111,13 @@ def retained(vault: Vault, at: datetime) -> Retained:
 
 
 def _gone(machine: Machine) -> QuerySet[RemovedObject]:
-    """What of the machine's lies in the trash and nowhere else, each with its `name`."""
-    return RemovedObject.objects.filter(machine_id=machine.pk, live_again=False).annotate(name=_NAME)
+    """What of the machine's lies in the trash and nowhere else."""
+    return RemovedObject.objects.filter(machine_id=machine.pk, live_again=False)
+
+
+def _names(rows: QuerySet[RemovedObject]) -> QuerySet[RemovedObject, Any]:
+    """The names of removed objects: the digests at the ends of their paths."""
+    return rows.values(digest=Right("path", 64))
 
 
 def _sums(rows: QuerySet[SeenObject]) -> dict[str, int]:
