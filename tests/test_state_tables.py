@@ -16,9 +16,8 @@ from portal.core.actor import SYSTEM
 from portal.core.states import StateTable
 from tests.agents.factories import credential_of, machine_in
 from tests.vaults.factories import operation_of, request_of
-from tests.vaults.retaining import ask_weaker
 from vaults import states as vaults
-from vaults.models import Vault
+from vaults.models import RetentionChange, Vault
 
 Make = Callable[[Vault, User], models.Model]
 
@@ -48,7 +47,14 @@ def a_replacement(vault: Vault, staff: User) -> models.Model:
 
 def a_retention_change(vault: Vault, staff: User) -> models.Model:
     """A request for a weaker retention policy."""
-    return ask_weaker(staff, vault)
+    return RetentionChange.objects.create(
+        vault=vault,
+        policy_before={},
+        policy_wanted={},
+        reason="Too much is kept.",
+        requested_by=staff,
+        requested_at=timezone.now(),
+    )
 
 
 TABLES: list[tuple[StateTable, Make]] = [

@@ -63,7 +63,7 @@ class Estate:
 
 
 def estate_of(vault: Vault, now: datetime) -> Estate:
-    """Read it, in at most six queries."""
+    """Read it, in at most seven queries."""
     here, sure = vault.machines.exclude(state__in=OUT), ~Q(concern__in=_DOUBTS)
     counted = here.order_by().values("state").annotate(number=Count("pk"), oldest=Min(_PROOF, filter=sure))
     numbers: dict[str, int] = {row["state"]: row["number"] for row in counted}

@@ -14,6 +14,8 @@ from vaults.recovery.bring_back import HELD, earliest
 
 MOMENTS = 50
 """Moments that are offered to bring back as of; any other can be typed."""
+SHOWN = 6
+"""Machines with a hold that the Dashboard names."""
 LATELY = timedelta(days=7)
 """A retain comes weekly: in so long each machine has had one."""
 
@@ -57,10 +59,11 @@ class Figures:
 
 @dataclass(frozen=True)
 class Retained:
-    """What of a vault's machines lies in the trash, and what retention has freed of late."""
+    """What of a vault's machines lies in the trash, of how many it is held, and what retention has freed of late."""
 
     trash_bytes: int | None
     held: int
+    held_shown: list[Machine]
     freed_bytes: int
     last_at: datetime | None
 
@@ -100,14 +103,15 @@ def figures(machine: Machine, as_of: datetime) -> Figures:
 
 
 def retained(vault: Vault, at: datetime) -> Retained:
-    """Of all machines of the vault, also those that have left. Two queries."""
-    known = MachineRepository.objects.filter(vault=vault).aggregate(
-        trash=Sum("trash_bytes"), held=Count("pk", filter=~Q(held_at=None) & ~Q(held_reason=HELD))
-    )
+    """Of all machines of the vault, also those that have left. Two queries, and one where people have to decide."""
+    rows, waiting = MachineRepository.objects.filter(vault=vault), ~Q(held_at=None) & ~Q(held_reason=HELD)
+    known = rows.aggregate(trash=Sum("trash_bytes"), held=Count("pk", filter=waiting))
+    held = vault.machines.filter(pk__in=rows.filter(waiting).values("pk")).order_by("name_key", "id")
     runs = Run.objects.filter(machine__vault=vault, kind=Run.Kind.RETAIN, outcome=Run.Outcome.SUCCEEDED)
     freed = Cast(KT("figures__freed"), BigIntegerField())
     told = runs.filter(finished_at__gt=at - LATELY).aggregate(freed=Sum(freed), last=Max("finished_at"))
-    return Retained(known["trash"], known["held"], told["freed"] or 0, told["last"])
+    shown = list(held[:SHOWN]) if known["held"] else []
+    return Retained(known["trash"], known["held"], shown, told["freed"] or 0, told["last"])
 
 
 def _gone(machine: Machine) -> QuerySet[RemovedObject]:

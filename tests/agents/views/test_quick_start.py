@@ -525,7 +525,7 @@ def test_the_number_of_queries_does_not_grow(
         run_of(machine, Run.Kind.RESTORE_CHECK, outcome=Run.Outcome.FAILED)
         RefusedRegistration.objects.create(vault=vault, name=f"r{number}", code="x", message="x", at=now)
     client.force_login(staff)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         client.get(url(vault))
     with django_assert_num_queries(10):
         client.get(url(vault), headers=POLL)

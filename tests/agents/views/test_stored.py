@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -14,6 +15,7 @@ from agents.monitoring.stored import figures, moments, retained
 from agents.states import MachineState
 from portal.accounts.models import ApiToken, User
 from portal.audit.models import AuditEvent
+from portal.core.actor import SYSTEM
 from portal.core.times import rfc3339
 from tests.agents.factories import credential_of, machine_in, run_of
 from tests.factories import vault_in
@@ -116,6 +118,7 @@ class TestFacts:
         assert (told.trash_bytes, told.held, told.freed_bytes) == (2048, 1, 6 << 20)
         shown = text_of(window(staff).get(f"/vaults/{vault.pk}/"))
         assert "In the trash 2.00 KiB Held 1 machine" in shown
+        assert "Held hr-db-02 : what it deleted needs a decision; nothing is purged until then." in shown
         MachineRepository.objects.update(held_at=None)
         shown = text_of(window(staff).get(f"/vaults/{vault.pk}/"))
         assert "In the trash 2.00 KiB retention freed 6.00 MiB in 7 days" in shown
@@ -311,10 +314,6 @@ class TestApi:
 
 
 def test_a_hold_of_the_domain_is_what_the_page_shows(vault: Vault, machine: Machine, staff: User) -> None:
-    from django.db import transaction
-
-    from portal.core.actor import SYSTEM
-
     repository_of(vault, machine.pk)
     with transaction.atomic():
         hold(vault, machine.pk, HELD_REASON, at=timezone.now(), actor=SYSTEM)

@@ -243,7 +243,7 @@ class TestDeciding:
         for told in (
             "Keep everything within 20 days instead of 30 days Keep yearly within 2 years instead of off",
             "Machines may delete what was first seen more than 7 days ago, until now 14 days.",
-            "1 object in the trash is over their time then, and purged for good with the next round.",
+            "1 object in the trash is over its time then, and purged for good with the next round.",
             "For 15 days after each deletion It can be undone",
             "purged for good in both regions, once a check of the machine that began after the deletion has missed",
             "Approve Reject",
