@@ -26,7 +26,7 @@ class AgentsConfig(AgentModels):
         from portal.core.retention import all_rules
         from portal.pki import rotation
         from portal.web import inbox, navigation, search
-        from vaults.extensions import estates, machine_names
+        from vaults.extensions import estates, machine_names, machines_in
 
         name_index.register(self, "agents_machine")
         search.providers.add(find)
@@ -37,3 +37,4 @@ class AgentsConfig(AgentModels):
         all_rules.add(retention.rules)
         estates.add(estate_of)
         machine_names.add(queries.name_of)
+        machines_in.add(queries.names_in)

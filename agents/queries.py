@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents.models import Machine, MachineCertificate, Run
 from agents.monitoring.concerns import needs_attention, with_damage
 from agents.protocol import entitlement
-from agents.states import ALLOWED_IN, MachineState
+from agents.states import ALLOWED_IN, OUT, MachineState
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
 from vaults.rules import require_member
@@ -36,6 +36,12 @@ def machine_seen_by(actor: Actor, machine_id: UUID) -> Machine:
 def name_of(vault_id: UUID, machine_id: UUID) -> str:
     """What the vault's machine of that ID is called; empty when it has none."""
     return Machine.objects.filter(pk=machine_id, vault_id=vault_id).values_list("name", flat=True).first() or ""
+
+
+def names_in(vault_id: UUID, most: int) -> dict[UUID, str]:
+    """The machines that the vault counts, by name, at most so many: what each is called."""
+    machines = Machine.objects.filter(vault_id=vault_id).exclude(state__in=OUT).order_by("name_key", "id")
+    return dict(machines.values_list("pk", "name")[:most])
 
 
 def machine_worked_on_by(actor: Actor, machine_id: UUID) -> Machine:

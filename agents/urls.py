@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.views import replacement
+from agents.views import replacement, stored
 from agents.views.gateway import remove, store_key
 from agents.views.machines import machine, machine_list, revoke
 from agents.views.packages import onboarding_figures, package_list
@@ -24,6 +24,8 @@ urlpatterns = [
     path("machines/<uuid:machine_id>/revoke/", revoke, name="revoke"),
     path("machines/<uuid:machine_id>/recovery-kit/", recovery_kit, name="recovery-kit"),
     path("machines/<uuid:machine_id>/recovery-kit/file/", recovery_kit_file, name="recovery-kit-file"),
+    path("machines/<uuid:machine_id>/let-purge/", stored.let_purge, name="let-purge"),
+    path("machines/<uuid:machine_id>/bring-back/", stored.bring_back, name="bring-back"),
     path("machines/<uuid:machine_id>/replacement/", replacement.page, name="replacement"),
     path("replacements/<uuid:request_id>/credentials/", replacement.download, name="replacement-credentials"),
     path("agents/", package_list, name="packages"),

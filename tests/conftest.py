@@ -21,7 +21,7 @@ from tests.documented import undocumented
 from tests.factories import member_of, person, vault_in
 from tests.portal_process import Portal
 from tests.portal_process import portal as portal  # a fixture, for all system tests
-from vaults.models import Region, Vault, VaultRequest
+from vaults.models import Region, RetentionChange, Vault, VaultRequest
 
 gc.set_threshold(100_000, 50, 50)  # looking through all that is loaded, again and again, took a tenth of the time
 
@@ -105,7 +105,7 @@ def documented_refusals(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 @pytest.fixture
 def django_assert_num_queries(db: None, django_assert_num_queries: DjangoAssertNumQueries) -> DjangoAssertNumQueries:
     """Counts what a page asks in a process that has served pages before: kinds of models are looked up once."""
-    ContentType.objects.get_for_models(VaultRequest, ReplacementRequest)
+    ContentType.objects.get_for_models(VaultRequest, ReplacementRequest, RetentionChange)
     return django_assert_num_queries
 
 
@@ -114,7 +114,7 @@ def django_assert_max_num_queries(
     db: None, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> DjangoAssertNumQueries:
     """The same, as a bound."""
-    ContentType.objects.get_for_models(VaultRequest, ReplacementRequest)
+    ContentType.objects.get_for_models(VaultRequest, ReplacementRequest, RetentionChange)
     return django_assert_max_num_queries
 
 

@@ -17,7 +17,7 @@ from portal.core.states import StateTable
 from tests.agents.factories import credential_of, machine_in
 from tests.vaults.factories import operation_of, request_of
 from vaults import states as vaults
-from vaults.models import Vault
+from vaults.models import RetentionChange, Vault
 
 Make = Callable[[Vault, User], models.Model]
 
@@ -45,8 +45,21 @@ def a_replacement(vault: Vault, staff: User) -> models.Model:
     )
 
 
+def a_retention_change(vault: Vault, staff: User) -> models.Model:
+    """A request for a weaker retention policy."""
+    return RetentionChange.objects.create(
+        vault=vault,
+        policy_before={},
+        policy_wanted={},
+        reason="Too much is kept.",
+        requested_by=staff,
+        requested_at=timezone.now(),
+    )
+
+
 TABLES: list[tuple[StateTable, Make]] = [
     (vaults.REQUEST, a_request),
+    (vaults.RETENTION_CHANGE, a_retention_change),
     (vaults.OPERATION, an_operation),
     (vaults.VAULT, lambda vault, staff: vault),
     (machines.MACHINE, a_machine),

@@ -21,10 +21,11 @@ class VaultsConfig(VaultModels):
         from portal.audit import names
         from portal.core.retention import all_rules
         from portal.pki import rotation
-        from portal.web import navigation, search
+        from portal.web import inbox, navigation, search
         from vaults import queries, retention
         from vaults.regions import provider
         from vaults.regions.containers import Containers
+        from vaults.retention_policy import inbox as retention_changes
         from vaults.search import find, named
 
         name_index.register(self, "vaults_vault")
@@ -32,6 +33,8 @@ class VaultsConfig(VaultModels):
         search.providers.add(find)
         names.providers.add(("vault", named))
         navigation.counters["requests"].add(queries.count_to_decide)
+        navigation.counters["requests"].add(retention_changes.count_to_decide)
+        inbox.providers.add(retention_changes.waiting)
         rotation.holders.add(queries.credentials_needing)
         all_rules.add(retention.rules)
         provider.register("containers", Containers())

@@ -10,6 +10,9 @@ from vaults.models import Vault
 machine_names: Extensions[Callable[[UUID, UUID], str]] = Extensions()
 """What a machine is called, by the IDs of its vault and its own; empty where that vault has none of that ID."""
 
+machines_in: Extensions[Callable[[UUID, int], dict[UUID, str]]] = Extensions()
+"""The machines that a vault counts, by name, at most so many: what each is called, by its ID."""
+
 estates: Extensions[Callable[[Vault, datetime], object]] = Extensions()
 """How the machines of a vault are, for its Dashboard: given a vault that has some, and the time."""
 

@@ -7,11 +7,14 @@ from django.urls import reverse_lazy
 
 from portal.accounts.models import Subscription, User
 from portal.approvals.models import Decision
-from portal.core.errors import Unavailable
+from portal.core.errors import Invalid, Unavailable
+from portal.core.forms import show_refusal
 from portal.web.widgets import ExplainedRadios, HeadedRadios
 from vaults.models import Redundancy, Region
 from vaults.queries import own_subscriptions
 from vaults.regions.catalog import with_open_pair
+from vaults.retention_policy.policy import BOUNDS, OPTIONAL, RetentionPolicy
+from vaults.retention_policy.wording import LABELS, UNITS
 
 LONGEST_TEXT = 2000
 NAME_CHECK = {
@@ -115,6 +118,57 @@ class RedundancyForm(forms.Form):
     """How many regions shall hold what machines store."""
 
     redundancy = forms.ChoiceField(label="Storage redundancy", choices=Redundancy.choices, widget=HeadedRadios)
+
+
+class RetentionForm(forms.Form):
+    """A retention policy; empty rules are off. `confirmed` is the tag of the policy whose preview was on the page."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=LONGEST_TEXT,
+        help_text="Needed when something is kept for less long. Whoever decides can see it.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    confirmed = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, label in LABELS.items():
+            self.fields[name] = _number(name, label)
+
+    @property
+    def numbers(self) -> list[forms.BoundField]:
+        """The fields of the policy, in the order in which they are shown."""
+        return [self[name] for name in LABELS]
+
+    def clean(self) -> dict[str, Any]:
+        """The numbers, which must make a policy."""
+        values = super().clean() or {}
+        if all(name in values for name in LABELS):
+            try:
+                self.policy().require_valid()
+            except Invalid as error:
+                show_refusal(self, error)
+        return values
+
+    def policy(self) -> RetentionPolicy:
+        """What the fields say, once they are clean."""
+        return RetentionPolicy(**{name: self.cleaned_data[name] for name in LABELS})
+
+
+def _number(name: str, label: str) -> forms.IntegerField:
+    (least, most), off, unit = BOUNDS[name], name in OPTIONAL, f"{UNITS[name]}s"
+    wrong = f"A whole number from {least} to {most}{', or nothing for off' if off else ''}."
+    field = forms.IntegerField(
+        label=label,
+        required=not off,
+        min_value=least,
+        max_value=most,
+        help_text=f"{unit}, {least} to {most}{'; empty: off' if off else ''}",
+        error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), wrong),
+    )
+    field.widget.attrs["inputmode"] = "numeric"
+    return field
 
 
 def explain(redundancy: forms.Field, region: str, pair: str) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.rules import require_full
@@ -39,6 +39,15 @@ def require_member(actor: Actor, subscription: Subscription) -> None:
             f"Only members of {subscription.name} may do this.",
             remedy="Ask an administrator to make you a member.",
         )
+
+
+def second_people(subscription_id: int) -> QuerySet[User]:
+    """Who may decide, when somebody else has asked, on what concerns the subscription's backups; unordered.
+
+    Members know what is at stake, approvers are there where a subscription has one member only.
+    """
+    members = Membership.objects.filter(subscription_id=subscription_id).values("user_id")
+    return User.objects.filter(Q(is_approver=True) | Q(pk__in=members))
 
 
 def may_be_retried(vault: Vault, latest: Operation) -> bool:

@@ -25,6 +25,7 @@ class OperationState(models.TextChoices):
 
 
 REQUEST = table("vault-request", approved="The vault has been or is being created.")
+RETENTION_CHANGE = table("retention-change", approved="The policy is stored.", decided_by="a second person")
 
 VAULT = StateTable(
     noun="vault",

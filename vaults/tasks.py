@@ -14,6 +14,7 @@ from vaults.lifecycle import provisioning
 from vaults.regions import capacity, probing
 from vaults.replication import copier
 from vaults.requests import vault_requests
+from vaults.retention_policy import changes
 from vaults.trash import purge, removals
 
 AT_ONCE = 500  # rows that one sweep takes up
@@ -82,6 +83,7 @@ def sweep() -> None:
     for copy_id in copy_schedule.overdue(AT_ONCE):
         enqueue(copy_schedule.TASK, copy_id)
     vault_requests.expire(AT_ONCE)
+    changes.expire(AT_ONCE)
     possession.forget_old()
     removals.write_counts()
     beat("sweep")

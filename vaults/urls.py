@@ -2,11 +2,13 @@
 
 from django.urls import path
 
+from vaults.views.configure import configure, retention
+from vaults.views.decisions import one_request
 from vaults.views.listing import vault_list
 from vaults.views.new import new, new_name, new_redundancy
-from vaults.views.requests import request_list, vault_request
+from vaults.views.requests import request_list
 from vaults.views.search import search_page, suggestions
-from vaults.views.vault import activity, configure, dashboard, retry
+from vaults.views.vault import activity, dashboard, retry
 
 app_name = "vaults"
 urlpatterns = [
@@ -17,9 +19,10 @@ urlpatterns = [
     path("vaults/<uuid:vault_id>/", dashboard, name="vault"),
     path("vaults/<uuid:vault_id>/retry/", retry, name="retry"),
     path("vaults/<uuid:vault_id>/configure/", configure, name="configure"),
+    path("vaults/<uuid:vault_id>/configure/retention/", retention, name="retention"),
     path("vaults/<uuid:vault_id>/activity/", activity, name="activity"),
     path("requests/", request_list, name="requests"),
-    path("requests/<uuid:request_id>/", vault_request, name="request"),
+    path("requests/<uuid:request_id>/", one_request, name="request"),
     path("search/", search_page, name="search"),
     path("search/suggestions/", suggestions, name="suggestions"),
 ]

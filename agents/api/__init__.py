@@ -2,9 +2,10 @@
 
 from ninja import Router
 
-from agents.api import agent, machines, replacements
+from agents.api import agent, machines, recovery, replacements
 
 router = Router()
 router.add_router("", machines.router, tags=["Machines"])
+router.add_router("", recovery.router, tags=["Machines"])
 router.add_router("", replacements.router, tags=["Machines"])
 router.add_router("/agent", agent.router, tags=["Agents"], auth=None)

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from agents.models import Machine, Run
 from agents.monitoring.concerns import needs_attention, with_damage
+from agents.monitoring.stored import Retained, retained
 from agents.states import ALLOWED_IN, CONCERNS, OUT, Concern, MachineState
 from portal.core.states import StateDisplay
 from vaults.models import Vault
@@ -50,6 +51,7 @@ class Estate:
     oldest_proof: datetime | None
     needing_attention: list[Machine]
     late: list[Late]
+    retained: Retained
 
     @property
     def needing_attention_shown(self) -> list[Machine]:
@@ -68,7 +70,7 @@ class Estate:
 
 
 def estate_of(vault: Vault, now: datetime) -> Estate:
-    """Read it, in at most four queries."""
+    """Read it, in at most seven queries."""
     here, sure = vault.machines.exclude(state__in=OUT), ~Q(concern__in=_DOUBTS)
     counted = here.order_by().values("state").annotate(number=Count("pk"), oldest=Min(_PROOF, filter=sure))
     numbers: dict[str, int] = {row["state"]: row["number"] for row in counted}
@@ -81,6 +83,7 @@ def estate_of(vault: Vault, now: datetime) -> Estate:
         oldest_proof=oldest.get(MachineState.READY),
         needing_attention=looked_at,
         late=_late(vault, now),
+        retained=retained(vault, now),
     )
 
 

@@ -8,11 +8,12 @@ from django.utils import timezone
 
 from agents.models import Machine, ReplacementRequest
 from agents.states import OPEN, MachineState, ReplacementState
-from portal.accounts.models import Membership, User
+from portal.accounts.models import User
 from portal.approvals.models import Decision
 from portal.approvals.policy import OPEN_FOR
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
+from vaults import rules
 
 AGREED_FOR = timedelta(hours=48)
 """How long after the agreement a credential can be downloaded; it lives 48 hours itself."""
@@ -89,8 +90,7 @@ def decidable_by(user_id: int, *, is_approver: bool) -> QuerySet[ReplacementRequ
 def second_people(asked: ReplacementRequest) -> QuerySet[User]:
     """Who may decide on the request, when somebody else has asked; unordered.
 
-    Members know whether the machine is really gone, approvers are there where a subscription has one member only.
-    Backups are encrypted with a passphrase that neither decision gives.
+    Members know whether the machine is really gone. Backups are encrypted with a passphrase that neither decision
+    gives.
     """
-    members = Membership.objects.filter(subscription_id=asked.machine.vault.subscription_id).values("user_id")
-    return User.objects.filter(Q(is_approver=True) | Q(pk__in=members))
+    return rules.second_people(asked.machine.vault.subscription_id)

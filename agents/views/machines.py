@@ -8,12 +8,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from agents.forms import RevokeForm
+from agents.forms import HoldForm, RevokeForm
 from agents.machines import revoke as lock_out
 from agents.machines import shown
 from agents.models import Machine
 from agents.monitoring.charts import backup_bars, per_cent_left
 from agents.monitoring.concerns import reasons_of
+from agents.monitoring.stored import stored_backups
 from agents.queries import SHOWS, last_backups, machine_seen_by, machine_worked_on_by, machines_of, proof_of, runs_of
 from agents.replacement.queries import open_replacement, with_replacement_asked
 from agents.states import MachineState
@@ -51,7 +52,7 @@ def machine_list(request: PersonRequest, vault_id: UUID) -> HttpResponse:
 @require_safe
 def machine(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     """One machine: what is known of it, what it did, what it may."""
-    return _page(request, machine_seen_by(actor_of(request), machine_id))
+    return machine_page(request, machine_seen_by(actor_of(request), machine_id))
 
 
 @require_POST
@@ -60,22 +61,27 @@ def revoke(request: PersonRequest, machine_id: UUID) -> HttpResponse:
     found = machine_worked_on_by(actor_of(request), machine_id)
     form = RevokeForm(request.POST, machine_name=found.name)
     if not form.is_valid():
-        return _page(request, found, form)
+        return machine_page(request, found, refused=form)
     try:
         lock_out(machine_id, actor=actor_of(request), reason=form.cleaned_data["reason"], expected=expected(request))
     except Invalid as error:
         show_refusal(form, error)
-        return _page(request, found, form)
+        return machine_page(request, found, refused=form)
     messages.success(request, f"{found.name} is locked out of storage.")
     return redirect("agents:machine", machine_id)
 
 
-def _page(request: PersonRequest, found: Machine, refused: RevokeForm | None = None) -> HttpResponse:
+def machine_page(
+    request: PersonRequest, found: Machine, *, refused: RevokeForm | None = None, hold: HoldForm | None = None
+) -> HttpResponse:
+    """The page of the machine, with the form that was refused, if any: 422 then."""
     now = timezone.now()
     context: dict[str, object] = {
         "machine": found,
         "vault": found.vault,
         "reasons": reasons_of(found),
+        "stored": stored_backups(found),
+        "hold": hold or HoldForm(),
         "proof": proof_of(found),
         "member": is_member(actor_of(request), found.vault.subscription_id),
         "certificates": [(one, per_cent_left(one, now)) for one in found.certificates.order_by("-not_after")[:BARS]],
@@ -87,4 +93,4 @@ def _page(request: PersonRequest, found: Machine, refused: RevokeForm | None = N
         "refused": refused,
         "now": now,
     }
-    return render(request, "agents/machine.html", context, status=422 if refused else 200)
+    return render(request, "agents/machine.html", context, status=422 if refused or hold else 200)

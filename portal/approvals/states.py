@@ -15,14 +15,16 @@ class RequestState(models.TextChoices):
     EXPIRED = "expired"
 
 
-def table(noun: str, *, approved: str) -> StateTable:
+def table(noun: str, *, approved: str, decided_by: str = "an approver") -> StateTable:
     """The states of a kind of request that is over with the decision; `approved` says what follows on a yes."""
     return StateTable(
         noun=noun,
         looks={
-            RequestState.PENDING: StateDisplay("Waiting for approval", "amber", "An approver must review it."),
+            RequestState.PENDING: StateDisplay(
+                "Waiting for approval", "amber", f"{decided_by.capitalize()} must review it."
+            ),
             RequestState.APPROVED: StateDisplay("Approved", "green", approved),
-            RequestState.REJECTED: StateDisplay("Rejected", "red", "Rejected by an approver; the comment says why."),
+            RequestState.REJECTED: StateDisplay("Rejected", "red", f"Rejected by {decided_by}; the comment says why."),
             RequestState.CANCELLED: StateDisplay("Cancelled", "grey", "Cancelled by the requester."),
             RequestState.EXPIRED: StateDisplay("Expired", "grey", "Nobody decided in time."),
         },

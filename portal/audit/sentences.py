@@ -25,6 +25,12 @@ SENTENCES: dict[str, str] = {
     Action.VAULT_CONFIRM_REDUNDANCY: "confirmed the redundancy of vault {target}",
     Action.VAULT_LOCK_REDUNDANCY: "was the first machine of vault {target} and so locked its redundancy"
     "[ as {redundancy:redundancy}]",
+    Action.VAULT_RETENTION: "changed the retention policy of vault {target}[: {change}]",
+    Action.RETENTION_CHANGE_ASK: "requested {target}[: {change}][ ({reason})]",
+    Action.RETENTION_CHANGE_APPROVED: "agreed to {target}",
+    Action.RETENTION_CHANGE_REJECTED: "rejected {target}[: {comment}]",
+    Action.RETENTION_CHANGE_CANCELLED: "cancelled the request for {target}",
+    Action.RETENTION_CHANGE_EXPIRED: "let the request for {target} expire: nobody decided in time",
     Action.OPERATION_RUNNING: "started again: {target}",
     Action.OPERATION_SUCCEEDED: "finished: {target}",
     Action.OPERATION_FAILED: "could not finish: {target}[. {reason}]",
@@ -132,6 +138,8 @@ OUTCOMES: dict[tuple[str, str], str] = {
 REFUSALS: dict[str, str] = {
     Action.VAULT_REQUEST_DECIDE: "could not decide on the request for vault {target}",
     Action.VAULT_REQUEST_CANCEL: "could not cancel the request for vault {target}",
+    Action.RETENTION_CHANGE_DECIDE: "could not decide on {target}",
+    Action.RETENTION_CHANGE_CANCEL: "could not cancel the request for {target}",
     Action.REPLACEMENT_DECIDE: "could not decide on the {target}",
     Action.REPLACEMENT_CANCEL: "could not cancel the {target}",
     Action.REPLACEMENT_DOWNLOAD: "could not download the credentials of the {target}",
@@ -214,6 +222,7 @@ WAYS: dict[str, str] = {
 PAGES = {
     "vault": "vaults:vault",
     "vaultrequest": "vaults:request",
+    "retentionchange": "vaults:request",
     "machine": "agents:machine",
 }
 """Pages of what an entry is about, by its type; each takes the key."""

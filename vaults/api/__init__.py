@@ -2,8 +2,9 @@
 
 from ninja import Router
 
-from vaults.api import requests, vaults
+from vaults.api import requests, retention, vaults
 
 router = Router()
 router.add_router("/vault-requests", requests.router, tags=["Requests"])
 router.add_router("/vaults", vaults.router, tags=["Vaults"])
+router.add_router("/vaults", retention.router, tags=["Vaults"])

@@ -1,5 +1,6 @@
 """The tables of vaults: `core` has regions, requests, vaults, the work on them and their credentials; `codes` has
-one-time codes; `stored` has what the portal knows of the objects that machines store."""
+one-time codes; `stored` has what the portal knows of the objects that machines store; `retention_changes` has requests
+to keep less."""
 
 from vaults.models.codes import CodeTry, OneTimeCode
 from vaults.models.core import (
@@ -14,6 +15,7 @@ from vaults.models.core import (
     Vault,
     VaultRequest,
 )
+from vaults.models.retention_changes import RetentionChange
 from vaults.models.stored import (
     LostObject,
     MachineRepository,
@@ -38,6 +40,7 @@ __all__ = [
     "Region",
     "RemovalCount",
     "RemovedObject",
+    "RetentionChange",
     "Scrub",
     "SeenObject",
     "StoredDay",

@@ -106,7 +106,7 @@ def _is_final(asked: VaultRequest) -> bool:
     return asked.state in VaultRequest.STATES.final and (vault is None or vault.state not in Vault.STATES.busy)
 
 
-def _next_url(actor: Actor) -> str:
+def next_url(actor: Actor) -> str:
     """What waits longest for the person's decision, requests for vaults first; empty when nothing does."""
     if not actor.person.is_approver:
         return ""
@@ -131,5 +131,5 @@ def _page(actor: Actor, asked: VaultRequest) -> dict[str, object]:
         "digest": asked.digest,
         "vaults_owned": vaults_owned(asked.subscription),
         "outcomes": recent_decisions(asked.requested_by, seen_by=actor.person),
-        **(named(workflow.deciders(asked)) if pending else {"next_url": _next_url(actor)}),
+        **(named(workflow.deciders(asked)) if pending else {"next_url": next_url(actor)}),
     }

@@ -88,7 +88,7 @@ def test_the_line_for_windows_can_be_read(windows: AgentPackage) -> None:
 
 
 def test_the_newest_package_that_a_line_can_use(linux: AgentPackage) -> None:
-    package(file_name="strongroom-agent-1.1.0-linux-x86_64-0123abcd.deb")
+    package(file_name="strongroom-agent-1.1.0-linux-x86_64-0123abcd.deb", kind="deb")
     package(architecture="aarch64", file_name="strongroom-agent-1.1.0-linux-aarch64-0123abcd")
     package(file_name="strongroom-agent-0.9.0-linux-x86_64-0123abcd", published_at=timezone.now() - timedelta(days=9))
     package(file_name="strongroom-agent-2.0.0-linux-x86_64-0123abcd", withdrawn_at=timezone.now())

@@ -105,7 +105,7 @@ def test_it_is_bounded_and_its_queries_do_not_grow(
     names = [f"node-{number:02}" for number in range(21)]
     for name in names:
         ask(staff, machine_in(vault, credential, name).pk)
-    with django_assert_num_queries(4):  # session, person, rows, machines
+    with django_assert_num_queries(5):  # session, person, rows, policies, machines
         page = poll(client, "/requests/", "request-table")
     assert links(page, "waiting-") == names[:20]
     assert "There are more: they appear here as these are decided." in text_of(page)

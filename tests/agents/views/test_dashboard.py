@@ -119,7 +119,7 @@ class TestProof:
             note_stored(vault, number, timezone.now() - number * DAY)
         Vault.objects.update(last_backup_at=timezone.now())
         client.force_login(staff)
-        with django_assert_num_queries(14):
+        with django_assert_num_queries(17):
             shown = client.get(f"/vaults/{vault.pk}/").content.decode()
         assert shown.count(">Late</span>") == SHOWN + 1
         assert "Show all that need attention" in shown

@@ -375,7 +375,7 @@ class TestPage:
             if state == "approved":
                 agree(approver, asked)
         client = window(staff)
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(17):
             client.get(url)
 
 

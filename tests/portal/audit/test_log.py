@@ -220,8 +220,9 @@ def test_pages_cost_the_same_and_end(auditor: User, django_assert_num_queries: D
     first = client.get("/audit/?person=worker")
     after, sizes = "", []
     while after is not None:
-        # session, person, read lately, page; subscriptions, replacements to decide on, notifications, how far read
-        with django_assert_num_queries(8):
+        # session, person, read lately, page; subscriptions, policies and replacements to decide on, notifications, how
+        # far they have been read
+        with django_assert_num_queries(9):
             page = client.get(f"/audit/?person=worker&after={after}").context["page"]
         sizes.append(len(page.items))
         after = page.next

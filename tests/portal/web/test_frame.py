@@ -75,9 +75,9 @@ def test_the_frame_costs_the_same_with_many_subscriptions(
         Membership.objects.create(user=staff, subscription=Subscription.objects.create(name=f"Team {number:02}"))
     client = window(staff)
     client.get("/accounts/")
-    # session, person, memberships of the page; subscriptions, replacements to decide on, notifications and how far
-    # they have been read
-    with django_assert_num_queries(7):
+    # session, person, memberships of the page; subscriptions, policies and replacements to decide on, notifications
+    # and how far they have been read
+    with django_assert_num_queries(8):
         page = client.get("/accounts/")
     menu = page.content.decode().split('id="subscriptions"')[1].split("</div>")[0]
     assert menu.count("?subscription=") == 30

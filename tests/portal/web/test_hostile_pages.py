@@ -53,6 +53,8 @@ QUESTIONS = {
     "vaults/new/": ("subscription",),
     "vaults/new/name/": ("subscription", "name"),
     "vaults/new/redundancy/": ("region", "redundancy"),
+    "machines/<uuid:machine_id>/bring-back/": ("as_of", "time"),
+    "vaults/<uuid:vault_id>/configure/retention/": ("keep_within_days", "keep_weekly_within_weeks"),
     "vaults/<uuid:vault_id>/machines/": ("show",),
     "vaults/<uuid:vault_id>/quick-start/": ("seen",),
 }

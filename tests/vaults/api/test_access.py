@@ -48,6 +48,7 @@ def test_a_token_that_may_only_read_reads(token: MakeToken, vault: Vault) -> Non
     for method, path, body in (
         ("POST", "vault-requests", ASKED),
         ("PATCH", f"vaults/{vault.pk}", {"redundancy": "local"}),
+        ("PATCH", f"vaults/{vault.pk}/retention", {"keep_within_days": 60}),
         ("POST", f"vaults/{vault.pk}/credentials", {}),
         ("POST", f"vaults/{vault.pk}/retry", {}),
     ):

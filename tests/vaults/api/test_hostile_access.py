@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from agents.models import Machine, ReplacementRequest
 from portal.accounts import tokens
 from portal.accounts.authentication import Password
 from portal.accounts.models import User
+from portal.core.times import rfc3339
 from tests.agents import replacing
 from tests.agents.factories import credential_of, machine_in
 from tests.factories import PASSWORD, as_actor
 from tests.site import filled, operations
 from tests.vaults.factories import Ask
 from tests.vaults.pages import window
-from vaults.models import Credential, CredentialChallenge, Vault, VaultRequest
+from vaults.models import Credential, CredentialChallenge, Operation, RetentionChange, Vault, VaultRequest
 
 PEOPLES = [(method, path) for method, path in operations() if "/agent/" not in path]
 CHANGING = [(method, path) for method, path in PEOPLES if method != "GET"]
@@ -30,6 +32,8 @@ BODIES: dict[str, dict[str, object]] = {
     "vaults": {"redundancy": "local"},
     "credentials": {"machines": 1},
     "revoke": {"reason": "lost"},
+    "retention": {"keep_within_days": 60},
+    "bring-back": {"as_of": rfc3339(timezone.now()), "reason": "Deleted by mistake."},
     "approve": BODY,
     "reject": BODY,
     "cancel": BODY,
@@ -69,6 +73,8 @@ def everything() -> list[object]:
         list(Credential.objects.values()),
         list(CredentialChallenge.objects.values()),
         list(ReplacementRequest.objects.values()),
+        list(Operation.objects.values()),
+        list(RetentionChange.objects.values()),
     ]
 
 

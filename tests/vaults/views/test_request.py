@@ -210,7 +210,7 @@ def test_the_queue_shows_what_ended_by_how_it_ended(ask: Ask, approver: User, st
     assert links(window(outsider).get("/requests/?state=rejected"), "asked-") == []
 
 
-@pytest.mark.parametrize(("path", "queries"), [("/requests/", 4), ("/requests/?state=rejected", 4)])
+@pytest.mark.parametrize(("path", "queries"), [("/requests/", 5), ("/requests/?state=rejected", 4)])
 def test_the_number_of_queries_of_the_queue_does_not_grow(
     path: str, queries: int, ask: Ask, approver: User, django_assert_num_queries: Any
 ) -> None:
@@ -221,7 +221,7 @@ def test_the_number_of_queries_of_the_queue_does_not_grow(
     client = window(approver)
     with django_assert_num_queries(
         queries
-    ):  # session, person, rows; those that ended have decisions; those that wait, machines to be replaced
+    ):  # session, person, rows; those that ended have decisions; those that wait, policies and machines to be replaced
         poll(client, path, "request-table")
 
 
