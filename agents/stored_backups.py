@@ -3,10 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
+
+from agents.monitoring.stored import is_returning
 from agents.queries import machine_worked_on_by
 from portal.core.actor import Actor
 from portal.core.errors import StaleState
-from vaults.models import MachineRepository, Operation
+from vaults.models import Operation, Vault
 from vaults.recovery import bring_back as returning
 from vaults.trash import holds
 
@@ -17,12 +20,15 @@ def let_purge(machine_id: UUID, *, actor: Actor, reason: str) -> None:
     Raises NotFound, NotAllowed, Invalid, and StaleState where nothing is held, or it is being brought back.
     """
     machine = machine_worked_on_by(actor, machine_id)
-    if MachineRepository.objects.filter(pk=machine.pk, held_reason=returning.HELD).exists():
-        raise StaleState(
-            f"{machine.name} is being brought back to an earlier time.",
-            remedy="Nothing is purged meanwhile, and that ends by itself.",
-        )
-    holds.release(machine.vault_id, machine.pk, reason, actor=actor)
+    with transaction.atomic():
+        # With the vault locked, work to bring it back has begun by now, or begins with a hold of its own.
+        Vault.objects.select_for_update(no_key=True).get(pk=machine.vault_id)
+        if is_returning(machine):
+            raise StaleState(
+                f"{machine.name} is being brought back to an earlier time.",
+                remedy="Decide when that has ended; see the vault's Dashboard.",
+            )
+        holds.release(machine.vault_id, machine.pk, reason, actor=actor)
 
 
 def bring_back(machine_id: UUID, *, actor: Actor, as_of: datetime, reason: str) -> Operation:

@@ -9,8 +9,9 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Right
 
 from agents.models import Machine, Run
-from vaults.models import MachineRepository, RemovedObject, SeenObject, Vault
+from vaults.models import MachineRepository, Operation, RemovedObject, SeenObject, Vault
 from vaults.recovery.bring_back import HELD, earliest
+from vaults.states import OperationState
 
 MOMENTS = 50
 """Moments that are offered to bring back as of; any other can be typed."""
@@ -26,6 +27,7 @@ class StoredBackups:
 
     repository: MachineRepository
     snapshots: int
+    returning: bool  # it is being brought back, during which nobody releases a hold
 
     @property
     def proof_pending(self) -> bool:
@@ -38,11 +40,6 @@ class StoredBackups:
     def held(self) -> bool:
         """Whether people have to decide about what was deleted."""
         return self.repository.held_at is not None and not self.returning
-
-    @property
-    def returning(self) -> bool:
-        """Whether it is being brought back, which ends the hold by itself."""
-        return self.repository.held_at is not None and self.repository.held_reason == HELD
 
 
 @dataclass(frozen=True)
@@ -69,12 +66,19 @@ class Retained:
 
 
 def stored_backups(machine: Machine) -> StoredBackups | None:
-    """What is known; None when the portal has never looked. Two queries."""
+    """What is known; None when the portal has never looked. Three queries."""
     repository = MachineRepository.objects.filter(pk=machine.pk).first()
     if repository is None:
         return None
     rows = SeenObject.objects.filter(machine_id=machine.pk, kind="snapshots")
-    return StoredBackups(repository, rows.exclude(name__in=_names(_gone(machine))).count())
+    snapshots = rows.exclude(name__in=_names(_gone(machine))).count()
+    return StoredBackups(repository, snapshots, is_returning(machine))
+
+
+def is_returning(machine: Machine) -> bool:
+    """Whether work to bring it back is under way."""
+    work = Operation.objects.filter(vault=machine.vault_id, kind=Operation.Kind.BRING_BACK)
+    return work.filter(state=OperationState.RUNNING, subject__machine=str(machine.pk)).exists()
 
 
 def moments(machine: Machine) -> list[datetime]:

@@ -19,6 +19,7 @@ from portal.core.forms import show_refusal
 from portal.core.http import PersonRequest, actor_of
 from portal.core.times import for_people, rfc3339
 from portal.web.kept_forms import refilled
+from vaults.models import MachineRepository
 from vaults.recovery.bring_back import earliest
 from vaults.states import VaultState
 
@@ -78,7 +79,10 @@ def _choosing(request: PersonRequest, found: Machine) -> HttpResponse:
 
 
 def _outlook(found: Machine, as_of: datetime | None) -> dict[str, object]:
-    return {"as_of": as_of, "figures": facts.figures(found, as_of)} if as_of else {}
+    if as_of is None:
+        return {}
+    looked = MachineRepository.objects.filter(pk=found.pk).values_list("looked_at", flat=True).first()
+    return {"as_of": as_of, "figures": facts.figures(found, as_of), "looked_at": looked}
 
 
 def _page(request: PersonRequest, found: Machine, context: dict[str, object], status: int) -> HttpResponse:

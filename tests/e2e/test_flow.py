@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from tests.e2e.machine import contents, make_machine, restored
@@ -54,6 +55,8 @@ def test_from_request_to_restored(
 
     portal.wait_for_copy(vault_id)
     _walk(staff, vault_id)
+    _see_what_bringing_back_does(staff)
+    _weaken_retention(staff, sign_in("approver"), vault_id)
     _audit_has(sign_in("auditor"), "machine:register")
 
     gone = portal.data / "storage" / "local-a"
@@ -78,6 +81,35 @@ def _walk(staff: Person, vault_id: str) -> None:
     staff.go(f"/vaults/{vault_id}/machines/")
     staff.page.get_by_role("link", name="hr-db-02").first.click()
     staff.page.wait_for_url("**/machines/*/")
+    staff.check()
+
+
+def _see_what_bringing_back_does(staff: Person) -> None:
+    """From the machine's page; its backups of now are wanted, so that nothing would change."""
+    staff.go(f"{staff.page.url.removeprefix(staff.address)}bring-back/")
+    staff.check()
+    staff.page.get_by_label("Another time").fill(f"{timezone.now():%Y-%m-%d %H:%M:%S}")
+    staff.page.get_by_role("button", name="Show what would happen").click()
+    expect(staff.page.get_by_text("so nothing returns")).to_be_visible()
+    staff.check()
+
+
+def _weaken_retention(staff: Person, approver: Person, vault_id: str) -> None:
+    """Staff see what would go while they type, and ask; an approver agrees, which the page of staff tells by itself."""
+    staff.go(f"/vaults/{vault_id}/configure/")
+    staff.page.get_by_label("Keep everything within").fill("20")
+    expect(staff.page.get_by_text("This keeps less than now.")).to_be_visible()
+    staff.check()
+    staff.page.get_by_label("Reason").fill("Too much is kept.")
+    staff.page.get_by_role("button", name="Save retention").click()
+    expect(staff.page.get_by_role("heading", name="You requested this")).to_be_visible()
+    staff.check()
+    approver.go("/requests/")
+    approver.check()
+    approver.go(staff.page.url.removeprefix(staff.address))
+    approver.check()
+    approver.page.get_by_role("button", name="Approve", exact=True).click()
+    expect(staff.page.get_by_role("heading", name="Approved")).to_be_visible()
     staff.check()
 
 

@@ -195,7 +195,7 @@ class TestMachine:
         for number in range(60):
             run_of(machine, ago=timedelta(hours=number))
             certificate_of(machine)
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(17):
             client.get(f"/machines/{machine.pk}/")
 
 

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from agents import recovery
 from agents.models import Machine, Run
 from agents.monitoring.stored import figures, moments, retained
 from agents.states import MachineState
@@ -18,7 +19,8 @@ from portal.audit.models import AuditEvent
 from portal.core.actor import SYSTEM
 from portal.core.times import rfc3339
 from tests.agents.factories import credential_of, machine_in, run_of
-from tests.factories import vault_in
+from tests.at_once import at_once
+from tests.factories import as_actor, vault_in
 from tests.rows import now
 from tests.vaults.factories import operation_of
 from tests.vaults.pages import call, refused, text_of, window
@@ -160,12 +162,27 @@ class TestHold:
         assert [client.post(f"/machines/{held.pk}/let-purge/", {"reason": "x"}).status_code for _ in "12"] == [302, 409]
 
     def test_what_is_being_brought_back_is_not_released(self, held: Machine, staff: User) -> None:
-        MachineRepository.objects.update(held_reason=HELD)
+        subject = {"machine": str(held.pk), "as_of": rfc3339(days_ago(2))}
+        work = operation_of(held.vault, "bring-back", subject=subject)
         client = window(staff)
         shown = text_of(client.get(f"/machines/{held.pk}/"))
         assert "Its backups are being brought back to an earlier time." in shown
         assert "Let it be purged" not in shown
         assert client.post(f"/machines/{held.pk}/let-purge/", {"reason": "x"}).status_code == 409
+        assert MachineRepository.objects.get().held_at is not None
+        Operation.objects.filter(pk=work.pk).update(subject={**subject, "machine": str(held.vault_id)})
+        assert client.post(f"/machines/{held.pk}/let-purge/", {"reason": "x"}).status_code == 302
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_release_and_bringing_back_at_once_leave_a_hold(self, held: Machine, staff: User) -> None:
+        actor, as_of = as_actor(staff), timezone.now()
+        outcomes = at_once(
+            [
+                lambda: recovery.let_purge(held.pk, actor=actor, reason="Meant."),
+                lambda: recovery.bring_back(held.pk, actor=actor, as_of=as_of, reason="A mistake."),
+            ]
+        )
+        assert [type(one).__name__ for one in outcomes][1] == "Operation"
         assert MachineRepository.objects.get().held_at is not None
 
     def test_a_change_without_the_token_is_refused(self, held: Machine, staff: User) -> None:
@@ -246,7 +263,7 @@ class TestBringBack:
         ],
     )
     def test_what_is_wrong_is_said_and_nothing_begins(
-        self, robbed: Machine, url: str, staff: User, wrong: dict[str, str], beside: str
+        self, robbed: Machine, url: str, staff: User, wrong: dict[str, Any], beside: str
     ) -> None:
         answer: Any = window(staff).post(url, self.sent(robbed, **wrong))
         assert (answer.status_code, set(answer.context["form"].errors)) == (422, {beside})

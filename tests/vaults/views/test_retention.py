@@ -229,7 +229,7 @@ class TestDeciding:
     def test_what_will_happen_is_told_in_figures(self, thinned: Vault, staff: User, colleague: User) -> None:
         Vault.objects.update(soft_delete_days=30)
         thinned.refresh_from_db()
-        machine = thinned.machines.get(name="web-1")  # type: ignore[attr-defined]
+        machine = thinned.machines.get(name="web-1")
         removed(seen(thinned, machine.pk, days_ago(90), kind="data"), days_ago(20))
         asked = ask_weaker(
             staff,
