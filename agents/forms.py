@@ -92,7 +92,7 @@ class MomentField(forms.CharField):
             moment = datetime.fromisoformat(text)
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError) as error:
-            raise ValidationError(self.error_messages["moment"], code="moment") from error
+            raise ValidationError(self.error_messages["moment"]) from error
 
 
 class AsOfForm(forms.Form):

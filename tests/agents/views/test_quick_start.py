@@ -513,7 +513,7 @@ def test_the_number_of_queries_does_not_grow(
         run_of(machine, Run.Kind.RESTORE_CHECK, outcome=Run.Outcome.FAILED)
         RefusedRegistration.objects.create(vault=vault, name=f"r{number}", code="x", message="x", at=now)
     client.force_login(staff)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         client.get(url(vault))
     with django_assert_num_queries(11):
         client.get(url(vault), headers=POLL)

@@ -9,8 +9,9 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from vaults.stored_backups.bring_back import HELD
 
-from agents import recovery
+from agents import stored_backups
 from agents.models import Machine, Run
 from agents.monitoring.stored import figures, moments, retained
 from agents.states import MachineState
@@ -26,7 +27,6 @@ from tests.vaults.factories import operation_of
 from tests.vaults.pages import call, refused, text_of, window
 from tests.vaults.retaining import days_ago, removed, repository_of, seen
 from vaults.models import MachineRepository, Operation, Vault
-from vaults.recovery.bring_back import HELD
 from vaults.trash.holds import hold
 
 HELD_REASON = "It deleted a snapshot although no retain was announced."
@@ -178,8 +178,8 @@ class TestHold:
         actor, as_of = as_actor(staff), timezone.now()
         outcomes = at_once(
             [
-                lambda: recovery.let_purge(held.pk, actor=actor, reason="Meant."),
-                lambda: recovery.bring_back(held.pk, actor=actor, as_of=as_of, reason="A mistake."),
+                lambda: stored_backups.let_purge(held.pk, actor=actor, reason="Meant."),
+                lambda: stored_backups.bring_back(held.pk, actor=actor, as_of=as_of, reason="A mistake."),
             ]
         )
         assert [type(one).__name__ for one in outcomes][1] == "Operation"

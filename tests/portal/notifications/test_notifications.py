@@ -372,7 +372,7 @@ def test_the_list_has_pages_and_parts(staff: User, django_assert_num_queries: Dj
         tell(f"n{number:02}", State.RUNNING if number < 2 else State.SUCCEEDED, user=staff, hours=number)
     client = window(staff)
     client.get("/notifications/")
-    with django_assert_num_queries(5):  # session, person, page; subscriptions, number
+    with django_assert_num_queries(6):  # session, person, page; subscriptions, numbers of two kinds
         first = client.get("/notifications/")
     assert [entry.key for entry in first.context["page"].items][:2] == ["n00", "n01"]
     second = client.get(f"/notifications/?after={first.context['page'].next}")
