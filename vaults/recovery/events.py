@@ -65,6 +65,6 @@ class BroughtBack(Event):
             f" {for_people(self.as_of)} again.",
             step=f"{plural(self.returned, 'object')} returned, {plural(self.set_aside, 'object')} set aside.{missing}"
             " Run `strongroom-agent check` on that machine.",
-            url=reverse("vaults:vault", args=[self.vault.pk]),
+            url=reverse("agents:machine", args=[self.machine]),
             subscription=self.vault.subscription,
         )

@@ -103,7 +103,7 @@ class TrashPurged(Event):
 
 
 def _notice(vault: Vault, machine: UUID, state: State, title: str, step: str) -> Notice:
-    url = reverse("vaults:vault", args=[vault.pk])
+    url = reverse("agents:machine", args=[machine])
     return Notice(
         topic=Topic.PURGE, about=machine, state=state, title=title, step=step, url=url, subscription=vault.subscription
     )

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
-from vaults.stored_backups.bring_back import HELD
 
 from agents import stored_backups
 from agents.models import Machine, Run
@@ -27,6 +26,7 @@ from tests.vaults.factories import operation_of
 from tests.vaults.pages import call, refused, text_of, window
 from tests.vaults.retaining import days_ago, removed, repository_of, seen
 from vaults.models import MachineRepository, Operation, Vault
+from vaults.recovery.bring_back import HELD
 from vaults.trash.holds import hold
 
 HELD_REASON = "It deleted a snapshot although no retain was announced."
