@@ -1,6 +1,8 @@
 """Debian's archive, from wherever this machine's apt gets it: sources of a digest, and where a bare system is from."""
 
+import atexit
 import re
+import shutil
 import subprocess
 import tempfile
 from functools import cache
@@ -60,6 +62,7 @@ def source(package: str, sha256: str, folder: Path) -> Path:
 def _state() -> tuple[str, ...]:
     """Options for apt to know the sources of SOURCES and nothing of this machine; its lists were fetched just now."""
     folder = Path(tempfile.mkdtemp(prefix="strongroom-apt-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
     (folder / "sources.list").write_text(lists(SOURCES, "deb-src"))
