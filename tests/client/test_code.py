@@ -1,7 +1,5 @@
 """Setup with a one-time code: against a test portal over real TLS, also against impostors and after lost answers."""
 
-import io
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -55,8 +53,8 @@ def setup(world: World, *more: str, code: str = CODE, pin: str = "", edge: str =
     arguments += ["--ca-sha256", pin or root_of(world.peer.authority), "--vault", world.peer.vault["id"]]
     arguments += ["--install-dir", str(world.root / "program"), "--cache-dir", str(world.root / "cache")]
     arguments += ["--protect", str(world.source), "--name", "hr-db-02", "--passphrase-file", str(secret)]
-    with mock.patch.object(sys, "stdin", io.StringIO(typed)):
-        return world.run(*arguments, *more)
+    arguments += ["--no-schedule", "--no-link"]
+    return world.run(*arguments, *more, typed=typed)
 
 
 def redeemed(world: World) -> int:

@@ -26,7 +26,8 @@ def person(world: World) -> World:
 def start(machine: World, term: str, *more: str, columns: int = 80, **environment: str) -> Terminal:
     """The wizard in a terminal of its own."""
     given = {"PATH": os.environ["PATH"], "HOME": str(machine.root / "person")}
-    given |= {"STRONGROOM_AGENT_HOME": str(machine.home), **environment}
+    given |= {"STRONGROOM_AGENT_HOME": str(machine.home), "STRONGROOM_SETUP_NO_SCHEDULE": "yes"}
+    given |= {"STRONGROOM_SETUP_NO_LINK": "yes", **environment}
     program = [sys.executable, "-X", "utf8", "-I", "-m", "strongroom_agent", "setup", *more]
     return Terminal(program, given, term, columns)
 

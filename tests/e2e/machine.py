@@ -11,6 +11,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = ROOT / ".venv" / "bin" / "strongroom-agent"
 LIMIT = 300  # seconds for one run of the agent
+ALONE = {"STRONGROOM_SETUP_NO_SCHEDULE": "yes", "STRONGROOM_SETUP_NO_LINK": "yes"}
+"""The environment of a setup that leaves the computer it is tried on as it is, where a test has no say in its flags."""
 
 
 @dataclass

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.machine import LIMIT
+from tests.e2e.machine import ALONE, LIMIT
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,12 @@ class Bare:
         """Run it as that shell runs what is pasted, with what is typed afterwards."""
         return subprocess.run(
             [shell, "-c", " ".join([self.fitted(line), *more])],
-            env={"PATH": path or os.environ["PATH"], "HOME": str(self.folder / "home"), "TMPDIR": str(self.folder)},
+            env={
+                "PATH": path or os.environ["PATH"],
+                "HOME": str(self.folder / "home"),
+                "TMPDIR": str(self.folder),
+                **ALONE,
+            },
             input=typed,
             capture_output=True,
             text=True,

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.api_person import ApiPerson
-from tests.e2e.machine import ROOT, contents
+from tests.e2e.machine import ALONE, ROOT, contents
 from tests.e2e.ready import active_vault, credentials, machine_id
 from tests.portal_process import Portal
 
@@ -64,7 +64,7 @@ class Computer:
         done = subprocess.run(
             ["/bin/sh", "-ec", script],
             cwd=self.work,
-            env={"HOME": str(self.root / "home"), "PATH": path},
+            env={"HOME": str(self.root / "home"), "PATH": path, **ALONE},
             capture_output=True,
             text=True,
             timeout=LIMIT,

@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.e2e.machine import ALONE
 from tests.e2e.one_line import Bare
 from tests.portal_process import Portal
 from tests.waiting import wait_for
@@ -87,6 +88,7 @@ def test_ansible_twice(portal: Portal, staff: Staff, tmp_path: Path) -> None:
     command += ["-e", json.dumps(ours), "strongroom.yml"]
     environment = {
         "PATH": os.environ["PATH"],
+        **ALONE,
         "HOME": str(tmp_path / "home"),
         "LANG": "C.UTF-8",
         "ANSIBLE_LOCALHOST_WARNING": "False",

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.client.terminal import Terminal
-from tests.e2e.machine import AGENT, contents, make_machine, restored
+from tests.e2e.machine import AGENT, ALONE, contents, make_machine, restored
 from tests.e2e.people import SignIn
 from tests.portal_process import Portal
 
@@ -24,6 +24,7 @@ def test_from_a_downloaded_file_to_ready(portal: Portal, sign_in: SignIn, tmp_pa
     machine = make_machine(tmp_path, "by-hand-01", files=40, megabytes=4)
     before = contents(machine.files)
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "STRONGROOM_AGENT_HOME": str(machine.home)}
+    environment |= ALONE
     flags = ["--install-dir", str(machine.folder / "install"), "--cache-dir", str(machine.folder / "cache")]
     terminal = Terminal([str(AGENT), "setup", *flags], environment, "xterm-256color")
     terminal.answer("What to back up", str(machine.files))

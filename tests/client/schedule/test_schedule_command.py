@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from strongroom_agent.core import surroundings
 from strongroom_agent.schedule import names
 from strongroom_agent.setup import on_path
 
@@ -16,8 +17,10 @@ pytestmark = pytest.mark.system
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of programs, in the place of /usr/local/bin."""
-    folder = tmp_path / "bin"
+    folder, find = tmp_path / "bin", surroundings.find_program
     monkeypatch.setattr(on_path, "_folder", lambda: folder)
+    # Whatever lies on the PATH of this machine, perhaps put there by another test, is none of ours.
+    monkeypatch.setattr(surroundings, "find_program", lambda name: None if name == "strongroom-agent" else find(name))
     return folder
 
 

@@ -57,6 +57,8 @@ def _compiled(given: str) -> tuple[bool, re.Pattern[str]]:
         raise usage(f"--exclude {given!r} is no pattern.", "Give one such as '*.tmp', '.cache' or /home/*/Downloads.")
     whole = text.startswith("/")
     names = posixpath.normpath(text).strip("/").split("/")
+    while len(names) > 1 and names[-1] == "**":
+        names.pop()  # any number of folders may be none, and what is below a match is left out anyway
     body = "".join(_folders(each, last=number == len(names) - 1, given=given) for number, each in enumerate(names))
     return brings_back, re.compile(f"{'/' if whole else '(?:.*/)?'}{body}{_REST}", re.DOTALL)
 
