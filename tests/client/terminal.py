@@ -11,13 +11,24 @@ ROWS = 400  # so that nothing scrolls away
 LIMIT = 30
 
 
+def _hears_ctrl_c() -> None:
+    """As in a terminal; a suite that runs in the background has it ignored, which the agent heeds."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A program in a pseudo-terminal of `columns`; `term` is what it is told the terminal is."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str], term: str, columns: int = 80) -> None:
         environment = {**environment, "TERM": term}
         self.process: pexpect.spawn[str] = pexpect.spawn(
-            command[0], command[1:], env=environment, dimensions=(ROWS, columns), encoding="utf-8", timeout=LIMIT
+            command[0],
+            command[1:],
+            env=environment,
+            dimensions=(ROWS, columns),
+            encoding="utf-8",
+            timeout=LIMIT,
+            preexec_fn=_hears_ctrl_c,
         )
         self._screen = pyte.Screen(columns, ROWS)
         self._stream = pyte.Stream(self._screen)
