@@ -1,1 +1,1 @@
-"""What is stored is what was stored: verified, repaired, scrubbed, missed, moved to the trash.."""
+"""What is stored is what was stored: verified, repaired, scrubbed, missed."""

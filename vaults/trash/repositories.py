@@ -18,7 +18,7 @@ from vaults.regions.storage import layout
 from vaults.regions.storage.base import StorageError
 from vaults.regions.storage.layout import Stored
 from vaults.regions.storage.rclone import region_storage
-from vaults.trash.removals import AREA
+from vaults.trash import removals
 
 log = logging.getLogger(__name__)
 BATCH = 500  # objects of one question to the database
@@ -55,7 +55,7 @@ def look(vault: Vault, machine_id: UUID, *, thoroughly: bool = False) -> Machine
     rows.update(
         looked_at=began,
         live_bytes=sum(item.size for item in [*found.all, *layout.flat(storage, machine, layout.LOCKS)]),
-        trash_bytes=sum(entry.size for entry in storage.tree(f"{AREA}/{machine}")),
+        trash_bytes=removals.size(storage, machine),
     )
     known.refresh_from_db()
     return known
@@ -70,15 +70,19 @@ def want_look(vault: Vault, machine_id: UUID) -> None:
 def look_where_wanted(*, until: float) -> None:
     """Look at the repositories that are to be looked at, longest waiting first, until that time (time.monotonic).
 
-    A storage that does not answer is asked again at the next call.
+    A storage that does not answer is asked again at the next call, and keeps none of another region waiting.
     """
+    away = set[int]()
     rows = MachineRepository.objects.exclude(look_due_at=None).select_related("vault__region")
     for row in rows.order_by("look_due_at")[:500]:
         if time.monotonic() > until:
             return
+        if row.vault.region_id in away:
+            continue
         try:
             look(row.vault, row.pk)
         except StorageError as error:
+            away.add(row.vault.region_id)
             log.warning("The repository of machine %s cannot be looked at: %s", row.pk, error)
 
 
@@ -87,12 +91,6 @@ def note_whole(vault: Vault, machine_id: UUID, *, as_of: datetime) -> None:
     of_machine(vault, machine_id)
     earlier = Q(whole_as_of__isnull=True) | Q(whole_as_of__lt=as_of)
     MachineRepository.objects.filter(earlier, pk=machine_id).update(whole_as_of=as_of)
-
-
-def first_seen(machine_id: UUID, kind: str, name: str) -> datetime | None:
-    """When the portal first saw the object; None for one that it has not seen."""
-    rows = SeenObject.objects.filter(machine_id=machine_id, kind=kind, name=name)
-    return rows.values_list("first_seen_at", flat=True).first()
 
 
 def _note(vault: Vault, machine_id: UUID, kind: str, items: Sequence[Stored]) -> None:
