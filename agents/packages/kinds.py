@@ -24,7 +24,7 @@ KINDS = {
     "pex": Kind(
         "single file",
         "For any Linux that has what it needs.",
-        "Needs Python 3.11 or newer, and restic 0.14 or newer (0.18 for --overwrite and repair).",
+        "Needs Python 3.11 or newer, and restic 0.14 or newer (0.18 for --overwrite, repair and retain).",
     ),
     OWN: Kind("", "Added by an administrator. It is not part of Strongroom.", ""),
 }

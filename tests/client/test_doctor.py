@@ -131,6 +131,9 @@ def test_no_secret_is_in_what_goes_to_support(machine: World) -> None:
         "renewal-key.pem", "-----BEGIN PRIVATE KEY-----\nTUFSS0VELXJlbmV3YWwta2V5\n-----END PRIVATE KEY-----\n"
     )
     target = machine.root / "support" / "bundle.zip"
+    lost = machine.run("doctor", "--bundle", str(target))
+    assert (lost.status, lost.answer["code"], target.parent.exists()) == (1, "bundle_failed", False)
+    target.parent.mkdir()
     ran = machine.run("doctor", "--bundle", str(target))
     assert ran.answer["bundle"] == str(target), ran
     assert target.stat().st_mode & 0o777 == 0o600

@@ -75,6 +75,8 @@ def _carry_out(given: argparse.Namespace) -> Done:
     if given.command == "setup":
         answers.merge(given, arguments.setup_flags(), os.environ, os.pathsep)
         arguments.check_setup(given)
+    if given.command == "schedule":
+        schedule.wanted_by(given.when)  # wrong words are told also where there is no machine yet
     limits.lift()
     home = Home(default_folder())
     if given.command == "setup":

@@ -15,10 +15,7 @@ SHOW, OFF = "show", "off"
 
 def run(session: Session, words: list[str], changes: dict[str, object]) -> Done:
     """Set the schedule that `words` say, and the options of backups in `changes`; then show both."""
-    what = words[0] if words else SHOW
-    if what in (SHOW, OFF) and len(words) > 1:
-        raise usage(f"schedule: {what} takes nothing behind it.", calendar.HOW)
-    wanted = None if what in (SHOW, OFF) else calendar.parse(words)
+    what, wanted = words[0] if words else SHOW, wanted_by(words)
     if changes:
         session.remember(options=changed(session.settings.options, changes))
     remark = ""
@@ -29,6 +26,16 @@ def run(session: Session, words: list[str], changes: dict[str, object]) -> Done:
     if wanted or what == OFF:
         tell(session)
     return _shown(session, remark)
+
+
+def wanted_by(words: list[str]) -> calendar.Calendar | None:
+    """The calendar that the words of the command line say; None for `show` and `off`. AgentError `usage`."""
+    what = words[0] if words else SHOW
+    if what not in (SHOW, OFF):
+        return calendar.parse(words)
+    if len(words) > 1:
+        raise usage(f"schedule: {what} takes nothing behind it.", calendar.HOW)
+    return None
 
 
 def changed(options: BackupOptions, changes: dict[str, object]) -> BackupOptions:

@@ -41,7 +41,6 @@ def write(home: Home, target: Path, steps: object) -> str:
                     "Send what strongroom-agent doctor says instead, and tell the makers of the agent of this.",
                 )
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(_zipped(parts))
