@@ -13,6 +13,14 @@ class Storage:
 
 
 @dataclass(frozen=True)
+class Signer:
+    """The key of a machine, and its certificate with the issuer's, both PEM."""
+
+    private_key: str
+    chain: str
+
+
+@dataclass(frozen=True)
 class Handles:
     """Sign-ins as Cookie headers, and where things are."""
 
@@ -21,6 +29,7 @@ class Handles:
     auditor: str
     viewers: list[str]
     edge_secret: str
+    edge_url: str
     vault: str  # the one with many machines; `member` belongs to its subscription
     vault_name: str
     last_name: str  # of the last vault of the whole list
@@ -34,3 +43,4 @@ class Handles:
     audit_person: str
     audit_action: str
     storage: list[Storage]
+    signers: list[Signer]  # machines that can speak

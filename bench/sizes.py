@@ -25,6 +25,8 @@ class Sizes:
     backup_files: int
     backup_bytes: int
     backup_rounds: int
+    nightly_files: int
+    nightly_bytes: int
     package_bytes: int
     starts: int
     idle_seconds: int
@@ -49,6 +51,8 @@ FULL = Sizes(
     backup_files=20_000,
     backup_bytes=1_000_000_000,
     backup_rounds=5,
+    nightly_files=120_000,
+    nightly_bytes=240_000_000,
     package_bytes=100_000_000,
     starts=5,
     idle_seconds=20,
@@ -72,6 +76,8 @@ QUICK = Sizes(
     backup_files=500,
     backup_bytes=25_000_000,
     backup_rounds=3,
+    nightly_files=5_000,
+    nightly_bytes=10_000_000,
     package_bytes=50_000_000,
     starts=1,
     idle_seconds=2,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import databases, programs, served
-from bench.handles import Handles, Storage
+from bench.handles import Handles, Signer, Storage
 from bench.portal import Portal, portal
 from bench.sizes import Sizes
 
@@ -88,5 +88,6 @@ class Stage:
         programs.run(programs.python("-m", "bench.seed", self.sizes.name, name), env)
         told = json.loads((data / "handles.json").read_text())
         told["storage"] = [Storage(**each) for each in told["storage"]]
+        told["signers"] = [Signer(**each) for each in told["signers"]]
         site = self.enter(served.site(data, "portal.settings", env, self._database))
         return Estate(data, env, Handles(**told), site)

@@ -10,12 +10,14 @@ from typing import TypeAlias
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from agents.models import Machine, MachineCertificate
 from agents.protocol import errors, refusal_log, spent_tokens
 from agents.protocol.spent_tokens import CLOCK_TOLERANCE
 from portal.core.actor import Actor, Via
 from portal.core.errors import DomainError
+from portal.core.prepared import prepared
 from portal.pki import authorities, jws
 from portal.pki.crypto import certificates
 from portal.pki.crypto.certificates import Certificate, Kind, Profile
@@ -115,14 +117,16 @@ def spend(signed: Signed, *, at: datetime, refuse: Refuse) -> None:
 
 def _machine_certificate_of(signed: Signed) -> MachineCertificate:
     if signed.profile.kind is Kind.MACHINE:
-        found = (
-            MachineCertificate.objects.select_related("machine__vault__subscription", "machine__vault__region")
-            .filter(machine_id=signed.profile.id, fingerprint=certificates.fingerprint(signed.certificate))
-            .first()
-        )
+        found = _machine_certificate.first(signed.profile.id, certificates.fingerprint(signed.certificate))
         if found is not None:
             return found
     raise errors.not_entitled("This is not the certificate of a machine that is registered here.")
+
+
+@prepared
+def _machine_certificate(machine_id: UUID, fingerprint: str) -> QuerySet[MachineCertificate]:
+    rows = MachineCertificate.objects.select_related("machine__vault__subscription", "machine__vault__region")
+    return rows.filter(machine_id=machine_id, fingerprint=fingerprint)
 
 
 def _jti(value: object, refuse: Refuse) -> str:

@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client
 
-from bench.handles import Handles, Storage
-from bench.seed import demo, estate, machines, people, records
+from bench.handles import Handles, Signer, Storage
+from bench.seed import demo, estate, machines, people, records, signers
 from bench.sizes import FULL, QUICK, Sizes
 from portal.accounts.models import User
 from portal.audit.models import AuditEvent
@@ -24,6 +24,7 @@ from vaults.models import Vault
 
 MACHINES_EACH = 10
 NOTIFICATIONS_EACH = 20
+SIGNERS = 600
 
 
 def main(sizes: Sizes, *, large: bool) -> Handles:
@@ -34,10 +35,11 @@ def main(sizes: Sizes, *, large: bool) -> Handles:
     dice = random.Random(2016)
     with transaction.atomic():
         found, vaults, known = _fill(sizes, large, dice)
+        speaking = signers.among(known, SIGNERS if large else 0, dice)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
-    return _handles(found, vaults, known)
+    return _handles(found, vaults, known, speaking)
 
 
 def _fill(sizes: Sizes, large: bool, dice: random.Random) -> tuple[dict[str, User], list[Vault], list[Storage]]:
@@ -55,7 +57,7 @@ def _fill(sizes: Sizes, large: bool, dice: random.Random) -> tuple[dict[str, Use
     return found, vaults, known
 
 
-def _handles(found: dict[str, User], vaults: list[Vault], known: list[Storage]) -> Handles:
+def _handles(found: dict[str, User], vaults: list[Vault], known: list[Storage], speaking: list[Signer]) -> Handles:
     auditor, central = found["auditor"], found["central"]
     last = VaultFilter().rows(auditor).order_by("-name_key", "-id")[0]
     person, action = "requester-07", records.ACTIONS[4]
@@ -65,6 +67,7 @@ def _handles(found: dict[str, User], vaults: list[Vault], known: list[Storage]) 
         auditor=_cookie(auditor),
         viewers=[_cookie(user) for name, user in found.items() if name.startswith("viewer")],
         edge_secret=settings.EDGE_SECRET,
+        edge_url=settings.EDGE_URL,
         vault=str(vaults[0].pk),
         vault_name=vaults[0].name,
         last_name=last.name,
@@ -78,6 +81,7 @@ def _handles(found: dict[str, User], vaults: list[Vault], known: list[Storage]) 
         audit_person=person,
         audit_action=action,
         storage=random.Random(7).sample(known, min(len(known), 1_000)),
+        signers=speaking,
     )
 
 

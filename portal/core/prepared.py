@@ -10,10 +10,21 @@ from functools import lru_cache, update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import connections
+from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import DateField, DateTimeField, Expression, Field, IntegerField, QuerySet, TextField, UUIDField
+from django.db.models import (
+    DateField,
+    DateTimeField,
+    Expression,
+    Field,
+    IntegerField,
+    JSONField,
+    QuerySet,
+    TextField,
+    UUIDField,
+)
 from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.subqueries import UpdateQuery
 
 Values = ParamSpec("Values")
 Row = TypeVar("Row")
@@ -26,6 +37,7 @@ _FIELDS: dict[type, "Field[Any, Any]"] = {
     date: DateField(),
     int: IntegerField(),
     str: TextField(),
+    dict: JSONField(),
 }
 
 
@@ -86,6 +98,36 @@ class prepared(Generic[Values, Row]):
         sql, params = compiler.as_sql()
         compiler.connection = None  # this thread's, which would outlive it; each call sets its own
         return question, compiler, sql, tuple(params)
+
+
+class prepared_update(Generic[Values]):
+    """The same for a change: the function returns the rows to change and what each of their columns becomes.
+
+    Calling it makes the change in one statement and tells how many rows it changed. Values may be objects for JSON
+    columns as well, and stand in what columns become.
+    """
+
+    def __init__(self, build: Callable[Values, "tuple[QuerySet[Any, Any], dict[str, object]]"]) -> None:
+        update_wrapper(self, build)
+        self._build: Callable[..., tuple[QuerySet[Any, Any], dict[str, object]]] = build
+        self._compiled: Callable[..., tuple[str, str, tuple[Any, ...]]] = lru_cache(KEPT)(self._compile)
+
+    def __call__(self, *values: Values.args, **chosen: Values.kwargs) -> int:
+        """How many rows were changed; raises what a query set's `update` does, and KeyError for a value's type."""
+        database, sql, params = self._compiled(len(values), **chosen)
+        connection = connections[database]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _filled(params, values, connection))
+            changed: int = cursor.rowcount
+        return changed
+
+    def _compile(self, places: int, **chosen: object) -> tuple[str, str, tuple[Any, ...]]:
+        rows, changes = self._build(*map(Place, range(places)), **chosen)
+        query = rows.query.chain(UpdateQuery)
+        query.add_update_values(changes)  # type: ignore[attr-defined]  # the stubs lose the class that was asked for
+        database = router.db_for_write(rows.model)
+        sql, params = query.get_compiler(database).as_sql()
+        return database, sql, tuple(params)
 
 
 def _filled(params: tuple[Any, ...], values: tuple[Any, ...], connection: BaseDatabaseWrapper) -> tuple[Any, ...]:

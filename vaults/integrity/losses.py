@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from portal.core.actor import SYSTEM
+from portal.core.prepared import prepared
 from portal.events.event import happened
 from vaults.integrity.events import LossesSettled
 from vaults.models import LostObject, Region, Vault
@@ -18,7 +20,12 @@ log = logging.getLogger(__name__)
 
 def known_to_be_damaged(machine_id: UUID) -> bool:
     """Whether objects of this machine are known to be set aside or missing in every region; one indexed query."""
-    return LostObject.objects.filter(machine_id=machine_id).exists()
+    return _one_lost.first(machine_id) is not None
+
+
+@prepared
+def _one_lost(machine_id: UUID) -> QuerySet[LostObject]:
+    return LostObject.objects.filter(machine_id=machine_id).only("pk")[:1]
 
 
 def note(vault: Vault, region: Region, item: Stored) -> None:

@@ -6,6 +6,7 @@ import weakref
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from threading import Thread
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ from django.db.models.lookups import In
 from pytest_django import DjangoAssertNumQueries
 
 from portal.accounts.models import Membership, Subscription, User
-from portal.core.prepared import prepared
+from portal.core.prepared import prepared, prepared_update
 from portal.notifications.models import Notification
 from tests.at_once import at_once
 
@@ -224,3 +225,36 @@ def test_as_many_values_as_are_given(subscriptions: list[Subscription]) -> None:
     assert members_of(two.pk, one.pk) == everybody
     assert members_of(two.pk) == everybody[1:]
     assert members_of(two.pk, two.pk) == everybody[1:]
+
+
+@prepared_update
+def renamed(
+    least: int, name: str, *values: object, more: tuple[str, ...] = ()
+) -> tuple[QuerySet[User], dict[str, Any]]:
+    """People from a number on get another name, and whatever else is said."""
+    return User.objects.filter(pk__gte=least), {"full_name": name, **dict(zip(more, values, strict=True))}
+
+
+def test_a_change_is_made_in_one_statement_and_counted(
+    subscriptions: list[Subscription], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    ann, ben = User.objects.order_by("username")
+    with django_assert_num_queries(3):
+        assert [renamed(least, f"from {least}") for least in (ann.pk, ben.pk, ben.pk + 1)] == [2, 1, 0]
+    found = dict(User.objects.values_list("username", "full_name"))
+    assert found == {"ann": f"from {ann.pk}", "ben": f"from {ben.pk}"}
+
+
+def test_a_change_with_other_columns_is_another_statement(subscriptions: list[Subscription]) -> None:
+    ann, ben = User.objects.order_by("username")
+    at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+    assert renamed(ben.pk, "one' --%s", at, "two", more=("last_login", "email")) == 1
+    assert renamed(ben.pk, "other") == 1
+    rows = User.objects.order_by("username").values_list("full_name", "last_login", "email")
+    assert list(rows) == [(ann.full_name, None, ann.email), ("other", at, "two")]
+
+
+def test_a_change_to_nothing_is_refused(subscriptions: list[Subscription]) -> None:
+    with pytest.raises(KeyError):
+        renamed(1, None)  # type: ignore[arg-type]  # no type says what it would be in SQL
+    assert set(User.objects.values_list("full_name", flat=True)) == {""}

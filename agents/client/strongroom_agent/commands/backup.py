@@ -15,7 +15,7 @@ from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.proof import damage, healing, losses, unread
 from strongroom_agent.restic.process import Ended, Restic
 from strongroom_agent.state import last_snapshot, protected
-from strongroom_agent.state.protected import Protected
+from strongroom_agent.state.protected import Held, Protected
 from strongroom_agent.state.session import Session
 
 from . import surrounding_commands
@@ -24,12 +24,17 @@ from .backup_result import BackupResult, all_absent
 # restic's status for "a snapshot was made, but some of the source could not be read".
 _INCOMPLETE = 3
 _SILENCE = 15  # seconds without a word, in which people begin to wonder
+_NOTHING = Held()
 
 
 @dataclass
 class _Progress:
-    """Takes restic's messages: tells a person now and then, keeps the summary."""
+    """Takes restic's messages: tells a person now and then, keeps the summary.
 
+    `expected` is what was counted before.
+    """
+
+    expected: Held
     summary: dict[str, object] = field(default_factory=dict)
     tenths: int = 0
     told_at: float = field(default_factory=time.monotonic)
@@ -45,11 +50,12 @@ class _Progress:
             self._show(message)
 
     def _show(self, message: dict[str, object]) -> None:
-        percent = int(float(str(message.get("percent_done") or 0)) * 100)
+        done = _number(message, "bytes_done")
+        percent = min(100, done * 100 // self.expected.bytes) if self.expected.bytes else 100
         if percent // 10 > self.tenths or time.monotonic() - self.told_at > _SILENCE:
             self.tenths, self.told_at = percent // 10, time.monotonic()
-            files, size = message.get("total_files") or 0, message.get("total_bytes") or 0
-            progress(f"backing up: {percent} % of {counted(int(str(files)), 'file')}, {readable(int(str(size)))}")
+            told = f"{counted(self.expected.files, 'file')}, {readable(self.expected.bytes)}"
+            progress(f"backing up: {percent} % of {told}")
 
 
 def run(session: Session, *, accept_losses: bool = False) -> Done:
@@ -112,7 +118,7 @@ def _back_up(session: Session, accept_losses: bool, options: tuple[str, ...]) ->
         _require_a_file(session, restic, roots, skip)
     cure = healing.begin(session, restic)
     gone, began = last_snapshot.lost(session), times.render(times.now())
-    ended, summary = _run_restic(session, restic, roots, skip, (*options, *cure.options))
+    ended, summary = _run_restic(session, restic, roots, skip, (*options, *cure.options), losses.held(places))
     unreadable, vanished = unread.sort(ended.complaints) if ended.status == _INCOMPLETE else ([], [])
     snapshot = _full_id(session, str(summary["snapshot_id"]))
     last_snapshot.remember(session.home, snapshot, began)
@@ -147,17 +153,24 @@ def _require_a_file(session: Session, restic: Restic, roots: list[str], skip: li
 
 
 def _run_restic(
-    session: Session, restic: Restic, roots: list[str], skip: list[str], options: tuple[str, ...]
+    session: Session,
+    restic: Restic,
+    roots: list[str],
+    skip: list[str],
+    options: tuple[str, ...],
+    expected: Held = _NOTHING,
 ) -> tuple[Ended, dict[str, object]]:
-    """How restic ended, and the summary that it gave."""
+    """How restic ended, and the summary that it gave. `expected`: what was counted there, for telling how far it is."""
     arguments = ["backup", "--json", "--host", session.identity.name, *options]
+    if session.engine.can_skip_scan:
+        arguments.append("--no-scan")  # it would count the files once more
     if session.settings.options.fs_snapshot:
         arguments.append("--use-fs-snapshot")
     for each in session.settings.options.patterns().given:
         arguments.append(f"--exclude={each}")
     for path in skip:  # the last ones: no pattern of a person's brings our own folders back
         arguments += ["--exclude", pattern(in_snapshot(path))]
-    watched = _Progress()
+    watched = _Progress(expected)
     ended = restic.run(*arguments, "--", *roots, on_line=watched.line, accept=(0, _INCOMPLETE))
     return ended, watched.summary
 

@@ -90,6 +90,12 @@ def look(protect: list[Protected], skip: Skip) -> list[Place]:
     return list(places.values())
 
 
+def held(places: list[Place]) -> Held:
+    """What the protected names have together."""
+    named = [place for place in places if place.name == place.root]
+    return Held(sum(place.files or 0 for place in named), sum(place.bytes for place in named))
+
+
 def look_as_before(home: Home, protect: list[Protected], paths: list[str], now: Patterns) -> list[Place] | None:
     """What is there now as it was counted at the last backup, where other patterns left something out then; else None.
 

@@ -27,7 +27,16 @@ class Engine:
     @property
     def recent(self) -> bool:
         """Whether it can do more than back up, check, and restore to a new or empty folder."""
-        return tuple(map(int, self.version.split(".")[:2])) >= RECENT
+        return self._release >= RECENT
+
+    @property
+    def can_skip_scan(self) -> bool:
+        """Whether `backup --no-scan` exists."""
+        return self._release >= (0, 15)
+
+    @property
+    def _release(self) -> tuple[int, ...]:
+        return tuple(map(int, self.version.split(".")[:2]))
 
     def must_be_recent(self, what: str) -> None:
         """AgentError `engine_too_old` unless it is recent enough for `what`, which begins the sentence."""

@@ -1,5 +1,6 @@
 """What is protected: what the names that setup was given mean at the moment, and what inside it is left out."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def _count(top: str, skip: Skip, found: dict[str, Held]) -> None:
             entries = os.scandir(folder)
         except OSError:
             continue
-        here = Held()
+        files = size = 0  # not a Held for each file: there can be millions
         with entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
@@ -113,13 +114,8 @@ def _count(top: str, skip: Skip, found: dict[str, Held]) -> None:
                             found.setdefault(entry.path, Held())
                         todo.append((entry.path, [*within, entry.path] if entry.path in found else within))
                 elif entry.is_file(follow_symlinks=False) and entry.path not in skip:
-                    here += Held(1, _length(entry))
+                    files += 1
+                    with contextlib.suppress(OSError):  # it has vanished, or cannot be read
+                        size += entry.stat(follow_symlinks=False).st_size
         for place in within:
-            found[place] += here
-
-
-def _length(entry: "os.DirEntry[str]") -> int:
-    try:
-        return entry.stat(follow_symlinks=False).st_size
-    except OSError:
-        return 0  # it has vanished, or cannot be read
+            found[place] += Held(files, size)
