@@ -63,6 +63,15 @@ def begin(machine: Machine, credential: Credential, at: datetime) -> None:
         "registered_at": at,
         "backed_up_at": None,
         "proven_at": None,
+        "setup_began_at": None,
+        "number": 0,
+        "heard_at": None,
+        "step": "",
+        "step_state": "",
+        "step_since": None,
+        "code": "",
+        "figures": {},
+        "checks": {},
     }
     if not Onboarding.objects.filter(machine=machine).update(**way):
         Onboarding.objects.create(machine=machine, **way)

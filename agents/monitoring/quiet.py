@@ -1,0 +1,132 @@
+"""What may be wrong when nothing is heard of a machine: likely reasons, the likeliest first, by what is known."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from agents.monitoring.live_setup import LiveSetup
+
+QUIET = timedelta(minutes=2)
+AGAIN = "Run the same line again on the machine: it goes on where it ended, and asks for no code."
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What may be so, and what to do."""
+
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """Since when nothing was heard, said in `since_what`, and the reasons in order."""
+
+    key: str  # of what it is about: one word, for the page
+    since: datetime
+    since_what: str
+    reasons: tuple[Reason, ...]
+
+
+def about_code(shown_at: datetime, heard_at: datetime, now: datetime) -> Quiet | None:
+    """A code that waits for its machine; None while two minutes are not over."""
+    reasons = (
+        Reason(
+            "The line has not been run yet, or the machine waits for the code.",
+            "Paste the line into a terminal of the machine, press Enter, and type the code when it asks.",
+        ),
+        *_between(),
+    )
+    return _quiet("code", heard_at, "since the code was shown" if heard_at == shown_at else "", reasons, now)
+
+
+def about_expired(ended_at: datetime) -> Quiet:
+    """A code whose ten minutes are over, and no machine has come."""
+    reasons = (
+        Reason("The code has ended: it was good for ten minutes.", "Show another one, and run the line again."),
+        *_between(),
+    )
+    return Quiet("expired", ended_at, "and the code has ended", reasons)
+
+
+def about_redeemed(redeemed_at: datetime, now: datetime) -> Quiet | None:
+    """A machine has used the code, and has not registered."""
+    reasons = (
+        Reason("Setup was stopped on the machine, or waits there with a message.", f"Look at its terminal. {AGAIN}"),
+        _no_way(),
+        _clock(),
+    )
+    return _quiet("redeemed", redeemed_at, "since a machine used the code", reasons, now)
+
+
+def about_file(issued_at: datetime, heard_at: datetime, now: datetime) -> Quiet | None:
+    """A file was downloaded, and no machine has come with it."""
+    reasons = (
+        Reason(
+            "Setup has not been started with the file yet.",
+            "Copy the file to the machine and run the command of the step Register your machine in its folder.",
+        ),
+        *_between(),
+    )
+    return _quiet("file", heard_at, "since the file was issued" if heard_at == issued_at else "", reasons, now)
+
+
+def about_setup(setup: LiveSetup, now: datetime) -> Quiet | None:
+    """A machine has registered and is not done; None where it has said itself why it ended."""
+    if setup.failed:
+        return None
+    last = setup.current.name
+    reasons = [
+        Reason(
+            f"Setup was stopped on the machine; the last step seen is {last}.", f"Look at its terminal. {AGAIN}"
+        ),
+        Reason(
+            f"The machine sleeps, or has lost its way to {_edge()}.",
+            "Wake it, and see that it has a network; setup goes on by itself within minutes, or says what is wrong.",
+        ),
+    ]
+    if not setup.tells:
+        old = Reason(
+            "Its agent tells nothing before the first backup is made.",
+            "Wait: a first backup takes its time. Newer agents tell how far they are.",
+        )
+        reasons.insert(0, old)
+    return _quiet("setup", setup.heard_at, "", tuple(reasons), now)
+
+
+def _quiet(key: str, since: datetime, what: str, reasons: tuple[Reason, ...], now: datetime) -> Quiet | None:
+    return Quiet(key, since, what, reasons) if now - since >= QUIET else None
+
+
+def _between() -> tuple[Reason, ...]:
+    return (_no_way(), _proxy(), _clock())
+
+
+def _no_way() -> Reason:
+    return Reason(
+        f"The machine has no way to {_edge()}.",
+        f"Try there: curl -k {settings.EDGE_URL}/agents/root.pem must print a certificate. If it does not, a firewall or "
+        "the name's resolution is in the way.",
+    )
+
+
+def _proxy() -> Reason:
+    return Reason(
+        "The machine reaches other networks through a proxy alone.",
+        "Add --proxy http://NAME:PORT at the line's end, and set https_proxy to the same for fetching the agent.",
+    )
+
+
+def _clock() -> Reason:
+    return Reason(
+        "The machine's clock is more than five minutes off.",
+        "Compare date -u there with the time of this page, and set it.",
+    )
+
+
+def _edge() -> str:
+    """Name and port that machines connect to."""
+    parts = urlsplit(settings.EDGE_URL)
+    return f"{parts.hostname}:{parts.port or 443}"
