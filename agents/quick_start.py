@@ -1,7 +1,7 @@
 """How far a vault has come on its way to a machine that is backed up and restored: what the Quick Start page shows."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
@@ -13,7 +13,7 @@ from agents.monitoring.live_setup import AT_WORK, LiveSetup
 from agents.monitoring.quiet import Quiet
 from agents.states import MachineState
 from portal.accounts.models import User
-from portal.templatetags.amounts import distance, plural
+from portal.templatetags.amounts import distance, duration, plural
 from vaults.credentials.one_time_codes import CodeState, could_register, newest_of, state_of
 from vaults.credentials.vault_credentials import CredentialState, CredentialStatus, status_of
 from vaults.models import OneTimeCode, Vault
@@ -90,7 +90,7 @@ class Progress:
         if code is None or self.code_machine is not None or not self.listening_at_all:
             return None
         if state == CodeState.WAITING:
-            return quiet.about_code(code.shown_at, self._heard_since(code.shown_at), self.now)
+            return quiet.about_code(self._heard_since(code.shown_at), self.now)
         if state == CodeState.EXPIRED:
             return quiet.about_expired(code.expires_at)
         if state == CodeState.REDEEMED and self.code_may_end and code.redeemed_at:
@@ -103,17 +103,18 @@ class Progress:
         if credential is None or not self.listening or credential.machines_used or self.waiting_for_code:
             return None
         issued = credential.issued_at
-        return quiet.about_file(issued, self._heard_since(issued), self.now) if issued > self.now - AT_WORK else None
+        return quiet.about_file(self._heard_since(issued), self.now) if issued > self.now - AT_WORK else None
 
     def _heard_since(self, moment: datetime) -> datetime:
         """Then, or when a machine was refused since: that is a sign of life, with its reason."""
         return max([moment, *(refusal.at for refusal in self.refusals if refusal.at > moment)])
 
     @property
-    def from_paste(self) -> timedelta | None:
-        """How long the machine that proves this vault took from its code or file to its first proof."""
+    def from_paste(self) -> str:
+        """How long the machine that proves this vault took from its code or file to its first proof; empty where that
+        is not known."""
         row = self.rows.get(self.proof.machine.pk) if self.proof.machine else None
-        return row.proven_at - row.began_at if row and row.proven_at else None
+        return duration(row.proven_at - row.began_at) if row and row.proven_at else ""
 
     @property
     def came_by_code(self) -> bool:
@@ -252,7 +253,7 @@ class Progress:
 
 
 def progress_of(vault: Vault, person: User | None = None) -> Progress:
-    """Read it, with the code that `person` was shown last, in at most eleven queries, however many machines there are."""
+    """Read it, with the code that `person` was shown last: at most eleven queries, however many machines there are."""
     now = timezone.now()
     needing_attention = evidence.machines_needing_attention(vault)
     machines = evidence.newest_machines(vault, needing_attention)

@@ -62,7 +62,9 @@ class LiveSetup:
             for step in SetupStep
             if step in self.row.checks
         ]
-        came = LiveStep(REGISTER, StepState.DONE, f"from {self.address}" if self.address else "", self.row.registered_at)
+        came = LiveStep(
+            REGISTER, StepState.DONE, f"from {self.address}" if self.address else "", self.row.registered_at
+        )
         return [*looked, came, *(self._step(step) for step in _AFTER if self.tells or step in _FACTS)]
 
     @property

@@ -22,15 +22,14 @@ class Reason:
 
 @dataclass(frozen=True)
 class Quiet:
-    """Since when nothing was heard, said in `since_what`, and the reasons in order."""
+    """What was not heard, since when, and the reasons in order."""
 
-    key: str  # of what it is about: one word, for the page
+    heading: str
     since: datetime
-    since_what: str
     reasons: tuple[Reason, ...]
 
 
-def about_code(shown_at: datetime, heard_at: datetime, now: datetime) -> Quiet | None:
+def about_code(heard_at: datetime, now: datetime) -> Quiet | None:
     """A code that waits for its machine; None while two minutes are not over."""
     reasons = (
         Reason(
@@ -39,7 +38,7 @@ def about_code(shown_at: datetime, heard_at: datetime, now: datetime) -> Quiet |
         ),
         *_between(),
     )
-    return _quiet("code", heard_at, "since the code was shown" if heard_at == shown_at else "", reasons, now)
+    return _quiet("No machine has come with your code yet.", heard_at, reasons, now)
 
 
 def about_expired(ended_at: datetime) -> Quiet:
@@ -48,20 +47,20 @@ def about_expired(ended_at: datetime) -> Quiet:
         Reason("The code has ended: it was good for ten minutes.", "Show another one, and run the line again."),
         *_between(),
     )
-    return Quiet("expired", ended_at, "and the code has ended", reasons)
+    return Quiet("No machine has come with your code.", ended_at, reasons)
 
 
-def about_redeemed(redeemed_at: datetime, now: datetime) -> Quiet | None:
+def about_redeemed(heard_at: datetime, now: datetime) -> Quiet | None:
     """A machine has used the code, and has not registered."""
     reasons = (
         Reason("Setup was stopped on the machine, or waits there with a message.", f"Look at its terminal. {AGAIN}"),
         _no_way(),
         _clock(),
     )
-    return _quiet("redeemed", redeemed_at, "since a machine used the code", reasons, now)
+    return _quiet("A machine has used your code and has not registered.", heard_at, reasons, now)
 
 
-def about_file(issued_at: datetime, heard_at: datetime, now: datetime) -> Quiet | None:
+def about_file(heard_at: datetime, now: datetime) -> Quiet | None:
     """A file was downloaded, and no machine has come with it."""
     reasons = (
         Reason(
@@ -70,7 +69,7 @@ def about_file(issued_at: datetime, heard_at: datetime, now: datetime) -> Quiet 
         ),
         *_between(),
     )
-    return _quiet("file", heard_at, "since the file was issued" if heard_at == issued_at else "", reasons, now)
+    return _quiet("No machine has come with the file yet.", heard_at, reasons, now)
 
 
 def about_setup(setup: LiveSetup, now: datetime) -> Quiet | None:
@@ -79,9 +78,7 @@ def about_setup(setup: LiveSetup, now: datetime) -> Quiet | None:
         return None
     last = setup.current.name
     reasons = [
-        Reason(
-            f"Setup was stopped on the machine; the last step seen is {last}.", f"Look at its terminal. {AGAIN}"
-        ),
+        Reason(f"Setup was stopped on the machine; the last step seen is {last}.", f"Look at its terminal. {AGAIN}"),
         Reason(
             f"The machine sleeps, or has lost its way to {_edge()}.",
             "Wake it, and see that it has a network; setup goes on by itself within minutes, or says what is wrong.",
@@ -93,11 +90,11 @@ def about_setup(setup: LiveSetup, now: datetime) -> Quiet | None:
             "Wait: a first backup takes its time. Newer agents tell how far they are.",
         )
         reasons.insert(0, old)
-    return _quiet("setup", setup.heard_at, "", tuple(reasons), now)
+    return _quiet(f"Nothing is heard of {setup.machine.name}.", setup.heard_at, tuple(reasons), now)
 
 
-def _quiet(key: str, since: datetime, what: str, reasons: tuple[Reason, ...], now: datetime) -> Quiet | None:
-    return Quiet(key, since, what, reasons) if now - since >= QUIET else None
+def _quiet(heading: str, since: datetime, reasons: tuple[Reason, ...], now: datetime) -> Quiet | None:
+    return Quiet(heading, since, reasons) if now - since >= QUIET else None
 
 
 def _between() -> tuple[Reason, ...]:
@@ -107,8 +104,8 @@ def _between() -> tuple[Reason, ...]:
 def _no_way() -> Reason:
     return Reason(
         f"The machine has no way to {_edge()}.",
-        f"Try there: curl -k {settings.EDGE_URL}/agents/root.pem must print a certificate. If it does not, a firewall or "
-        "the name's resolution is in the way.",
+        f"Try there: curl -k {settings.EDGE_URL}/agents/root.pem must print a certificate. If it does not, a firewall "
+        "or the name's resolution is in the way.",
     )
 
 

@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError
@@ -11,6 +12,7 @@ from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import in_snapshot, pattern
 from strongroom_agent.core.patterns import Skip
 from strongroom_agent.core.sizes import counted, readable
+from strongroom_agent.portal.progress import Nobody
 from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.proof import damage, healing, losses, unread
 from strongroom_agent.restic.process import Ended, Restic
@@ -28,8 +30,9 @@ _SILENCE = 15  # seconds without a word, in which people begin to wonder
 
 @dataclass
 class _Progress:
-    """Takes restic's messages: tells a person now and then, keeps the summary."""
+    """Takes restic's messages: tells a person now and then, and whoever else wants to know; keeps the summary."""
 
+    teller: Nobody
     summary: dict[str, object] = field(default_factory=dict)
     tenths: int = 0
     told_at: float = field(default_factory=time.monotonic)
@@ -43,6 +46,19 @@ class _Progress:
             self.summary = message
         elif kind == "status":
             self._show(message)
+            self._tell(message)
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        done, seconds = message.get("bytes_done") or 0, message.get("seconds_elapsed")
+        self.teller.tell(
+            "backup",
+            files_done=message.get("files_done") or 0,
+            files_total=message.get("total_files"),
+            bytes_done=done,
+            bytes_total=message.get("total_bytes"),
+            rate=done / seconds if seconds else None,
+            seconds_left=message.get("seconds_remaining"),
+        )
 
     def _show(self, message: dict[str, object]) -> None:
         percent = int(float(str(message.get("percent_done") or 0)) * 100)
@@ -157,7 +173,7 @@ def _run_restic(
         arguments.append(f"--exclude={each}")
     for path in skip:  # the last ones: no pattern of a person's brings our own folders back
         arguments += ["--exclude", pattern(in_snapshot(path))]
-    watched = _Progress()
+    watched = _Progress(session.teller)
     ended = restic.run(*arguments, "--", *roots, on_line=watched.line, accept=(0, _INCOMPLETE))
     return ended, watched.summary
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.sizes import counted, readable
+from strongroom_agent.core.step_names import CACHE, PORTAL, PROGRAM, PROTECTED
 from strongroom_agent.restic import engine
 from strongroom_agent.setup import cache_folder, reach
 
@@ -76,10 +77,10 @@ def _about_files(draft: Draft) -> Hashable:
 
 
 CHECKS = (
-    Check("Backup program", _engine, lambda draft: ""),
-    Check("Files to back up", _rights, _about_files, "protect"),
-    Check("Cache folder", _room, _about_files, "cache_dir"),
-    Check("Portal and clock", _portal, _about_portal, "proxy", lambda draft: "credentials" in draft.answered),
+    Check(PROGRAM, _engine, lambda draft: ""),
+    Check(PROTECTED, _rights, _about_files, "protect"),
+    Check(CACHE, _room, _about_files, "cache_dir"),
+    Check(PORTAL, _portal, _about_portal, "proxy", lambda draft: "credentials" in draft.answered),
 )
 
 
