@@ -36,17 +36,17 @@ def machine(issue: Issue) -> peer.Machine:
     return found
 
 
-def message(number: int = 1, **fields: object) -> dict[str, object]:
+def message(number: int = 1, **fields: Any) -> dict[str, object]:
     """What it tells, unless told otherwise."""
     return {"began_at": rfc3339(BEGAN), "number": number, "step": "backup", "state": "running", **fields}
 
 
-def tell(machine: peer.Machine, number: int = 1, **fields: object) -> Any:
+def tell(machine: peer.Machine, number: int = 1, **fields: Any) -> Any:
     """Send it; the response."""
     return say(machine.holder, "progress", **message(number, **fields))
 
 
-def noted(machine: peer.Machine, number: int = 1, **fields: object) -> bool:
+def noted(machine: peer.Machine, number: int = 1, **fields: Any) -> bool:
     """Whether it was taken."""
     response = tell(machine, number, **fields)
     assert response.status_code == 200, response.content
@@ -81,8 +81,8 @@ def test_what_comes_late_or_twice_changes_nothing(machine: peer.Machine) -> None
     body = machine.holder.sign(json.dumps(machine.holder.payload("progress", **message(2, step="storage"))).encode())
     assert peer.send("progress", body).json()["noted"] is True
     assert noted(machine, 5, step="restore")
-    for late in (lambda: peer.send("progress", body), lambda: tell(machine, 4), lambda: tell(machine, 5)):
-        assert late().json() == {"ok": True, "noted": False}
+    for late in (peer.send("progress", body), tell(machine, 4), tell(machine, 5)):
+        assert late.json() == {"ok": True, "noted": False}
     assert (row().step, row().number) == ("restore", 5)
 
 
@@ -191,7 +191,7 @@ def test_too_many_are_told_to_wait(machine: peer.Machine, monkeypatch: pytest.Mo
         {"checks": "all"},
     ],
 )
-def test_what_is_wrong_is_refused_whole(machine: peer.Machine, wrong: dict[str, object]) -> None:
+def test_what_is_wrong_is_refused_whole(machine: peer.Machine, wrong: dict[str, Any]) -> None:
     response = tell(machine, **wrong)
     assert (response.status_code, response.json()["code"]) == (422, "invalid"), response.content
     assert row().heard_at is None

@@ -57,16 +57,17 @@ def run(home: Home, options: SetupOptions) -> Done:
 
 def _run(home: Home, options: SetupOptions, teller: Teller) -> Done:
     wanted = None if options.name is None else checks.machine_name(options.name)
-    if options.code or options.once:
-        vault_id = options.code.vault_id if options.code else repeated.vault_of(options.credentials)
+    offered = options.offered
+    if offered or options.once:
+        vault_id = offered.vault_id if offered else repeated.vault_of(options.credentials)
         if answer := repeated.nothing_to_do(home, vault_id):
             return answer
     chosen = _check_installation(home, options, teller)
     engine.find()
     teller.checked("program")
-    if options.code:
+    if offered:
         name = wanted or checks.machine_name(socket.gethostname())
-        enrolment_code.exchange(home, options.code, name, options.proxy_url)
+        enrolment_code.exchange(home, offered, name, options.proxy_url)
     given = checks.credential_file(home, options)
     name = checks.name_for(given, wanted)
     existing = registration.current(home, given, name)
