@@ -13,6 +13,8 @@ from portal.templatetags.amounts import binary, duration, plural
 
 AT_WORK = timedelta(hours=1)
 """For so long after its last sign of life a machine is taken to be in the middle of its setup."""
+QUIET = timedelta(minutes=2)
+"""After so long without a sign of life people want to know what may be wrong."""
 REGISTER = "Register your machine"
 _AFTER = (SetupStep.STORAGE, SetupStep.BACKUP, SetupStep.RESTORE, SetupStep.SCHEDULE)
 """The steps that come after registration."""
@@ -37,17 +39,23 @@ class LiveStep:
 
 @dataclass(frozen=True)
 class LiveSetup:
-    """A machine, and its way so far."""
+    """A machine, and its way so far; `now` is when the page is made."""
 
     machine: Machine
     row: Onboarding
     address: str
+    now: datetime
 
     @property
     def heard_at(self) -> datetime:
         """The last sign of life of its setup."""
         facts = (self.row.registered_at, self.row.backed_up_at, self.row.heard_at)
         return max(moment for moment in facts if moment)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is heard of it, and it has not said that it ended."""
+        return not self.failed and self.now - self.heard_at >= QUIET
 
     @property
     def tells(self) -> bool:
@@ -119,7 +127,7 @@ def _rows(machines: set[UUID]) -> QuerySet[Onboarding]:
 def under_way(machines: Sequence[Machine], rows: dict[UUID, Onboarding], now: datetime) -> list[LiveSetup]:
     """The setups of those that are not proven yet and lived of late, the newest first."""
     found = [
-        LiveSetup(machine, row, str(getattr(row, "address", "")))
+        LiveSetup(machine, row, str(getattr(row, "address", "")), now)
         for machine in machines
         if machine.state == MachineState.REGISTERED and (row := rows.get(machine.pk)) and row.proven_at is None
     ]

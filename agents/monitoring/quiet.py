@@ -1,14 +1,13 @@
 """What may be wrong when nothing is heard of a machine: likely reasons, the likeliest first, by what is known."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from agents.monitoring.live_setup import LiveSetup
+from agents.monitoring.live_setup import QUIET, LiveSetup
 
-QUIET = timedelta(minutes=2)
 AGAIN = "Run the same line again on the machine: it goes on where it ended, and asks for no code."
 
 
@@ -53,7 +52,10 @@ def about_expired(ended_at: datetime) -> Quiet:
 def about_redeemed(heard_at: datetime, now: datetime) -> Quiet | None:
     """A machine has used the code, and has not registered."""
     reasons = (
-        Reason("Setup was stopped on the machine, or waits there with a message.", f"Look at its terminal. {AGAIN}"),
+        Reason(
+            "Setup was stopped on the machine, or ended with a message.",
+            "Look at its terminal. Run the same line again there and type the same code: it goes on with that.",
+        ),
         _no_way(),
         _clock(),
     )

@@ -226,7 +226,7 @@ def test_changed_messages_never_break_anything(machine: peer.Machine, monkeypatc
             assert response.status_code in {200, 403, 422}, (changed, response.content)
             found = Onboarding.objects.select_related("machine").get()
             assert response.status_code == 200 or found.heard_at is None
-            for step in LiveSetup(found.machine, found, "192.0.2.9").steps:
+            for step in LiveSetup(found.machine, found, "192.0.2.9", timezone.now()).steps:
                 assert step.percent is None or 0 <= step.percent <= 100
                 assert len(step.detail) < 200
             transaction.set_rollback(True)

@@ -237,6 +237,7 @@ class TestQuiet:
         setting_up(vault, credential_of(vault, staff, machines_used=1), step="backup", heard_at=then)
         Onboarding.objects.update(registered_at=then)
         shown = page()
+        assert "hr-db-02 Nothing heard registered" in shown
         assert "Nothing is heard of hr-db-02. The last sign was 3 minutes ago" in shown
         assert "Setup was stopped on the machine; the last step seen is First backup." in shown
         assert "tells nothing before the first backup" not in shown
