@@ -23,6 +23,7 @@ from bench.items import (
     gateway,
     lists,
     notices,
+    onboarding,
     pages,
     sightings,
     starts,
@@ -44,6 +45,7 @@ ITEMS: Mapping[str, Callable[[Stage], Iterable[Row]]] = {
     "downloads": downloads.rows,
     "backups": backups.rows,
     "starts": starts.rows,
+    "onboarding": onboarding.rows,
 }
 
 
