@@ -278,7 +278,7 @@ class Onboarding(models.Model):
     # Of the newest message: which start of setup it is from, by the machine's clock, and its number in there.
     setup_began_at = models.DateTimeField(null=True)
     number = models.PositiveIntegerField(default=0)
-    heard_at = models.DateTimeField(null=True)
+    last_sign_at = models.DateTimeField(null=True)
     step = models.CharField(max_length=12, choices=states.SetupStep.choices, blank=True)
     step_state = models.CharField(max_length=8, choices=states.StepState.choices, blank=True)
     step_since = models.DateTimeField(null=True)  # when we first heard that it is at this step

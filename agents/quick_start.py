@@ -90,11 +90,11 @@ class Progress:
         if code is None or self.code_machine is not None or not self.listening_at_all:
             return None
         if state == CodeState.WAITING:
-            return quiet.about_code(self._heard_since(code.shown_at), self.now)
+            return quiet.about_code(self._sign_since(code.shown_at), self.now)
         if state == CodeState.EXPIRED:
             return quiet.about_expired(code.expires_at)
         if state == CodeState.REDEEMED and self.code_may_end and code.redeemed_at:
-            return quiet.about_redeemed(self._heard_since(code.redeemed_at), self.now)
+            return quiet.about_redeemed(self._sign_since(code.redeemed_at), self.now)
         return None
 
     def _quiet_file(self) -> Quiet | None:
@@ -103,9 +103,9 @@ class Progress:
         if credential is None or not self.listening or credential.machines_used or self.waiting_for_code:
             return None
         issued = credential.issued_at
-        return quiet.about_file(self._heard_since(issued), self.now) if issued > self.now - AT_WORK else None
+        return quiet.about_file(self._sign_since(issued), self.now) if issued > self.now - AT_WORK else None
 
-    def _heard_since(self, moment: datetime) -> datetime:
+    def _sign_since(self, moment: datetime) -> datetime:
         """Then, or when a machine was refused since: that is a sign of life, with its reason."""
         return max([moment, *(refusal.at for refusal in self.refusals if refusal.at > moment)])
 

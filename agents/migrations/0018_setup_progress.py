@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='onboarding',
-            name='heard_at',
+            name='last_sign_at',
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(

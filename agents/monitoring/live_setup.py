@@ -47,20 +47,20 @@ class LiveSetup:
     now: datetime
 
     @property
-    def heard_at(self) -> datetime:
+    def last_sign_at(self) -> datetime:
         """The last sign of life of its setup."""
-        facts = (self.row.registered_at, self.row.backed_up_at, self.row.heard_at)
+        facts = (self.row.registered_at, self.row.backed_up_at, self.row.last_sign_at)
         return max(moment for moment in facts if moment)
 
     @property
     def quiet(self) -> bool:
         """Whether nothing is heard of it, and it has not said that it ended."""
-        return not self.failed and self.now - self.heard_at >= QUIET
+        return not self.failed and self.now - self.last_sign_at >= QUIET
 
     @property
     def tells(self) -> bool:
         """Whether its agent tells how far it is; older ones don't."""
-        return self.row.heard_at is not None
+        return self.row.last_sign_at is not None
 
     @property
     def steps(self) -> list[LiveStep]:
@@ -131,7 +131,7 @@ def under_way(machines: Sequence[Machine], rows: dict[UUID, Onboarding], now: da
         for machine in machines
         if machine.state == MachineState.REGISTERED and (row := rows.get(machine.pk)) and row.proven_at is None
     ]
-    return [setup for setup in found if setup.heard_at > now - AT_WORK]
+    return [setup for setup in found if setup.last_sign_at > now - AT_WORK]
 
 
 def _percent(figures: dict[str, int]) -> int | None:

@@ -70,7 +70,7 @@ def begin(machine: Machine, credential: Credential, at: datetime) -> None:
         "proven_at": None,
         "setup_began_at": None,
         "number": 0,
-        "heard_at": None,
+        "last_sign_at": None,
         "step": "",
         "step_state": "",
         "step_since": None,

@@ -21,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 TOLD = (
     "setup_began_at",
     "number",
-    "heard_at",
+    "last_sign_at",
     "step",
     "step_state",
     "step_since",
@@ -76,7 +76,7 @@ def _apply(row: Onboarding, told: SetupProgress, at: datetime) -> None:
         row.step_since = at
     if again or told.checks:
         row.checks = {check.step: check.figures for check in told.checks}
-    row.setup_began_at, row.number, row.heard_at = told.began_at, told.number, at
+    row.setup_began_at, row.number, row.last_sign_at = told.began_at, told.number, at
     row.step, row.step_state = told.step, told.state
     row.code = told.code if told.state == "failed" else ""
     row.figures = told.figures

@@ -28,7 +28,7 @@ class Quiet:
     reasons: tuple[Reason, ...]
 
 
-def about_code(heard_at: datetime, now: datetime) -> Quiet | None:
+def about_code(last_sign_at: datetime, now: datetime) -> Quiet | None:
     """A code that waits for its machine; None while two minutes are not over."""
     reasons = (
         Reason(
@@ -37,7 +37,7 @@ def about_code(heard_at: datetime, now: datetime) -> Quiet | None:
         ),
         *_between(),
     )
-    return _quiet("No machine has come with your code yet.", heard_at, reasons, now)
+    return _quiet("No machine has come with your code yet.", last_sign_at, reasons, now)
 
 
 def about_expired(ended_at: datetime) -> Quiet:
@@ -49,7 +49,7 @@ def about_expired(ended_at: datetime) -> Quiet:
     return Quiet("No machine has come with your code.", ended_at, reasons)
 
 
-def about_redeemed(heard_at: datetime, now: datetime) -> Quiet | None:
+def about_redeemed(last_sign_at: datetime, now: datetime) -> Quiet | None:
     """A machine has used the code, and has not registered."""
     reasons = (
         Reason(
@@ -59,10 +59,10 @@ def about_redeemed(heard_at: datetime, now: datetime) -> Quiet | None:
         _no_way(),
         _clock(),
     )
-    return _quiet("A machine has used your code and has not registered.", heard_at, reasons, now)
+    return _quiet("A machine has used your code and has not registered.", last_sign_at, reasons, now)
 
 
-def about_file(heard_at: datetime, now: datetime) -> Quiet | None:
+def about_file(last_sign_at: datetime, now: datetime) -> Quiet | None:
     """A file was downloaded, and no machine has come with it."""
     reasons = (
         Reason(
@@ -71,7 +71,7 @@ def about_file(heard_at: datetime, now: datetime) -> Quiet | None:
         ),
         *_between(),
     )
-    return _quiet("No machine has come with the file yet.", heard_at, reasons, now)
+    return _quiet("No machine has come with the file yet.", last_sign_at, reasons, now)
 
 
 def about_setup(setup: LiveSetup, now: datetime) -> Quiet | None:
@@ -92,7 +92,7 @@ def about_setup(setup: LiveSetup, now: datetime) -> Quiet | None:
             "Wait: a first backup takes its time. Newer agents tell how far they are.",
         )
         reasons.insert(0, old)
-    return _quiet(f"Nothing is heard of {setup.machine.name}.", setup.heard_at, tuple(reasons), now)
+    return _quiet(f"Nothing is heard of {setup.machine.name}.", setup.last_sign_at, tuple(reasons), now)
 
 
 def _quiet(heading: str, since: datetime, reasons: tuple[Reason, ...], now: datetime) -> Quiet | None:

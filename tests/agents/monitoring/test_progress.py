@@ -74,7 +74,7 @@ def test_the_newest_takes_the_place_of_the_one_before(machine: peer.Machine) -> 
     assert found.step_since
     assert found.step_since > since
     assert Onboarding.objects.count() == 1
-    assert not SpentToken.objects.filter(at__gt=found.heard_at).exists()
+    assert not SpentToken.objects.filter(at__gt=found.last_sign_at).exists()
 
 
 def test_what_comes_late_or_twice_changes_nothing(machine: peer.Machine) -> None:
@@ -118,7 +118,7 @@ def test_another_computer_in_its_place_begins_anew(machine: peer.Machine, vault:
     noted(machine, 7, state="failed", code="disk_full", checks=[{"step": "program"}])
     found = Machine.objects.get()
     onboarding.begin(found, found.credential, timezone.now())
-    assert (row().step, row().number, row().checks, row().heard_at) == ("", 0, {}, None)
+    assert (row().step, row().number, row().checks, row().last_sign_at) == ("", 0, {}, None)
     assert noted(machine, 1, step="storage")
 
 
@@ -145,7 +145,7 @@ def test_no_machine_tells_of_another(machine: peer.Machine, issue: Issue) -> Non
     register(issue(), other)
     assert noted(other, 3, step="storage")
     told = Onboarding.objects.get(machine=UUID(machine.id))
-    assert (told.step, told.heard_at) == ("", None)
+    assert (told.step, told.last_sign_at) == ("", None)
 
 
 def test_an_old_certificate_tells_nothing(machine: peer.Machine) -> None:
@@ -194,7 +194,7 @@ def test_too_many_are_told_to_wait(machine: peer.Machine, monkeypatch: pytest.Mo
 def test_what_is_wrong_is_refused_whole(machine: peer.Machine, wrong: dict[str, Any]) -> None:
     response = tell(machine, **wrong)
     assert (response.status_code, response.json()["code"]) == (422, "invalid"), response.content
-    assert row().heard_at is None
+    assert row().last_sign_at is None
 
 
 def test_texts_are_left_aside(machine: peer.Machine) -> None:
@@ -225,7 +225,7 @@ def test_changed_messages_never_break_anything(machine: peer.Machine, monkeypatc
             )
             assert response.status_code in {200, 403, 422}, (changed, response.content)
             found = Onboarding.objects.select_related("machine").get()
-            assert response.status_code == 200 or found.heard_at is None
+            assert response.status_code == 200 or found.last_sign_at is None
             for step in LiveSetup(found.machine, found, "192.0.2.9", timezone.now()).steps:
                 assert step.percent is None or 0 <= step.percent <= 100
                 assert len(step.detail) < 200

@@ -35,7 +35,7 @@ def setting_up(vault: Vault, credential: Credential, name: str = "hr-db-02", **t
     """A machine that has registered a minute ago, and told this since."""
     now = timezone.now()
     machine = machine_in(vault, credential, name, registered_at=now - timedelta(seconds=60), address="192.0.2.9")
-    values = {"heard_at": now, "setup_began_at": now, "step_state": "running", "step_since": now} if told else {}
+    values = {"last_sign_at": now, "setup_began_at": now, "step_state": "running", "step_since": now} if told else {}
     way = {"began_at": credential.issued_at, "by_code": False, "registered_at": machine.registered_at}
     Onboarding.objects.create(machine=machine, **way, **{**values, **told})
     return machine
@@ -120,7 +120,7 @@ class TestSteps:
 
     def test_not_of_one_that_was_left_lying(self, vault: Vault, staff: User, page: Callable[[], str]) -> None:
         long_ago = timezone.now() - timedelta(hours=2)
-        setting_up(vault, credential_of(vault, staff), step="backup", heard_at=long_ago)
+        setting_up(vault, credential_of(vault, staff), step="backup", last_sign_at=long_ago)
         Onboarding.objects.update(registered_at=long_ago)
         assert "Setting up" not in page()
 
@@ -234,7 +234,7 @@ class TestQuiet:
 
     def test_a_setup_that_was_stopped(self, vault: Vault, staff: User, page: Callable[[], str]) -> None:
         then = timezone.now() - timedelta(minutes=3)
-        setting_up(vault, credential_of(vault, staff, machines_used=1), step="backup", heard_at=then)
+        setting_up(vault, credential_of(vault, staff, machines_used=1), step="backup", last_sign_at=then)
         Onboarding.objects.update(registered_at=then)
         shown = page()
         assert "hr-db-02 Nothing heard registered" in shown

@@ -19,7 +19,8 @@ STEP = Step(
     4,
     "Vault identification",
     "Which vault this machine goes to is said by the file downloaded from the vault's Quick Start page, good for 48 "
-    "hours, or by a one-time code that the page shows, good for ten minutes. Nothing is sent before the summary.",
+    "hours, or by a one-time code that the page shows, good for ten minutes. Neither is sent before the summary is "
+    "agreed to.",
 )
 _CODE = "a one-time code, not shown"
 
