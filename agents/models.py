@@ -266,7 +266,8 @@ class RefusedRegistration(models.Model):
 
 
 class Onboarding(models.Model):
-    """A machine's way from a code that was shown, or a file that was issued, to a restore that was proven."""
+    """A machine's way from a code that was shown, or a file that was issued, to a restore that was proven; and what its
+    setup tells meanwhile, each message in the place of the one before."""
 
     machine = models.OneToOneField(Machine, models.CASCADE, related_name="onboarding")
     began_at = models.DateTimeField()
@@ -274,6 +275,18 @@ class Onboarding(models.Model):
     registered_at = models.DateTimeField()
     backed_up_at = models.DateTimeField(null=True)
     proven_at = models.DateTimeField(null=True)
+    # Of the newest message: which start of setup it is from, by the machine's clock, and its number in there.
+    setup_began_at = models.DateTimeField(null=True)
+    number = models.PositiveIntegerField(default=0)
+    last_sign_at = models.DateTimeField(null=True)
+    step = models.CharField(max_length=12, choices=states.SetupStep.choices, blank=True)
+    step_state = models.CharField(max_length=8, choices=states.StepState.choices, blank=True)
+    step_since = models.DateTimeField(null=True)  # when we first heard that it is at this step
+    code = models.CharField(max_length=40, blank=True)  # of a step that failed: the agent's own
+    figures = models.JSONField(default=dict)  # of the step: names of agents.protocol.messages.STEP_FIGURES
+    checks = models.JSONField(default=dict)  # what was looked at before registration: step -> figures
+    messages_since = models.DateTimeField(null=True)  # the minute in which messages are counted
+    messages = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         indexes = [models.Index(fields=["by_code", "-began_at"])]

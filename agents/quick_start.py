@@ -1,15 +1,19 @@
 """How far a vault has come on its way to a machine that is backed up and restored: what the Quick Start page shows."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
 
 from django.utils import timezone
 
-from agents.models import Machine, RefusedRegistration, Run
-from agents.monitoring import evidence
+from agents.models import Machine, Onboarding, RefusedRegistration, Run
+from agents.monitoring import evidence, live_setup, quiet
 from agents.monitoring.evidence import Proof
+from agents.monitoring.live_setup import AT_WORK, LiveSetup
+from agents.monitoring.quiet import Quiet
 from agents.states import MachineState
 from portal.accounts.models import User
+from portal.templatetags.amounts import distance, duration, plural
 from vaults.credentials.one_time_codes import CodeState, could_register, newest_of, state_of
 from vaults.credentials.vault_credentials import CredentialState, CredentialStatus, status_of
 from vaults.models import OneTimeCode, Vault
@@ -23,8 +27,8 @@ STEPS = (
     ("backup", "First backup"),
     ("restore", "Restore check"),
 )
-AT_WORK = timedelta(hours=1)
-"""For so long after it registered a machine is taken to be in the middle of its setup."""
+LISTED = 6
+"""So many setups that are under way are shown, the newest."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Step:
     done: bool
     current: bool
     missing: bool = False
+    brief: str = ""  # what a step that is done came to, in a few words
 
     @property
     def mark(self) -> tuple[str, str]:
@@ -55,7 +60,7 @@ class Progress:
     """What happened so far. `machines` are the last to register, the newest first; `used_by` those of them that came
     with the credential of `credential_status`, and `used_by_others` the number of its machines that are not shown.
     `proof`: of one machine that is still here. `needing_attention`: how many machines need it, up to MANY. `code`: the
-    one-time code that the person who looks was shown last."""
+    one-time code that the person who looks was shown last. `rows`: how the machines shown came, and what they tell."""
 
     vault: Vault
     now: datetime
@@ -66,6 +71,62 @@ class Progress:
     failures: list[Run]
     needing_attention: int
     code: OneTimeCode | None = None
+    rows: dict[UUID, Onboarding] = field(default_factory=dict)
+
+    @property
+    def setups(self) -> list[LiveSetup]:
+        """The setups that are under way; first the one that came with the person's code, then the newest."""
+        found = live_setup.under_way(self.machines, self.rows, self.now)
+        return sorted(found, key=lambda setup: setup.machine != self.code_machine)[:LISTED]
+
+    @property
+    def quiet(self) -> list[Quiet]:
+        """Where nothing was heard for two minutes, of what the person waits for: likely reasons."""
+        found = [quiet.about_setup(setup, self.now) for setup in self.setups]
+        return [*filter(None, [self._quiet_code(), self._quiet_file(), *found])]
+
+    def _quiet_code(self) -> Quiet | None:
+        code, state = self.code, self.code_state
+        if code is None or self.code_machine is not None or not self.listening_at_all:
+            return None
+        if state == CodeState.WAITING:
+            return quiet.about_code(self._sign_since(code.shown_at), self.now)
+        if state == CodeState.EXPIRED:
+            return quiet.about_expired(code.expires_at)
+        if state == CodeState.REDEEMED and self.code_may_end and code.redeemed_at:
+            return quiet.about_redeemed(self._sign_since(code.redeemed_at), self.now)
+        return None
+
+    def _quiet_file(self) -> Quiet | None:
+        """While a code is waited for, the file is not what the person looks for."""
+        credential = self.credential_status.credential
+        if credential is None or not self.listening or credential.machines_used or self.waiting_for_code:
+            return None
+        issued = credential.issued_at
+        return quiet.about_file(self._sign_since(issued), self.now) if issued > self.now - AT_WORK else None
+
+    def _sign_since(self, moment: datetime) -> datetime:
+        """Then, or when a machine was refused since: that is a sign of life, with its reason."""
+        return max([moment, *(refusal.at for refusal in self.refusals if refusal.at > moment)])
+
+    @property
+    def from_paste(self) -> str:
+        """How long the machine that proves this vault took from its code or file to its first proof; empty where that
+        is not known."""
+        row = self.rows.get(self.proof.machine.pk) if self.proof.machine else None
+        return duration(row.proven_at - row.began_at) if row and row.proven_at else ""
+
+    @property
+    def came_by_code(self) -> bool:
+        """Whether that machine came with a code."""
+        row = self.rows.get(self.proof.machine.pk) if self.proof.machine else None
+        return row is not None and row.by_code
+
+    @property
+    def code_address(self) -> str:
+        """From where the machine of the code speaks."""
+        row = self.rows.get(self.code_machine.pk) if self.code_machine else None
+        return str(getattr(row, "address", ""))
 
     @property
     def code_state(self) -> str:
@@ -125,11 +186,16 @@ class Progress:
         return self.vault.state == VaultState.ACTIVE and self.credential_status.state == CredentialState.VALID
 
     @property
+    def listening_at_all(self) -> bool:
+        """Whether the vault takes machines."""
+        return self.vault.state == VaultState.ACTIVE
+
+    @property
     def at_work(self) -> bool:
-        """Whether a machine registered lately and is not done with its first backup and restore."""
-        return any(
-            machine.state == MachineState.REGISTERED and machine.registered_at > self.now - AT_WORK
-            for machine in self.machines
+        """Whether a machine is in the middle of its setup."""
+        lately = self.now - AT_WORK
+        return bool(self.setups) or any(
+            machine.state == MachineState.REGISTERED and machine.registered_at > lately for machine in self.machines
         )
 
     @property
@@ -140,7 +206,7 @@ class Progress:
     @property
     def pause(self) -> int:
         """After how many seconds it is worth looking again: while something is expected, soon."""
-        if self.at_work or self.waiting_for_code:
+        if self.at_work or self.waiting_for_code or (self.code_state == CodeState.REDEEMED and self.code_may_end):
             return 1
         return 2 if self.listening or self.vault.state in Vault.STATES.busy else 5
 
@@ -153,9 +219,24 @@ class Progress:
         current = {"agent", "register"} if first_open == "agent" else {first_open}
         active = self.vault.state == VaultState.ACTIVE
         return {
-            key: Step(number, name, done[key], active and key in current)
+            key: Step(number, name, done[key], active and key in current, brief=self._brief(key) if done[key] else "")
             for number, (key, name) in enumerate(STEPS, start=1)
         }
+
+    def _brief(self, key: str) -> str:
+        """What a step that is done came to: what is said of it while it is folded."""
+        proof = self.proof
+        match key:
+            case "redundancy":
+                return str(self.vault.get_redundancy_display())
+            case "credentials" if self.credential_status.state == CredentialState.VALID:
+                return "a file is valid"
+            case "register":
+                return plural(self.vault.machine_count, "machine")
+            case "backup" | "restore" if proof.machine:
+                moment = proof.backed_up_at if key == "backup" else proof.restored_at
+                return f"{proof.machine.name}, {distance(moment, self.now)}" if moment else ""
+        return ""
 
     def _done(self) -> dict[str, bool]:
         registered = self.vault.machine_count > 0
@@ -172,18 +253,20 @@ class Progress:
 
 
 def progress_of(vault: Vault, person: User | None = None) -> Progress:
-    """Read it, with the code that `person` was shown last, in at most ten queries, however many machines there are."""
+    """Read it, with the code that `person` was shown last: at most eleven queries, however many machines there are."""
     now = timezone.now()
     needing_attention = evidence.machines_needing_attention(vault)
     machines = evidence.newest_machines(vault, needing_attention)
+    proof = evidence.proof_of(vault, needing_attention)
     return Progress(
         vault=vault,
         now=now,
         credential_status=status_of(vault),
         machines=machines,
-        proof=evidence.proof_of(vault, needing_attention),
+        proof=proof,
         refusals=evidence.refusals_of(vault, now),
         failures=evidence.failures_of(machines, now),
         needing_attention=len(needing_attention),
         code=newest_of(vault, person) if person else None,
+        rows=live_setup.rows_of(machines, proof.machine),
     )

@@ -39,6 +39,28 @@ class Concern(models.TextChoices):
     RESTORE_CHECK_FAILED = "restore-check-failed"
 
 
+class SetupStep(models.TextChoices):
+    """What a machine tells of its setup, in the order in which it does it; the agent's `doctor` has the same names."""
+
+    PROGRAM = "program", "Backup program"
+    PROTECTED = "protected", "Protected folders"
+    CACHE = "cache", "Cache folder"
+    PROXY = "proxy", "Proxy configuration"
+    PORTAL = "portal", "Portal"
+    STORAGE = "storage", "Storage"
+    BACKUP = "backup", "First backup"
+    RESTORE = "restore", "Restore check"
+    SCHEDULE = "schedule", "Schedule"
+
+
+class StepState(models.TextChoices):
+    """How such a step stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 ALLOWED_IN = frozenset({MachineState.REGISTERED, MachineState.READY})
 """States in which a machine may reach its storage."""
 

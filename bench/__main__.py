@@ -25,6 +25,7 @@ from bench.items import (
     lists,
     nightly,
     notices,
+    onboarding,
     pages,
     sightings,
     starts,
@@ -48,6 +49,7 @@ ITEMS: Mapping[str, Callable[[Stage], Iterable[Row]]] = {
     "backups": backups.rows,
     "nightly": nightly.rows,
     "starts": starts.rows,
+    "onboarding": onboarding.rows,
 }
 
 

@@ -69,8 +69,12 @@ class Portal:
 
     def person(self, role: str) -> Person:
         """One of the sign-ins of the first start: staff, approver, auditor, admin."""
+        return Person(self.address, role, self.password(role))
+
+    def password(self, role: str) -> str:
+        """Of one of these sign-ins."""
         accounts: dict[str, str] = json.loads((self.data / "demo-accounts.json").read_text())
-        return Person(self.address, role, accounts[role])
+        return accounts[role]
 
     def pids(self) -> list[int]:
         """All its processes."""

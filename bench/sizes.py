@@ -30,6 +30,8 @@ class Sizes:
     package_bytes: int
     starts: int
     idle_seconds: int
+    paste_bytes: int
+    pastes: int
 
 
 FULL = Sizes(
@@ -56,6 +58,8 @@ FULL = Sizes(
     package_bytes=100_000_000,
     starts=5,
     idle_seconds=20,
+    paste_bytes=100_000_000,
+    pastes=3,
 )
 QUICK = Sizes(
     name="quick",
@@ -81,4 +85,6 @@ QUICK = Sizes(
     package_bytes=50_000_000,
     starts=1,
     idle_seconds=2,
+    paste_bytes=10_000_000,
+    pastes=1,
 )

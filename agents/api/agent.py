@@ -9,7 +9,7 @@ from ninja import Router, Status
 
 from agents import machines
 from agents.enrolment import code_exchange, code_request, registration, renewal
-from agents.monitoring import runs
+from agents.monitoring import progress, runs
 from agents.protocol.errors import ClockSkew, CredentialRefused, MachineExists
 from agents.storage_access import retaining
 from portal.api.problems import refuses
@@ -86,6 +86,12 @@ def heartbeat(request: HttpRequest) -> _Answer:
     """And hear whether it is time to renew, and whether what is stored is known to be damaged."""
     answer = _answered(machines.heartbeat, request)
     return {"ok": True, "state": answer.state, "renew": answer.renew, "damaged": answer.damaged}
+
+
+@router.post("/progress", response=_Answer, openapi_extra=_SIGNED, summary="Tell how far setup is")
+def tell_progress(request: HttpRequest) -> _Answer:
+    """For the vault's Quick Start page; `noted` is false for what came too late, or of a machine that is set up."""
+    return {"ok": True, "noted": _answered(progress.note, request)}
 
 
 @router.post("/retain", response=_Answer, openapi_extra=_SIGNED, summary="Ask which snapshots go")

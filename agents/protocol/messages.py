@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from agents.protocol.spent_tokens import CLOCK_TOLERANCE
+from agents.states import SetupStep
 from portal.core.errors import Invalid
 from portal.core.texts import in_one_line
 
@@ -186,6 +187,58 @@ class Report(_TellsOfSchedule):
     def misses_nothing(self) -> bool:
         """Whether it is a check of all that is stored that found it whole."""
         return self.kind == "check" and self.succeeded
+
+
+STEP_FIGURES = ("files_done", "files_total", "bytes_done", "bytes_total", "rate", "seconds_left")
+CHECK_FIGURES = ("files", "bytes", "unreadable", "free", "needed", "through_proxy")
+MOST_CHECKS = len(SetupStep)
+MOST_MESSAGES = 1_000_000
+LONGEST_LEFT = 366 * 86_400
+"""Seconds: what takes longer than a year is not estimated."""
+
+
+class _Numbers(_Message):
+    @property
+    def figures(self) -> dict[str, int]:
+        """The numbers that were given."""
+        known = (*STEP_FIGURES, *CHECK_FIGURES)
+        return {name: int(value) for name in known if (value := getattr(self, name, None)) is not None}
+
+
+class SetupCheck(_Numbers):
+    """Something that setup has looked at and found in order, before there was a machine that could tell of it."""
+
+    step: SetupStep
+    files: Figure | None = None
+    bytes: Figure | None = None
+    unreadable: Figure | None = None
+    free: Figure | None = None
+    needed: Figure | None = None
+    through_proxy: bool | None = None
+
+
+class SetupProgress(_Numbers):
+    """How far the setup that began at `began_at` is; `number` counts its messages, so that an older one that comes late
+    changes nothing. There is no text in it: neither paths nor addresses leave the machine."""
+
+    began_at: Moment
+    number: Annotated[int, Field(ge=1, le=MOST_MESSAGES)]
+    step: SetupStep
+    state: Literal["running", "done", "failed"]
+    code: Annotated[str, StringConstraints(max_length=40, pattern="^[a-z_]*$")] = ""
+    files_done: Figure | None = None
+    files_total: Figure | None = None
+    bytes_done: Figure | None = None
+    bytes_total: Figure | None = None
+    rate: Figure | None = None  # bytes a second
+    seconds_left: Annotated[int, Field(ge=0, le=LONGEST_LEFT)] | None = None
+    checks: Annotated[list[SetupCheck], Field(max_length=MOST_CHECKS)] = []
+
+    @model_validator(mode="after")
+    def _began_before(self) -> Self:
+        if self.began_at > timezone.now() + CLOCK_TOLERANCE:
+            raise ValueError("It must begin before now.")
+        return self
 
 
 M = TypeVar("M", bound=_Message)

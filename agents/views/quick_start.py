@@ -32,7 +32,10 @@ from vaults.queries import vault_seen_by, vault_worked_on_by
 from vaults.rules import is_member
 from vaults.states import VaultState
 
-MARK = '<span id="{key}-mark" class="visually-hidden" data-mark="{sign}"{swap}>{word}:</span>'
+MARK = (
+    '<span id="{key}-mark" class="visually-hidden" data-mark="{sign}"{swap}>{word}:</span>'
+    '<span id="{key}-brief" class="muted small"{swap}>{brief}</span>'
+)
 
 
 @require_safe
@@ -145,10 +148,10 @@ def _lines(vault: Vault, offered: list[PlatformRow]) -> dict[str, object]:
 
 
 def _mark(key: str, step: Step, *, oob: bool) -> SafeString:
-    """Whether the step is done, for the list's marks and in a word; made here, since each poll has all of them."""
+    """Whether the step is done, for the list's marks and in words; made here, since each poll has all of them."""
     sign, word = step.mark
     swap = SafeString(' hx-swap-oob="true"' if oob else "")
-    return format_html(MARK, key=key, sign=sign, word=word, swap=swap)
+    return format_html(MARK, key=key, sign=sign, word=word, swap=swap, brief=step.brief)
 
 
 def _commands(progress: Progress, offered: list[PlatformRow]) -> dict[str, object]:

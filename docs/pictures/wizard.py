@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from strongroom_agent.portal import pinned_root
+
 from tests.client.authority import Authority
 from tests.client.serving import serving
 from tests.client.terminal import Terminal
@@ -19,6 +21,7 @@ from tests.client.world import World
 
 PAGE = Path(__file__).resolve().parents[1] / "setup-wizard.md"
 COLUMNS = 96
+_VAULT = "8b1d0c5e-6c1f-4c55-9f0e-2a52d8c5b1f4"
 _BLOCK = re.compile(r"(<!-- terminal: (\w+) -->\n```text\n).*?(```)", re.DOTALL)
 _VARIES = (
     (
@@ -67,6 +70,28 @@ def _walk(machine: World) -> Iterator[tuple[str, str]]:
     yield "resumed", "\n".join(again.lines)
     again.process.send("\x03")
     again.ends()
+    yield "code", _with_code(machine)
+
+
+def _with_code(machine: World) -> str:
+    """The step about the vault, with a code that is mistyped once."""
+    terminal, root = _start(machine), pinned_root.fingerprint(machine.peer.authority.root.certificate)
+    terminal.answer("Go on with what you entered", "no")
+    terminal.answer("What to back up", str(machine.source))
+    terminal.answer("Installation folder", str(machine.root / "program"))
+    terminal.answer("Cache folder", str(machine.root / "cache"))
+    terminal.answer("Proxy address")
+    terminal.answer("Vault credentials file, or a one-time code", "7K3M-9QXT-2VFU")
+    terminal.answer("Vault credentials file, or a one-time code", "7K3M-9QXT-2VFD")
+    terminal.answer("Address of Strongroom for machines", machine.peer.url)
+    terminal.answer("SHA-256 of its root certificate", root)
+    terminal.answer("Identifier of the vault", machine.peer.vault["id"])
+    terminal.answer("Name of this machine", "hr-db-02")
+    terminal.asked("1 generate one")
+    shown = "\n".join(terminal.lines).replace(root, "9f2c" * 16).replace(machine.peer.vault["id"], _VAULT)
+    terminal.process.send("\x03")
+    terminal.ends()
+    return "4/7 " + shown.partition("4/7 ")[2].partition("5/7 ")[0].rstrip()
 
 
 def _start(machine: World) -> Terminal:

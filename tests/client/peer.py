@@ -64,6 +64,7 @@ class Faults:
     """What goes wrong: set by tests."""
 
     lost_answers: set[str] = field(default_factory=set)  # endpoints whose next answer is lost
+    hangs: set[str] = field(default_factory=set)  # endpoints that never answer
     refuse: dict[str, Problem] = field(default_factory=dict)  # endpoint: refusal
     storage: dict[str, int] = field(default_factory=dict)  # region slug: HTTP status for all requests
     silent: bool = False  # the portal's part answers 503 without JSON
@@ -97,6 +98,7 @@ class Peer:
         self.taken: set[bytes] = set()  # keys of computers whose place was taken
         self.runs: dict[str, dict[str, Any]] = {}
         self.heartbeats: list[dict[str, Any]] = []
+        self.progress: list[dict[str, Any]] = []  # what setups have told
         self.seen_jti: set[str] = set()
         self.requests: list[tuple[str, str]] = []
         self.faults = Faults()
@@ -143,6 +145,9 @@ class Peer:
             raise Problem("not_allowed", "This certificate was renewed.")
         if what == "heartbeat":
             self.heartbeats.append(request.payload)
+        if what == "progress":
+            self.progress.append(request.payload)
+            return 200, {"ok": True, "noted": True}
         if what == "retain":
             if self.retention is None:
                 raise Problem("not_found")
@@ -296,6 +301,10 @@ class _Handler(BaseHTTPRequestHandler):
         peer = self.peer
         if peer.faults.silent:
             return self._reply(503, b"nobody", "text/plain")
+        if what in peer.faults.hangs:
+            self.rfile.read(1)  # until the client has gone
+            self.close_connection = True
+            return None
         with peer.lock:
             peer.requests.append(("POST", what))
             try:

@@ -100,7 +100,7 @@ def test_the_code_is_typed_or_piped(coded: World) -> None:
 
 
 def test_letters_that_look_like_digits() -> None:
-    assert enrolment_code._normal("oil0-0000-000z\n") == "01100000000Z"
+    assert enrolment_code.normal("oil0-0000-000z\n") == "01100000000Z"
 
 
 @pytest.mark.parametrize("text", ["", "7K3M", "7K3M-9QXT-2VFU", "7K3M-9QXT-2VFDD", "ÄÄÄÄ-9QXT-2VFD"])

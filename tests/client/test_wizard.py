@@ -17,6 +17,7 @@ from strongroom_agent.restic import engine
 from strongroom_agent.setup import kept_answers, reach
 from strongroom_agent.setup.checks import SetupOptions
 from strongroom_agent.setup.wizard import asking, defaults, wizard
+from strongroom_agent.setup.wizard.draft import Draft
 from strongroom_agent.state.home import Home
 
 from .authority import Authority
@@ -30,7 +31,7 @@ Answers = Callable[..., SetupOptions]
 @pytest.fixture
 def alone(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A machine with a credential; its portal is taken to answer, since there is none."""
-    monkeypatch.setattr(reach, "check", lambda given, proxy: None)
+    monkeypatch.setattr(reach, "check", lambda edge_url, roots, proxy: None)
     monkeypatch.setattr(engine, "find", lambda: engine.Engine("/bin/restic", "0.18.0"))
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
     monkeypatch.setattr(socket, "gethostname", lambda: "host-1")
@@ -336,7 +337,7 @@ def test_what_is_wrong_on_this_machine_is_named_and_looked_at_again(
 def test_a_portal_that_is_not_reached_leads_to_another_proxy(
     alone: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def check(given: object, proxy: str | None) -> None:
+    def check(edge_url: str, roots: str, proxy: str | None) -> None:
         if proxy is None:
             raise AgentError("network", "Strongroom cannot be reached at x: refused.", "Check the network.")
 
@@ -344,7 +345,7 @@ def test_a_portal_that_is_not_reached_leads_to_another_proxy(
     typed = all_answers(alone)
     found = ask(alone, *typed[:6], "", "1", "http://proxy:1", "", *typed[6:])
     assert found.proxy == "http://proxy:1"
-    assert told(capsys).count("Portal and clock: Strongroom cannot be reached at x: refused. Check the network.") == 2
+    assert told(capsys).count("Portal: Strongroom cannot be reached at x: refused. Check the network.") == 2
 
 
 def test_ctrl_c_asks_nothing_more_and_says_how_to_go_on(alone: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,7 +387,7 @@ def test_the_newest_credential_file_is_proposed_unless_somebody_else_put_it_ther
     assert ask(alone, *all_answers(alone, credentials="")).credentials == str(alone.root / "file.VaultCredentials")
     ours, foreign = os.geteuid(), Path("file.VaultCredentials").stat().st_ino
     monkeypatch.setattr(defaults, "_is_ours", lambda path: path.stat().st_ino != foreign and path.stat().st_uid == ours)
-    assert defaults.credentials() == str(older)
+    assert defaults.credentials(Draft(Home(alone.home), SetupOptions())) == str(older)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

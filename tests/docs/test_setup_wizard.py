@@ -11,7 +11,7 @@ def test_the_screens_are_what_the_program_shows() -> None:
     """Word by word: lines are broken where paths differ in length."""
     made = {name: text.split() for name, text in wizard.captures().items()}
     assert made == {name: text.split() for name, text in wizard.on_page().items()}
-    assert set(made) == {"steps", "resumed"}
+    assert set(made) == {"steps", "resumed", "code"}
 
 
 def test_each_flag_has_a_row() -> None:

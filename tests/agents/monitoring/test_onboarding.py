@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from agents.models import Onboarding
+from agents.models import Onboarding, RefusedRegistration
 from agents.monitoring.onboarding import ways
 from portal.accounts.models import User
 from tests.agents import peer
@@ -18,7 +18,7 @@ from tests.agents.peer import register, report, run_of
 from tests.agents.redeeming import redeem, with_key
 from tests.factories import as_actor, person
 from vaults.credentials import one_time_codes
-from vaults.models import Credential, Vault
+from vaults.models import Credential, OneTimeCode, Vault
 
 pytestmark = pytest.mark.django_db
 PROVEN: dict[str, Any] = {"compared": 1, "total": 1, "mismatched": 0}
@@ -50,7 +50,9 @@ def test_first_reports_that_went_well_are_noted_once(issue: Issue) -> None:
     assert (again.backed_up_at, again.proven_at) == (row.backed_up_at, row.proven_at)
 
 
-def onboarded(vault: Vault, staff: User, number: int, *, seconds: int | None, backed_up: bool = True) -> None:
+def onboarded(
+    vault: Vault, staff: User, number: int, *, seconds: int | None, backed_up: bool = True, step: str = ""
+) -> None:
     """A machine by a file of two hours ago, proven after so long."""
     began = timezone.now() - timedelta(hours=2)
     credential = credential_of(vault, staff, issued_at=began, machines_used=1, ended_at=began)
@@ -61,6 +63,7 @@ def onboarded(vault: Vault, staff: User, number: int, *, seconds: int | None, ba
         registered_at=began,
         backed_up_at=began if backed_up else None,
         proven_at=None if seconds is None else began + timedelta(seconds=seconds),
+        step=step,
     )
 
 
@@ -76,6 +79,34 @@ def test_figures(vault: Vault, staff: User) -> None:
     assert (file.begun, file.begun_unused, file.registered, file.backed_up, file.proven) == (23, 1, 22, 21, 20)
     assert (file.lost_before_backup, file.lost_before_proof) == (1, 1)
     assert (file.median_text, file.percentile_text) == ("1 min 40 s", "3 min 10 s")
+
+
+def test_where_they_stopped(vault: Vault, staff: User) -> None:
+    """By what was told last, unless a report says more; what is proven has stopped nowhere."""
+    steps = ["", "storage", "backup", "backup", "backup"]
+    for number, step in enumerate(steps):
+        onboarded(vault, staff, number, seconds=None, backed_up=False, step=step)
+    onboarded(vault, staff, 5, seconds=None, step="backup")  # the message that it restores was lost
+    onboarded(vault, staff, 6, seconds=None, step="restore")
+    onboarded(vault, staff, 7, seconds=9, step="restore")
+    assert ways()[1].stopped == (
+        ("Registered, and no step was told", 1),
+        ("Storage", 1),
+        ("First backup", 3),
+        ("Restore check", 2),
+    )
+
+
+def test_who_was_refused_before_registration(vault: Vault, staff: User) -> None:
+    then = timezone.now() - timedelta(hours=2)
+    codes = [one_time_codes.show(vault.pk, actor=as_actor(staff)).code for _ in range(3)]
+    OneTimeCode.objects.update(shown_at=then)
+    for code in codes[:2]:
+        for _ in range(2):
+            RefusedRegistration.objects.create(vault=vault, one_time_code=code, code="x", message="x", at=then)
+    file = credential_of(vault, staff, issued_at=then)
+    RefusedRegistration.objects.create(vault=vault, credential=file, code="x", message="x", at=then)
+    assert [(way.begun, way.begun_unused, way.begun_refused) for way in ways()] == [(3, 3, 2), (1, 1, 1)]
 
 
 def test_administrators_read_it_in_a_fixed_number_of_queries(

@@ -459,7 +459,7 @@ class TestLive:
         assert "For how many machines" not in part
         assert "<html" not in part
         pieces = [piece.split('"')[0] for piece in part.split('id="') if "hx-swap-oob" in piece.split(">")[0]]
-        assert len(pieces) == len(set(pieces)) == 18
+        assert len(pieces) == len(set(pieces)) == 25
         assert [piece for piece in pieces if f'id="{piece}"' not in whole] == []
         assert "hx-swap-oob" not in whole
 
@@ -513,7 +513,7 @@ def test_the_number_of_queries_does_not_grow(
         run_of(machine, Run.Kind.RESTORE_CHECK, outcome=Run.Outcome.FAILED)
         RefusedRegistration.objects.create(vault=vault, name=f"r{number}", code="x", message="x", at=now)
     client.force_login(staff)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         client.get(url(vault))
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         client.get(url(vault), headers=POLL)

@@ -190,8 +190,8 @@ def check_setup(given: argparse.Namespace) -> None:
         raise usage("--edge, --ca-sha256 and --vault go with --code.")
     if given.unattended:
         _check_complete(given)
-    elif given.code or given.once:
-        raise usage("--code and --once go with --unattended.", "Copy the whole line from the vault's Quick Start page.")
+    elif given.once:
+        raise usage("--once goes with --unattended.", "Copy the whole line from the vault's Quick Start page.")
 
 
 def _check_complete(given: argparse.Namespace) -> None:

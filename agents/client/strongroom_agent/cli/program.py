@@ -148,12 +148,12 @@ def _tidy(home: Home) -> None:
 
 def _setup_options(given: argparse.Namespace, home: Home) -> SetupOptions:
     """The answers that were given; a person is asked for the rest unless --unattended."""
-    code = None
-    if given.code:
-        code = enrolment_code.offered(given.code, given.edge, given.ca_sha256, given.vault)
     options = SetupOptions(
-        credentials=str(enrolment_code.kept_at(home)) if code else given.credentials or "",
-        code=code,
+        credentials=str(enrolment_code.kept_at(home)) if given.code else given.credentials or "",
+        code=given.code or "",
+        edge=given.edge or "",
+        ca_sha256=given.ca_sha256 or "",
+        vault=given.vault or "",
         once=bool(given.once),
         install_dir=given.install_dir or "",
         cache_dir=given.cache_dir or "",
@@ -170,6 +170,8 @@ def _setup_options(given: argparse.Namespace, home: Home) -> SetupOptions:
         changes=schedule_arguments.changes(given, sys.platform),
     )
     if given.unattended:
+        if given.code:  # what is wrong with it is told before anything is begun
+            enrolment_code.offered(given.code, given.edge, given.ca_sha256, given.vault)
         return options
     return wizard.gather(home, options, {name for name, value in vars(given).items() if value is not None})
 

@@ -11,6 +11,7 @@ from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import in_snapshot, pattern
 from strongroom_agent.core.patterns import Skip
 from strongroom_agent.core.sizes import counted, readable
+from strongroom_agent.portal.progress import Nobody
 from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.proof import damage, healing, losses, unread
 from strongroom_agent.restic.process import Ended, Restic
@@ -29,12 +30,13 @@ _NOTHING = Held()
 
 @dataclass
 class _Progress:
-    """Takes restic's messages: tells a person now and then, keeps the summary.
+    """Takes restic's messages: tells a person now and then, and whoever else wants to know; keeps the summary.
 
     `expected` is what was counted before.
     """
 
     expected: Held
+    teller: Nobody
     summary: dict[str, object] = field(default_factory=dict)
     tenths: int = 0
     told_at: float = field(default_factory=time.monotonic)
@@ -48,6 +50,20 @@ class _Progress:
             self.summary = message
         elif kind == "status":
             self._show(message)
+            self._tell(message)
+
+    def _tell(self, message: dict[str, object]) -> None:
+        done, seconds = _number(message, "bytes_done"), _number(message, "seconds_elapsed")
+        rate = done / seconds if seconds else None
+        self.teller.tell(
+            "backup",
+            files_done=_number(message, "files_done"),
+            files_total=self.expected.files,
+            bytes_done=done,
+            bytes_total=self.expected.bytes,
+            rate=rate,
+            seconds_left=(self.expected.bytes - done) / rate if rate else None,
+        )
 
     def _show(self, message: dict[str, object]) -> None:
         done = _number(message, "bytes_done")
@@ -170,7 +186,7 @@ def _run_restic(
         arguments.append(f"--exclude={each}")
     for path in skip:  # the last ones: no pattern of a person's brings our own folders back
         arguments += ["--exclude", pattern(in_snapshot(path))]
-    watched = _Progress(expected)
+    watched = _Progress(expected, session.teller)
     ended = restic.run(*arguments, "--", *roots, on_line=watched.line, accept=(0, _INCOMPLETE))
     return ended, watched.summary
 

@@ -7,6 +7,22 @@ from pathlib import Path
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import Done
+from strongroom_agent.core.step_names import (
+    CACHE,
+    CLOCK,
+    CONNECTION,
+    ENCRYPTION,
+    FIRST_BACKUP,
+    GET,
+    PORTAL,
+    PROTECTED,
+    REGISTER,
+    RESOLUTION,
+    RESTORE_CHECK,
+    SCHEDULE,
+    STATE,
+    STORAGE,
+)
 from strongroom_agent.state.home import Home
 
 from . import doctor_machine, doctor_network, support_bundle
@@ -46,10 +62,6 @@ class Examination:
     after: tuple[str, ...] = ()
 
 
-GET, REGISTER, FIRST_BACKUP, RESTORE_CHECK = "Get the agent", "Register your machine", "First backup", "Restore check"
-STATE, PROTECTED, CACHE, SCHEDULE = "State folder", "Protected folders", "Cache folder", "Schedule"
-RESOLUTION, CONNECTION, ENCRYPTION, CLOCK = "Name resolution", "Connection", "Encrypted connection", "Clock"
-PORTAL, STORAGE = "Portal", "Storage"
 EXAMINATIONS = (
     Examination(GET, doctor_machine.programs),
     Examination(STATE, doctor_machine.state_folder),

@@ -25,7 +25,9 @@ FILE = "code.VaultCredentials"
 _ATTEMPT = "code.json"
 _WELL_FORMED = re.compile(r"[0-9A-HJKMNP-TV-Z]{12}")
 _MISTAKEN = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
-_ASKED = "-"
+_LENGTH = 12
+ASKED = "-"
+"""Instead of a code: it is asked for."""
 _LONGEST = 200  # characters of a line that may hold a code
 
 
@@ -46,20 +48,40 @@ def offered(code: str, edge_url: str | None, ca_sha256: str | None, vault_id: st
             "--code needs --edge URL, --ca-sha256 HEX and --vault ID.",
             "Copy the whole line from the vault's Quick Start page.",
         )
-    digest = ca_sha256.replace(":", "").lower()
-    if not pinned_root.is_digest(digest):
+    if code != ASKED:
+        normal(code)
+    return Offered(code, address(edge_url), digest(ca_sha256), vault(vault_id))
+
+
+def address(text: str) -> str:
+    """Where machines reach the portal, without a slash at its end. AgentError `usage` for anything else."""
+    if not re.fullmatch(r"https://[^/\s@?#]+/?", text):
+        raise usage(f"--edge {text} is not an https address without a path.", "Copy it from the Quick Start page.")
+    return text.rstrip("/")
+
+
+def digest(text: str) -> str:
+    """A SHA-256 in small letters without colons. AgentError `usage` for anything else."""
+    found = text.replace(":", "").lower()
+    if not pinned_root.is_digest(found):
         raise usage("--ca-sha256 is not a SHA-256: 64 hexadecimal digits.", "Copy the line from the Quick Start page.")
-    if not re.fullmatch(r"https://[^/\s@?#]+/?", edge_url):
-        raise usage(f"--edge {edge_url} is not an https address without a path.", "Copy it from the Quick Start page.")
+    return found
+
+
+def vault(text: str) -> str:
+    """A vault's identifier in its usual form. AgentError `usage` for anything else."""
     try:
-        vault = str(uuid.UUID(vault_id))
+        return str(uuid.UUID(text))
     except ValueError as error:
         raise usage(
-            f"--vault {vault_id} is not the identifier of a vault.", "Copy it from the Quick Start page."
+            f"--vault {text} is not the identifier of a vault.", "Copy it from the Quick Start page."
         ) from error
-    if code != _ASKED:
-        _normal(code)
-    return Offered(code, edge_url.rstrip("/"), digest, vault)
+
+
+def resembles_code(text: str) -> bool:
+    """Whether somebody who typed this where a file could stand meant a code: about as many letters and digits."""
+    plain = text.strip().replace("-", "").replace(" ", "")
+    return plain.isalnum() and abs(len(plain) - _LENGTH) <= 2 and not Path(text).exists()
 
 
 def exchange(home: Home, given: Offered, name: str, proxy: str | None) -> None:
@@ -71,7 +93,7 @@ def exchange(home: Home, given: Offered, name: str, proxy: str | None) -> None:
     """
     if identity.load(home) is not None and home.path(FILE).exists():
         return
-    code = _normal(_ask() if given.code == _ASKED else given.code)
+    code = normal(_ask() if given.code == ASKED else given.code)
     root = pinned_root.fetch(given.edge_url, given.ca_sha256, proxy)
     private_key = _key_of_attempt(home, code, given)
     progress(f"redeeming the one-time code at {given.edge_url}")
@@ -102,7 +124,7 @@ def _ask() -> str:
         return ""
 
 
-def _normal(text: str) -> str:
+def normal(text: str) -> str:
     """The code without hyphens, in capitals; letters that look like digits are taken for those."""
     code = text.strip().upper().translate(_MISTAKEN)
     if not _WELL_FORMED.fullmatch(code):

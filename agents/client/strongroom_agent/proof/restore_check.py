@@ -25,6 +25,7 @@ from . import comparing, damage, restoring, selection
 from .comparing import Tally
 from .overlooked import overlooked
 from .selection import Batch
+from .watched import Watched
 
 _SCRATCH = "restore-check-"
 _PATH_LIMIT = 4096 - 1  # bytes; what is longer below the scratch folder is proven while it is read
@@ -68,6 +69,7 @@ class _Check:
         snapshot, files = self.found.snapshot, self.found.files
         chosen = selection.choose(files)
         progress(f"restore check: {len(chosen)} of {counted(len(files), 'file')}")
+        watched = Watched(self.session.teller, len(chosen), sum(each.size for each in chosen))
         tally, unproven = Tally(), list[str]()
         room = _room(cache)
         fitting, streamed = selection.split(chosen, room)
@@ -75,19 +77,21 @@ class _Check:
         streamed += [each for each in fitting if len(each.path.encode()) > longest]
         fitting = [each for each in fitting if len(each.path.encode()) <= longest]
         for batch in selection.batches(fitting, files, room):
-            unproven += self._batch(batch, cache, tally)
+            unproven += self._batch(batch, cache, tally, watched)
+            watched.proven(len(batch.files), sum(each.size for each in batch.files))
             progress(f"restore check: {tally.proven} of {counted(len(chosen), 'file')} proven")
         for each in streamed:
             self._stream(each, tally)
+            watched.proven(1, each.size)
         skip = backup.skip(self.session)
         tally.mismatched += overlooked(snapshot.paths, skip, files, snapshot.began_ns)
         return CheckResult(snapshot, tally, len(files), unproven, left_out=len(files) - len(chosen))
 
-    def _batch(self, batch: Batch, cache: Path, tally: Tally) -> list[str]:
+    def _batch(self, batch: Batch, cache: Path, tally: Tally, watched: Watched) -> list[str]:
         """Restore and compare one batch; the files in it that are not proven."""
         with _scratch(cache) as folder:
             include = [pattern(path) for path in batch.include]
-            done = restoring.restore(self.restic, self.found, include, folder, recent=self.recent)
+            done = restoring.restore(self.restic, self.found, include, folder, recent=self.recent, on_line=watched.line)
             if done.error is not None:
                 raise done.error
             failed = {each.path: said for each in batch.files if (said := done.about(each.path)) is not None}

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from strongroom_agent.core.errors import AgentError
@@ -34,7 +35,15 @@ class Attempt:
         return self.failed.get("/")
 
 
-def restore(restic: Restic, found: Contents, include: list[str], folder: str, *, recent: bool) -> Attempt:
+def restore(
+    restic: Restic,
+    found: Contents,
+    include: list[str],
+    folder: str,
+    *,
+    recent: bool,
+    on_line: Callable[[str], None] | None = None,
+) -> Attempt:
     """Restore a snapshot, or only what the patterns in `include` say, below a folder.
 
     restic reads each file that it wrote once more and compares it with the hashes that the snapshot recorded; where it
@@ -48,7 +57,7 @@ def restore(restic: Restic, found: Contents, include: list[str], folder: str, *,
         arguments += ["--include", each]
     known = {"/", *(each.path for each in found.files), *(each.path for each in found.others)}
     heard = Complaints(known, folder)
-    ended = restic.run(*arguments, on_complaint=heard.take, accept=ANY)
+    ended = restic.run(*arguments, on_line=on_line, on_complaint=heard.take, accept=ANY)
     if not heard.certain(ended.status):
         return Attempt(heard.failed, heard.attributes, _why(heard, ended))
     if not (heard.items and recent):

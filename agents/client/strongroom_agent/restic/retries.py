@@ -20,7 +20,7 @@ class Retries:
     def __init__(self) -> None:
         self._since = ""
         # Not 0: the monotonic clock may count from the start of the machine.
-        self._told_at = self._heard_at = -math.inf
+        self._told_at = self._last_sign_at = -math.inf
 
     def observe(self, line: str) -> None:
         """Say at the first retry, and every minute as long as there are more, since when and why."""
@@ -28,9 +28,9 @@ class Retries:
         if not found:
             return
         now = time.monotonic()
-        if now > self._heard_at + 2 * TELL_EVERY:
+        if now > self._last_sign_at + 2 * TELL_EVERY:
             self._since, self._told_at = times.for_people(times.now()), -math.inf
-        self._heard_at = now
+        self._last_sign_at = now
         if now > self._told_at + TELL_EVERY:
             self._told_at = now
             progress(

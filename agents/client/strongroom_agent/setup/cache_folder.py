@@ -41,14 +41,14 @@ def measure(paths: list[str], skip: Skip) -> Extent:
     return Extent(files, size, tuple(unreadable))
 
 
-def make(folder: Path, extent: Extent) -> None:
-    """Make the folder, and check it as `check` does."""
+def make(folder: Path, extent: Extent) -> int:
+    """Make the folder, and check it as `check` does; the bytes that are free for it."""
     check(folder, extent)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
-    check(folder, extent)
+    return check(folder, extent)
 
 
 def check(folder: Path, extent: Extent) -> int:

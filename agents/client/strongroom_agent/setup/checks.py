@@ -41,11 +41,19 @@ class SetupOptions:
     proxy: str = ""
     proxy_user: str = ""
     proxy_password: str | None = field(default=None, repr=False, metadata=SECRET)
-    code: enrolment_code.Offered | None = field(default=None, metadata=SECRET)  # credentials: where its own will lie
+    code: str = field(default="", repr=False, metadata=SECRET)  # with it `credentials` is where its own will lie
+    edge: str = ""
+    ca_sha256: str = ""
+    vault: str = ""
     once: bool = False
     schedule: bool = True
     link: bool = True
     changes: dict[str, object] = field(default_factory=dict)  # of the options of backups
+
+    @property
+    def offered(self) -> enrolment_code.Offered | None:
+        """The one-time code with all that goes with it; None without one. AgentError `usage` where something lacks."""
+        return enrolment_code.offered(self.code, self.edge, self.ca_sha256, self.vault) if self.code else None
 
     @property
     def proxy_url(self) -> str | None:

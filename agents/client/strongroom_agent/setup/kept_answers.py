@@ -24,7 +24,10 @@ class Kept:
 
 
 def save(home: Home, options: SetupOptions, answered: frozenset[str], way: str) -> None:
-    """Keep what was answered so far. Passphrases and the proxy's password never are: they are asked for again."""
+    """Keep what was answered so far. Passphrases, the proxy's password and one-time codes never are: they are asked for
+    again."""
+    if options.code:
+        answered = answered - {"credentials"}  # there is no such file before the code is redeemed
     values = {each.name: getattr(options, each.name) for each in _KEPT if each.name in answered}
     home.write_object(_FILE, {"at": times.render(times.now()), "way": way, "answers": values})
 

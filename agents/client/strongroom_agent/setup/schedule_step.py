@@ -14,6 +14,7 @@ from . import on_path
 def settle(session: Session, program: Path, *, schedule: bool, link: bool) -> tuple[str, dict[str, object]]:
     """What a person should know, and the fields of the answer. Never a failure: a machine that is backed up and
     restored is set up, whatever its schedulers say."""
+    session.teller.tell("schedule")
     said, described = (
         _schedule(session, program) if schedule else (_left_alone(session), installation.describe(session.home))
     )

@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from strongroom_agent.commands.schedule import changed
-from strongroom_agent.core.errors import Refused
+from strongroom_agent.core.errors import AgentError, Refused
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.paths import absolute
 from strongroom_agent.portal import credential, enrolment_code, registration
+from strongroom_agent.portal import progress as progress_told
+from strongroom_agent.portal.progress import Teller
 from strongroom_agent.restic import engine, snapshots
 from strongroom_agent.state import forgotten, identity, last_snapshot, settings
 from strongroom_agent.state.backup_options import BackupOptions
@@ -38,17 +40,34 @@ from .checks import SetupOptions
 
 
 def run(home: Home, options: SetupOptions) -> Done:
-    """Check everything that can be checked here, register, back up, restore, compare, report."""
+    """Check everything that can be checked here, register, back up, restore, compare, report; whoever looks at the
+    portal's page sees how far it is."""
+    teller = Teller()
+    try:
+        done = _run(home, options, teller)
+    except AgentError as error:
+        teller.ended(error.code)
+        raise
+    except BaseException as error:
+        teller.ended("interrupted" if isinstance(error, KeyboardInterrupt) else "internal")
+        raise
+    teller.ended()
+    return done
+
+
+def _run(home: Home, options: SetupOptions, teller: Teller) -> Done:
     wanted = None if options.name is None else checks.machine_name(options.name)
-    if options.code or options.once:
-        vault_id = options.code.vault_id if options.code else repeated.vault_of(options.credentials)
+    offered = options.offered
+    if offered or options.once:
+        vault_id = offered.vault_id if offered else repeated.vault_of(options.credentials)
         if answer := repeated.nothing_to_do(home, vault_id):
             return answer
-    chosen = _check_installation(home, options)
+    chosen = _check_installation(home, options, teller)
     engine.find()
-    if options.code:
+    teller.checked("program")
+    if offered:
         name = wanted or checks.machine_name(socket.gethostname())
-        enrolment_code.exchange(home, options.code, name, options.proxy_url)
+        enrolment_code.exchange(home, offered, name, options.proxy_url)
     given = checks.credential_file(home, options)
     name = checks.name_for(given, wanted)
     existing = registration.current(home, given, name)
@@ -60,7 +79,8 @@ def run(home: Home, options: SetupOptions) -> Done:
     _save(home, chosen, before, options)
     program = install.install(Path(chosen.install_dir))
     registered = existing or _register(home, given, name, chosen, saved_to)
-    session = Session(home, registered, settings.load(home) or chosen)
+    session = Session(home, registered, settings.load(home) or chosen, teller=teller)
+    _tell(session, teller)
     session.prepare()
     repository.ensure(session)
     earlier = snapshots.all_of(session.restic(session.primary)) if given.replaces else []
@@ -69,6 +89,16 @@ def run(home: Home, options: SetupOptions) -> Done:
     kept_answers.forget(home)
     repeated.done(home, registered)
     return done
+
+
+def _tell(session: Session, teller: Teller) -> None:
+    """From now on there is a machine that can tell. What was looked at so far was in order, or we were not here."""
+    teller.checked("proxy", through_proxy=bool(session.proxy))
+    teller.checked("portal")
+    teller.tell("storage")
+    portal, soon = session.portal, progress_told.TIMEOUT
+    send = partial(portal.post, "progress", attempts=1, timeout=soon)
+    teller.start(lambda told: send(session.identity.signer, told).body)
 
 
 def _passphrase(given: credential.Credential, before: Settings | None, options: SetupOptions) -> str | None:
@@ -81,7 +111,7 @@ def _passphrase(given: credential.Credential, before: Settings | None, options: 
     return options.passphrase
 
 
-def _check_installation(home: Home, options: SetupOptions) -> Settings:
+def _check_installation(home: Home, options: SetupOptions, teller: Teller) -> Settings:
     """Everything about folders and proxy, before anything is written but the folders themselves."""
     home.ensure()
     if options.proxy:
@@ -90,7 +120,10 @@ def _check_installation(home: Home, options: SetupOptions) -> Settings:
     checks.secrets_kept_out(home, options)
     cache_dir, install_dir = absolute(options.cache_dir), absolute(options.install_dir)
     folders.check_installation(Path(install_dir))
-    cache_folder.make(Path(cache_dir), checks.extent(home, options))
+    extent = checks.extent(home, options)
+    teller.checked("protected", files=extent.files, bytes=extent.bytes, unreadable=len(extent.unreadable))
+    free = cache_folder.make(Path(cache_dir), extent)
+    teller.checked("cache", free=free, needed=cache_folder.share_of(extent.bytes))
     return Settings(
         install_dir,
         cache_dir,

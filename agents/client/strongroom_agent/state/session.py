@@ -12,6 +12,7 @@ from strongroom_agent.core.errors import AgentError, Refused
 from strongroom_agent.core.output import progress
 from strongroom_agent.portal import renewal, reports
 from strongroom_agent.portal.client import Portal, Response
+from strongroom_agent.portal.progress import Nobody
 from strongroom_agent.portal.storage import Storage, missing
 from strongroom_agent.restic import cache, engine
 from strongroom_agent.restic.process import Connection, Restic
@@ -31,6 +32,7 @@ class Session:
     identity: Identity
     settings: Settings
     damaged: set[str] = field(default_factory=set)  # objects that this run has found damaged in a region, as kind/name
+    teller: Nobody = field(default_factory=Nobody)  # whoever is told meanwhile how far this run is
     limited: bool = True  # whether the bandwidth that restic may take is limited, where a limit is set
     _shut_out: str = ""  # the certificate with which the portal has refused this machine, reports and all
     _reports_matter: bool = True  # whether a person is to hear that reports wait: once, and not where they do for ever

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.paths import absolute
+from strongroom_agent.portal import enrolment_code
 from strongroom_agent.setup import checks
 from strongroom_agent.state.home import NAME
 
@@ -43,9 +44,12 @@ def cache_dir(draft: Draft) -> str:
     return f"/var/cache/{NAME}" if _is_root() else str(Path.home() / ".cache" / NAME)
 
 
-def credentials() -> str:
-    """The newest credential file where people have such files; empty when there is none. Not one that another user has
-    put there: it could lead to a portal of theirs."""
+def credentials(draft: Draft) -> str:
+    """What an interrupted setup has got for its one-time code; else the newest credential file where people have such
+    files; empty when there is none. Not one that another user has put there: it could lead to a portal of theirs."""
+    kept = enrolment_code.kept_at(draft.home)
+    if kept.exists():
+        return str(kept)
     found: list[tuple[float, str]] = []
     for folder in (Path.cwd(), Path.home(), Path.home() / "Downloads"):
         try:

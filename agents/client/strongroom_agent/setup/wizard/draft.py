@@ -12,6 +12,8 @@ from strongroom_agent.state.settings import Settings
 
 GENERATE, TYPED, IN_FILE = "generate", "typed", "file"
 """Ways to a passphrase."""
+CODE_GOES_WITH = ("edge", "ca_sha256", "vault")
+"""What has to be known to use a one-time code."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,18 @@ class Draft:
         return settings.before_setup(self.home) if identity.load(self.home) else None
 
     @property
+    def by_code(self) -> bool:
+        """Whether a one-time code stands for the file, which there is none of before the summary is agreed to."""
+        return bool(self.options.code)
+
+    @property
+    def knows_portal(self) -> bool:
+        """Whether it was said which portal this is about, so that it can be asked."""
+        return {"credentials", *(CODE_GOES_WITH if self.by_code else ())} <= self.answered
+
+    @property
     def credential(self) -> Credential:
-        """The credential of the file that was named. AgentError when it is not in order any more."""
+        """The credential of the file that was named. AgentError when it is not in order any more, or not there yet."""
         return checks.credential_file(self.home, self.options)
 
     def extent(self) -> cache_folder.Extent:

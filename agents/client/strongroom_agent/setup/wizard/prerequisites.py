@@ -6,6 +6,8 @@ from pathlib import Path
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.sizes import counted, readable
+from strongroom_agent.core.step_names import CACHE, PORTAL, PROGRAM, PROTECTED
+from strongroom_agent.portal import pinned_root
 from strongroom_agent.restic import engine
 from strongroom_agent.setup import cache_folder, reach
 
@@ -60,15 +62,20 @@ def _room(draft: Draft) -> str:
 
 
 def _portal(draft: Draft) -> str:
-    given = draft.credential
-    reach.check(given, draft.options.proxy_url)
+    proxy = draft.options.proxy_url
+    if offered := draft.options.offered:
+        edge_url, roots = offered.edge_url, pinned_root.fetch(offered.edge_url, offered.ca_sha256, proxy)
+    else:
+        edge_url, roots = draft.credential.edge_url, draft.credential.ca_certificates
+    reach.check(edge_url, roots, proxy)
     by = f" through {draft.options.proxy}" if draft.options.proxy else ""
-    return f"{given.edge_url} answers{by}, and the clocks agree"
+    return f"{edge_url} answers{by}, and the clocks agree"
 
 
 def _about_portal(draft: Draft) -> Hashable:
     options = draft.options
-    return options.credentials, options.proxy, options.proxy_user, options.proxy_password
+    vault = (options.edge, options.ca_sha256) if options.code else (options.credentials,)
+    return *vault, options.proxy, options.proxy_user, options.proxy_password
 
 
 def _about_files(draft: Draft) -> Hashable:
@@ -76,10 +83,10 @@ def _about_files(draft: Draft) -> Hashable:
 
 
 CHECKS = (
-    Check("Backup program", _engine, lambda draft: ""),
-    Check("Files to back up", _rights, _about_files, "protect"),
-    Check("Cache folder", _room, _about_files, "cache_dir"),
-    Check("Portal and clock", _portal, _about_portal, "proxy", lambda draft: "credentials" in draft.answered),
+    Check(PROGRAM, _engine, lambda draft: ""),
+    Check(PROTECTED, _rights, _about_files, "protect"),
+    Check(CACHE, _room, _about_files, "cache_dir"),
+    Check(PORTAL, _portal, _about_portal, "proxy", lambda draft: draft.knows_portal),
 )
 
 

@@ -1,10 +1,11 @@
 """The wizard: goes through the steps, back where a person wants to, and on where an earlier start was interrupted."""
 
 from collections.abc import Collection
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from strongroom_agent.core.errors import AgentError, usage
 from strongroom_agent.core.times import for_people
+from strongroom_agent.portal import enrolment_code
 from strongroom_agent.setup import kept_answers
 from strongroom_agent.setup.checks import SetupOptions
 from strongroom_agent.setup.kept_answers import Kept
@@ -154,6 +155,10 @@ def _begin(home: Home, options: SetupOptions, given: Collection[str]) -> Draft:
     known = {each.name for each in fields(SetupOptions)} & set(given)
     if "proxy_password_file" in given:
         known |= {"proxy_password"}
+    if options.code:
+        known = known | {"credentials"} if options.code != enrolment_code.ASKED else known - {"credentials"}
+    if options.code == enrolment_code.ASKED:
+        options = replace(options, code="", credentials="")
     way = GENERATE if {"generate_passphrase", "save_passphrase_to"} & set(given) else ""
     way = IN_FILE if "passphrase_file" in given else way
     return Draft(home, options, frozenset(known | ({"way"} if way else set())), way=way)
@@ -164,6 +169,8 @@ def _joined(draft: Draft, kept: Kept) -> Draft:
     left = set(kept.answered) - draft.given
     if "proxy" in draft.given:
         left -= {"proxy_user"}
+    if draft.by_code:
+        left -= {"credentials"}
     if draft.way and draft.way != kept.way:
         left -= {"passphrase_file", "save_passphrase_to"}
     for key in left:
