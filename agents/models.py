@@ -52,6 +52,16 @@ class Machine(models.Model):
     # From this moment on it is late: set when a backup arrives, and when the schedule changes. None without a schedule.
     late_from = models.DateTimeField(null=True)
     late_told_at = models.DateTimeField(null=True)  # when people were told, until a backup arrives
+    proof = models.JSONField(default=dict)  # `proven`, `compared`, `total` of the newest restore check that proves
+    # From this moment on its newest proof is too old: set when one arrives, and when the schedule changes.
+    unproven_from = models.DateTimeField(null=True)
+    unproven_told_at = models.DateTimeField(null=True)  # when people were told, until a proof arrives
+    # How long it would take to restore all of its newest snapshot, and how much that is, by the newest restore check.
+    restore_seconds = models.PositiveBigIntegerField(null=True)
+    restore_bytes = models.PositiveBigIntegerField(null=True)
+    restore_measured_at = models.DateTimeField(null=True)
+    restore_slow = models.BooleanField(default=False)  # whether that is longer than its vault's people expect
+    slow_told_at = models.DateTimeField(null=True)  # when people were told, until it is not slow any more
 
     objects = MachineQuerySet.as_manager()
 
@@ -60,6 +70,20 @@ class Machine(models.Model):
             models.Index(fields=["vault", "name_key", "id"]),
             models.Index(fields=["vault", "state", "-last_restore_check_at"]),  # for the newest proof of a vault
             models.Index(fields=["late_from"], condition=models.Q(late_told_at=None), name="machine_late_untold"),
+            models.Index(
+                fields=["unproven_from"], condition=models.Q(unproven_told_at=None), name="machine_unproven_untold"
+            ),
+            models.Index(
+                fields=["unproven_told_at"],
+                condition=models.Q(unproven_told_at__isnull=False),
+                name="machine_unproven_told",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(restore_slow=True, slow_told_at=None)
+                | models.Q(restore_slow=False, slow_told_at__isnull=False),
+                name="machine_slow_untold",
+            ),
         ]
         constraints = [
             # A machine that has left makes room for another of its name.
@@ -84,7 +108,26 @@ class Machine(models.Model):
         if late == states.NO_BACKUPS and not damaged:
             return late
         concern = states.Concern.DAMAGED if damaged else self.concern
-        return states.CONCERNS[concern] if concern else late
+        return states.CONCERNS[concern] if concern else late or self.unproven or self.slow
+
+    @property
+    def faded(self) -> bool:
+        """Whether it is Ready, by a proof that is older than its schedule lets one expect."""
+        proven, every = self.last_restore_check_at, self.backup_every_hours
+        is_ready = self.state == states.MachineState.READY
+        return is_ready and (proven is None or timezone.now() >= states.fades_from(proven, every))
+
+    @property
+    def unproven(self) -> StateDisplay | None:
+        """That its newest proof is too old, as of now."""
+        if self.unproven_from is None or self.state != states.MachineState.READY:
+            return None
+        return states.UNPROVEN if timezone.now() >= self.unproven_from else None
+
+    @property
+    def slow(self) -> StateDisplay | None:
+        """That restoring it would take longer than expected."""
+        return states.SLOW if self.restore_slow and self.state in states.ALLOWED_IN else None
 
     @property
     def lateness(self) -> StateDisplay | None:
@@ -243,6 +286,23 @@ class Run(models.Model):
         files = "file differs" if number == 1 else "files differ"
         differ = f"{number} {files} from what was backed up." if number else ""
         return " ".join(part for part in (differ, self.message) if part) or "The agent gave no reason."
+
+
+class Receipt(models.Model):
+    """What a machine has signed about one of its runs; it goes when the run goes."""
+
+    class Signer(models.TextChoices):
+        NEWEST = "newest", "by the certificate that it had then"
+        EARLIER = "earlier", "by an earlier certificate, which was renewed since"
+        REVOKED = "revoked", "by a certificate that was revoked"
+
+    run = models.OneToOneField(Run, models.CASCADE, related_name="receipt")
+    compact = models.TextField()  # the compact JWS, as it came
+    signer = models.CharField(max_length=8, choices=Signer.choices)  # as of when it was stored
+    stored_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"receipt of {self.run_id}"
 
 
 class RefusedRegistration(models.Model):

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from agents.models import Machine, MachineCertificate, Run
+from agents.models import Machine, MachineCertificate, Receipt, Run
 from agents.monitoring.concerns import needs_attention, with_damage
 from agents.protocol import entitlement
 from agents.states import ALLOWED_IN, OUT, MachineState
@@ -81,6 +81,11 @@ def machines_needing(issuer: str, ended: datetime) -> str:
 def runs_of(machine: Machine) -> QuerySet[Run]:
     """All that the machine reported; unordered."""
     return machine.runs.all()
+
+
+def with_receipts(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """The runs, each with `receipt_by`: what the certificate counted for that signed its receipt; None without one."""
+    return runs.annotate(receipt_by=Subquery(Receipt.objects.filter(run=OuterRef("pk")).values("signer")[:1]))
 
 
 def last_backups(machine: Machine, most: int) -> list[Run]:

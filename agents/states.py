@@ -37,6 +37,7 @@ class Concern(models.TextChoices):
     AFTER_FAILED = "after-failed"
     CHECK_FAILED = "check-failed"
     RESTORE_CHECK_FAILED = "restore-check-failed"
+    NAMED_MISSING = "named-missing"
 
 
 class SetupStep(models.TextChoices):
@@ -97,6 +98,9 @@ CONCERNS: dict[str, StateDisplay] = {
     Concern.AFTER_FAILED: StateDisplay("Command failed", "amber", "The command after the latest backup failed."),
     Concern.CHECK_FAILED: StateDisplay("Check failed", "amber", "The latest check of what is stored failed."),
     Concern.RESTORE_CHECK_FAILED: StateDisplay("Restore check failed", "amber", "The latest restore check failed."),
+    Concern.NAMED_MISSING: StateDisplay(
+        "Named missing", "amber", "A file that is to be proven always is in no backup."
+    ),
 }
 """How each is shown."""
 
@@ -120,6 +124,29 @@ def red_from(late: datetime, every_hours: int) -> datetime:
     return late - grace(every_hours) + timedelta(hours=2 * every_hours)
 
 
+UNPROVEN = StateDisplay("Not proven", "amber", "No restore of it has been proven for a week, or four backups.")
+"""How a machine is shown whose newest proof is too old; worked out from the clock, and stored nowhere."""
+
+FADED = StateDisplay("Ready", "grey", "Backed up; the newest proof of a restore is older than it should be.")
+"""How a Ready machine is shown whose proof has faded."""
+
+SLOW = StateDisplay("Slow restore", "amber", "Restoring all of it would take longer than its vault's people expect.")
+"""How a machine is shown that would be back later than expected, by the newest measurement."""
+
+USUAL_HOURS = 24
+"""What a machine without a schedule is measured by: proofs are of use only while they are young."""
+
+
+def fades_from(proven: datetime, every_hours: int | None) -> datetime:
+    """From when on the green of a proof has faded: two intervals of the schedule, and no sooner than two days."""
+    return proven + timedelta(hours=max(48, 2 * (every_hours or USUAL_HOURS)))
+
+
+def unproven_from(proven: datetime, every_hours: int | None) -> datetime:
+    """From when on somebody must look: four intervals of the schedule, and no sooner than a week."""
+    return proven + timedelta(hours=max(7 * 24, 4 * (every_hours or USUAL_HOURS)))
+
+
 RUN_SUCCEEDED = StateDisplay("Succeeded", "green")
 RUN_FAILED = StateDisplay("Failed", "red")
 NOTHING_PROVEN = StateDisplay("Nothing proven", "amber", "It completed, but no file could be proven.")
@@ -127,6 +154,7 @@ RUN_ENDS: dict[str, StateDisplay] = {
     "done_with_unreadable": StateDisplay("Some unreadable", "amber", "Done, except for files that could not be read."),
     "done_with_losses": StateDisplay("Files missing", "amber", "Done, but protected folders have lost files."),
     "done_after_failed": StateDisplay("Command failed", "amber", "Done, but the command after it failed."),
+    "done_without_named": StateDisplay("Named missing", "amber", "Done, but a file to be proven always is not there."),
     "done_on_damaged": StateDisplay("On damaged", "amber", "Done, but stored data is damaged or missing."),
 }
 FAILED_RUN_ENDS: dict[str, StateDisplay] = {

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from agents.monitoring import schedules
+from agents.monitoring import proof_age, schedules
 from agents.protocol import certificates, spent_tokens
 from agents.replacement import replacements
 from agents.storage_access import usage
@@ -27,8 +27,9 @@ def expire_replacements() -> None:
 
 @shared_task(name="agents.late")
 def tell_of_late() -> None:
-    """Tell people of machines whose backups have not come."""
+    """Tell people of machines whose backups have not come, whose proofs are too old, or that restore too slowly."""
     schedules.tell_of_late(timezone.now(), AT_ONCE)
+    proof_age.tell(timezone.now(), AT_ONCE)
 
 
 @shared_task(name="agents.usage")

@@ -7,6 +7,7 @@ from agents.views.gateway import remove, store_key
 from agents.views.machines import machine, machine_list, revoke
 from agents.views.packages import onboarding_figures, package_list
 from agents.views.quick_start import confirm, download, end, end_code, quick_start, roll_out, show_code
+from agents.views.receipts import receipt
 from agents.views.recovery_kit import download as recovery_kit_file
 from agents.views.recovery_kit import recovery_kit
 
@@ -22,6 +23,7 @@ urlpatterns = [
     path("vaults/<uuid:vault_id>/machines/", machine_list, name="machines"),
     path("machines/<uuid:machine_id>/", machine, name="machine"),
     path("machines/<uuid:machine_id>/revoke/", revoke, name="revoke"),
+    path("machines/<uuid:machine_id>/receipts/<uuid:run_id>/", receipt, name="receipt"),
     path("machines/<uuid:machine_id>/recovery-kit/", recovery_kit, name="recovery-kit"),
     path("machines/<uuid:machine_id>/recovery-kit/file/", recovery_kit_file, name="recovery-kit-file"),
     path("machines/<uuid:machine_id>/let-purge/", stored.let_purge, name="let-purge"),

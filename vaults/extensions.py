@@ -16,6 +16,9 @@ machines_in: Extensions[Callable[[UUID, int], dict[UUID, str]]] = Extensions()
 estates: Extensions[Callable[[Vault, datetime], object]] = Extensions()
 """How the machines of a vault are, for its Dashboard: given a vault that has some, and the time."""
 
+restore_expectations: Extensions[Callable[[UUID, int | None], None]] = Extensions()
+"""Told that a vault's people expect another restore time, in hours or none, in the transaction of the change."""
+
 
 def called(vault_id: UUID, machine: object) -> str:
     """The machine by its name, as in `machine web-1`, or by its ID where the vault has none of that ID."""

@@ -10,6 +10,7 @@ from portal.approvals.models import Decision
 from portal.core.errors import Invalid, Unavailable
 from portal.core.forms import show_refusal
 from portal.web.widgets import ExplainedRadios, HeadedRadios
+from vaults.lifecycle.expected_restore import MOST_HOURS, WRONG_HOURS
 from vaults.models import Redundancy, Region
 from vaults.queries import own_subscriptions
 from vaults.regions.catalog import with_open_pair
@@ -154,6 +155,20 @@ class RetentionForm(forms.Form):
     def policy(self) -> RetentionPolicy:
         """What the fields say, once they are clean."""
         return RetentionPolicy(**{name: self.cleaned_data[name] for name in LABELS})
+
+
+class ExpectedRestoreForm(forms.Form):
+    """Within how many hours a vault's people expect a whole machine back; empty where they expect nothing."""
+
+    hours = forms.IntegerField(
+        label="Expected restore time",
+        required=False,
+        min_value=1,
+        max_value=MOST_HOURS,
+        help_text=f"hours, 1 to {MOST_HOURS:,}; empty: none",
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), WRONG_HOURS),
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
 
 
 def _number(name: str, label: str) -> forms.IntegerField:

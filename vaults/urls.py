@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vaults.views.configure import configure, retention
+from vaults.views.configure import configure, expected_restore, retention
 from vaults.views.decisions import one_request
 from vaults.views.listing import vault_list
 from vaults.views.new import new, new_name, new_redundancy
@@ -20,6 +20,7 @@ urlpatterns = [
     path("vaults/<uuid:vault_id>/retry/", retry, name="retry"),
     path("vaults/<uuid:vault_id>/configure/", configure, name="configure"),
     path("vaults/<uuid:vault_id>/configure/retention/", retention, name="retention"),
+    path("vaults/<uuid:vault_id>/configure/expected-restore/", expected_restore, name="expected-restore"),
     path("vaults/<uuid:vault_id>/activity/", activity, name="activity"),
     path("requests/", request_list, name="requests"),
     path("requests/<uuid:request_id>/", one_request, name="request"),

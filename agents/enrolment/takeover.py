@@ -85,5 +85,11 @@ def _come_back(machine: Machine, credential: Credential, request: RegistrationRe
         replaced_at=request.at,
         last_seen_at=request.at,
         last_restore_check_at=None,
+        proof={},
+        unproven_from=None,
+        restore_seconds=None,
+        restore_bytes=None,
+        restore_measured_at=None,
+        restore_slow=False,
         concern=concerns.of_reports(machine),
     )

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0016_package_kinds'),
+        ('agents', '0017_proof_and_receipts'),
     ]
 
     operations = [

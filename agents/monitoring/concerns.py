@@ -7,8 +7,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.models import Machine, Run
-from agents.monitoring import lateness
-from agents.states import ALLOWED_IN, CONCERNS, OUT, Concern
+from agents.monitoring import lateness, restore_time
+from agents.states import ALLOWED_IN, CONCERNS, OUT, Concern, MachineState
 from portal.core.states import StateDisplay
 from vaults.models import LostObject
 
@@ -44,6 +44,8 @@ _CODES = {
     "done_on_damaged": Concern.DAMAGED,
     "done_after_failed": Concern.AFTER_FAILED,
 }
+WITHOUT_NAMED = "done_without_named"
+"""The code of a restore check that has proven files, and not all of those that somebody named."""
 _WORST_FIRST = list(Concern)
 _REMEDIES: dict[str, str] = {
     Concern.DAMAGED: "The next strongroom-agent backup stores again what is still on the machine; strongroom-agent"
@@ -57,6 +59,9 @@ _REMEDIES: dict[str, str] = {
     Concern.CHECK_FAILED: "Run strongroom-agent repair on the machine, then strongroom-agent check.",
     Concern.RESTORE_CHECK_FAILED: "Run strongroom-agent check on the machine. If it fails again, run strongroom-agent"
     " repair.",
+    Concern.NAMED_MISSING: "Bring the file back, or protect the folder that has it, and run strongroom-agent backup on "
+    "the machine. If it is gone for good, say with strongroom-agent schedule --always-prove which files are to be "
+    "proven. The warning ends with the next restore check that finds all of them.",
 }
 REPAIRED_IN_VAIN = (
     "The last repair could not bring everything back, and its message says what is left to do. The warning ends when "
@@ -84,6 +89,8 @@ def of_run(run: Run) -> Concern | None:
         return None
     if run.kind == Run.Kind.BACKUP and run.code in _CODES:
         return _CODES[run.code]
+    if run.kind == Run.Kind.RESTORE_CHECK and run.code == WITHOUT_NAMED and not run.failed:
+        return Concern.NAMED_MISSING
     return JUDGED[run.kind] if run.failed else None
 
 
@@ -193,7 +200,9 @@ def with_damage(machines: QuerySet[Machine]) -> QuerySet[Machine]:
 def needs_attention() -> Q:
     """Of machines `with_damage()`: those that somebody must look at, at the moment in which the database is asked."""
     late = Q(late_from__lte=Now(), state__in=ALLOWED_IN)
-    return ~Q(state__in=OUT) & (~Q(concern="") | Q(damaged=True) | late)
+    unproven = Q(unproven_from__lte=Now(), state=MachineState.READY)
+    slow = Q(restore_slow=True, state__in=ALLOWED_IN)
+    return ~Q(state__in=OUT) & (~Q(concern="") | Q(damaged=True) | late | unproven | slow)
 
 
 def reasons_of(machine: Machine) -> list[Reason]:
@@ -212,6 +221,10 @@ def reasons_of(machine: Machine) -> list[Reason]:
         reasons.insert(0, Reason(CONCERNS[Concern.DAMAGED], KNOWN_DAMAGE, remedy))
     if late := machine.lateness:
         reasons.insert(0, Reason(late, lateness.described(machine), lateness.REMEDY))
+    if unproven := machine.unproven:
+        reasons.append(Reason(unproven, restore_time.unproven_described(machine), restore_time.UNPROVEN_REMEDY))
+    if slow := machine.slow:
+        reasons.append(Reason(slow, restore_time.slow_described(machine), restore_time.SLOW_REMEDY))
     return reasons
 
 

@@ -76,7 +76,9 @@ def estate_of(vault: Vault, now: datetime) -> Estate:
     numbers: dict[str, int] = {row["state"]: row["number"] for row in counted}
     oldest: dict[str, datetime] = {row["state"]: row["oldest"] for row in counted if row["oldest"]}
     looked_at = _worst_first(vault)
-    doubted = sum(one.state == MachineState.READY and one.attention in _DOUBTED for one in looked_at)
+    doubted = sum(
+        one.state == MachineState.READY and (one.attention in _DOUBTED or one.unproven is not None) for one in looked_at
+    )
     return Estate(
         states=[(look, numbers[state]) for state, look in Machine.STATES.looks.items() if state in numbers],
         proven=numbers.get(MachineState.READY, 0) - doubted,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.models import Machine, Run
-from agents.monitoring import concerns, lateness
+from agents.monitoring import concerns, lateness, restore_time
 from agents.states import Concern
 from portal.audit.actions import Action
 from portal.core.times import for_people
@@ -109,6 +109,67 @@ class LatenessEnded(Event):
     def notices(self) -> Iterator[Withdrawal]:
         """Nobody needs to look any more."""
         yield Withdrawal(Topic.MACHINE_LATE, self.machine.pk)
+
+
+@dataclass(frozen=True)
+class MachineUnproven(Event):
+    """Its newest proof is older than it should be."""
+
+    machine: Machine
+
+    def entry(self) -> Entry:
+        """So that it is known who was told when."""
+        proven = self.machine.last_restore_check_at
+        return Entry(Action.MACHINE_UNPROVEN, self.machine, {"since": for_people(proven)} if proven else {})
+
+    def notices(self) -> Iterator[Notice]:
+        """Since when, and what to do."""
+        machine = self.machine
+        title = f'Of machine "{machine.name}" of vault "{machine.vault.name}" no restore was proven lately.'
+        step = f"{restore_time.unproven_described(machine)} {restore_time.UNPROVEN_REMEDY}"
+        yield about_machine(machine, Topic.MACHINE_UNPROVEN, State.ATTENTION, title, step)
+
+
+@dataclass(frozen=True)
+class UnprovenEnded(Event):
+    """A restore was proven again."""
+
+    machine: Machine
+
+    def notices(self) -> Iterator[Withdrawal]:
+        """Nobody needs to look any more."""
+        yield Withdrawal(Topic.MACHINE_UNPROVEN, self.machine.pk)
+
+
+@dataclass(frozen=True)
+class MachineSlow(Event):
+    """Restoring all of it would take longer than its vault's people expect."""
+
+    machine: Machine
+
+    def entry(self) -> Entry:
+        """Both times."""
+        machine = self.machine
+        hours = {"expected_hours": machine.vault.expected_restore_hours}
+        return Entry(Action.MACHINE_SLOW, machine, {"takes": restore_time.takes(machine), **hours})
+
+    def notices(self) -> Iterator[Notice]:
+        """How long, and what to do."""
+        machine = self.machine
+        title = f'Machine "{machine.name}" of vault "{machine.vault.name}" would be restored too slowly.'
+        step = f"{restore_time.slow_described(machine)} {restore_time.SLOW_REMEDY}"
+        yield about_machine(machine, Topic.MACHINE_SLOW, State.ATTENTION, title, step)
+
+
+@dataclass(frozen=True)
+class SlownessEnded(Event):
+    """It would be back in time again, or nobody expects a time any more."""
+
+    machine: Machine
+
+    def notices(self) -> Iterator[Withdrawal]:
+        """Nobody needs to look any more."""
+        yield Withdrawal(Topic.MACHINE_SLOW, self.machine.pk)
 
 
 def about_machine(machine: Machine, topic: Topic, state: Notification.State, title: str, step: str) -> Notice:

@@ -29,6 +29,9 @@ _COLUMNS = (
     "late_from",
     "backup_every_hours",
     "registered_at",
+    "proof",
+    "unproven_from",
+    "restore_slow",
     *_FACTS.values(),
 )
 

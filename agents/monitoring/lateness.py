@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from agents.models import Machine
-from agents.states import late_from
+from agents.states import late_from, unproven_from
 from portal.core.times import for_people
 
 REMEDY = (
@@ -31,7 +31,13 @@ def facts_of_schedule(machine: Machine, every_hours: int | None, at: datetime) -
     if every_hours == machine.backup_every_hours:
         return {}
     late = late_from(at, every_hours) if every_hours else None
-    return {"backup_every_hours": every_hours, "late_from": late, "late_told_at": None}
+    proven = machine.last_restore_check_at
+    return {
+        "backup_every_hours": every_hours,
+        "late_from": late,
+        "late_told_at": None,
+        "unproven_from": unproven_from(proven, every_hours) if proven else None,
+    }
 
 
 def after_backup(machine: Machine, ended: datetime) -> datetime | None:

@@ -10,11 +10,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agents.models import Machine, Run
-from agents.monitoring import concerns, heartbeats, onboarding, schedules
+from agents.monitoring import concerns, heartbeats, onboarding, proof_age, schedules
 from agents.monitoring.events import ConcernEnded, ConcernRaised, MachineReady, RunFailed
 from agents.protocol import authentication, entitlement, errors, messages
 from agents.protocol.authentication import Sender
 from agents.protocol.messages import Report
+from agents.receipts import receipts
+from agents.receipts.receipts import VerifiedReceipt
 from agents.states import Concern, MachineState
 from portal.audit.actions import Action
 from portal.audit.record import record
@@ -60,11 +62,12 @@ def report(body: bytes, *, address: str) -> ReportAnswer:
     entitlement.require_machine(sender.machine, sender.machine.vault)
     entitlement.require_current(sender.certificate, now)
     told = messages.parse(Report, sender.signed.fields)
+    receipt = receipts.verified(sender, told, now)
     with transaction.atomic():
-        return _store(sender, told, now)
+        return _store(sender, told, receipt, now)
 
 
-def _store(sender: Sender, told: Report, at: datetime) -> ReportAnswer:
+def _store(sender: Sender, told: Report, receipt: VerifiedReceipt | None, at: datetime) -> ReportAnswer:
     # The vault first, then the machine: the order in which everybody locks them.
     vault = (
         Vault.objects.select_for_update(no_key=True, of=("self",))
@@ -88,7 +91,7 @@ def _store(sender: Sender, told: Report, at: datetime) -> ReportAnswer:
     if told.tells_of_schedule:
         schedules.note(machine, told.promised_hours, actor=sender.actor, at=at)
     if known is None:
-        _apply(sender, machine, vault, told)
+        _apply(sender, machine, vault, told, receipt)
     return ReportAnswer(machine.state, losses.known_to_be_damaged(machine.pk))
 
 
@@ -104,9 +107,10 @@ def _require_few(machine: Machine, at: datetime) -> None:
         )
 
 
-def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None:
+def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report, receipt: VerifiedReceipt | None) -> None:
     last, before = concerns.newest_of(machine, told.kind), concerns.current_concerns(machine)
     run = _create_run(machine, told)
+    receipts.store(run, receipt)
     detail = _audited(run, len(told.damaged))
     record(ACTIONS[told.kind], actor=sender.actor, target=machine, detail=detail)
     if told.stores_backup:
@@ -118,6 +122,8 @@ def _apply(sender: Sender, machine: Machine, vault: Vault, told: Report) -> None
         copy_schedule.schedule(vault.pk, machine.pk)
     if told.proves_restore:
         _note(machine, vault, "last_restore_check_at", run.finished_at)
+        proof_age.note_proof(machine, told.figures, run.finished_at, actor=sender.actor)
+        proof_age.note_rate(machine, told.figures, run.finished_at, vault.expected_restore_hours)
         onboarding.note_proof(machine, timezone.now())
     if told.misses_nothing:
         # By the slower of the two clocks: a check says nothing of what was found or deleted after it had begun.

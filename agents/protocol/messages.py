@@ -34,6 +34,8 @@ Version = Annotated[str, StringConstraints(max_length=32, pattern=PLAIN)]
 Request = Annotated[str, StringConstraints(max_length=4096)]
 # An object of the machine's repository, which is named by the SHA-256 of its content.
 ObjectName = Annotated[str, StringConstraints(pattern=r"^(data|index|keys|snapshots)/[0-9a-f]{64}$")]
+# A compact JWS of its own: agents/receipts reads it.
+Receipt = Annotated[str, StringConstraints(max_length=16 * 1024)]
 Figure = Annotated[int, Field(ge=0, le=2**63 - 1)]
 # The bound keeps times where every time zone can express them.
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
@@ -53,6 +55,14 @@ FIGURES = (
     "forgotten",
     "refused",
     "freed",
+    "total_bytes",
+    "restored",
+    "restored_bytes",
+    "restore_ms",
+    "lately",
+    "lately_bytes",
+    "named",
+    "named_missing",
 )
 MOST_DAMAGED = 200
 """Objects named by one report; the next one names others, as soon as these have been replaced."""
@@ -126,8 +136,10 @@ class Report(_TellsOfSchedule):
     """What a machine did.
 
     A restore check that succeeded says how many files it compared with their source byte for byte, how many it has
-    `proven` against what the snapshot recorded, and how many differed. `damaged` names objects that the machine has
-    read from a region and found not to be what their names say.
+    `proven` against what the snapshot recorded, and how many differed; `restored` files of `restored_bytes` came back
+    in `restore_ms` milliseconds. Of the snapshot, which has `total` files of `total_bytes`, `lately` ones were proven
+    within the last thirty days. Of the paths that people named it has `named` files, and `named_missing` are not there.
+    `damaged` names objects that the machine has read from a region and found not to be what their names say.
     """
 
     run: UUID
@@ -153,6 +165,15 @@ class Report(_TellsOfSchedule):
     forgotten: Figure | None = None
     refused: Figure | None = None
     freed: Figure | None = None
+    total_bytes: Figure | None = None
+    restored: Figure | None = None
+    restored_bytes: Figure | None = None
+    restore_ms: Figure | None = None
+    lately: Figure | None = None
+    lately_bytes: Figure | None = None
+    named: Figure | None = None
+    named_missing: Figure | None = None
+    receipt: Receipt | None = None
     damaged: Annotated[list[ObjectName], Field(max_length=MOST_DAMAGED)] = []
 
     @model_validator(mode="after")

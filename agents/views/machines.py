@@ -14,8 +14,18 @@ from agents.machines import shown
 from agents.models import Machine
 from agents.monitoring.charts import backup_bars, per_cent_left
 from agents.monitoring.concerns import reasons_of
+from agents.monitoring.restore_time import takes
 from agents.monitoring.stored import stored_backups
-from agents.queries import SHOWS, last_backups, machine_seen_by, machine_worked_on_by, machines_of, proof_of, runs_of
+from agents.queries import (
+    SHOWS,
+    last_backups,
+    machine_seen_by,
+    machine_worked_on_by,
+    machines_of,
+    proof_of,
+    runs_of,
+    with_receipts,
+)
 from agents.replacement.queries import open_replacement, with_replacement_asked
 from agents.states import MachineState
 from portal.core.errors import Invalid
@@ -83,10 +93,11 @@ def machine_page(
         "stored": stored_backups(found),
         "hold": hold or HoldForm(),
         "proof": proof_of(found),
+        "restore_time": takes(found) if found.restore_seconds else "",
         "member": is_member(actor_of(request), found.vault.subscription_id),
         "certificates": [(one, per_cent_left(one, now)) for one in found.certificates.order_by("-not_after")[:BARS]],
         "bars": backup_bars(last_backups(found, BARS), places=BARS),
-        "page": page_of(runs_of(found), "-finished_at", "-id", after=request.GET.get("after", "")),
+        "page": page_of(with_receipts(runs_of(found)), "-finished_at", "-id", after=request.GET.get("after", "")),
         "revocable": Machine.STATES.allows(found.state, MachineState.REVOKED),
         "expected": shown(found),
         "replacement": open_replacement(found),

@@ -26,6 +26,7 @@ SENTENCES: dict[str, str] = {
     Action.VAULT_LOCK_REDUNDANCY: "was the first machine of vault {target} and so locked its redundancy"
     "[ as {redundancy:redundancy}]",
     Action.VAULT_RETENTION: "changed the retention policy of vault {target}[: {change}]",
+    Action.VAULT_EXPECTED_RESTORE: "changed the expected restore time of vault {target}[ to {to}][ from {from}]",
     Action.RETENTION_CHANGE_ASK: "requested {target}[: {change}][ ({reason})]",
     Action.RETENTION_CHANGE_APPROVED: "agreed to {target}",
     Action.RETENTION_CHANGE_REJECTED: "rejected {target}[: {comment}]",
@@ -58,6 +59,9 @@ SENTENCES: dict[str, str] = {
     Action.MACHINE_SCHEDULE: "told of another schedule[: a backup every {every_hours:many hour}]"
     "[ instead of every {before:many hour}]",
     Action.MACHINE_LATE: "was found late: machine {target} promised a backup[ every {every_hours:many hour}]",
+    Action.MACHINE_UNPROVEN: "was found without a new proof: of machine {target} no restore was proven[ since {since}]",
+    Action.MACHINE_SLOW: "was found slow: restoring all of machine {target} would take {takes}"
+    "[ of the {expected_hours:many hour} that are expected]",
     Action.REPLACEMENT_ASK: "requested the {target}[: {reason}]",
     Action.REPLACEMENT_PENDING: "requested the {target}",
     Action.REPLACEMENT_APPROVED: "approved the {target}",

@@ -45,6 +45,8 @@ class Topic(StrEnum):
     MACHINE_REPAIR = "machine-repair"
     MACHINE_RETAIN = "machine-retain"
     MACHINE_LATE = "machine-late"
+    MACHINE_UNPROVEN = "machine-unproven"
+    MACHINE_SLOW = "machine-slow"
 
 
 @dataclass(frozen=True, kw_only=True)

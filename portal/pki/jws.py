@@ -29,25 +29,32 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class Message:
-    """What was signed, and the chain that came with it: the signer's certificate first. The chain is unverified."""
+    """What was signed, and the chain that came with it: the signer's certificate first. The chain is unverified.
+
+    `raw` is the payload as it was signed, byte for byte.
+    """
 
     payload: dict[str, object]
     unverified_chain: tuple[Certificate, ...]
+    raw: bytes = b""
 
 
-def read(body: bytes) -> Message:
-    """The message in `body`, whose signature fits the first certificate of its chain; raises Malformed otherwise."""
+def read(body: bytes, typ: str | None = None) -> Message:
+    """The message in `body`, whose signature fits the first certificate of its chain; raises Malformed otherwise.
+
+    Its header has exactly this `typ`, or none: what is signed for one purpose is refused for any other.
+    """
     if len(body) > MOST_BYTES:
         raise Malformed(f"It has more than {MOST_BYTES // 1024} KiB.")
     match = _COMPACT.fullmatch(body.decode("latin-1"))
     if match is None:
         raise Malformed("It is not a compact JWS.")
     header, payload, signature = (_segment(text) for text in match.groups())
-    chain = _chain(_object(header, "header"))
+    chain = _chain(_object(header, "header"), typ)
     if len(signature) != 64:
         raise Malformed("Its signature is not one of ES256.")
     _require_signature(match[0], chain[0])
-    return Message(_object(payload, "payload"), chain)
+    return Message(_object(payload, "payload"), chain, payload)
 
 
 def _segment(text: str) -> bytes:
@@ -83,10 +90,11 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON.")
 
 
-def _chain(header: dict[str, object]) -> tuple[Certificate, ...]:
+def _chain(header: dict[str, object], typ: str | None) -> tuple[Certificate, ...]:
     x5c = header.get("x5c")
-    if header.keys() != {"alg", "x5c"} or header["alg"] != "ES256":
-        raise Malformed("Its header is not exactly alg (ES256) and x5c.")
+    wanted = {"alg": "ES256"} | ({"typ": typ} if typ else {})
+    if {name: value for name, value in header.items() if name != "x5c"} != wanted or "x5c" not in header:
+        raise Malformed(f"Its header is not exactly alg (ES256){f', typ ({typ})' if typ else ''} and x5c.")
     if not isinstance(x5c, list) or len(x5c) != 2:
         raise Malformed("Its x5c is not two certificates.")
     return tuple(_certificate(item) for item in x5c)

@@ -110,7 +110,7 @@ class Authority:
     def machine(self, csr: str, machine: str, life: timedelta = timedelta(days=7)) -> str:
         """The chain for a machine that asks with a request."""
         public_key = x509.load_pem_x509_csr(csr.encode()).public_key()
-        san = x509.UniformResourceIdentifier(f"urn:test:machine:{machine}")
+        san = x509.UniformResourceIdentifier(f"urn:strongroom:machine:{machine}")
         return self.clients.issue(public_key, san, Usage.CLIENT_AUTH, life=life)
 
     def credential(

@@ -219,15 +219,6 @@ def listing(*sizes: int) -> list[Listed]:
     return [Listed(f"/f{number:04}", size, 0, 0) for number, size in enumerate(sizes)]
 
 
-def test_everything_is_chosen_up_to_the_limit_and_a_sample_above() -> None:
-    files = listing(*[10] * 10)
-    assert selection.choose(files, 100) == files
-    sample = selection.choose(files, 35)
-    assert (len(sample), len(set(sample)), set(sample) <= set(files)) == (3, 3, True)
-    assert selection.choose(listing(50, 60), 40) == listing(50)
-    assert len({frozenset(selection.choose(files, 50)) for _ in range(50)}) > 1
-
-
 @hypothesis_settings(max_examples=100 * MANY)
 @given(st.lists(st.integers(0, 50), max_size=60), st.integers(50, 120))
 def test_batches_hold_every_file_once_and_fit_the_room(sizes: list[int], room: int) -> None:

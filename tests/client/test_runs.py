@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from strongroom_agent.portal import client
-from strongroom_agent.proof import restore_check, selection
+from strongroom_agent.proof import restore_check, sampling
 
 from tests.waiting import wait_for
 
@@ -157,7 +157,11 @@ def test_the_wrong_passphrase_opens_nothing(ready: World) -> None:
 def test_little_room_means_batches_and_large_files_are_streamed(ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ready.run("backup")
     monkeypatch.setattr(restore_check, "_room", lambda cache: 5400)
-    monkeypatch.setattr(selection, "choose", lambda files: sorted(files, key=lambda each: int(each.size))[8:])
+    monkeypatch.setattr(
+        sampling,
+        "draw",
+        lambda files, *_: sampling.Sample(sorted(files, key=lambda each: int(each.size))[8:]),
+    )
     ran = ready.run("check")
     assert (ran.status, ran.answer["compared"], ran.answer["total"]) == (0, 4, 12)
     assert ran.answer["compared_bytes"] == 4008 + 4509 + 5010 + 5511

@@ -85,6 +85,9 @@ class Vault(models.Model):
     minimum_retention_days = models.PositiveSmallIntegerField(default=14)  # younger objects are not deleted at all
     soft_delete_days = models.PositiveSmallIntegerField(default=14)  # for so long the trash keeps what was deleted
 
+    # Within how many hours its people expect a whole machine back; null where they have not said.
+    expected_restore_hours = models.PositiveSmallIntegerField(null=True)
+
     machine_count = models.PositiveIntegerField(default=0)
     redundancy_locked_at = models.DateTimeField(null=True)
     redundancy_locked_by = models.CharField(max_length=63, blank=True)  # the machine that registered first

@@ -1,4 +1,5 @@
-"""The tab Configure of a vault: its redundancy, and its retention policy with a preview of what would go."""
+"""The tab Configure of a vault: its redundancy, its retention policy with a preview of what would go, and the restore
+time that its people expect."""
 
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from portal.core.forms import show_refusal
 from portal.core.http import PersonRequest, actor_of, expected, sent
 from portal.web.inbox import named
 from portal.web.kept_forms import refilled
-from vaults.forms import RedundancyForm, RetentionForm, explain
+from vaults.forms import ExpectedRestoreForm, RedundancyForm, RetentionForm, explain
+from vaults.lifecycle import expected_restore as expectation
 from vaults.lifecycle import redundancy
 from vaults.models import Redundancy, Region, RetentionChange, Vault
 from vaults.queries import operations_of, vault_seen_by, vault_worked_on_by
@@ -64,6 +66,28 @@ def retention(request: PersonRequest, vault_id: UUID) -> HttpResponse:
     form = RetentionForm(request.GET)
     found = _preview(vault, form.policy()) if form.is_valid() else {}
     return render(request, "vaults/retention_preview.html", {"vault": vault, **found})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def expected_restore(request: PersonRequest, vault_id: UUID) -> HttpResponse:
+    """Save within how many hours a machine is expected back; GET leads to the page with the form."""
+    actor = actor_of(request)
+    vault = (vault_worked_on_by if request.method == "POST" else vault_seen_by)(actor, vault_id)
+    if request.method != "POST":
+        return redirect("vaults:configure", vault.pk)
+    form, refusal = ExpectedRestoreForm(request.POST), None
+    if form.is_valid():
+        hours = form.cleaned_data["hours"]
+        try:
+            vault = expectation.change(vault.pk, actor=actor, hours=hours, expected=expected(request))
+            messages.success(request, f"Saved. Expected restore time: {expectation.described(hours)}.")
+            return redirect("vaults:configure", vault.pk)
+        except Invalid as error:
+            show_refusal(form, error)
+        except (ContentChanged, StaleState) as error:
+            refusal, vault = error, vault_seen_by(actor, vault_id)
+    context: Context = {"restore_time": form, "refusal": refusal}
+    return _page(request, vault, context, refusal.status if refusal else 422)
 
 
 def _save(request: PersonRequest, vault_id: UUID) -> HttpResponse:
@@ -136,6 +160,8 @@ def _page(request: PersonRequest, vault: Vault, forms: Context, status: int) -> 
         "policy": rows(policy),
         "retention": RetentionForm(initial=refilled(request, policy.values)),
         "expected_policy": changes.shown(vault),
+        "restore_time": ExpectedRestoreForm(initial=refilled(request, {"hours": vault.expected_restore_hours})),
+        "expected_time": expectation.shown(vault),
         "waiting": waiting,
         **(_about(actor, waiting) if waiting else {}),
         **forms,

@@ -131,8 +131,12 @@ def test_a_months_check_takes_the_place_of_the_days(nightly: World) -> None:
     assert [each.name for each in follow_ups.due(home, now)] == ["restore_check"]
     assert [each.name for each in follow_ups.due(home, now + timedelta(days=6))] == ["restore_check"]
     assert [each.name for each in follow_ups.due(home, now + timedelta(days=7))] == ["retain"]
-    plan.note_done(home, "retain", now + timedelta(days=29))
+    for each in ("retain", "larger_sample"):
+        plan.note_done(home, each, now + timedelta(days=29))
     assert [each.name for each in follow_ups.due(home, now + timedelta(days=29))] == ["restore_check"]
     assert [each.name for each in follow_ups.due(home, now + timedelta(days=30))] == ["check"]
     plan.note_done(home, "check", now + timedelta(days=30))
     assert [each.name for each in follow_ups.due(home, now + timedelta(days=31))] == ["restore_check"]
+    assert [each.name for each in follow_ups.due(home, now + timedelta(days=36))] == ["retain"]
+    plan.note_done(home, "retain", now + timedelta(days=36))
+    assert [each.name for each in follow_ups.due(home, now + timedelta(days=36))] == ["larger_sample"]

@@ -13,6 +13,7 @@ from strongroom_agent.commands import (
     backup,
     check,
     doctor,
+    receipts,
     repair,
     restore,
     retain,
@@ -85,6 +86,8 @@ def _carry_out(given: argparse.Namespace) -> Done:
         return status.run(open_session(home))
     if given.command == "doctor":
         return doctor.run(home, given.bundle)
+    if given.command == "receipts":
+        return receipts.run(home, given.to)
     if given.command == "backup" and given.scheduled:
         return scheduled.run(home, lambda: _held(home))
     with _held(home):

@@ -1,11 +1,13 @@
 """The command `schedule`, and the options of backups, which `setup` takes as well."""
 
 import argparse
+import os
 from pathlib import Path
 
 from strongroom_agent.core.errors import usage
 from strongroom_agent.core.patterns import Patterns
 
+MOST_ALWAYS = 100
 _MOST = 1 << 30
 _VALUES = ("exclude_file", "limit_upload", "limit_download", "before", "after", "command_minutes")
 
@@ -24,6 +26,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--exclude", action="append", metavar="PATTERN", help="leave this out; restic's patterns")
     group.add_argument("--exclude-file", metavar="FILE", help="a pattern on each line, read at each backup")
     group.add_argument("--no-exclude", action="store_true", default=None, help="leave nothing out any more")
+    group.add_argument(
+        "--always-prove",
+        action="append",
+        metavar="PATH",
+        help="a file or folder that each restore check proves; these instead of those before",
+    )
+    group.add_argument("--no-always-prove", action="store_true", default=None, help="none is proven always any more")
     group.add_argument("--limit-upload", type=_number, metavar="KIB", help="KiB/s; 0 for no limit")
     group.add_argument("--limit-download", type=_number, metavar="KIB", help="KiB/s; 0 for no limit")
     group.add_argument("--before", metavar="COMMAND", help="run before each backup; '' for none any more")
@@ -49,6 +58,7 @@ def changes(given: argparse.Namespace, platform: str) -> dict[str, object]:
     if given.exclude is not None:
         Patterns(given.exclude)
         found["exclude"] = list(given.exclude)
+    found |= _always_prove(given)
     if given.exclude_file:
         found["exclude_file"] = str(Path(given.exclude_file).absolute())
     if given.use_fs_snapshot and platform != "win32":
@@ -56,6 +66,24 @@ def changes(given: argparse.Namespace, platform: str) -> dict[str, object]:
     if given.use_fs_snapshot is not None:
         found["fs_snapshot"] = given.use_fs_snapshot
     return found
+
+
+def _always_prove(given: argparse.Namespace) -> dict[str, object]:
+    """The folder of a link by its real path, but the link itself, as a snapshot has it."""
+    if given.no_always_prove and given.always_prove is not None:
+        raise usage("--no-always-prove does not go with --always-prove.")
+    if given.no_always_prove:
+        return {"always_prove": []}
+    if given.always_prove is None:
+        return {}
+    if len(given.always_prove) > MOST_ALWAYS or not all(each.strip() for each in given.always_prove):
+        raise usage(f"--always-prove takes 1 to {MOST_ALWAYS} paths, none of them empty.", "Name a folder instead.")
+    names = [os.path.abspath(each) for each in given.always_prove]
+    return {
+        "always_prove": [
+            os.path.join(os.path.realpath(os.path.dirname(name)), os.path.basename(name)) for name in names
+        ]
+    }
 
 
 def _number(text: str) -> int:

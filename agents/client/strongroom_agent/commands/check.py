@@ -1,15 +1,16 @@
 """The command `check`: is the repository sound, and does the newest snapshot come back as it is?"""
 
 import math
-import random
 import re
 from collections.abc import Iterable, Mapping
 
+from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.sizes import counted, readable
 from strongroom_agent.portal.recorded_run import record
-from strongroom_agent.proof import damage, restore_check
+from strongroom_agent.proof import damage, parts, proven, restore_check
+from strongroom_agent.proof.sampling import DAILY, Budget
 from strongroom_agent.restic.errors import damaged, is_of_the_object, plain
 from strongroom_agent.restic.process import Restic
 from strongroom_agent.state import last_snapshot
@@ -18,7 +19,8 @@ from strongroom_agent.state.session import Session
 # Reading all that is stored takes as long as restoring it all: above this, a random part is read, of about this size,
 # or of about 1/256 of what is stored where that is more (from 512 GiB on).
 READ_UP_TO = 2 * 1024**3
-_MOST_PARTS = 256  # restic tells parts by the first byte of a pack's name, and takes no more
+MONTHLY = 8
+"""So many times as much is read once a month."""
 # Packs of interrupted runs, and damaged ones that a repair has put out of the index: no snapshot refers to them.
 _UNUSED = re.compile(r"^pack ([0-9a-f]{64}): not referenced in any index")
 _UNUSED_COUNT = re.compile(r"^(\d+) additional files were found in the repo")  # the same, where they are not named
@@ -64,15 +66,18 @@ class _Sound:
         return self.read >= self.stored
 
 
-def run(session: Session) -> Done:
+def run(session: Session, reach: int = 1, budget: Budget = DAILY) -> Done:
     """Check the repository, then restore and compare; both are reported. Known damage is forgotten when both pass, and
-    has everything read."""
+    has everything read. `reach`: how many times as much as usual is read; `budget`: how much is restored."""
     session.prepare()
-    sound = record(session, "check", lambda: _structure(session))
-    result = restore_check.restore_check(session, "latest")
+    sound = record(session, "check", lambda: _structure(session, reach))
+    result = restore_check.restore_check(session, "latest", budget)
     damage.clear(session)
+    said = f"The backups are sound{'' if sound.whole else ' as far as they were read'}: {result.remark} {sound.remark}"
     return Done(
-        f"The backups are sound{'' if sound.whole else ' as far as they were read'}: {result.remark} {sound.remark}",
+        f"{said} {result.remedy}".strip(),
+        code=str(result.figures.get("code", "done")),
+        remedy=result.remedy,
         details={
             **result.figures,
             "read_bytes": sound.read,
@@ -82,32 +87,34 @@ def run(session: Session) -> Done:
     )
 
 
-def _structure(session: Session) -> _Sound:
+def _structure(session: Session, reach: int) -> _Sound:
     session.open_primary()
     last_snapshot.require(session)
     packs = session.storage.sizes(session.primary, "data")
     stored = sum(packs.values())
-    how, part = "--read-data", set(packs)
-    if stored > READ_UP_TO and damage.known(session) is None:
-        how, part = _part(packs)
+    how, part, chosen, of = "--read-data", set(packs), 0, 1
+    if stored > READ_UP_TO * reach and damage.known(session) is None:
+        chosen, of, part = _part(session, packs, READ_UP_TO * reach)
+        how = f"--read-data-subset={chosen + 1}/{of}"
     with restore_check.fresh(session) as restic:
         unused, number = _read(restic, stored, how)
+    parts.note(session.home, chosen, of, proven.today(times.now()))
     in_use = {name: size for name, size in packs.items() if name not in unused}
     read = sum(size for name, size in in_use.items() if name in part)
     return _Sound(read, sum(in_use.values()), number, sum(packs[name] for name in unused & packs.keys()))
 
 
-def _part(packs: Mapping[str, int]) -> tuple[str, set[str]]:
-    """The option that has a random part of the packs read, and which are in that part.
+def _part(session: Session, packs: Mapping[str, int], most: int) -> tuple[int, int, set[str]]:
+    """A part of the packs with about so many bytes: which one of how many, and its packs.
 
     A part by its size would not do: restic takes that share of the number of packs, of whatever size they are.
     """
-    parts = min(_MOST_PARTS, math.ceil(sum(packs.values()) / READ_UP_TO))
+    of = min(parts.PARTS, math.ceil(sum(packs.values()) / most))
     members: dict[int, set[str]] = {}
     for name in packs:
-        members.setdefault(int(name[:2], 16) % parts, set()).add(name)
-    chosen = random.SystemRandom().choice(sorted(members))
-    return f"--read-data-subset={chosen + 1}/{parts}", members[chosen]
+        members.setdefault(int(name[:2], 16) % of, set()).add(name)
+    chosen = parts.choose(session.home, sorted(members), of)
+    return chosen, of, members[chosen]
 
 
 def _read(restic: Restic, stored: int, how: str) -> tuple[set[str], int]:

@@ -16,6 +16,7 @@ from strongroom_agent.portal import retention
 from strongroom_agent.portal.recorded_run import record
 from strongroom_agent.portal.retention import RetainAnswer
 from strongroom_agent.proof import thinning
+from strongroom_agent.proof.sampling import DAILY, Budget
 from strongroom_agent.proof.thinning import Thinning
 from strongroom_agent.restic import removals
 from strongroom_agent.restic.process import Restic
@@ -29,8 +30,9 @@ from .retain_result import RetainResult
 _IN_THE_TRASH = "What retain has deleted is in the trash, and can be brought back on the machine's page in the portal."
 
 
-def run(session: Session, *, dry_run: bool) -> Done:
-    """Thin the backups, check what is left, and report both. With `dry_run` only say which snapshots would go."""
+def run(session: Session, *, dry_run: bool, budget: Budget = DAILY) -> Done:
+    """Thin the backups, check what is left, and report both. With `dry_run` only say which snapshots would go;
+    `budget`: how much the restore check after it proves."""
     session.engine.must_be_recent("retain")
     session.prepare()
     result = RetainResult(dry_run=dry_run)
@@ -42,7 +44,7 @@ def run(session: Session, *, dry_run: bool) -> Done:
         error.details = {**result.details, **error.details}
         raise
     progress(result.remark)
-    return _checked(session, result)
+    return _checked(session, result, budget)
 
 
 def _preview(session: Session, result: RetainResult) -> Done:
@@ -128,10 +130,10 @@ def _no_room() -> AgentError:
     )
 
 
-def _checked(session: Session, result: RetainResult) -> Done:
+def _checked(session: Session, result: RetainResult, budget: Budget) -> Done:
     """The portal purges what is in the trash only after a check that passes and began after the deletion."""
     try:
-        checked = check.run(session)
+        checked = check.run(session, budget=budget)
     except AgentError as error:
         about = f" {_IN_THE_TRASH}" if result.deleted else ""
         problem = f"{result.remark} The check after it did not pass: {error.problem}{about}"

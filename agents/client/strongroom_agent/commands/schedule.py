@@ -100,6 +100,7 @@ def _about_options(options: BackupOptions) -> list[str]:
     return [
         f"Left out: {', '.join(options.exclude)}." if options.exclude else "",
         f"Left out as well: what {options.exclude_file} lists." if options.exclude_file else "",
+        f"Proven by each restore check: {', '.join(options.always_prove)}." if options.always_prove else "",
         *(f"Limit of {what}: {number} KiB/s." for number, what in limits if number),
         f"A command runs before each backup, for up to {options.command_minutes} minutes." if options.before else "",
         f"A command runs after each backup, for up to {options.command_minutes} minutes." if options.after else "",

@@ -5,7 +5,7 @@ from strongroom_agent.core.errors import AgentError, Refused
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.core.times import for_people, now, render
 from strongroom_agent.portal import registration, renewal, reports
-from strongroom_agent.proof import losses
+from strongroom_agent.proof import losses, parts, proven
 from strongroom_agent.schedule import history, installation
 from strongroom_agent.state import departure, forgotten, identity, last_snapshot, passphrase, status_lines
 from strongroom_agent.state.home import Home
@@ -131,7 +131,7 @@ def forget_here(home: Home, owner: str) -> str | None:
     """Delete this machine's keys and reports. Where the passphrase is kept, if there was one."""
     _unschedule(home)
     kept = passphrase.set_aside(home, owner)
-    for part in (reports, last_snapshot, forgotten, losses, renewal, registration, identity, history):
+    for part in (reports, last_snapshot, forgotten, losses, renewal, registration, identity, history, proven, parts):
         part.forget(home)
     return str(kept) if kept else None
 

@@ -136,6 +136,7 @@ def _ask(client: httpx.Client, url: str, body: str | bytes, content_type: str) -
     """The status and the body of the answer."""
     headers = {"Content-Type": content_type, **answers.PLAIN}
     with client.stream("POST", url, content=body, headers=headers) as response:
+        clock.note(response.headers.get("Date"))
         return response.status_code, answers.read(response)
 
 

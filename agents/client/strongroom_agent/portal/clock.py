@@ -1,7 +1,8 @@
 """What time it is for the portal: a machine's own clock may be off by years, and then looks like an expired file."""
 
 import ssl
-from datetime import datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -16,6 +17,27 @@ _TIMEOUT = httpx.Timeout(10)
 _NO_CHECK_TIME = (
     0x200000  # X509_V_FLAG_NO_CHECK_TIME: with a wrong clock each certificate has expired, or is not valid yet
 )
+
+
+class _Answer:
+    """When the portal answered last, by its own clock and by ours that nobody sets."""
+
+    told: datetime | None = None
+    at: float = 0.0
+
+
+def note(date: str | None) -> None:
+    """Keep what an answer of the portal says of its time (the header Date)."""
+    try:
+        _Answer.told = parsedate_to_datetime(date).astimezone(UTC) if date else _Answer.told
+    except ValueError:
+        return
+    _Answer.at = time.monotonic() if date else _Answer.at
+
+
+def portal_time() -> datetime | None:
+    """What time it is for the portal, by its last answer to this program; None when it has not answered."""
+    return _Answer.told + timedelta(seconds=time.monotonic() - _Answer.at) if _Answer.told else None
 
 
 def of_portal(

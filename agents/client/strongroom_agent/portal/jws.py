@@ -24,8 +24,15 @@ class Signer:
     def sign(self, url: str, fields: dict[str, object]) -> str:
         """The body of one request to `url`; each call makes a fresh `jti`, so never send one twice."""
         payload = {**fields, "aud": url, "iat": int(time.time()), "jti": str(uuid.uuid4())}
-        header = {"alg": "ES256", "x5c": keys.as_x5c(keys.load_chain(self.chain))}
+        return self._signed({}, json.dumps(payload).encode())
+
+    def sign_as(self, kind: str, payload: bytes) -> str:
+        """Something that is no request, and says so by its `typ`."""
+        return self._signed({"typ": kind}, payload)
+
+    def _signed(self, more: dict[str, object], payload: bytes) -> str:
+        header = {"alg": "ES256", **more, "x5c": keys.as_x5c(keys.load_chain(self.chain))}
         registry = jws.JWSRegistry(algorithms=["ES256"])
         registry.max_header_length = _HEADER_LIMIT
         key = ECKey.import_key(self.private_key)
-        return jws.serialize_compact(header, json.dumps(payload), key, registry=registry)
+        return jws.serialize_compact(header, payload, key, registry=registry)

@@ -5,9 +5,10 @@ from typing import Protocol, TypeVar
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.proof import damage
+from strongroom_agent.proof.evidence import Evidence
 from strongroom_agent.state.session import Session
 
-from . import diagnosis, reports
+from . import diagnosis, receipts, reports
 from .reports import Run
 
 
@@ -61,13 +62,16 @@ def record(session: Session, kind: str, work: Callable[[], R], so_far: Callable[
         raise
     # What a check that has passed was told before is over.
     told = damage.to_tell(session) if result.failure or kind != "check" else {}
+    seen: Evidence | None = getattr(result, "evidence", None)  # of a restore check
     if failure := result.failure:
-        _report(session, run.report("failed", failure.message, **{**result.figures, "code": failure.code, **told}))
+        figures = {**result.figures, "code": failure.code, **told}
+        _report(session, run.report("failed", failure.message, **figures), seen)
         raise failure
-    _report(session, run.report("succeeded", result.remark, **{"code": "done", **result.figures, **told}))
+    _report(session, run.report("succeeded", result.remark, **{"code": "done", **result.figures, **told}), seen)
     return result
 
 
-def _report(session: Session, report: dict[str, object]) -> None:
+def _report(session: Session, report: dict[str, object], evidence: Evidence | None = None) -> None:
+    receipts.add(session, report, evidence)
     reports.end(session.home, report)
     session.deliver_reports()

@@ -1,7 +1,9 @@
 """Comparing restored files with their source, byte for byte."""
 
+import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,6 +18,44 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class Measured:
+    """A stream that knows how much of it was read, the SHA-256 of that, and when the first of it came."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self._since: float | None = None
+        self.size = 0
+
+    def read(self, size: int, /) -> bytes:
+        """As that of the stream."""
+        part = self._stream.read(size)
+        if self._since is None:
+            self._since = time.monotonic()
+        self._hash.update(part)
+        self.size += len(part)
+        return part
+
+    @property
+    def seconds(self) -> float:
+        """The time since its first part came."""
+        return 0.0 if self._since is None else time.monotonic() - self._since
+
+    def to_end(self) -> str:
+        """Read what is left; the SHA-256 of everything, in hexadecimal."""
+        while self.read(_CHUNK):
+            pass
+        return self._hash.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A file that came back as the snapshot recorded it, and the SHA-256 of its content."""
+
+    file: Listed
+    sha256: str
+
+
 _CHUNK = 1 << 20
 _SHOWN = 20
 
@@ -24,16 +64,21 @@ _SHOWN = 20
 class Tally:
     """What the comparison has found so far.
 
-    `proven` files have the content that the snapshot recorded, `compared` ones are equal to the source, byte for byte.
+    `files` have the content that the snapshot recorded, `compared` counts those equal to the source, byte for byte.
     `mismatched` are files that did not come back, or that differ from a source that stood still.
     """
 
-    proven: int = 0
+    files: list[Proven] = field(default_factory=list)
     compared: int = 0
     compared_bytes: int = 0
     changed: int = 0
     gone: int = 0  # of the changed ones: not there any more
     mismatched: list[str] = field(default_factory=list)
+
+    @property
+    def proven(self) -> int:
+        """How many files are proven."""
+        return len(self.files)
 
     def equal(self, size: int) -> None:
         """A file came back as it is."""
@@ -73,7 +118,6 @@ def compare_tree(scratch: str, files: list[Listed], failed: Mapping[str, str], b
         entry = next((each for each in entries if each.size == size), None)
         if entry is not None:
             entries.remove(entry)
-            tally.proven += 1
             compare_file(restored, source, entry, began_ns, tally)
     for entries in expected.values():
         for entry in entries:  # in the snapshot, asked for, and not restored or not proven
@@ -81,9 +125,11 @@ def compare_tree(scratch: str, files: list[Listed], failed: Mapping[str, str], b
 
 
 def compare_file(restored: str, source: str, listed: Listed, began_ns: int, tally: Tally) -> None:
-    """Compare one restored file with its source."""
+    """Compare one restored file, which is proven, with its source."""
     with open(restored, "rb") as copy:
-        compare_stream(copy, source, listed, began_ns, tally)
+        read = Measured(copy)
+        compare_stream(read, source, listed, began_ns, tally)
+        tally.files.append(Proven(listed, read.to_end()))
 
 
 def compare_stream(copy: Readable, source: str, listed: Listed, began_ns: int, tally: Tally) -> None:

@@ -7,11 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 from strongroom_agent.commands import backup
 from strongroom_agent.commands.check_result import CheckResult
-from strongroom_agent.core import trees
+from strongroom_agent.core import times, trees
 from strongroom_agent.core.output import progress
 from strongroom_agent.core.paths import of_machine, pattern
 from strongroom_agent.core.sizes import counted
@@ -21,9 +20,11 @@ from strongroom_agent.restic.process import Restic
 from strongroom_agent.restic.snapshots import Contents, Listed
 from strongroom_agent.state.session import Session
 
-from . import comparing, damage, restoring, selection
-from .comparing import Tally
+from . import comparing, damage, proven, restoring, sampling, selection
+from .comparing import Measured, Proven, Tally
 from .overlooked import overlooked
+from .rate import Rate
+from .sampling import DAILY, Budget, Sample
 from .selection import Batch
 from .watched import Watched
 
@@ -31,16 +32,20 @@ _SCRATCH = "restore-check-"
 _PATH_LIMIT = 4096 - 1  # bytes; what is longer below the scratch folder is proven while it is read
 
 
-def restore_check(session: Session, wanted: str) -> CheckResult:
-    """One recorded restore check of a snapshot (its id, or `latest`) in the writable repository."""
-    return record(session, "restore_check", lambda: _check(session, wanted))
+def restore_check(session: Session, wanted: str, budget: Budget = DAILY) -> CheckResult:
+    """One recorded restore check of a snapshot (its id, or `latest`) in the writable repository, of as much as the
+    budget says."""
+    return record(session, "restore_check", lambda: _check(session, wanted, budget))
 
 
-def _check(session: Session, wanted: str) -> CheckResult:
+def _check(session: Session, wanted: str, budget: Budget) -> CheckResult:
     cache = Path(session.settings.cache_dir)
     clear_scratch(cache)
     with fresh(session) as restic:
-        result = _Check(session, restic, snapshots.contents(restic, wanted), session.engine.recent).run(cache)
+        found = snapshots.contents(restic, wanted)
+        always = session.settings.options.always_prove
+        sample = sampling.draw(found.files, proven.known(session.home), budget, always)
+        result = _Check(session, restic, found, session.engine.recent).run(cache, sample)
     if result.unproven:
         damage.mark(session, f"{result.unproven[0]} cannot be restored as it was backed up.")
     return result
@@ -65,29 +70,40 @@ class _Check:
     found: Contents
     recent: bool
 
-    def run(self, cache: Path) -> CheckResult:
-        snapshot, files = self.found.snapshot, self.found.files
-        chosen = selection.choose(files)
+    def run(self, cache: Path, sample: Sample) -> CheckResult:
+        """Prove the files of the sample, and keep which of them were proven today."""
+        snapshot, files, chosen = self.found.snapshot, self.found.files, sample.files
         progress(f"restore check: {len(chosen)} of {counted(len(files), 'file')}")
         watched = Watched(self.session.teller, len(chosen), sum(each.size for each in chosen))
-        tally, unproven = Tally(), list[str]()
+        tally, rate, unproven = Tally(), Rate(), list[str]()
         room = _room(cache)
         fitting, streamed = selection.split(chosen, room)
         longest = _PATH_LIMIT - len(os.fsencode(cache)) - len(_SCRATCH) - 16
         streamed += [each for each in fitting if len(each.path.encode()) > longest]
         fitting = [each for each in fitting if len(each.path.encode()) <= longest]
         for batch in selection.batches(fitting, files, room):
-            unproven += self._batch(batch, cache, tally, watched)
+            unproven += self._batch(batch, cache, tally, rate, watched)
             watched.proven(len(batch.files), sum(each.size for each in batch.files))
             progress(f"restore check: {tally.proven} of {counted(len(chosen), 'file')} proven")
         for each in streamed:
-            self._stream(each, tally)
+            self._stream(each, tally, rate)
             watched.proven(1, each.size)
+        share = self._remember(chosen, tally)
         skip = backup.skip(self.session)
         tally.mismatched += overlooked(snapshot.paths, skip, files, snapshot.began_ns)
-        return CheckResult(snapshot, tally, len(files), unproven, left_out=len(files) - len(chosen))
+        left_out = len(files) - len(chosen)
+        return CheckResult(snapshot, tally, share, unproven, left_out=left_out, rate=rate, sample=sample)
 
-    def _batch(self, batch: Batch, cache: Path, tally: Tally, watched: Watched) -> list[str]:
+    def _remember(self, chosen: list[Listed], tally: Tally) -> proven.Share:
+        """What was asked for and did not come back counts as never proven."""
+        came = [each.file for each in tally.files]
+        back = {id(each) for each in came}
+        doubted = [each for each in chosen if id(each) not in back]
+        day = proven.today(times.now())
+        known = proven.note(self.session.home, self.found.files, came, doubted, day)
+        return proven.share(self.found.files, known, day)
+
+    def _batch(self, batch: Batch, cache: Path, tally: Tally, rate: Rate, watched: Watched) -> list[str]:
         """Restore and compare one batch; the files in it that are not proven."""
         with _scratch(cache) as folder:
             include = [pattern(path) for path in batch.include]
@@ -95,35 +111,24 @@ class _Check:
             if done.error is not None:
                 raise done.error
             failed = {each.path: said for each in batch.files if (said := done.about(each.path)) is not None}
+            before = tally.proven
             comparing.compare_tree(folder, batch.files, failed, self.found.snapshot.began_ns, tally)
+            rate.add([each.file for each in tally.files[before:]], done.seconds)
             return list(failed)
 
-    def _stream(self, listed: Listed, tally: Tally) -> None:
+    def _stream(self, listed: Listed, tally: Tally, rate: Rate) -> None:
         """A file that the scratch folder cannot take is proven and compared as it comes, without storing it: restic
         compares each block with its hash before it gives it out."""
         source = of_machine(listed.path.lstrip("/"))
         with self.restic.stream("dump", self.found.snapshot.id, listed.path) as copy:
-            tallied = _Counted(copy)
-            comparing.compare_stream(tallied, source, listed, self.found.snapshot.began_ns, tally)
-            while tallied.read(1 << 20):
-                pass
-        if tallied.size == listed.size:
-            tally.proven += 1
+            read = Measured(copy)
+            comparing.compare_stream(read, source, listed, self.found.snapshot.began_ns, tally)
+            sha256 = read.to_end()
+        if read.size == listed.size:
+            tally.files.append(Proven(listed, sha256))
+            rate.add([listed], read.seconds)
         elif source not in tally.mismatched:
             tally.mismatched.append(source)
-
-
-class _Counted:
-    """A stream that knows how much of it was read."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self.size = 0
-
-    def read(self, size: int) -> bytes:
-        part = self._stream.read(size)
-        self.size += len(part)
-        return part
 
 
 def _room(cache: Path) -> int:

@@ -1,9 +1,10 @@
 """Running `restic restore`, and what its end is worth."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.restic.errors import explain
@@ -23,6 +24,7 @@ class Attempt:
     attributes: dict[str, str]  # the content is proven, but not all of owner, mode, times, attributes is set
     error: AgentError | None = None
     doubtful: dict[str, str] = field(default_factory=dict)  # files that did not stand a second look, asked for or not
+    seconds: float = 0.0  # how long it took, without opening the repository and without reading what was written
 
     def about(self, path: str) -> str | None:
         """Why a file is not proven, for its own sake or because a folder above it failed; None if nothing was said."""
@@ -56,13 +58,46 @@ def restore(
     for each in include:
         arguments += ["--include", each]
     known = {"/", *(each.path for each in found.files), *(each.path for each in found.others)}
-    heard = Complaints(known, folder)
-    ended = restic.run(*arguments, on_line=on_line, on_complaint=heard.take, accept=ANY)
+    heard, watch = Complaints(known, folder), _Watch(on_line)
+    ended = restic.run(*arguments, on_line=watch.line, on_complaint=heard.take, accept=ANY)
+    seconds = watch.seconds
     if not heard.certain(ended.status):
         return Attempt(heard.failed, heard.attributes, _why(heard, ended))
     if not (heard.items and recent):
-        return Attempt(heard.failed, heard.attributes)
-    return _second_look(restic, found, include, folder, heard)
+        return Attempt(heard.failed, heard.attributes, seconds=seconds)
+    return replace(_second_look(restic, found, include, folder, heard), seconds=seconds)
+
+
+class _Watch:
+    """How long restic restores, by its summary, which it gives before it reads what it wrote once more.
+
+    It counts whole seconds from when the repository is open. We count from the start of the program, and never say less
+    than it may have been: the one that is nearer counts. One that gives no summary is timed to its end.
+    """
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self._began = time.monotonic()
+        self._on_line = on_line
+        self._told: float | None = None
+
+    def line(self, text: str) -> None:
+        """Take one line of what restic says, and hand it on to whoever else listens."""
+        if self._on_line:
+            self._on_line(text)
+        if '"summary"' not in text or not text.startswith("{"):
+            return
+        message = json.loads(text)
+        if message.get("message_type") == "summary":
+            self._told = min(self._elapsed, float(message.get("seconds_elapsed") or 0) + 1.0)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self._elapsed if self._told is None else self._told
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
 
 
 def _why(heard: Complaints, ended: Ended) -> AgentError:

@@ -1,14 +1,11 @@
-"""Which files the restore check compares, and in which batches they fit the scratch folder."""
+"""In which batches the files of a restore check fit the scratch folder."""
 
-import random
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from strongroom_agent.restic.snapshots import Listed
 
-EVERYTHING_UP_TO = 2 * 1024**3
-_SAMPLE_FILES = 2000
 # What one command line may hold; Windows allows 32,767 characters in all.
 _PATTERN_ROOM = 20_000 if sys.platform == "win32" else 90_000
 _PATTERNS = 400
@@ -20,21 +17,6 @@ class Batch:
 
     files: list[Listed]
     include: list[str]
-
-
-def choose(files: list[Listed], limit: int = EVERYTHING_UP_TO) -> list[Listed]:
-    """Everything when it has at most `limit` bytes, otherwise a random sample of about that size."""
-    if sum(each.size for each in files) <= limit:
-        return files
-    shuffled = random.SystemRandom().sample(files, len(files))
-    chosen: list[Listed] = []
-    room = limit
-    for each in shuffled:
-        if each.size <= room and len(chosen) < _SAMPLE_FILES:
-            chosen.append(each)
-            room -= each.size
-    # One file larger than the whole limit is still better checked than none.
-    return chosen or [min(files, key=lambda each: each.size)]
 
 
 def split(files: list[Listed], room: int) -> tuple[list[Listed], list[Listed]]:

@@ -12,6 +12,7 @@ from strongroom_agent.core import times
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import progress
 from strongroom_agent.proof import restore_check
+from strongroom_agent.proof.sampling import WEEKLY
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.session import Session
 
@@ -23,7 +24,8 @@ EARLY = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class FollowUp:
-    """`every`: the time between two of it, none for one after each backup; `covers`: what need not run beside it.
+    """`every`: the time between two of it, none for one after each backup; `covers`: what need not run beside it, and
+    counts as done where it is due no more seldom.
 
     `do` reports to the portal by itself, as `record()` does, and raises AgentError when it fails; then it is due again
     after the next backup.
@@ -43,19 +45,28 @@ def _restore_check(session: Session) -> object:
     return restore_check.restore_check(session, "latest")
 
 
+def _larger_sample(session: Session) -> object:
+    return restore_check.restore_check(session, "latest", WEEKLY)
+
+
+def _check(session: Session) -> object:
+    return check.run(session, check.MONTHLY, WEEKLY)
+
+
 def _retain(session: Session) -> object:
     try:
-        return retain.run(session, dry_run=False)
+        return retain.run(session, dry_run=False, budget=WEEKLY)
     except AgentError as error:
         if error.code not in _NOT_HERE:
             raise
         progress(f"note: no snapshot was deleted. {error.message}")
-        return _restore_check(session)
+        return _larger_sample(session)
 
 
 FOLLOW_UPS: tuple[FollowUp, ...] = (
-    FollowUp("retain", timedelta(days=7), _retain, covers=frozenset({"check", "restore_check"})),
-    FollowUp("check", timedelta(days=30), check.run, covers=frozenset({"restore_check"})),
+    FollowUp("retain", timedelta(days=7), _retain, covers=frozenset({"check", "larger_sample", "restore_check"})),
+    FollowUp("check", timedelta(days=30), _check, covers=frozenset({"larger_sample", "restore_check"})),
+    FollowUp("larger_sample", timedelta(days=7), _larger_sample, covers=frozenset({"restore_check"})),
     FollowUp("restore_check", timedelta(0), _restore_check),
 )
 """In the order in which they run."""
@@ -88,8 +99,14 @@ def run(session: Session, table: tuple[FollowUp, ...] = FOLLOW_UPS) -> list[str]
             progress(f"note: {error.message}")
             failures.append(error)
         else:
-            plan.note_done(session.home, each.name, times.now())
+            for name in (each.name, *_done_beside(each, table)):
+                plan.note_done(session.home, name, times.now())
             done.append(each.name)
     if failures:
         raise failures[0]
     return done
+
+
+def _done_beside(done: FollowUp, table: tuple[FollowUp, ...]) -> list[str]:
+    """What it covers and is due no more seldom: that was done with it."""
+    return [each.name for each in table if each.name in done.covers and timedelta(0) < each.every <= done.every]

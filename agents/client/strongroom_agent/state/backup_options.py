@@ -14,7 +14,8 @@ _MOST_PATTERNS, _LONGEST = 1000, 4096
 @dataclass(frozen=True)
 class BackupOptions:
     """`exclude` and what stands in `exclude_file` are restic's patterns; limits are in KiB/s, 0 for none; `before` and
-    `after` are lines for the shell, each with `command_minutes` of time; `fs_snapshot` is for Windows (VSS)."""
+    `after` are lines for the shell, each with `command_minutes` of time; `fs_snapshot` is for Windows (VSS);
+    `always_prove` names files and folders, by absolute paths, that each restore check proves."""
 
     exclude: list[str] = field(default_factory=list)
     exclude_file: str = ""
@@ -24,6 +25,7 @@ class BackupOptions:
     after: str = ""
     command_minutes: int = COMMAND_MINUTES
     fs_snapshot: bool = False
+    always_prove: list[str] = field(default_factory=list)
 
     @property
     def limits(self) -> list[str]:
@@ -49,7 +51,10 @@ def read(stored: object) -> BackupOptions:
         (options.exclude_file, options.before, options.after),
         (options.limit_upload, options.limit_download),
     )
-    whole = isinstance(options.exclude, list) and all(isinstance(each, str) for each in (*options.exclude, *texts))
+    lists = (options.exclude, options.always_prove)
+    whole = all(isinstance(each, list) for each in lists) and all(
+        isinstance(each, str) for each in (*options.exclude, *options.always_prove, *texts)
+    )
     counted = all(type(each) is int and each >= 0 for each in (*numbers, options.command_minutes))
     if (
         not whole

@@ -1,0 +1,1 @@
+"""Receipts: what machines have signed about their runs."""
