@@ -22,7 +22,9 @@ from portal.events.event import happened
 from vaults import copy_schedule, operations
 from vaults.integrity import losses
 from vaults.models import MachineRepository, Operation, Region, RemovedObject, SeenObject, Vault
+from vaults.recovery import uncover
 from vaults.recovery.events import BringBackAsked, BroughtBack
+from vaults.regions import object_lock
 from vaults.regions.provider import Memory, Step, Wait
 from vaults.regions.storage import layout
 from vaults.regions.storage.base import ObjectMissing, RegionStorage
@@ -101,9 +103,19 @@ def steps(operation: Operation) -> list[Step]:
     when = for_people(task.as_of)
     return [
         Step(f"Looking at what is stored in {region}", region, lambda memory: _look(task)),
+        *(_uncover_in(each, task) for each in task.regions if object_lock.bucket_of(each)),
         Step(f"Setting aside what came after {when}", region, lambda memory: _set_aside(task, memory)),
         Step(f"Bringing back what was deleted after {when}", region, lambda memory: _return(task, memory)),
     ]
+
+
+def _uncover_in(region: Region, task: _Task) -> Step:
+    def do(memory: Memory) -> Wait | None:
+        ends = time.monotonic() + SLICE
+        done = uncover.bring_forward(region, task.vault, task.machine, task.as_of, memory, until=ends)
+        return None if done else Wait(0, LONGEST)
+
+    return Step(f"Bringing back what was deleted or replaced in the store of {region}", region, do)
 
 
 def finish(operation: Operation, total_steps: int) -> None:
@@ -198,7 +210,7 @@ def _put_in_place(task: _Task, paths: Sequence[str]) -> list[str]:
     RemovedObject.objects.filter(path__in=paths).update(live_again=True)
     lacking: dict[Region, set[str]] = {}
     for region in task.regions:
-        lacking[region] = _restore_from_trash(region_storage(region), paths)
+        lacking[region] = uncover.from_versions(region, _restore_from_trash(region_storage(region), paths))
     here = task.vault.region
     for region in task.regions:
         if region != here and (only_there := sorted(lacking[here] - lacking[region])):

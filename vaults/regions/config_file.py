@@ -225,8 +225,8 @@ def _check_alone(number: int, place: Place) -> None:
 def _check_lock(place: Place) -> None:
     if place.config.get("type") != "s3" or not place.bucket[0]:
         raise BadRegionsFile(
-            f"Region {place.slug}: object_lock needs a bucket of an S3 store, as in `name:bucket/path`, and a config with"
-            ' type = "s3".'
+            f"Region {place.slug}: object_lock needs a bucket of an S3 store, as in `name:bucket/path`, and a config"
+            ' with type = "s3".'
         )
     if own := [key for key in place.config if LOCKED in key]:
         raise BadRegionsFile(f"Region {place.slug}: config.{own[0]} must go: object_lock sets it.")

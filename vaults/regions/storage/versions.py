@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -109,14 +109,19 @@ class VersionedBucket:
 
     def of(self, path: str) -> list[Version]:
         """The versions of the object at the path, the newest first."""
+        return [each for each in self.beginning_with(path) if each.path == path]
+
+    def beginning_with(self, path: str) -> list[Version]:
+        """Versions of objects whose paths begin like this, as many as one page has."""
         with self._asking():
             found = self._s3.list_object_versions(Bucket=self._bucket, Prefix=self._prefix + path, MaxKeys=PAGE)
-        return [each for each in self._versions(found) if each.path == path]
+        return self._versions(found)
 
     def write_locked(self, path: str, data: bytes, until: datetime) -> str:
         """Store a small object that nobody can delete until then; the ID of the version."""
+        lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
         with self._asking():
-            done = self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=data, **_lock_until(until))
+            done = self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=data, **lock)
         return str(done.get("VersionId", ""))
 
     def lock(self, version: Version, until: datetime) -> None:
@@ -149,10 +154,13 @@ class VersionedBucket:
         return digest.hexdigest()
 
     def bring_forward(self, version: Version, to: str) -> None:
-        """Make a copy of the version be what lies at `to`, in one step."""
+        """Make a copy of the version be what lies at `to`, in one step; locked, where the region has object lock."""
         source = {"Bucket": self._bucket, "Key": self._prefix + version.path, "VersionId": version.id}
         with self._asking():
-            self._s3.copy_object(Bucket=self._bucket, Key=self._prefix + to, CopySource=source, **self._locked())
+            done = self._s3.copy_object(Bucket=self._bucket, Key=self._prefix + to, CopySource=source)
+        if self.lock_days:  # apart: some stores give a copy the lock of its source, whatever they are asked for
+            copied = replace(version, path=to, id=str(done.get("VersionId", "")))
+            self.lock(copied, timezone.now() + timedelta(days=self.lock_days))
 
     def erase(self, version: Version) -> None:
         """Delete the version, or marker, for good. Raises VersionLocked while the store keeps it."""
@@ -164,11 +172,6 @@ class VersionedBucket:
             if until is None or until < timezone.now():  # then it is the key that may not
                 raise StorageRefused(f"{self.name} denies access.") from told
             raise VersionLocked(f"{self.name} keeps {version.path} until its lock ends.") from told
-
-    def _locked(self) -> dict[str, object]:
-        if not self.lock_days:
-            return {}
-        return _lock_until(timezone.now() + timedelta(days=self.lock_days))
 
     def _one(self, version: Version) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + version.path, "VersionId": version.id}
@@ -214,10 +217,6 @@ class VersionedBucket:
         if _code(error) == "NoSuchBucket":
             return StorageRefused(f"{self.name} does not have the bucket {self._bucket}.")
         return StorageUnavailable(f"{self.name} is not working.")
-
-
-def _lock_until(until: datetime) -> dict[str, object]:
-    return {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
 
 
 def _code(error: "ClientError") -> str:
