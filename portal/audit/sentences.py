@@ -86,7 +86,7 @@ SENTENCES: dict[str, str] = {
     Action.REGION_DISABLE: "closed region {target} for new vaults[: {why}]",
     Action.REGION_QUOTAS: "changed the quotas of region {target}",
     Action.REGION_LOCK: "extended the object locks of region {target}[: {extended:many object}]"
-    "[, {erased:many old version} erased]",
+    "[, {erased:number} old ones erased]",
     Action.OBJECT_HIDDEN: "found[ {objects:many object}] of vault {target} deleted or replaced in the store of {region}"
     " itself",
     # people

@@ -26,10 +26,15 @@ def bucket_of(region: Region) -> VersionedBucket | None:
     return None if place is None or not _has_bucket(place) else VersionedBucket(place, region.name)
 
 
-def locks(region: Region) -> bool:
-    """Whether the regions file says that the region's store locks objects. No request."""
+def lock_days(region: Region) -> int:
+    """For how many days the regions file says that the region's store locks objects; 0 for none. No request."""
     place = catalog.places().get(region.slug)
-    return place is not None and place.lock_days > 0
+    return place.lock_days if place else 0
+
+
+def locks(region: Region) -> bool:
+    """Whether the region's store locks objects. No request."""
+    return lock_days(region) > 0
 
 
 def require(places: Iterable[Place]) -> list[str]:

@@ -15,14 +15,15 @@ from portal.health import heartbeats
 from portal.notifications.models import Notification
 from tests.rows import now
 from tests.vaults import locked as store
-from tests.vaults.deleting import ACTOR, of_kind
+from tests.vaults.deleting import ACTOR, of_kind, pass_by
 from tests.vaults.locked import Locked
 from tests.vaults.stores import Store, seaweed
+from vaults.admin import object_lock_of
 from vaults.integrity import lock_schedule, lock_walker
 from vaults.models import LockWalk, MachineRepository, Region, RemovedObject, SeenObject, Vault
 from vaults.regions.storage.rclone import region_storage
 from vaults.regions.storage.versions import VersionedBucket
-from vaults.trash import removals
+from vaults.trash import purge, removals, repositories
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db]
 DAY = timedelta(days=1)
@@ -239,3 +240,36 @@ def test_what_was_not_moved_yet_is_not_said_to_be_hidden(locked: Locked) -> None
     RemovedObject.objects.update(moved_at=timezone.now())
     assert walk().hidden == {str(locked.vault.pk): 1}
     assert now(locked.vault).soft_delete_days == 14
+
+
+def test_what_was_purged_is_freed_when_its_lock_ends(locked: Locked, at: Callable[[int], None]) -> None:
+    """It does not keep the purge from its end, is out of reach at once, and both its versions wait for their locks."""
+    stored = locked.backup(b"one ")
+    path = of_kind(stored, "data")
+    removals.remove(locked.vault, locked.machine, "data", path.rpartition("/")[2], actor=ACTOR)
+    MachineRepository.objects.update(held_at=None, held_reason="")
+    pass_by(15)
+    repositories.note_whole(locked.vault, locked.machine, as_of=timezone.now())
+    assert purge.overdue(10) == [locked.machine]
+    purge.run(locked.machine)
+    assert not RemovedObject.objects.exists()
+    assert region_storage(locked.region).tree("trash") == []
+    told = Notification.objects.get(key=f"purge:{locked.machine}")
+    assert "Locked frees the room when the object locks end." in told.step
+    assert walk().bytes_waiting == 2 * len(stored[path])
+    assert "that nobody needs waits for its lock to end" in object_lock_of(Region.objects.get(pk=locked.region.pk))
+    at(31)
+    assert walk().bytes_waiting == 2 * len(stored[path])  # the store's clock has not come so far: asked, it says no
+    for place in (path, f"trash/{path}"):
+        assert [each.marker for each in locked.versions(place)] == [True, False]
+
+
+def test_the_page_of_regions_tells_of_it(locked: Locked, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert object_lock_of(locked.region) == "30 days. Not extended so far."
+    stored = locked.backup(b"one ")
+    locked.delete(of_kind(stored, "data"))
+    walk()
+    said = object_lock_of(Region.objects.get(pk=locked.region.pk))
+    assert said.startswith("30 days. Extended ")
+    assert said.endswith("1 object deleted or replaced in the store itself.")
+    assert object_lock_of(Region.objects.create(slug="versions", name="Versions")) == "None"
