@@ -11,6 +11,7 @@ from vaults import copy_schedule, operations
 from vaults.credentials import possession
 from vaults.integrity import lock_schedule, lock_walker, scrub_schedule, scrubber
 from vaults.lifecycle import provisioning
+from vaults.recovery import bring_back
 from vaults.regions import capacity, probing
 from vaults.replication import copier
 from vaults.requests import vault_requests
@@ -101,4 +102,5 @@ def sweep() -> None:
     changes.expire(AT_ONCE)
     possession.forget_old()
     removals.write_counts()
+    bring_back.tell_unfinished()
     beat("sweep")

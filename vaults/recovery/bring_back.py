@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Right
 from django.utils import timezone
 
@@ -31,13 +31,15 @@ from vaults.regions.storage.base import ObjectMissing, RegionStorage
 from vaults.regions.storage.layout import Stored
 from vaults.regions.storage.rclone import region_storage
 from vaults.rules import text_problem
-from vaults.states import VaultState
+from vaults.states import OperationState, VaultState
 from vaults.trash import removals, repositories
+from vaults.trash.events import PurgeHeld
 
 SLICE = 20  # seconds of one attempt at a step, well below an operation's lease
 BATCH = 32  # objects that are read and moved at a time
 LONGEST = timedelta(days=7)
 HELD = "It is being brought back to an earlier time."
+UNFINISHED = "It was to be brought back to an earlier time, and that did not end."
 OUT = ("snapshots", "index", "data", "keys")
 """The order in which objects go: nothing is left that refers to what is gone."""
 BACK = ("keys", "data", "index", "snapshots")
@@ -85,9 +87,8 @@ def start(vault: Vault, machine_id: UUID, *, as_of: datetime, reason: str, actor
             if row.state != VaultState.ACTIVE:
                 raise StaleState(f"{row.name} is {row.state}.", remedy="Only an Active vault's backups come back.")
             happened(BringBackAsked(row, machine_id, as_of, reason.strip()), actor=actor)
-            MachineRepository.objects.filter(pk=machine_id, held_at=None).update(
-                held_at=timezone.now(), held_reason=HELD
-            )
+            free = Q(held_at=None) | Q(held_reason=UNFINISHED)
+            MachineRepository.objects.filter(free, pk=machine_id).update(held_at=timezone.now(), held_reason=HELD)
             subject = {"machine": str(machine_id), "as_of": rfc3339(as_of)}
             return operations.start(row, Operation.Kind.BRING_BACK, subject=subject)
     except IntegrityError as error:
@@ -126,11 +127,24 @@ def finish(operation: Operation, total_steps: int) -> None:
         vault = Vault.objects.select_for_update(of=("self",)).select_related("subscription").get(pk=operation.vault_id)
         operations.succeed(operation, total_steps)
         row = MachineRepository.objects.filter(pk=task.machine)
-        row.update(deleted_at=timezone.now())
+        row.update(deleted_at=timezone.now(), trash_bytes=None, look_due_at=timezone.now())
         row.filter(held_reason=HELD).update(held_at=None, held_reason="")
         counts = (memory.get(name, 0) for name in ("returned", "set_aside", "lost"))
         happened(BroughtBack(vault, task.machine, task.as_of, *counts), actor=SYSTEM)
         copy_schedule.schedule(vault.pk, task.machine)
+
+
+def tell_unfinished() -> None:
+    """Where the work has failed, or other work took its place, have people decide: part of what they wanted back may
+    still be in the trash. Bringing back once more ends such a hold as well."""
+    running = Operation.objects.filter(
+        vault=OuterRef("vault"), kind=Operation.Kind.BRING_BACK, state=OperationState.RUNNING
+    )
+    held = MachineRepository.objects.filter(~Exists(running), held_reason=HELD)
+    for row in held.select_related("vault__subscription"):
+        with transaction.atomic():
+            if held.filter(pk=row.pk).update(held_reason=UNFINISHED):
+                happened(PurgeHeld(row.vault, row.pk, UNFINISHED), actor=SYSTEM)
 
 
 def _require_valid(vault: Vault, as_of: datetime, reason: str) -> None:

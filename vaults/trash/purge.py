@@ -73,6 +73,7 @@ def _purge(row: MachineRepository) -> None:
             row.extend(LEASE)
             _delete(storage, [removed.path for removed in batch])
         _forget(row.pk, batch)
+        MachineRepository.objects.filter(pk=row.pk).update(trash_bytes=None, look_due_at=Now())  # it is measured anew
         if time.monotonic() > ends:
             row.save_held(release=True, due_at=Now(), attempts=0)
             return
