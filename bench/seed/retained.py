@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from agents.models import Machine, Run
@@ -26,14 +27,19 @@ LAST_RETAIN = timedelta(days=4)
 def fill(machines: Sequence[Machine], asker: Actor, dice: random.Random) -> None:
     """Snapshots and trash of all machines; one of them needs a decision, one has been brought back, one vault is to
     keep less."""
-    for machine in machines:
-        _repository(machine, dice)
+    with transaction.atomic():
+        for machine in machines:
+            _repository(machine, dice)
+        _special(machines, asker)
+    _policies(machines, asker)
+
+
+def _special(machines: Sequence[Machine], asker: Actor) -> None:
     ready = [machine for machine in machines if machine.state == MachineState.READY]
     with_trash = set(RemovedObject.objects.values_list("machine_id", flat=True))
     held = next(machine for machine in ready if machine.pk in with_trash)
     holds.hold(held.vault, held.pk, HELD, at=timezone.now() - LAST_RETAIN, actor=SYSTEM)
     _brought_back(next(machine for machine in ready if machine.vault_id != held.vault_id), asker)
-    _policies(machines, asker)
 
 
 def _repository(machine: Machine, dice: random.Random) -> None:

@@ -26,7 +26,7 @@ from tests.portal_process import Portal
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.system
-ROUNDS = 40 if os.environ.get("STRONGROOM_LONG") else 4
+ROUNDS = 40 if os.environ.get("STRONGROOM_LONG") else 3
 RETAINING = ("web", "worker", "storage", "edge", "gateway-local-a", "gate")
 PURGING = ("worker", "storage", "web", "valkey")
 SEED = 20261128
