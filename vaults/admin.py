@@ -35,7 +35,7 @@ class RegionAdmin(AuditedAdmin):
     about = (
         "Regions are listed in the regions file (REGIONS_FILE). To add one, put it there and run"
         " manage.py sync_regions; docs/regions.md describes both. Here regions are renamed, opened and closed for new"
-        " vaults, and limited by quotas."
+        " vaults, and limited by quotas. Object lock is told of as it was last seen."
     )
     list_display = ("name", "slug", "new_vaults", "vault_quota", "machine_quota", "object_lock")
     list_select_related = ("lock_walk",)

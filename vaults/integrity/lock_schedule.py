@@ -29,10 +29,15 @@ COUNTS = ("versions_seen", "locks_extended", "versions_erased", "bytes_erased", 
 
 
 def overdue() -> list[int]:
-    """Walks that are due and that no worker holds; each region with object lock has one, also one that is closed."""
+    """Walks that are due and that no worker holds; each region with object lock has one, also one that is closed.
+
+    Forgets those of regions that have no object lock any more.
+    """
     locked = [region for region in Region.objects.select_related("lock_walk") if object_lock.locks(region)]
     for region in locked:
         LockWalk.objects.get_or_create(region=region, defaults={"due_at": Now()})
+    for walk in LockWalk.objects.exclude(region__in=locked).select_related("region"):
+        _forget(walk)
     due = LockWalk.objects.filter(LockWalk.unclaimed(), region__in=locked)
     return list(due.values_list("pk", flat=True))
 
@@ -99,6 +104,14 @@ def _tell(walk: LockWalk) -> None:
         happened(ObjectsHidden(vault, walk.region, walk.hidden[str(vault.pk)]), actor=SYSTEM)
     for vault in Vault.objects.filter(pk__in=walk.hidden_before.keys() - walk.hidden.keys()):
         happened(ObjectsShown(vault, walk.region), actor=SYSTEM)
+
+
+def _forget(walk: LockWalk) -> None:
+    """The regions file says no longer that the region locks objects: nothing is to be told of it any more."""
+    with transaction.atomic():
+        walk.delete()
+        happened(LocksOnTime(walk.region), actor=SYSTEM)
+    heartbeats.beat(_part(walk.region))
 
 
 def _part(region: Region) -> str:

@@ -273,3 +273,17 @@ def test_the_page_of_regions_tells_of_it(locked: Locked, monkeypatch: pytest.Mon
     assert said.startswith("30 days. Extended ")
     assert said.endswith("1 object deleted or replaced in the store itself.")
     assert object_lock_of(Region.objects.create(slug="versions", name="Versions")) == "None"
+
+
+def test_nothing_is_told_of_a_region_without_object_lock(locked: Locked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its entry in the regions file was changed after there had been troubles."""
+    locked.backup(b"one ")
+    with monkeypatch.context() as patch:
+        patch.setattr(VersionedBucket, "locked_until", lambda self, version: None)
+        lock_schedule.overdue()
+        lock_walker.run(LockWalk.objects.get().pk)
+    assert heartbeats.troubles(["object lock locked"])
+    monkeypatch.setattr(lock_schedule.object_lock, "locks", lambda region: False)
+    assert lock_schedule.overdue() == []
+    assert not LockWalk.objects.exists()
+    assert not heartbeats.troubles(["object lock locked"])

@@ -7,6 +7,7 @@ that is there already. Botocore is loaded at the first use: no other region need
 
 import hashlib
 import logging
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -120,8 +121,9 @@ class VersionedBucket:
     def write_locked(self, path: str, data: bytes, until: datetime) -> str:
         """Store a small object that nobody can delete until then; the ID of the version."""
         lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+        md5 = b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()  # Amazon wants it with a lock
         with self._asking():
-            done = self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=data, **lock)
+            done = self._s3.put_object(Bucket=self._bucket, Key=self._prefix + path, Body=data, ContentMD5=md5, **lock)
         return str(done.get("VersionId", ""))
 
     def lock(self, version: Version, until: datetime) -> None:
