@@ -9,9 +9,11 @@ from portal.core import sizes
 from portal.core.actor import Via
 from portal.core.http import actor_of
 from portal.core.sizes import SizeField
+from portal.core.times import for_people
+from portal.templatetags.amounts import plural, size
 from portal.web.admin_site import AuditedAdmin, PlainTexts
 from vaults.models import Region
-from vaults.regions import catalog
+from vaults.regions import catalog, object_lock
 
 
 def _quota(label: str) -> SizeField:
@@ -33,11 +35,12 @@ class RegionAdmin(AuditedAdmin):
     about = (
         "Regions are listed in the regions file (REGIONS_FILE). To add one, put it there and run"
         " manage.py sync_regions; docs/regions.md describes both. Here regions are renamed, opened and closed for new"
-        " vaults, and limited by quotas."
+        " vaults, and limited by quotas. Object lock is told of as it was last seen."
     )
-    list_display = ("name", "slug", "new_vaults", "vault_quota", "machine_quota")
-    fields = ("slug", "name", "enabled", "vault_quota_bytes", "machine_quota_bytes")
-    readonly_fields = ("slug",)
+    list_display = ("name", "slug", "new_vaults", "vault_quota", "machine_quota", "object_lock")
+    list_select_related = ("lock_walk",)
+    fields = ("slug", "name", "enabled", "vault_quota_bytes", "machine_quota_bytes", "object_lock")
+    readonly_fields = ("slug", "object_lock")
 
     @admin.display(description="New vaults", ordering="enabled")
     def new_vaults(self, region: Region) -> str:
@@ -53,6 +56,11 @@ class RegionAdmin(AuditedAdmin):
     def machine_quota(self, region: Region) -> str:
         """With its unit."""
         return _written(region.machine_quota_bytes)
+
+    @admin.display(description="Object lock")
+    def object_lock(self, region: Region) -> str:
+        """For how long, when it was last extended, what waits for its end, and what is wrong."""
+        return object_lock_of(region)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never."""
@@ -71,5 +79,20 @@ class RegionAdmin(AuditedAdmin):
             )
 
 
-def _written(size: int | None) -> str:
-    return "None" if size is None else sizes.write(size)
+def object_lock_of(region: Region) -> str:
+    """What is to be said of the region's object lock, in a line."""
+    days, walk = object_lock.lock_days(region), getattr(region, "lock_walk", None)
+    if not days:
+        return "None"
+    said = [f"{plural(days, 'day')}."]
+    last = walk.finished_at if walk else None
+    said.append(f"Extended {for_people(last)}." if last else "Not extended so far.")
+    if walk and walk.bytes_waiting:
+        said.append(f"{size(walk.bytes_waiting)} that nobody needs waits for its lock to end.")
+    if walk and walk.hidden:
+        said.append(f"{plural(sum(walk.hidden.values()), 'object')} deleted or replaced in the store itself.")
+    return " ".join([*said, walk.trouble if walk else ""]).strip()
+
+
+def _written(number: int | None) -> str:
+    return "None" if number is None else sizes.write(number)

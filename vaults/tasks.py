@@ -9,8 +9,9 @@ from portal.health.heartbeats import beat
 from portal.queue import enqueue
 from vaults import copy_schedule, operations
 from vaults.credentials import possession
-from vaults.integrity import scrub_schedule, scrubber
+from vaults.integrity import lock_schedule, lock_walker, scrub_schedule, scrubber
 from vaults.lifecycle import provisioning
+from vaults.recovery import bring_back
 from vaults.regions import capacity, probing
 from vaults.replication import copier
 from vaults.requests import vault_requests
@@ -61,6 +62,21 @@ def scrub() -> None:
         enqueue(scrub_schedule.TASK, scrub_id)
 
 
+@shared_task(name=lock_schedule.TASK)
+@BULK
+def extend_locks(walk_id: int) -> None:
+    """Extend the locks of a slice of what a region with object lock has."""
+    lock_walker.run(walk_id)
+
+
+@shared_task(name="vaults.locks")
+def locks() -> None:
+    """Enqueue the walks over regions with object lock that are due, and tell of those that are late."""
+    for walk_id in lock_schedule.overdue():
+        enqueue(lock_schedule.TASK, walk_id)
+    lock_schedule.tell_late()
+
+
 @shared_task(name="vaults.space")
 @MEASURING
 def measure_space() -> None:
@@ -86,4 +102,5 @@ def sweep() -> None:
     changes.expire(AT_ONCE)
     possession.forget_old()
     removals.write_counts()
+    bring_back.tell_unfinished()
     beat("sweep")

@@ -18,7 +18,7 @@ from django.utils import timezone
 from agents.models import Machine, MachineCertificate, Run
 from agents.replacement import replacements
 from agents.states import Concern, MachineState
-from bench.seed import estate, machines, records
+from bench.seed import estate, machines, records, retained
 from portal.accounts import subscriptions
 from portal.accounts.models import Subscription, User
 from portal.core.actor import Actor, Via
@@ -71,6 +71,7 @@ def fill(dice: random.Random) -> None:
     )
     registered = [one for vault in vaults for one in _machines(vault, staff, dice)]
     records.audit(AUDIT_ENTRIES, vaults, [staff, approver, User.objects.get(username="admin")], dice)
+    retained.fill(registered, Actor(staff.username, Via.PAGE, user=staff), dice)
     _ask(staff, owners, where, registered)
 
 

@@ -84,6 +84,8 @@ class Action(StrEnum):
     REGION_ENABLE = "region:enable"
     REGION_DISABLE = "region:disable"
     REGION_QUOTAS = "region:quotas"
+    REGION_LOCK = "region:lock"
+    OBJECT_HIDDEN = "object:hidden"
     # people
     SESSION_SIGN_IN = "session:sign-in"
     SESSION_SIGN_OUT = "session:sign-out"

@@ -89,6 +89,10 @@ SENTENCES: dict[str, str] = {
     Action.REGION_ENABLE: "opened region {target} for new vaults",
     Action.REGION_DISABLE: "closed region {target} for new vaults[: {why}]",
     Action.REGION_QUOTAS: "changed the quotas of region {target}",
+    Action.REGION_LOCK: "extended the object locks of region {target}[: {extended:many object}]"
+    "[, {erased:number} old ones erased]",
+    Action.OBJECT_HIDDEN: "found[ {objects:many object}] of vault {target} deleted or replaced in the store of {region}"
+    " itself",
     # people
     Action.SESSION_SIGN_IN: "signed in",
     Action.SESSION_SIGN_OUT: "signed out",

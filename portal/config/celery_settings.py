@@ -43,6 +43,7 @@ CONFIGURATION: dict[str, Any] = {
         "space": {"task": "vaults.space", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},
         "probe": {"task": "vaults.probe", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},
         "scrub": {"task": "vaults.scrub", "schedule": 30.0, "options": {"expires": 30}},
+        "locks": {"task": "vaults.locks", "schedule": 60.0, "last_run_at": LONG_AGO, "options": {"expires": 60}},
         "purge": {"task": "vaults.purge", "schedule": 600.0, "options": {"expires": 600}},
         "usage": {"task": "agents.usage", "schedule": 60.0, "options": {"expires": 60}},
         "late": {"task": "agents.late", "schedule": 300.0, "options": {"expires": 300}},

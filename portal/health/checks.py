@@ -103,8 +103,9 @@ def storage() -> str:
     troubles = heartbeats.troubles(f"region {slug}" for slug in slugs)
     if len(troubles) == len(slugs):
         raise Unwell(" ".join(troubles.values()))
+    told = [*troubles.values(), *heartbeats.troubles(f"object lock {slug}" for slug in slugs).values()]
     return " ".join(
-        [f"storage and {plural(len(sockets), 'gateway')} answer", *(f"- {trouble}" for trouble in troubles.values())]
+        [f"storage and {plural(len(sockets), 'gateway')} answer", *(f"- {trouble}" for trouble in told)]
     )
 
 

@@ -27,6 +27,8 @@ class Topic(StrEnum):
     QUARANTINE = "quarantine"
     REPAIR = "repair"
     RETURN = "return"
+    HIDDEN = "hidden"
+    OBJECT_LOCK = "object-lock"
     TRASH = "trash"
     PURGE = "purge"
     BRING_BACK = "bring-back"

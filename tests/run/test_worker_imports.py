@@ -10,7 +10,7 @@ import json, os, sys
 os.environ["CELERY_SKIP_CHECKS"] = "true"
 from portal.celery import app
 app.loader.import_default_modules()
-loaded = {"celery.bin.celery", "jinja2", "ninja", "pydantic", "joserfc"} & sys.modules.keys()
+loaded = {"celery.bin.celery", "jinja2", "ninja", "pydantic", "joserfc", "botocore"} & sys.modules.keys()
 print(json.dumps([sorted(loaded), "vaults.sweep" in app.tasks]))
 """
 

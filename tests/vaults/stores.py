@@ -13,8 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import botocore.session
 import httpx
+from botocore.config import Config
 from django.conf import settings
 
 from tests.ports import free_port
@@ -40,6 +43,24 @@ class Store:
         """How many requests SeaweedFS has answered at its S3 port."""
         text = httpx.get(self.metrics).text
         return sum(int(float(count)) for count in re.findall(r"^SeaweedFS_s3_request_total\{.*\} (\S+)$", text, re.M))
+
+    def s3(self) -> Any:
+        """A client of the S3 store, as anybody has it who holds the region's key."""
+        return botocore.session.Session().create_client(
+            "s3",
+            region_name="us-east-1",
+            endpoint_url=self.config["endpoint"],
+            aws_access_key_id=self.config["access_key_id"],
+            aws_secret_access_key=self.config["secret_access_key"],
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+    def make_bucket(self, name: str, *, lock: bool = False, versions: bool = False) -> None:
+        """Make a bucket of the S3 store, with object lock or with versions alone."""
+        client = self.s3()
+        client.create_bucket(Bucket=name, **({"ObjectLockEnabledForBucket": True} if lock else {}))
+        if versions:
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from vaults.models.core import (
 )
 from vaults.models.retention_changes import RetentionChange
 from vaults.models.stored import (
+    LockWalk,
     LostObject,
     MachineRepository,
     RemovalCount,
@@ -30,6 +31,7 @@ __all__ = [
     "CodeTry",
     "Credential",
     "CredentialChallenge",
+    "LockWalk",
     "LostObject",
     "MachineRepository",
     "NameReservation",

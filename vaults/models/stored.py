@@ -148,3 +148,27 @@ class StoredDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day}: {self.size}"
+
+
+class LockWalk(Leased):
+    """The daily walk over the versions in a region with object lock, which extends their locks: how far it is."""
+
+    region = models.OneToOneField(Region, models.CASCADE, related_name="lock_walk")
+    began_at = models.DateTimeField(null=True)  # of the walk under way, over many tasks
+    finished_at = models.DateTimeField(null=True)  # of the last walk that came to its end
+    # Locks of which objects: those whose turn came up to that day, counted from 1970. Null: none yet.
+    extended_to_day = models.PositiveIntegerField(null=True)
+    done_to = models.CharField(max_length=300, blank=True)  # where the store's next page begins
+    done_to_version = models.CharField(max_length=1024, blank=True)
+    # By this walk, or the last one:
+    versions_seen = models.PositiveBigIntegerField(default=0)
+    locks_extended = models.PositiveBigIntegerField(default=0)
+    versions_erased = models.PositiveBigIntegerField(default=0)
+    bytes_erased = models.PositiveBigIntegerField(default=0)
+    bytes_waiting = models.PositiveBigIntegerField(default=0)  # needed by nobody; their locks have not ended yet
+    hidden = models.JSONField(default=dict)  # by vault: objects that were deleted or replaced in the store itself
+    hidden_before = models.JSONField(default=dict)  # as the walk before this one had found
+    trouble = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"lock walk of {self.region_id}"

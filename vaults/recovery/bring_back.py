@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Right
 from django.utils import timezone
 
@@ -22,20 +22,24 @@ from portal.events.event import happened
 from vaults import copy_schedule, operations
 from vaults.integrity import losses
 from vaults.models import MachineRepository, Operation, Region, RemovedObject, SeenObject, Vault
+from vaults.recovery import uncover
 from vaults.recovery.events import BringBackAsked, BroughtBack
+from vaults.regions import object_lock
 from vaults.regions.provider import Memory, Step, Wait
 from vaults.regions.storage import layout
 from vaults.regions.storage.base import ObjectMissing, RegionStorage
 from vaults.regions.storage.layout import Stored
 from vaults.regions.storage.rclone import region_storage
 from vaults.rules import text_problem
-from vaults.states import VaultState
+from vaults.states import OperationState, VaultState
 from vaults.trash import removals, repositories
+from vaults.trash.events import PurgeHeld
 
 SLICE = 20  # seconds of one attempt at a step, well below an operation's lease
 BATCH = 32  # objects that are read and moved at a time
 LONGEST = timedelta(days=7)
 HELD = "It is being brought back to an earlier time."
+UNFINISHED = "It was to be brought back to an earlier time, and that did not end."
 OUT = ("snapshots", "index", "data", "keys")
 """The order in which objects go: nothing is left that refers to what is gone."""
 BACK = ("keys", "data", "index", "snapshots")
@@ -83,9 +87,8 @@ def start(vault: Vault, machine_id: UUID, *, as_of: datetime, reason: str, actor
             if row.state != VaultState.ACTIVE:
                 raise StaleState(f"{row.name} is {row.state}.", remedy="Only an Active vault's backups come back.")
             happened(BringBackAsked(row, machine_id, as_of, reason.strip()), actor=actor)
-            MachineRepository.objects.filter(pk=machine_id, held_at=None).update(
-                held_at=timezone.now(), held_reason=HELD
-            )
+            free = Q(held_at=None) | Q(held_reason=UNFINISHED)
+            MachineRepository.objects.filter(free, pk=machine_id).update(held_at=timezone.now(), held_reason=HELD)
             subject = {"machine": str(machine_id), "as_of": rfc3339(as_of)}
             return operations.start(row, Operation.Kind.BRING_BACK, subject=subject)
     except IntegrityError as error:
@@ -101,9 +104,19 @@ def steps(operation: Operation) -> list[Step]:
     when = for_people(task.as_of)
     return [
         Step(f"Looking at what is stored in {region}", region, lambda memory: _look(task)),
+        *(_uncover_in(each, task) for each in task.regions if object_lock.bucket_of(each)),
         Step(f"Setting aside what came after {when}", region, lambda memory: _set_aside(task, memory)),
         Step(f"Bringing back what was deleted after {when}", region, lambda memory: _return(task, memory)),
     ]
+
+
+def _uncover_in(region: Region, task: _Task) -> Step:
+    def do(memory: Memory) -> Wait | None:
+        ends = time.monotonic() + SLICE
+        done = uncover.bring_forward(region, task.vault, task.machine, task.as_of, memory, until=ends)
+        return None if done else Wait(0, LONGEST)
+
+    return Step(f"Bringing back what was deleted or replaced in the store of {region}", region, do)
 
 
 def finish(operation: Operation, total_steps: int) -> None:
@@ -114,11 +127,24 @@ def finish(operation: Operation, total_steps: int) -> None:
         vault = Vault.objects.select_for_update(of=("self",)).select_related("subscription").get(pk=operation.vault_id)
         operations.succeed(operation, total_steps)
         row = MachineRepository.objects.filter(pk=task.machine)
-        row.update(deleted_at=timezone.now())
+        row.update(deleted_at=timezone.now(), trash_bytes=None, look_due_at=timezone.now())
         row.filter(held_reason=HELD).update(held_at=None, held_reason="")
         counts = (memory.get(name, 0) for name in ("returned", "set_aside", "lost"))
         happened(BroughtBack(vault, task.machine, task.as_of, *counts), actor=SYSTEM)
         copy_schedule.schedule(vault.pk, task.machine)
+
+
+def tell_unfinished() -> None:
+    """Where the work has failed, or other work took its place, have people decide: part of what they wanted back may
+    still be in the trash. Bringing back once more ends such a hold as well."""
+    running = Operation.objects.filter(
+        vault=OuterRef("vault"), kind=Operation.Kind.BRING_BACK, state=OperationState.RUNNING
+    )
+    held = MachineRepository.objects.filter(~Exists(running), held_reason=HELD)
+    for row in held.select_related("vault__subscription"):
+        with transaction.atomic():
+            if held.filter(pk=row.pk).update(held_reason=UNFINISHED):
+                happened(PurgeHeld(row.vault, row.pk, UNFINISHED), actor=SYSTEM)
 
 
 def _require_valid(vault: Vault, as_of: datetime, reason: str) -> None:
@@ -198,7 +224,7 @@ def _put_in_place(task: _Task, paths: Sequence[str]) -> list[str]:
     RemovedObject.objects.filter(path__in=paths).update(live_again=True)
     lacking: dict[Region, set[str]] = {}
     for region in task.regions:
-        lacking[region] = _restore_from_trash(region_storage(region), paths)
+        lacking[region] = uncover.from_versions(region, _restore_from_trash(region_storage(region), paths))
     here = task.vault.region
     for region in task.regions:
         if region != here and (only_there := sorted(lacking[here] - lacking[region])):

@@ -7,6 +7,7 @@ It is TOML, one table for each region:
     name = "Local A"                # as first shown; administrators may rename it later
     remote = "/srv/strongroom/a"    # an absolute folder, or `name:path` of an rclone remote
     pair = "local-b"                # optional: where the copies of geo-redundant vaults go
+    object_lock = { mode = "compliance", days = 30 }  # optional, for a bucket that has it
     [region.config]                 # optional: options of the rclone remote `name`, secrets included
     type = "s3"
 
@@ -28,10 +29,15 @@ from portal.core.errors import Unavailable
 SLUG = re.compile(r"[a-z][a-z0-9-]{0,31}")
 REMOTE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*):(.*)")
 RESERVED = frozenset({"api", "gateway", "health", "static"})  # first parts of other paths at the edge
-KEYS = frozenset({"slug", "name", "remote", "pair", "config"})
+KEYS = frozenset({"slug", "name", "remote", "pair", "config", "object_lock"})
 # By type of remote, unless the file says otherwise. An object that is copied brings the storage class of where it comes
 # from, such as Azure's `Hot`, and S3 refuses a class that it does not know.
 DEFAULTS: Mapping[str, Mapping[str, str]] = {"s3": {"storage_class": "STANDARD"}}
+# With object lock, whatever is stored is locked from the first moment on, and a bucket that rclone makes can lock.
+LOCKED = "object_lock_"
+LEAST_LOCK, MOST_LOCK = 21, 3650
+"""Days. A lock is extended when a third of it is over (vaults/object_lock), so of the least a fortnight is left: the
+shortest soft-delete period. Of the most nobody can ever take anything back."""
 DEFAULT = """\
 # Where vaults are kept. See "Regions" in the documentation for object storage and other remotes.
 
@@ -72,11 +78,18 @@ class Place:
     remote: str
     pair: str = ""
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lock_days: int = 0  # for so long the store lets nobody delete what is stored; 0 without object lock
 
     @property
     def is_folder(self) -> bool:
         """Whether the region is a folder of this machine."""
         return self.remote.startswith("/")
+
+    @property
+    def bucket(self) -> tuple[str, str]:
+        """The bucket of an object store, and the path of the region's root in it, without slashes around."""
+        bucket, _, root = self.remote.partition(":")[2].strip("/").partition("/")
+        return bucket, root.strip("/")
 
 
 def read(path: Path) -> tuple[Place, ...]:
@@ -122,8 +135,15 @@ def _sections(place: Place) -> str:
     alias = _section(place.slug, {"type": "alias", "remote": place.remote})
     if not place.config:
         return alias
-    defaults = DEFAULTS.get(place.config.get("type", ""), {})
-    return f"{alias}\n{_section(place.remote.partition(':')[0], {**defaults, **place.config})}"
+    options = {**DEFAULTS.get(place.config.get("type", ""), {}), **place.config, **_lock(place)}
+    return f"{alias}\n{_section(place.remote.partition(':')[0], options)}"
+
+
+def _lock(place: Place) -> Mapping[str, str]:
+    if not place.lock_days:
+        return {}
+    until = {"object_lock_mode": "COMPLIANCE", "object_lock_retain_until_date": f"{place.lock_days}d"}
+    return {"bucket_object_lock_enabled": "true", **until}
 
 
 def _document(path: Path) -> Mapping[str, object]:
@@ -147,9 +167,24 @@ def _place(number: int, entry: object) -> Place:
     if not isinstance(config, dict):
         raise BadRegionsFile(f"Region {number}: config must be a table.")
     options = {str(key): _option(number, key, value) for key, value in config.items()}
-    place = Place(**words, config=options)
+    place = Place(**words, config=options, lock_days=_lock_days(words["slug"], entry.get("object_lock")))
     _check_alone(number, place)
     return place
+
+
+def _lock_days(slug: str, lock: object) -> int:
+    if lock is None:
+        return 0
+    if not isinstance(lock, dict) or set(lock) != {"mode", "days"}:
+        raise BadRegionsFile(f'Region {slug}: object_lock must be {{ mode = "compliance", days = … }}.')
+    if lock["mode"] != "compliance":
+        raise BadRegionsFile(
+            f'Region {slug}: object_lock.mode must be "compliance": any other can be lifted with the region\'s own key.'
+        )
+    days = lock["days"]
+    if type(days) is not int or not LEAST_LOCK <= days <= MOST_LOCK:
+        raise BadRegionsFile(f"Region {slug}: object_lock.days must be a number from {LEAST_LOCK} to {MOST_LOCK}.")
+    return days
 
 
 def _text(number: int, entry: Mapping[str, object], key: str) -> str:
@@ -183,6 +218,18 @@ def _check_alone(number: int, place: Place) -> None:
         raise BadRegionsFile(f"Region {place.slug}: remote must be an absolute folder or `name:path`.")
     if place.config and (place.is_folder or "type" not in place.config):
         raise BadRegionsFile(f"Region {place.slug}: config belongs to a `name:path` remote and needs a type.")
+    if place.lock_days:
+        _check_lock(place)
+
+
+def _check_lock(place: Place) -> None:
+    if place.config.get("type") != "s3" or not place.bucket[0]:
+        raise BadRegionsFile(
+            f"Region {place.slug}: object_lock needs a bucket of an S3 store, as in `name:bucket/path`, and a config"
+            ' with type = "s3".'
+        )
+    if own := [key for key in place.config if LOCKED in key]:
+        raise BadRegionsFile(f"Region {place.slug}: config.{own[0]} must go: object_lock sets it.")
 
 
 def _check_together(places: tuple[Place, ...]) -> None:

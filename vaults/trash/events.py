@@ -78,12 +78,16 @@ class PurgeWaits(Event):
 
 @dataclass(frozen=True)
 class TrashPurged(Event):
-    """Objects are about to be deleted from the trash for good. The entry comes first: no purge happens unseen."""
+    """Objects are about to be deleted from the trash for good. The entry comes first: no purge happens unseen.
+
+    `locked_in` names the regions that keep them for some time yet, by object lock.
+    """
 
     vault: Vault
     machine: UUID
     objects: int
     bytes: int
+    locked_in: tuple[str, ...] = ()
 
     def entry(self) -> Entry:
         """How much, and that it was proven to be missed by nothing."""
@@ -92,13 +96,14 @@ class TrashPurged(Event):
 
     def notices(self) -> Iterator[Notice]:
         """For information."""
+        later = f" {' and '.join(self.locked_in)} frees the room when the object locks end." if self.locked_in else ""
         yield _notice(
             self.vault,
             self.machine,
             State.INFO,
             f'The trash of {called(self.vault.pk, self.machine)} of vault "{self.vault.name}" was purged.',
             f"{plural(self.objects, 'object')}, {size(self.bytes)}, had been there for"
-            f" {plural(self.vault.soft_delete_days, 'day')}, and a check misses none of it.",
+            f" {plural(self.vault.soft_delete_days, 'day')}, and a check misses none of it.{later}",
         )
 
 

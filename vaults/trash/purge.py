@@ -1,7 +1,8 @@
 """Purging: what has been in the trash for the soft-delete period is deleted for good, in both regions.
 
 Never before a check of the machine, begun after the deletion, has missed nothing, and never while people have to decide
-(holds.py). The entry in the audit log is written before anything is deleted.
+(holds.py). The entry in the audit log is written before anything is deleted. Where a region locks objects, what is
+purged is out of reach at once, and the store frees its room when the lock ends (integrity/lock_walker.py).
 """
 
 import time
@@ -19,6 +20,7 @@ from portal.core.actor import SYSTEM
 from portal.events.event import happened
 from vaults import copy_schedule
 from vaults.models import MachineRepository, RemovedObject, SeenObject, Vault
+from vaults.regions import object_lock
 from vaults.regions.storage.base import RegionStorage, StorageError
 from vaults.regions.storage.rclone import region_storage
 from vaults.states import VaultState
@@ -71,6 +73,7 @@ def _purge(row: MachineRepository) -> None:
             row.extend(LEASE)
             _delete(storage, [removed.path for removed in batch])
         _forget(row.pk, batch)
+        MachineRepository.objects.filter(pk=row.pk).update(trash_bytes=None, look_due_at=Now())  # it is measured anew
         if time.monotonic() > ends:
             row.save_held(release=True, due_at=Now(), attempts=0)
             return
@@ -93,7 +96,9 @@ def _take(row: MachineRepository, vault: Vault) -> list[RemovedObject]:
         found = list(_purgeable(now, timezone.now()).order_by("removed_at", "pk")[:BATCH])
         if found:
             RemovedObject.objects.filter(pk__in=[each.pk for each in found]).update(purging_at=timezone.now())
-            happened(TrashPurged(vault, row.pk, len(found), _bytes(row.pk, found)), actor=SYSTEM)
+            regions = [vault.region, copy_schedule.region_of(vault)]
+            locked = tuple(str(region) for region in regions if region and object_lock.locks(region))
+            happened(TrashPurged(vault, row.pk, len(found), _bytes(row.pk, found), locked), actor=SYSTEM)
         return found
 
 

@@ -8,7 +8,9 @@ round. What goes without an announced `retain` holds the purge (holds.py). Snaps
 administrator sends them (recovery/snapshot_trash.py).
 """
 
-from datetime import date, timedelta
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -124,23 +126,33 @@ def size(storage: RegionStorage, machine: str) -> int:
     return sum(entry.size for entry in storage.tree(f"{AREA}/{machine}"))
 
 
-def of_machine(vault: Vault, machine_id: str) -> dict[str, RemovedObject]:
+@dataclass(frozen=True)
+class Removed:
+    """What a copy round has to know of a removal."""
+
+    pk: int
+    moved_at: datetime | None
+
+
+def of_machine(vault: Vault, machine_id: str) -> dict[str, Removed]:
     """The machine's removals by path, after those that were cut off are settled. Raises StorageError.
 
     Read it *before* a listing of the vault's region: what is both here as moved and in the listing was stored again.
+    Columns alone, since a machine may have removed some ten thousand objects within the soft-delete period.
     """
-    rows = list(RemovedObject.objects.filter(vault=vault, machine_id=machine_id, live_again=False))
-    cut_off = [row for row in rows if row.moved_at is None and row.removed_at < timezone.now() - UNSETTLED]
+    rows = RemovedObject.objects.filter(vault=vault, machine_id=machine_id, live_again=False)
+    cut_off = list(rows.filter(moved_at=None, removed_at__lt=timezone.now() - UNSETTLED))
     storage = region_storage(vault.region)
     trashed: set[str] = set()
     for folder in {row.path.rpartition("/")[0] for row in cut_off}:
         trashed.update(f"{folder}/{stored_name(entry.name)}" for entry in storage.entries(f"{AREA}/{folder}"))
     for row in cut_off:
         _settle(row, moved=row.path in trashed)
-    return {row.path: row for row in rows if row.pk is not None}
+    found = rows.values_list("path", "pk", "moved_at").iterator()
+    return {path: Removed(pk, moved_at) for path, pk, moved_at in found}
 
 
-def stored_again(rows: dict[str, RemovedObject], present: frozenset[str]) -> None:
+def stored_again(rows: Mapping[str, Removed], present: Set[str]) -> None:
     """Note which objects the machine has stored again since. `rows` were read before `present`."""
     for path in rows.keys() & present:
         row = rows[path]
@@ -224,13 +236,9 @@ def _moved(path: str) -> bool:
 
 
 def _settle(row: RemovedObject, *, moved: bool) -> None:
-    """A removal that was cut off: whether it has `moved` the object, as the trash says; not if it was tried anew since.
-
-    A row that is no more has no key.
-    """
+    """A removal that was cut off: whether it has `moved` the object, as the trash says; no-op if it was tried anew."""
     same = RemovedObject.objects.filter(pk=row.pk, removed_at=row.removed_at, moved_at__isnull=True)
     if moved:
         same.update(moved_at=timezone.now())
-        row.refresh_from_db()
-    elif same.delete()[0]:
-        row.pk = None
+    else:
+        same.delete()

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from vaults.models import MachineRepository, SeenObject, Vault
+from vaults.models import MachineRepository, RemovedObject, SeenObject, Vault
 from vaults.regions.storage import layout
 from vaults.regions.storage.base import StorageError
 from vaults.regions.storage.layout import Stored
@@ -36,7 +36,7 @@ def look(vault: Vault, machine_id: UUID, *, thoroughly: bool = False) -> Machine
 
     All that a snapshot may refer to is listed after it and noted before it, so that no snapshot is older, for us, than
     its data. Between the thorough looks, the first of each day among them, what the storage says has not changed since
-    the last look is not compared with the rows again.
+    the last look is not compared with the rows again, nor is the trash listed when nothing went there.
     """
     known, began = of_machine(vault, machine_id), timezone.now()
     storage, machine = region_storage(vault.region), f"{vault.pk}/{machine_id}"
@@ -50,12 +50,15 @@ def look(vault: Vault, machine_id: UUID, *, thoroughly: bool = False) -> Machine
     ):
         changed = [item for item in items if since is None or item.modified >= since - SLACK]
         _note(vault, machine_id, kind, changed)
+    trash = known.trash_bytes
+    if since is None or trash is None or _removed_since(machine_id, since):
+        trash = removals.size(storage, machine)
     rows = MachineRepository.objects.filter(pk=machine_id)
     rows.filter(look_due_at=known.look_due_at).update(look_due_at=None)  # unless it was asked for again meanwhile
     rows.update(
         looked_at=began,
         live_bytes=sum(item.size for item in [*found.all, *layout.flat(storage, machine, layout.LOCKS)]),
-        trash_bytes=removals.size(storage, machine),
+        trash_bytes=trash,
     )
     known.refresh_from_db()
     return known
@@ -91,6 +94,12 @@ def note_whole(vault: Vault, machine_id: UUID, *, as_of: datetime) -> None:
     of_machine(vault, machine_id)
     earlier = Q(whole_as_of__isnull=True) | Q(whole_as_of__lt=as_of)
     MachineRepository.objects.filter(earlier, pk=machine_id).update(whole_as_of=as_of)
+
+
+def _removed_since(machine_id: UUID, since: datetime) -> bool:
+    """Whether something may have gone to the trash that the look of that time has not seen; by an index."""
+    rows = RemovedObject.objects.filter(machine_id=machine_id, removed_at__gt=since - removals.UNSETTLED)
+    return rows.exists()
 
 
 def _note(vault: Vault, machine_id: UUID, kind: str, items: Sequence[Stored]) -> None:

@@ -223,3 +223,37 @@ class TestRefused:
         with pytest.raises(StaleState, match="Other work"):
             bring_back.start(copy.vault, UUID(int=5), as_of=timezone.now(), reason="Stolen.", actor=requester)
         assert AuditEvent.objects.filter(action="repository:bring-back").count() == 1
+
+
+def test_one_that_did_not_end_has_people_decide(
+    copy: PairedCopy,
+    delete: Delete,
+    stored: dict[str, bytes],
+    number: UUID,
+    requester: Actor,
+    before: datetime,
+    back: BringBack,
+) -> None:
+    """Not while it runs; then bringing back once more, with success, ends the hold."""
+    path = of_kind(stored, "data")
+    delete(path)
+    MachineRepository.objects.update(held_at=None, held_reason="")
+    operation = bring_back.start(copy.vault, number, as_of=before, reason="Stolen.", actor=requester)
+    bring_back.tell_unfinished()
+    assert MachineRepository.objects.get().held_reason == bring_back.HELD
+    Operation.objects.filter(pk=operation.pk).update(state=OperationState.FAILED)
+    for _ in range(2):
+        bring_back.tell_unfinished()
+    assert MachineRepository.objects.get().held_reason == bring_back.UNFINISHED
+    held = [event.detail["reason"] for event in AuditEvent.objects.filter(action="purge:hold")]
+    assert held.count(bring_back.UNFINISHED) == 1
+    assert Notification.objects.get(key=f"purge:{number}").step.startswith(bring_back.UNFINISHED)
+    back(before)
+    assert MachineRepository.objects.get().held_at is None
+
+
+def test_another_hold_is_left_alone(copy: PairedCopy, delete: Delete, stored: dict[str, bytes]) -> None:
+    delete(of_kind(stored, "data"))
+    reason = MachineRepository.objects.get().held_reason
+    bring_back.tell_unfinished()
+    assert MachineRepository.objects.get().held_reason == reason != ""

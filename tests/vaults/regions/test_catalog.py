@@ -22,6 +22,10 @@ from vaults.regions import config_file
 from vaults.regions.config_file import BadRegionsFile
 
 ONE = '[[region]]\nslug = "one"\nname = "One"\nremote = "/srv/one"\n'
+LOCKED = (
+    '[[region]]\nslug = "locked"\nname = "Locked"\nremote = "s:bucket/root"\n'
+    'object_lock = { mode = "compliance", days = 30 }\n[region.config]\ntype = "s3"\n'
+)
 
 
 @pytest.fixture
@@ -112,6 +116,19 @@ def test_rclones_configuration_holds_the_secrets_and_is_private(tmp_path: Path) 
         ("", "must hold"),
         ("region = 3", "must hold"),
         ("region = [3]", "must be a table"),
+        (ONE + "object_lock = true\n", "must be { mode"),
+        (ONE + 'object_lock = { mode = "compliance" }\n', "must be { mode"),
+        (ONE + 'object_lock = { mode = "compliance", days = 30, hours = 1 }\n', "must be { mode"),
+        (ONE + 'object_lock = { mode = "governance", days = 30 }\n', "the region's own key"),
+        (ONE + 'object_lock = { mode = "compliance", days = 20 }\n', "from 21 to 3650"),
+        (ONE + 'object_lock = { mode = "compliance", days = 3651 }\n', "from 21 to 3650"),
+        (ONE + 'object_lock = { mode = "compliance", days = true }\n', "from 21 to 3650"),
+        (ONE + 'object_lock = { mode = "compliance", days = 30.5 }\n', "from 21 to 3650"),
+        (ONE + 'object_lock = { mode = "compliance", days = 30 }\n', "needs a bucket of an S3 store"),
+        (LOCKED.replace("s:bucket/root", "s:"), "needs a bucket of an S3 store"),
+        (LOCKED.replace('"s3"', '"azureblob"'), "needs a bucket of an S3 store"),
+        (LOCKED + 'object_lock_mode = "GOVERNANCE"\n', "config.object_lock_mode must go"),
+        (LOCKED + "bucket_object_lock_enabled = false\n", "config.bucket_object_lock_enabled must go"),
         ("other = 1\n" + ONE, "nothing else"),
         ("[[region]\n", "not valid TOML"),
         (ONE + 'colour = "red"\n', "unknown key: colour"),
@@ -174,6 +191,23 @@ def test_no_refusal_has_a_secret_in_it(tmp_path: Path, old: str, new: str) -> No
     while error is not None:
         assert "hush" not in f"{error} {error!r} {vars(error)}"
         error = error.__cause__ or error.__context__
+
+
+def test_what_is_stored_is_locked_at_once_where_the_file_says_so(file: Path) -> None:
+    file.write_text(LOCKED)
+    (place,) = config_file.read(file)
+    assert (place.lock_days, place.bucket) == (30, ("bucket", "root"))
+    written = file.with_name("rclone.conf")
+    config_file.write_rclone_config(written, [place])
+    parsed = configparser.ConfigParser(interpolation=None)
+    parsed.read(written)
+    assert dict(parsed["s"]) == {
+        "type": "s3",
+        "storage_class": "STANDARD",
+        "bucket_object_lock_enabled": "true",
+        "object_lock_mode": "COMPLIANCE",
+        "object_lock_retain_until_date": "30d",
+    }
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from portal.audit.models import AuditEvent
 from tests.at_once import at_once
-from tests.vaults.deleting import Delete, of_kind
+from tests.vaults.deleting import ACTOR, Delete, of_kind
 from tests.vaults.stored import MachineFolder, digest
 from vaults.models import MachineRepository, PairedCopy, RemovedObject, SeenObject, Vault
+from vaults.regions.storage.base import RegionStorage
 from vaults.trash import removals, repositories, repository_keys
 
 YOUNG = timedelta(days=13, hours=23)
@@ -86,6 +87,28 @@ class TestLooks:
         ours.put("snapshots", b"one", age=0)
         repositories.look(copy.vault, number, thoroughly=True)
         assert SeenObject.objects.get().first_seen_at == first
+
+    def test_list_the_trash_only_when_something_may_have_gone_there(
+        self, copy: PairedCopy, ours: MachineFolder, number: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        listed, size = list[str](), removals.size
+
+        def noted(storage: RegionStorage, machine: str) -> int:
+            listed.append(machine)
+            return size(storage, machine)
+
+        monkeypatch.setattr(removals, "size", noted)
+        repositories.look(copy.vault, number)
+        repositories.look(copy.vault, number)
+        assert len(listed) == 1
+        path = ours.put("index", b"gone")
+        removals.remove(copy.vault, number, "index", path.rpartition("/")[2], actor=ACTOR)
+        assert repositories.look(copy.vault, number).trash_bytes == 4
+        RemovedObject.objects.update(removed_at=timezone.now() - timedelta(days=1))
+        assert repositories.look(copy.vault, number).trash_bytes == 4
+        assert len(listed) == 2
+        repositories.look(copy.vault, number, thoroughly=True)
+        assert len(listed) == 3
 
     def test_what_is_backdated_is_found_by_the_thorough_ones(
         self, copy: PairedCopy, ours: MachineFolder, number: UUID
