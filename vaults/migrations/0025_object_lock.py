@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('vaults', '0023_retention_changes'),
+        ('vaults', '0024_expected_restore'),
     ]
 
     operations = [
