@@ -103,6 +103,8 @@ def build() -> Parser:
     doctor = _add(commands, "doctor", "find what is wrong between this machine and a backup")
     doctor.add_argument("--bundle", type=filled, metavar="FILE", help="write what support needs, without secrets (zip)")
     schedule_arguments.add_schedule(_add(commands, "schedule", "when this machine backs itself up, and how"))
+    update = _add(commands, "update", "take a newer version of this program, where the portal has one for this machine")
+    update.add_argument("--check", action="store_true", help="only say whether there is one")
     _add(commands, "renew", "renew this machine's certificate now")
     unregister = _add(commands, "unregister", "take this machine out of its vault")
     unregister.add_argument("--forget", action="store_true", help="delete the keys here even if the portal says no")
