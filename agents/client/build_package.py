@@ -167,7 +167,9 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--update-keys", type=Path, metavar="FILE", help="the public keys that updates are signed with")
     parser.add_argument("--start-of-folder", action="store_true", help="write only what starts an agent in a folder")
-    parser.add_argument("--keys-only", action="store_true", help="OUTPUT is the agent's package: only put the keys there")
+    parser.add_argument(
+        "--keys-only", action="store_true", help="OUTPUT is the agent's package: only put the keys there"
+    )
     given = parser.parse_args()
     if given.keys_only:
         lay_keys(given.update_keys, given.output)

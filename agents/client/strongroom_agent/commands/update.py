@@ -90,7 +90,9 @@ def _look(session: Session, place: Place, trusted: keys.Keys) -> _Found | Done:
                 "portal was restored from an old backup; then the release is published again.",
             )
         memory.note(home, "")
-        return Done(f"The portal has published no release; this is {__version__}.", code="no_release", details=_details())
+        return Done(
+            f"The portal has published no release; this is {__version__}.", code="no_release", details=_details()
+        )
     release = manifest.verified(said.manifest, trusted)
     manifest.require_current(release, serial=memory.load(home).serial(trusted), now=times.now())
     memory.note_serial(home, trusted, release.serial)

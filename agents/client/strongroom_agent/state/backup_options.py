@@ -14,8 +14,8 @@ _MOST_PATTERNS, _LONGEST = 1000, 4096
 @dataclass(frozen=True)
 class BackupOptions:
     """`exclude` and what stands in `exclude_file` are restic's patterns; limits are in KiB/s, 0 for none; `before` and
-    `after` are lines for the shell, each with `command_minutes` of time; `fs_snapshot` is for Windows (VSS); `update`: whether
-    the schedule also takes newer versions of this program."""
+    `after` are lines for the shell, each with `command_minutes` of time; `fs_snapshot` is for Windows (VSS);
+    `update`: whether the schedule also takes newer versions of this program."""
 
     exclude: list[str] = field(default_factory=list)
     exclude_file: str = ""

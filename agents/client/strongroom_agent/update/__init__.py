@@ -1,1 +1,1 @@
-"""Taking a newer version of this program from the portal: by a signed manifest, beside the old one, and back if it fails."""
+"""Taking a newer version of this program: by a signed manifest, laid beside the old one, and back if it fails."""

@@ -95,7 +95,8 @@ def _require_room(folder: Path, wanted: ReleaseFile, place: Path) -> None:
     if free < needed:
         raise AgentError(
             "no_room",
-            f"The update needs {sizes.readable(needed)} in {folder}, and {sizes.readable(free)} are free. Nothing was changed.",
+            f"The update needs {sizes.readable(needed)} in {folder}, and {sizes.readable(free)} are free. Nothing was "
+            "changed.",
             "Free some space there, then try again.",
         )
 

@@ -194,6 +194,6 @@ def _not_signed(why: str) -> AgentError:
     return AgentError(
         "update_not_signed",
         f"The portal shows a release that this agent does not believe: {why}. Nothing was changed.",
-        "Tell an administrator of the portal: somebody may have changed it. If the update keys were exchanged, set this "
-        "machine up again with a package from the Agents page.",
+        "Tell an administrator of the portal: somebody may have changed it. If the update keys were exchanged, set "
+        "this machine up again with a package from the Agents page.",
     )

@@ -13,7 +13,7 @@ _LONGEST = 300  # characters of a reason, which is shown
 
 @dataclass(frozen=True)
 class Offer:
-    """`manifest` as it was sent, None where no release is published; `take` and `why` are the administrators' stages."""
+    """`manifest` as it was sent, None where no release is published; `take` and `why`: the administrators' stages."""
 
     manifest: object
     take: bool

@@ -1,8 +1,8 @@
 """Where the program lies that is to be updated, and whether it is one that updates itself.
 
-    DIR/strongroom-agent             the program: a file as setup put it, or a link into the folder below
-    DIR/.strongroom-agent.previous   what it was before the last update
-    DIR/.strongroom-agent/           one folder for each version, and what is being fetched
+DIR/strongroom-agent             the program: a file as setup put it, or a link into the folder below
+DIR/.strongroom-agent.previous   what it was before the last update
+DIR/.strongroom-agent/           one folder for each version, and what is being fetched
 """
 
 import contextlib

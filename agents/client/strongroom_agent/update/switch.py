@@ -38,10 +38,10 @@ def tidy(place: Place) -> None:
     for path in place.versions.iterdir():
         if path.is_dir() and path.resolve() not in used:
             remove(path)
-    if place.kind == ARCHIVE and place.folder.resolve() not in used and not packaged.installed_by(place.folder):
-        if (place.folder / packaged.ABOUT).is_file():
-            for name in _OF_SETUP:
-                remove(place.folder / name)
+    of_setup = (place.folder / packaged.ABOUT).is_file() and not packaged.installed_by(place.folder)
+    if place.kind == ARCHIVE and of_setup and place.folder.resolve() not in used:
+        for name in _OF_SETUP:
+            remove(place.folder / name)
 
 
 def _copy(place: Place, source: Path, target: Path) -> None:

@@ -60,7 +60,7 @@ def _ask(program: Path, home: Home, *arguments: str) -> str:
             capture_output=True,
             timeout=LONGEST,
             check=False,
-            preexec_fn=surroundings.dies_with_us(),  # noqa: PLW1509 - no threads of ours are under way
+            preexec_fn=surroundings.dies_with_us(),
         )
     except subprocess.TimeoutExpired:
         return f"nothing for {LONGEST} seconds"
