@@ -24,10 +24,21 @@ def _installed(signers: Signers, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture
-def machine(world: World, signers: Signers, _installed: Path) -> Updating:  # type: ignore[override]
+def machine(world: World, signers: Signers, _installed: Path) -> Updating:
     """A machine that has registered, with the oldest version in its place."""
     world.register_only()
-    shutil.copytree(_installed, world.root / "place", symlinks=True)
+    return _install(world, signers, _installed)
+
+
+@pytest.fixture
+def backed_up(world: World, signers: Signers, _installed: Path) -> Updating:
+    """The same with backups."""
+    assert world.setup().status == 0
+    return _install(world, signers, _installed)
+
+
+def _install(world: World, signers: Signers, installed: Path) -> Updating:
+    shutil.copytree(installed, world.root / "place", symlinks=True)
     settings = world.home / "settings.json"
     known = json.loads(settings.read_text())
     settings.write_text(json.dumps({**known, "install_dir": str(world.root / "place")}))

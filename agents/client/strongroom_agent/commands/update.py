@@ -104,6 +104,7 @@ def _look(session: Session, place: Place, trusted: keys.Keys) -> _Found | Done:
             "Nothing has to be done here: an administrator publishes a newer release.",
         )
     if release.order == own:
+        _clear_up(place)
         if memory.load(home).state != UPDATED:
             memory.note(home, "")
         return Done(f"This is the newest version, {__version__}.", code="up_to_date", details=_details(release.version))
@@ -140,7 +141,6 @@ def _take(session: Session, place: Place, found: _Found) -> None:
         raise
     switch.switch(place, program)
     _confirm(session, place, version, before)
-    fetched.unlink(missing_ok=True)
 
 
 def _confirm(session: Session, place: Place, version: str, before: set[str]) -> None:
@@ -152,7 +152,13 @@ def _confirm(session: Session, place: Place, version: str, before: set[str]) -> 
         switch.tidy(place)
         raise
     memory.note(session.home, UPDATED, version=version, came_from=memory.load(session.home).came_from)
+    _clear_up(place)
+
+
+def _clear_up(place: Place) -> None:
+    """This is the newest version: nothing but it and the one before is needed."""
     switch.tidy(place)
+    fetching.forget(place.versions)
 
 
 def _finish(session: Session, place: Place) -> None:

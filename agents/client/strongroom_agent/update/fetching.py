@@ -18,7 +18,6 @@ from .manifest import ReleaseFile
 
 LONGEST = 3600.0  # seconds for one fetch; the next one goes on where it ended
 _TIMEOUT = httpx.Timeout(30, connect=10)
-_CHUNK = 1 << 20
 _UNPACKED = 6  # times the size of an archive, at most, of those that we build
 _SPARE = 16 << 20
 
@@ -30,7 +29,7 @@ def fetch(session: Session, wanted: ReleaseFile, folder: Path) -> Path:
     """
     place = folder / f"{wanted.sha256}.part"
     _require_room(folder, wanted, place)
-    _forget_others(folder, place)
+    forget(folder, but=place)
     failure: AgentError | None = None
     deadline = time.monotonic() + LONGEST
     with httpx.Client(
@@ -75,7 +74,7 @@ def _more(
             return unreachable(url, f"it answered {response.status_code}")
         with place.open("ab" if goes_on else "wb") as file:
             have = have if goes_on else 0
-            for part in response.iter_raw(_CHUNK):
+            for part in response.iter_raw():
                 have += len(part)
                 if have > wanted.size:
                     file.close()
@@ -101,8 +100,9 @@ def _require_room(folder: Path, wanted: ReleaseFile, place: Path) -> None:
         )
 
 
-def _forget_others(folder: Path, place: Path) -> None:
-    for other in set(folder.glob("*.part")) - {place}:
+def forget(folder: Path, but: Path | None = None) -> None:
+    """Delete what was fetched of releases, whole or not."""
+    for other in set(folder.glob("*.part")) - {but}:
         other.unlink()
 
 
