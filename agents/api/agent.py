@@ -10,8 +10,8 @@ from ninja import Router, Status
 from agents import machines
 from agents.enrolment import code_exchange, code_request, registration, renewal
 from agents.monitoring import runs
-from agents.protocol.errors import ClockSkew, CredentialRefused, MachineExists
 from agents.packages import updates
+from agents.protocol.errors import ClockSkew, CredentialRefused, MachineExists
 from agents.storage_access import retaining
 from portal.api.problems import refuses
 from portal.core.errors import Invalid, NotAllowed, StaleState, Throttled

@@ -19,22 +19,22 @@ def signers(tmp_path_factory: pytest.TempPathFactory) -> Signers:
 
 
 @pytest.fixture(scope="session")
-def _installed(signers: Signers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def installed(signers: Signers, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program.folder(tmp_path_factory.mktemp("installed") / "place", OLD, signers.public)
 
 
 @pytest.fixture
-def machine(world: World, signers: Signers, _installed: Path) -> Updating:
+def machine(world: World, signers: Signers, installed: Path) -> Updating:
     """A machine that has registered, with the oldest version in its place."""
     world.register_only()
-    return _install(world, signers, _installed)
+    return _install(world, signers, installed)
 
 
 @pytest.fixture
-def backed_up(world: World, signers: Signers, _installed: Path) -> Updating:
+def backed_up(world: World, signers: Signers, installed: Path) -> Updating:
     """The same with backups."""
     assert world.setup().status == 0
-    return _install(world, signers, _installed)
+    return _install(world, signers, installed)
 
 
 def _install(world: World, signers: Signers, installed: Path) -> Updating:

@@ -1,7 +1,7 @@
 """Kills the agent at the n-th change that it makes to the names of files: before it, or just after it.
 
-It lies in the site-packages of a test's agent and is loaded by a .pth file there. `$HOME/kill-at` says where: `12 after`.
-What was counted is written to `$HOME/counted` when there is nothing to kill.
+It lies in the site-packages of a test's agent and is loaded by a .pth file there. `$HOME/kill-at` says where, as
+`12 after`. What was counted is written to `$HOME/counted` when there is nothing to kill.
 """
 
 import os

@@ -72,9 +72,9 @@ def test_changed_bytes_of_the_envelope(data: st.DataObject) -> None:
     envelope[name] = text[:at] + put + text[at + data.draw(st.integers(0, 3)) :]
     try:
         meant = base64.b64decode(envelope["signature"], validate=True)
-        same = meant == base64.b64decode(signed(SAID)["signature"]) and envelope | {"signature": ""} == signed(
-            SAID
-        ) | {"signature": ""}
+        same = meant == base64.b64decode(signed(SAID)["signature"]) and envelope | {"signature": ""} == signed(SAID) | {
+            "signature": ""
+        }
     except ValueError:
         same = False
     if same:

@@ -3,9 +3,13 @@
 import json
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from strongroom_agent.state.home import Home
+
+from deploy.update_key import keys
 
 from .fleet import NEW, NEWER, OLD, Updating, stamp
 
@@ -52,12 +56,10 @@ def test_from_one_version_to_the_next_and_to_the_one_after(machine: Updating) ->
 
 def test_either_key_signs_and_an_update_brings_another_pair(machine: Updating) -> None:
     """The first key was lost: the second signs the version whose agents know the second and a third."""
-    from deploy.update_key import keys
-
     third = Ed25519PrivateKey.generate()
     pair = keys.public([machine.signers.second, third])
 
-    def exchange(tree) -> None:  # type: ignore[no-untyped-def]
+    def exchange(tree: Path) -> None:
         (file,) = tree.glob("python/lib/*/site-packages/strongroom_agent/update/keys.json")
         file.write_text(pair)
 
@@ -189,8 +191,6 @@ class TestStages:
 
 def test_not_in_the_middle_of_another_run(machine: Updating) -> None:
     machine.publish()
-    from strongroom_agent.state.home import Home
-
     with Home(machine.world.home).locked():
         status, answer = machine.run("update")
     assert (status, answer["code"], machine.version) == (1, "busy", OLD)

@@ -14,10 +14,9 @@ from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.output import Done, progress
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.session import Session
-from strongroom_agent.update import fetching, keys, laying, manifest, memory, offer, places, switch, trial
+from strongroom_agent.update import asking, fetching, keys, laying, manifest, memory, places, switch, trial
 from strongroom_agent.update.manifest import Release, ReleaseFile
 from strongroom_agent.update.memory import FAILED, TRYING, UPDATED, WAITING
-from strongroom_agent.update.offer import Offer
 from strongroom_agent.update.places import Place
 
 NOT_HERE = frozenset({"update_by_package", "not_updatable", "no_update_keys", "portal_too_old"})
@@ -29,10 +28,9 @@ PASSING = frozenset({"network", "unavailable", "throttled", "busy"})
 
 @dataclass(frozen=True)
 class _Found:
-    """A release that is believed, what the portal says about taking it, and the file for this machine."""
+    """A release that is believed, which this machine is to take, and the file for it."""
 
     release: Release
-    offer: Offer
     file: ReleaseFile
 
 
@@ -80,7 +78,7 @@ def _run(session: Session, place: Place, trusted: keys.Keys, *, check: bool, by_
 
 def _look(session: Session, place: Place, trusted: keys.Keys) -> _Found | Done:
     """What there is to take, or why there is nothing."""
-    said, home = offer.ask(session, place.kind), session.home
+    said, home = asking.ask(session, place.kind), session.home
     if said.manifest is None:
         if memory.load(home).serial(trusted):
             raise AgentError(
@@ -120,7 +118,7 @@ def _look(session: Session, place: Place, trusted: keys.Keys) -> _Found | Done:
             f"Release {release.version} has nothing for this machine ({system}). Nothing was changed.",
             "Install a package from the portal's Agents page, or ask an administrator to add one to the release.",
         )
-    return _Found(release, said, file)
+    return _Found(release, file)
 
 
 def _take(session: Session, place: Place, found: _Found) -> None:

@@ -12,7 +12,7 @@ _LONGEST = 300  # characters of a reason, which is shown
 
 
 @dataclass(frozen=True)
-class Offer:
+class Shown:
     """`manifest` as it was sent, None where no release is published; `take` and `why`: the administrators' stages."""
 
     manifest: object
@@ -20,7 +20,7 @@ class Offer:
     why: str
 
 
-def ask(session: Session, kind: str) -> Offer:
+def ask(session: Session, kind: str) -> Shown:
     """What the portal says; nothing of it is believed yet. AgentError `portal_too_old`, `answer_not_understood`."""
     platform, architecture = system()
     fields: dict[str, object] = {"version": __version__, "kind": kind, "platform": platform}
@@ -33,7 +33,7 @@ def ask(session: Session, kind: str) -> Offer:
             "The portal's answer about updates cannot be used. Nothing was changed.",
             "Tell an administrator of the portal.",
         )
-    return Offer(body.get("manifest"), take, reason[:_LONGEST])
+    return Shown(body.get("manifest"), take, reason[:_LONGEST])
 
 
 def _too_old() -> AgentError:
