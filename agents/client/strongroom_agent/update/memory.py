@@ -18,8 +18,8 @@ UPDATED: Final = "updated"
 @dataclass(frozen=True)
 class Memory:
     """`serials`: the highest one seen, by the id of each key that was known then, so that it outlives an exchange of
-    one of the two. `state` is one of the words above, or "" where there is nothing to say; `version`, `code`, `came_from`
-    are about it. `broken`: the SHA-256 of a file that failed here, which is not tried again by itself."""
+    one of the two. `state` is one of the words above, or "" where there is nothing to say; `version`, `code` and
+    `came_from` are about it. `broken`: the SHA-256 of a file that failed here, which is not tried again by itself."""
 
     serials: Mapping[str, int] = field(default_factory=dict)
     state: str = ""
