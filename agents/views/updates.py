@@ -11,6 +11,8 @@ from agents.forms import StageForm, WithdrawForm
 from agents.models import AgentRelease
 from agents.monitoring.updates import progress_of
 from agents.packages import releases
+from agents.packages.kinds import KINDS
+from agents.packages.publish import PLATFORMS
 from agents.queries import release_for
 from agents.states import ReleaseState
 from portal.accounts.rules import require_administrator
@@ -75,7 +77,15 @@ def _page(
         chosen = {"share": newest.share, "subscriptions": list(newest.subscriptions.all())}
         context["progress"] = progress_of(newest)
         context["form"] = form or StageForm(initial=chosen)
+        context["files"] = [_described(each) for each in newest.files]
         context["chosen"] = chosen["subscriptions"]
         context["open"] = newest.state in (ReleaseState.OFFERED, ReleaseState.PAUSED)
     wrong = form is not None or refused is not None
     return render(request, "agents/updates.html", context, status=422 if wrong else 200)
+
+
+def _described(file: Mapping[str, object]) -> dict[str, object]:
+    """A file as people read of it."""
+    kind, platform = KINDS.get(str(file["kind"])), PLATFORMS.get(str(file["platform"]))
+    label = kind.label if kind else file["kind"]
+    return {**file, "about": f"{platform or file['platform']}, {file['architecture']}, {label}"}

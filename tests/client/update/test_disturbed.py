@@ -67,6 +67,10 @@ class TestBrokenVersions:
         assert machine.versions == []
         machine.run("status")
         assert machine.heard()[-1] == ("failed", NEW, "update_broken")
+        # Why the release was paused is still to be seen then.
+        machine.world.peer.release = {**(machine.world.peer.release or {}), "take": False, "why": "it is paused."}
+        assert machine.run("update")[1]["code"] == "update_not_staged"
+        assert machine.run("status")[1]["update"]["code"] == "update_broken"
 
     def test_one_that_does_not_reach_the_portal(self, machine: Updating) -> None:
         def change(tree: Path) -> None:
@@ -174,6 +178,9 @@ def test_a_full_disk(machine: Updating, spare: int) -> None:
         assert (status, answer["code"]) == (1, "disk_full" if spare else "no_room"), answer
         assert machine.version == OLD
         assert machine.versions == []
+        assert (machine.memory["state"], machine.memory["code"], machine.memory["broken"]) == (
+            ("failed", answer["code"], "")
+        )
         (machine.place / "filler").unlink(missing_ok=True)
         if spare:
             assert machine.run("update")[1]["code"] == "updated"

@@ -5,6 +5,7 @@ says whether this machine is to take it yet. The new version is laid beside the 
 tried again where it is then, and gone back from if it fails.
 """
 
+import errno
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -47,10 +48,18 @@ def run(session: Session, *, check: bool = False, by_itself: bool = False) -> Do
             return _run(session, place, trusted, check=check, by_itself=by_itself)
     except AgentError as error:
         if error.code not in NOT_HERE | PASSING and not check:
-            known = memory.load(session.home)
-            version = known.version if known.state in (TRYING, FAILED) else ""
-            memory.note(session.home, FAILED, version=version, code=error.code, broken=known.broken)
+            _note_failure(session.home, error.code, broken=memory.load(session.home).broken)
         raise
+    except OSError as error:
+        _note_failure(session.home, "disk_full" if error.errno == errno.ENOSPC else "file_unusable")
+        raise
+
+
+def _note_failure(home: Home, code: str, broken: str = "") -> None:
+    """Without `broken` it says nothing against the version: it is tried again with the next run."""
+    known = memory.load(home)
+    version = known.version if known.state in (WAITING, TRYING, FAILED) else ""
+    memory.note(home, FAILED, version=version, code=code, broken=broken)
 
 
 def _run(session: Session, place: Place, trusted: keys.Keys, *, check: bool, by_itself: bool) -> Done:
@@ -107,7 +116,7 @@ def _look(session: Session, place: Place, trusted: keys.Keys) -> _Found | Done:
             memory.note(home, "")
         return Done(f"This is the newest version, {__version__}.", code="up_to_date", details=_details(release.version))
     if not said.take:
-        memory.note(home, "")
+        _forget_other_than(home, release.version)
         message = f"Version {release.version} is there, but not for this machine yet: {said.why}"
         return Done(message, code="update_not_staged", details=_details(release.version))
     file = release.file(*places.system(), place.kind)
@@ -119,6 +128,13 @@ def _look(session: Session, place: Place, trusted: keys.Keys) -> _Found | Done:
             "Install a package from the portal's Agents page, or ask an administrator to add one to the release.",
         )
     return _Found(release, file)
+
+
+def _forget_other_than(home: Home, version: str) -> None:
+    """That it has failed here stays to be seen also while the release is paused, for which it may be the reason."""
+    known = memory.load(home)
+    if (known.state, known.version) != (FAILED, version):
+        memory.note(home, "")
 
 
 def _take(session: Session, place: Place, found: _Found) -> None:
@@ -195,7 +211,6 @@ def after_backup(session: Session) -> None:
         if error.code not in NOT_HERE:
             progress(f"note: no update was made. {error.message}")
     except OSError as error:
-        memory.note(session.home, FAILED, version=before.version, code="file_unusable")
         progress(f"note: no update was made ({error}).")
     if memory.load(session.home) != before:
         _tell(session)
