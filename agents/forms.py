@@ -8,6 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from agents.packages.releases import SHARES
+from portal.accounts.models import Subscription
 from portal.core.times import exactly, rfc3339
 from vaults.credentials.vault_credentials import MOST_MACHINES
 from vaults.forms import LONGEST_TEXT, DecisionForm
@@ -93,6 +95,41 @@ class MomentField(forms.CharField):
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError) as error:
             raise ValidationError(self.error_messages["moment"]) from error
+
+
+class StageForm(forms.Form):
+    """Which machines may take a release of the agent."""
+
+    share = forms.TypedChoiceField(
+        label="Share of all machines",
+        coerce=int,
+        choices=[(each, f"{each} %" if each else "None") for each in SHARES],
+        widget=forms.RadioSelect,
+        help_text="A machine keeps its place: those that get one release first get the next one first.",
+    )
+    subscriptions = forms.ModelMultipleChoiceField(
+        label="And all machines of these subscriptions",
+        queryset=Subscription.objects.all(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+class WithdrawForm(forms.Form):
+    """Asks for the version, so that nobody withdraws the wrong one."""
+
+    confirm = forms.CharField(max_length=32, error_messages={"required": "Type the version."})
+
+    def __init__(self, data: QueryDict, *, version: str) -> None:
+        super().__init__(data)
+        self.version = version
+
+    def clean_confirm(self) -> str:
+        """The version, exactly as the page shows it."""
+        typed: str = self.cleaned_data["confirm"]
+        if typed != self.version:
+            raise ValidationError(f"This release is {self.version}.")
+        return typed
 
 
 class AsOfForm(forms.Form):

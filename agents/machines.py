@@ -72,8 +72,9 @@ def heartbeat(body: bytes, *, address: str) -> HeartbeatAnswer:
     entitlement.require_current(certificate, now)
     message = messages.parse(Heartbeat, sender.signed.fields)
     platform = {**machine.platform, "engine": message.engine_version}
+    facts = {"agent_version": message.agent_version, "platform": platform, **message.facts_of_update}
     with transaction.atomic():
-        heartbeats.note(machine, at=now, address=address, agent_version=message.agent_version, platform=platform)
+        heartbeats.note(machine, at=now, address=address, **facts)
         if message.tells_of_schedule:
             schedules.note(machine, message.promised_hours, actor=sender.actor, at=now)
         authentication.spend(sender.signed, at=now, refuse=errors.not_entitled)

@@ -1,6 +1,7 @@
 """Machines, their certificates, requests to replace one, what they report, and the agent packages."""
 
 import uuid
+from datetime import timedelta
 from typing import ClassVar, Self
 
 from django.db import models
@@ -8,7 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from agents import states
-from portal.accounts.models import Membership, User
+from portal.accounts.models import Membership, Subscription, User
 from portal.accounts.visibility import OwnedQuerySet
 from portal.approvals.models import Approvable
 from portal.core.digests import shortened
@@ -62,6 +63,11 @@ class Machine(models.Model):
     restore_measured_at = models.DateTimeField(null=True)
     restore_slow = models.BooleanField(default=False)  # whether that is longer than its vault's people expect
     slow_told_at = models.DateTimeField(null=True)  # when people were told, until it is not slow any more
+    # Of updates of its agent, as it told last: where it stands, with which version, from which, and why it failed.
+    update_state = models.CharField(max_length=8, choices=states.UpdateState.choices, blank=True)
+    update_version = models.CharField(max_length=32, blank=True)
+    update_code = models.CharField(max_length=40, blank=True)
+    updated_from = models.CharField(max_length=32, blank=True)
 
     objects = MachineQuerySet.as_manager()
 
@@ -128,6 +134,11 @@ class Machine(models.Model):
     def slow(self) -> StateDisplay | None:
         """That restoring it would take longer than expected."""
         return states.SLOW if self.restore_slow and self.state in states.ALLOWED_IN else None
+
+    @property
+    def update(self) -> StateDisplay | None:
+        """What there is to know of the update of its agent; None where nothing is, or it has left."""
+        return None if self.state in states.OUT else states.UPDATES.get(self.update_state)
 
     @property
     def lateness(self) -> StateDisplay | None:
@@ -376,3 +387,37 @@ class AgentPackage(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+
+class AgentRelease(models.Model):
+    """A version of the agent that machines update themselves to. What they go by is the manifest, signed elsewhere; the
+    files that it names lie in the packages folder."""
+
+    STATES: ClassVar[StateTable] = states.RELEASE
+
+    version = models.CharField(max_length=32, unique=True)
+    serial = models.PositiveBigIntegerField(unique=True)  # of the newest manifest of this version
+    expires_at = models.DateTimeField()
+    manifest = models.JSONField()  # as it was signed, with its signature
+    files = models.JSONField()  # of the manifest: platform, architecture, kind, name, size, sha256 of each
+    state = models.CharField(max_length=9, choices=states.ReleaseState.choices, default=states.ReleaseState.OFFERED)
+    share = models.PositiveSmallIntegerField(default=0)  # percent of all machines that may take it
+    subscriptions = models.ManyToManyField(Subscription, related_name="+")  # all of whose machines may
+    published_at = models.DateTimeField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(share__lte=100), name="release_share_percent")]
+
+    def __str__(self) -> str:
+        return self.version
+
+    @property
+    def expired(self) -> bool:
+        """Whether machines refuse its manifest by now."""
+        return self.expires_at <= timezone.now()
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether it is time to sign it again."""
+        return self.expires_at - timezone.now() < timedelta(days=14)

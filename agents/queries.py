@@ -10,10 +10,11 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from agents.models import Machine, MachineCertificate, Receipt, Run
+from agents.models import AgentRelease, Machine, MachineCertificate, Receipt, Run
 from agents.monitoring.concerns import needs_attention, with_damage
 from agents.protocol import entitlement
 from agents.states import ALLOWED_IN, OUT, MachineState
+from portal.accounts.rules import require_administrator
 from portal.core.actor import Actor
 from portal.core.errors import NotFound
 from vaults.rules import require_member
@@ -31,6 +32,15 @@ def machine_seen_by(actor: Actor, machine_id: UUID) -> Machine:
     if machine is None:
         raise NotFound
     return machine
+
+
+def release_for(actor: Actor, release_id: int) -> AgentRelease:
+    """The release of the agent, for administrators alone; raises NotAllowed for others, and NotFound."""
+    require_administrator(actor)
+    release = AgentRelease.objects.filter(pk=release_id).first()
+    if release is None:
+        raise NotFound
+    return release
 
 
 def name_of(vault_id: UUID, machine_id: UUID) -> str:

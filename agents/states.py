@@ -28,6 +28,24 @@ class ReplacementState(models.TextChoices):
     USED = "used"
 
 
+class ReleaseState(models.TextChoices):
+    """A release of the agent that machines update themselves to."""
+
+    OFFERED = "Offered"
+    PAUSED = "Paused"
+    REPLACED = "Replaced"
+    WITHDRAWN = "Withdrawn"
+
+
+class UpdateState(models.TextChoices):
+    """How it stands with the update of a machine, as it told last."""
+
+    WAITING = "waiting"
+    TRYING = "trying"
+    FAILED = "failed"
+    UPDATED = "updated"
+
+
 class Concern(models.TextChoices):
     """Why somebody must look at a machine, the worst first; shown beside its state."""
 
@@ -161,6 +179,27 @@ FAILED_RUN_ENDS: dict[str, StateDisplay] = {
     "restore_incomplete": StateDisplay("Incomplete", "red", "Not all files came back as they were backed up."),
 }
 """How the end of a run is shown that has one of these codes; others say no more than their outcome."""
+
+UPDATES: dict[str, StateDisplay] = {
+    UpdateState.WAITING: StateDisplay("Update waiting", "blue", "A newer version of the agent is there for it."),
+    UpdateState.TRYING: StateDisplay("Updating", "blue", "It is trying a newer version of the agent."),
+    UpdateState.FAILED: StateDisplay("Update failed", "amber", "It keeps the version that it has."),
+}
+"""How an update of a machine is shown that somebody may want to know of."""
+
+RELEASE = StateTable(
+    noun="agent-release",
+    looks={
+        ReleaseState.OFFERED: StateDisplay("Offered", "green", "Machines of its stage take it with their next backup."),
+        ReleaseState.PAUSED: StateDisplay("Paused", "amber", "No further machine takes it."),
+        ReleaseState.REPLACED: StateDisplay("Replaced", "grey", "A newer release has taken its place."),
+        ReleaseState.WITHDRAWN: StateDisplay("Withdrawn", "red", "No machine takes it any more."),
+    },
+    moves={
+        ReleaseState.OFFERED: frozenset(ReleaseState) - {ReleaseState.OFFERED},
+        ReleaseState.PAUSED: frozenset(ReleaseState) - {ReleaseState.PAUSED},
+    },
+)
 
 REPLACEMENT = StateTable(
     noun="replacement",

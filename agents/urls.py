@@ -10,6 +10,7 @@ from agents.views.quick_start import confirm, download, end, end_code, quick_sta
 from agents.views.receipts import receipt
 from agents.views.recovery_kit import download as recovery_kit_file
 from agents.views.recovery_kit import recovery_kit
+from agents.views.updates import release_list, stage_release, steer_release
 
 app_name = "agents"
 urlpatterns = [
@@ -31,6 +32,9 @@ urlpatterns = [
     path("machines/<uuid:machine_id>/replacement/", replacement.page, name="replacement"),
     path("replacements/<uuid:request_id>/credentials/", replacement.download, name="replacement-credentials"),
     path("agents/", package_list, name="packages"),
+    path("agents/updates/", release_list, name="updates"),
+    path("agents/updates/<int:release_id>/stage/", stage_release, name="stage-release"),
+    path("agents/updates/<int:release_id>/<slug:verb>/", steer_release, name="steer-release"),
     path("agents/onboarding/", onboarding_figures, name="onboarding"),
     path("gateway/remove", remove, name="gateway-remove"),
     path("gateway/key", store_key, name="gateway-key"),

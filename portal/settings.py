@@ -146,6 +146,7 @@ SCRUB_DAYS = env.number("SCRUB_DAYS", 7)  # from the beginning of one comparison
 OPEN_REQUESTS = env.number("OPEN_REQUESTS", 20)  # of one person, of each kind, that wait for a decision
 PKI = DATA / "pki"
 AGENT_PACKAGES = DATA / "agents"
+AGENT_UPDATE_KEYS = env.text("AGENT_UPDATE_KEYS", "")  # file with the public keys of docs/updating.md; "" for none
 RENEWABLE_DAYS = env.number("RENEWABLE_DAYS", 90)  # how long after its end a machine's certificate can be renewed
 
 LOGGING = {

@@ -10,6 +10,7 @@ from ninja import Router, Status
 from agents import machines
 from agents.enrolment import code_exchange, code_request, registration, renewal
 from agents.monitoring import progress, runs
+from agents.packages import updates
 from agents.protocol.errors import ClockSkew, CredentialRefused, MachineExists
 from agents.storage_access import retaining
 from portal.api.problems import refuses
@@ -107,6 +108,13 @@ def retain(request: HttpRequest) -> _Answer:
         "until": rfc3339(answer.until) if answer.until else None,
         "at_quota": answer.at_quota,
     }
+
+
+@router.post("/update", response=_Answer, openapi_extra=_SIGNED, summary="Ask for a newer agent")
+def update(request: HttpRequest) -> _Answer:
+    """The newest release as it was signed, whether this machine is to take it yet, and if not, why."""
+    answer = _answered(updates.answer, request)
+    return {"ok": True, "manifest": answer.manifest, "take": answer.take, "why": answer.why}
 
 
 @router.post("/unregister", response=_Answer, openapi_extra=_SIGNED, summary="Unregister")

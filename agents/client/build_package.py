@@ -1,6 +1,6 @@
 """Build the agent for Linux as one file that runs on any Python 3.11 or newer of this architecture.
 
-    python agents/client/build_package.py OUTPUT
+    python agents/client/build_package.py OUTPUT [--update-keys FILE]
 
 Prints one JSON object: path, size in bytes, sha256, version, platform, architecture. The same sources and
 lock give the same bytes. Needs `pex`, and the package index for the wheels that requirements.txt locks.
@@ -33,13 +33,15 @@ _ANSWERS = (
 _KEPT = ("PATH", "HOME", "TERM", "STRONGROOM_AGENT_HOME", "RESTIC", *(f"STRONGROOM_SETUP_{each}" for each in _ANSWERS))
 
 
-def build(output: Path, pex: str | None = None) -> dict[str, object]:
-    """Build the package and say what it is. CalledProcessError when pex fails, OSError when it is missing."""
+def build(output: Path, pex: str | None = None, update_keys: Path | None = None) -> dict[str, object]:
+    """Build the package and say what it is; with `update_keys` it believes releases signed by these. CalledProcessError
+    when pex fails, OSError when it is missing, ValueError when the file holds no update keys."""
     machine = platform.machine()
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         sources = Path(scratch) / "sources"
         shutil.copytree(HERE / "strongroom_agent", sources / "strongroom_agent", ignore=_not_source)
+        lay_keys(update_keys, sources / "strongroom_agent")
         _same_modes(sources)
         draft = Path(scratch) / "strongroom-agent"
         subprocess.run(_command(pex or _pex(), sources, draft, machine), check=True, stdout=sys.stderr)
@@ -55,6 +57,18 @@ def build(output: Path, pex: str | None = None) -> dict[str, object]:
         "platform": "linux",
         "architecture": machine,
     }
+
+
+def lay_keys(file: Path | None, package: Path) -> None:
+    """Put the public update keys (of `python -m deploy.update_key public`) into the agent's package."""
+    if file is None:
+        return
+    known = json.loads(file.read_text(encoding="utf-8"))
+    keys = known.get("keys") if isinstance(known, dict) else None
+    if not isinstance(keys, list) or not 1 <= len(keys) <= 2 or not all(isinstance(each, str) for each in keys):
+        raise ValueError(f"{file} holds no update keys")
+    text = json.dumps({"keys": keys}, sort_keys=True)
+    (package / "update" / "keys.json").write_text(text + "\n", encoding="utf-8")
 
 
 def version() -> str:
@@ -151,14 +165,21 @@ def main() -> None:
     """Build to the path on the command line, or say with what a folder that has its own interpreter is started."""
     parser = argparse.ArgumentParser(description="Build strongroom-agent for Linux as one file.")
     parser.add_argument("output", type=Path)
+    parser.add_argument("--update-keys", type=Path, metavar="FILE", help="the public keys that updates are signed with")
     parser.add_argument("--start-of-folder", action="store_true", help="write only what starts an agent in a folder")
+    parser.add_argument(
+        "--keys-only", action="store_true", help="OUTPUT is the agent's package: only put the keys there"
+    )
     given = parser.parse_args()
+    if given.keys_only:
+        lay_keys(given.update_keys, given.output)
+        return
     if given.start_of_folder:
         interpreter = '"$(dirname -- "$(readlink -f -- "$0")")"/python/bin/python3'
         given.output.write_text(start(interpreter, "-m strongroom_agent"), encoding="utf-8")
         given.output.chmod(0o755)
         return
-    print(json.dumps(build(given.output)))
+    print(json.dumps(build(given.output, update_keys=given.update_keys)))
 
 
 if __name__ == "__main__":

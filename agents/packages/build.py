@@ -41,7 +41,10 @@ def bring_up_to_date(actor: Actor, *, again: bool = False) -> tuple[AgentPackage
     Building takes up to a minute and needs the package index. Raises BuildFailed; what was published before stays then.
     Raises Withdrawn where somebody withdrew what these sources make, unless it is to be published `again`.
     """
-    sources = fingerprint()
+    try:
+        sources = fingerprint()
+    except OSError as error:
+        raise BuildFailed(f"{error.filename} cannot be read: {error.strerror}.") from error
     if not again:
         require_not_withdrawn(sources=sources)
     build = _build_of(sources)
@@ -70,6 +73,8 @@ def fingerprint() -> str:
     for path in sorted(path for path in paths if "__pycache__" not in path.parts):
         digest.update(f"\0{path.relative_to(SOURCES)}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
+    if settings.AGENT_UPDATE_KEYS:
+        digest.update(b"\0update keys\0" + Path(settings.AGENT_UPDATE_KEYS).read_bytes())
     return digest.hexdigest()
 
 
@@ -109,6 +114,8 @@ def _build_of(sources: str) -> Path:
 def _build(output: Path, workshop: Path) -> str:
     """Run the build in a process of its own, which leaves nothing behind but `output`; what it says of it, as JSON."""
     command = [sys.executable, str(SOURCES / "build_package.py"), str(output)]
+    if settings.AGENT_UPDATE_KEYS:
+        command += ["--update-keys", settings.AGENT_UPDATE_KEYS]
     environment = {**os.environ, "PEX_ROOT": str(workshop)}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LONGEST, check=True)

@@ -33,7 +33,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class _Taken:
+class Taken:
     """A copy of a build that lies in the folder under a name that nobody serves yet."""
 
     draft: Path
@@ -63,11 +63,11 @@ def publish(path: Path, about: About, *, actor: Actor, sources: str = "", bill: 
     names that do not fit, OSError when the file cannot be read or the folder not be written.
     """
     _check_names(path, about)
-    taken = _take(path, settings.AGENT_PACKAGES)
+    taken = take(path, settings.AGENT_PACKAGES)
     name = _file_name(path, about, taken)
     _sign(taken, name)
     if bill is not None:
-        os.replace(_take(bill, settings.AGENT_PACKAGES).draft, settings.AGENT_PACKAGES / bill_name(name))
+        os.replace(take(bill, settings.AGENT_PACKAGES).draft, settings.AGENT_PACKAGES / bill_name(name))
     os.replace(taken.draft, settings.AGENT_PACKAGES / name)
     built_from = {"sources": sources} if sources else {}
     with transaction.atomic():
@@ -119,7 +119,7 @@ def _check_names(path: Path, about: About) -> None:
         raise Invalid(errors)
 
 
-def _file_name(path: Path, about: About, taken: _Taken) -> str:
+def _file_name(path: Path, about: About, taken: Taken) -> str:
     if about.title:
         own = PurePosixPath(about.title)
         return f"{own.stem}-{taken.sha256[:8]}{own.suffix}"
@@ -131,7 +131,7 @@ def _suffix(path: Path) -> str:
     return ".tar.gz" if path.name.endswith(".tar.gz") else path.suffix
 
 
-def _take(path: Path, folder: Path) -> _Taken:
+def take(path: Path, folder: Path) -> Taken:
     """Copy `path` to a draft in `folder`, on disk when this returns; readers of the folder never see half a file."""
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".draft-{secrets.token_hex(8)}"
@@ -147,10 +147,10 @@ def _take(path: Path, folder: Path) -> _Taken:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
-    return _Taken(draft, size, digest.hexdigest())
+    return Taken(draft, size, digest.hexdigest())
 
 
-def _sign(taken: _Taken, name: str) -> None:
+def _sign(taken: Taken, name: str) -> None:
     """Put the signature of the draft into the folder, under the name it has beside `name`."""
     signature = keys.sign_digest(authorities.signing_key(), bytes.fromhex(taken.sha256))
     unfinished = taken.draft.with_suffix(".sig")
@@ -158,7 +158,7 @@ def _sign(taken: _Taken, name: str) -> None:
     unfinished.replace(taken.draft.with_name(signature_name(name)))
 
 
-def _list(name: str, taken: _Taken, about: About, actor: Actor) -> AgentPackage:
+def _list(name: str, taken: Taken, about: About, actor: Actor) -> AgentPackage:
     facts = asdict(about)
     package, created = AgentPackage.objects.get_or_create(
         file_name=name,

@@ -119,11 +119,43 @@ class _TellsOfSchedule(_Message):
         return self.schedule.every_hours if self.schedule else None
 
 
+class Update(_Message):
+    """How it stands with the update of the agent."""
+
+    state: Literal["waiting", "trying", "failed", "updated"]
+    version: Version = ""
+    code: Annotated[str, StringConstraints(max_length=40, pattern="^[a-z_]*$")] = ""
+    came_from: Version = ""
+
+
 class Heartbeat(_TellsOfSchedule):
-    """A heartbeat."""
+    """A heartbeat. `update` is null where there is nothing to tell of one; agents that know of none leave it out."""
 
     agent_version: Version
     engine_version: Version
+    update: Update | None = None
+
+    @property
+    def facts_of_update(self) -> dict[str, str]:
+        """The columns of the machine that it changes."""
+        if "update" not in self.model_fields_set:
+            return {}
+        told = self.update
+        return {
+            "update_state": told.state if told else "",
+            "update_version": told.version if told else "",
+            "update_code": told.code if told else "",
+            "updated_from": told.came_from if told else "",
+        }
+
+
+class UpdateQuestion(_Message):
+    """Which release there is for a machine of this kind, and whether it may take it."""
+
+    version: Version
+    platform: Text
+    architecture: Text
+    kind: Text
 
 
 class RetainQuestion(_Message):

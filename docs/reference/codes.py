@@ -21,7 +21,7 @@ ends with exit status 3 for the refusals of vault credentials, and with 1 else.
 README = "../agents/client/README.md#for-scripts"
 WELL = f"All is done that was asked for. What the codes of backups mean is in [the agent's README]({README})."
 _FLAG = re.compile(r"(?<![\w`-])(--?[a-z][a-z-]*)(?![\w`])")
-_COMMANDS = "setup|backup|restore|check|repair|status|renew|unregister|snapshots|schedule|doctor|retain"
+_COMMANDS = "setup|backup|restore|check|repair|status|renew|unregister|snapshots|schedule|doctor|retain|update"
 _AGENT = re.compile(rf"(?<!`)(strongroom-agent(?: (?:{_COMMANDS})\b)?)")
 _SPECIAL = re.compile(r"([\\*_\[\]<>|{}$])")
 LONGEST = 240

@@ -106,6 +106,13 @@ class Action(StrEnum):
     # the portal itself
     AGENT_PACKAGE_PUBLISH = "agent-package:publish"
     AGENT_PACKAGE_WITHDRAW = "agent-package:withdraw"
+    AGENT_RELEASE_PUBLISH = "agent-release:publish"
+    AGENT_RELEASE_RENEW = "agent-release:renew"
+    AGENT_RELEASE_STAGE = "agent-release:stage"
+    AGENT_RELEASE_PAUSED = "agent-release:paused"
+    AGENT_RELEASE_OFFERED = "agent-release:offered"
+    AGENT_RELEASE_REPLACED = "agent-release:replaced"
+    AGENT_RELEASE_WITHDRAWN = "agent-release:withdrawn"
     PKI_ANOTHER_ROOT = "pki:another-root"
     PKI_ROTATE = "pki:rotate"
     PKI_RETIRE = "pki:retire"

@@ -113,6 +113,14 @@ SENTENCES: dict[str, str] = {
     # the portal itself
     Action.AGENT_PACKAGE_PUBLISH: "published agent package {target}",
     Action.AGENT_PACKAGE_WITHDRAW: "withdrew agent package {target}",
+    Action.AGENT_RELEASE_PUBLISH: "published agent release {target}",
+    Action.AGENT_RELEASE_RENEW: "renewed agent release {target}[ until {until:time}]",
+    Action.AGENT_RELEASE_STAGE: "gave agent release {target} to {share} % of machines"
+    "[ and to all of {subscriptions:list}]",
+    Action.AGENT_RELEASE_PAUSED: "paused agent release {target}",
+    Action.AGENT_RELEASE_OFFERED: "continued agent release {target}",
+    Action.AGENT_RELEASE_REPLACED: "replaced agent release {target} by {by}",
+    Action.AGENT_RELEASE_WITHDRAWN: "withdrew agent release {target}",
     Action.PKI_ANOTHER_ROOT: "gave the database to another root of the certificate authorities",
     Action.PKI_ROTATE: "replaced the certificate authorities[: generation {generation}]",
     Action.PKI_RETIRE: "retired generation {generation} of the certificate authorities",

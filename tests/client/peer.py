@@ -74,6 +74,7 @@ class Faults:
     upload: int = 0  # status for uploads of data
     storage_pause: threading.Event | None = None  # uploads of data wait for it
     damaged: bool = False  # what the portal says of this machine's repository
+    cuts: list[int] = field(default_factory=list)  # after so many bytes each a download breaks off, one by one
 
 
 @dataclass
@@ -108,6 +109,8 @@ class Peer:
         self.regions: Path | None = None  # the folder behind rclone, where objects can be moved to the trash
         self.retention: Retention | None = None  # an older portal has none
         self.named_roots = authority.roots  # what it says its roots are, to whoever asks
+        self.release: dict[str, Any] | None = None  # what it answers about updates; an older portal has none
+        self.files: dict[str, bytes] = {}  # of the release, by name
         self.codes: dict[str, bytes] = {}  # one-time codes, with the key that each was redeemed for
 
     def start(self) -> ThreadingHTTPServer:
@@ -152,6 +155,10 @@ class Peer:
             if self.retention is None:
                 raise Problem("not_found")
             return 200, self.retention.respond(request.payload)
+        if what == "update":
+            if self.release is None:
+                raise Problem("not_found")
+            return 200, {"ok": True, **self.release}
         if what == "runs":
             self.runs[request.payload["run"]] = request.payload
         elif what == "unregister":
@@ -282,10 +289,28 @@ class _Handler(BaseHTTPRequestHandler):
         """Reading and deleting in a repository; whom to trust."""
         if self.path == "/agents/root.pem":
             self._reply(200, self.peer.named_roots.encode(), "application/x-pem-file")
+        elif self.path.startswith("/agents/files/"):
+            self._file(self.path.removeprefix("/agents/files/"))
         else:
             self._storage(self._body())
 
     do_HEAD = do_DELETE = do_GET
+
+    def _file(self, name: str) -> None:
+        """A file of the release, from where it is wanted; broken off where a test says so."""
+        self.peer.requests.append((self.headers.get("Range", ""), self.path))
+        if (content := self.peer.files.get(name)) is None:
+            return self._reply(404, b"", "text/plain")
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        cut = self.peer.faults.cuts.pop(0) if self.peer.faults.cuts else None
+        self.wfile.write(content[start:] if cut is None else content[start : start + cut])
+        self.close_connection = cut is not None
+        return None
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "") != "chunked":

@@ -105,6 +105,8 @@ def build() -> Parser:
     schedule_arguments.add_schedule(_add(commands, "schedule", "when this machine backs itself up, and how"))
     receipts = _add(commands, "receipts", "write what this machine has signed about its backups and checks")
     receipts.add_argument("--to", required=True, type=filled, metavar="DIR", help="a new folder, or one with receipts")
+    update = _add(commands, "update", "take a newer version of this program, where the portal has one for this machine")
+    update.add_argument("--check", action="store_true", help="only say whether there is one")
     _add(commands, "renew", "renew this machine's certificate now")
     unregister = _add(commands, "unregister", "take this machine out of its vault")
     unregister.add_argument("--forget", action="store_true", help="delete the keys here even if the portal says no")

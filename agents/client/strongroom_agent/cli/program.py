@@ -21,6 +21,7 @@ from strongroom_agent.commands import (
     scheduled,
     snapshots,
     status,
+    update,
 )
 from strongroom_agent.core import output, surroundings
 from strongroom_agent.core.errors import QUOTA_REMEDY, AgentError, Exit, remedy_for, usage, why
@@ -136,6 +137,8 @@ def _run(given: argparse.Namespace, session: Session) -> Done:
             return schedule.run(session, given.when, schedule_arguments.changes(given, sys.platform))
         case "retain":
             return retain.run(session, dry_run=given.dry_run)
+        case "update":
+            return update.run(session, check=given.check)
         case "renew":
             return status.run_renew(session)
         case _:

@@ -46,6 +46,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="Windows: read the files as they are",
     )
+    group.add_argument(
+        "--no-update", dest="update", action="store_false", default=None, help="newer versions only when somebody asks"
+    )
+    group.add_argument(
+        "--update", action="store_true", default=None, help="take newer versions that the portal has for this machine"
+    )
 
 
 def changes(given: argparse.Namespace, platform: str) -> dict[str, object]:
@@ -65,6 +71,8 @@ def changes(given: argparse.Namespace, platform: str) -> dict[str, object]:
         raise usage("--use-fs-snapshot is for Windows alone.", "Leave it out; --before can make a snapshot here.")
     if given.use_fs_snapshot is not None:
         found["fs_snapshot"] = given.use_fs_snapshot
+    if given.update is not None:
+        found["update"] = given.update
     return found
 
 

@@ -105,4 +105,5 @@ def _about_options(options: BackupOptions) -> list[str]:
         f"A command runs before each backup, for up to {options.command_minutes} minutes." if options.before else "",
         f"A command runs after each backup, for up to {options.command_minutes} minutes." if options.after else "",
         "Files are read from a snapshot of the file system (VSS)." if options.fs_snapshot else "",
+        "" if options.update else "Newer versions of the agent are taken only by strongroom-agent update.",
     ]

@@ -20,7 +20,7 @@ from strongroom_agent.schedule.scheduler import JITTER_MINUTES
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.session import open_session
 
-from . import backup
+from . import backup, update
 
 PAUSES = (30, 60, 120, 240, 480, 900)
 """Seconds between attempts while the network is away: half an hour in all. The next hour begins anew."""
@@ -99,9 +99,13 @@ def _once(home: Home, *, waited_enough: bool) -> Done:
     except AgentError as error:
         if error.code not in PASSING:
             plan.note_done(home, _TRIED, began)
+            update.after_backup(session)  # a newer version may be what mends it
         raise session.with_reason(error) from error
     plan.note_done(home, _BACKUP, began)
-    done = follow_ups.run(session)
+    try:
+        done = follow_ups.run(session)
+    finally:
+        update.after_backup(session)
     backed_up = backup.told(result)
     also = f" Also done: {', '.join(each.replace('_', ' ') for each in done)}." if done else ""
     return Done(backed_up.message + also, backed_up.code, backed_up.remedy, {**backed_up.details, "also_done": done})

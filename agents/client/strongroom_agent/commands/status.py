@@ -10,6 +10,7 @@ from strongroom_agent.schedule import history, installation
 from strongroom_agent.state import departure, forgotten, identity, last_snapshot, passphrase, status_lines
 from strongroom_agent.state.home import Home
 from strongroom_agent.state.session import Session, describe, open_session
+from strongroom_agent.update import memory
 
 _FORGET = "strongroom-agent unregister --forget deletes its keys here all the same."
 
@@ -45,6 +46,7 @@ def run(session: Session) -> Done:
             "reports_refused": reports.refused(session.home),
             "portal": portal,
             "schedule": installation.describe(session.home),
+            "update": memory.told(session.home),
             "agent_version": __version__,
             "engine_version": session.engine.version,
         },

@@ -13,9 +13,12 @@ _MOST_PATTERNS, _LONGEST = 1000, 4096
 
 @dataclass(frozen=True)
 class BackupOptions:
-    """`exclude` and what stands in `exclude_file` are restic's patterns; limits are in KiB/s, 0 for none; `before` and
-    `after` are lines for the shell, each with `command_minutes` of time; `fs_snapshot` is for Windows (VSS);
-    `always_prove` names files and folders, by absolute paths, that each restore check proves."""
+    """`exclude` and what stands in `exclude_file` are restic's patterns; limits are in KiB/s, 0 for none.
+
+    `before` and `after` are lines for the shell, each with `command_minutes` of time; `fs_snapshot` is for Windows
+    (VSS); `always_prove` names files and folders, by absolute paths, that each restore check proves; `update`: whether
+    the schedule also takes newer versions of this program.
+    """
 
     exclude: list[str] = field(default_factory=list)
     exclude_file: str = ""
@@ -26,6 +29,7 @@ class BackupOptions:
     command_minutes: int = COMMAND_MINUTES
     fs_snapshot: bool = False
     always_prove: list[str] = field(default_factory=list)
+    update: bool = True
 
     @property
     def limits(self) -> list[str]:
@@ -60,6 +64,7 @@ def read(stored: object) -> BackupOptions:
         not whole
         or not counted
         or type(options.fs_snapshot) is not bool
+        or type(options.update) is not bool
         or (stored is not None and type(stored) is not dict)
     ):
         raise TypeError("options")

@@ -17,6 +17,7 @@ from strongroom_agent.portal.storage import Storage, missing
 from strongroom_agent.restic import cache, engine
 from strongroom_agent.restic.process import Connection, Restic
 from strongroom_agent.schedule import plan
+from strongroom_agent.update import memory
 
 from . import departure, identity, passphrase, settings
 from .home import Home
@@ -146,11 +147,12 @@ class Session:
 
     @property
     def life(self) -> dict[str, object]:
-        """What a sign of life tells: versions, and the schedule."""
+        """What a sign of life tells: versions, the schedule, and how it stands with updates."""
         return {
             "agent_version": __version__,
             "engine_version": self.engine.version,
             "schedule": self.schedule,
+            "update": memory.told(self.home),
         }
 
     def with_reason(self, error: AgentError) -> AgentError:

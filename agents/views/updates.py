@@ -1,0 +1,91 @@
+"""Which machines take which release of the agent: for administrators."""
+
+from collections.abc import Callable, Mapping
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from agents.forms import StageForm, WithdrawForm
+from agents.models import AgentRelease
+from agents.monitoring.updates import progress_of
+from agents.packages import releases
+from agents.packages.kinds import KINDS
+from agents.packages.publish import PLATFORMS
+from agents.queries import release_for
+from agents.states import ReleaseState
+from portal.accounts.rules import require_administrator
+from portal.core.errors import Invalid
+from portal.core.forms import show_refusal
+from portal.core.http import PersonRequest, actor_of
+
+_OLDER = 20
+_VERBS: Mapping[str, tuple[Callable[..., AgentRelease], str]] = {
+    "pause": (releases.pause, "Release {} is paused: no further machine takes it."),
+    "resume": (releases.resume, "Release {} goes on: machines of its stage take it with their next backup."),
+    "withdraw": (releases.withdraw, "Release {} is withdrawn: no machine takes it any more."),
+}
+
+
+@require_safe
+def release_list(request: PersonRequest) -> HttpResponse:
+    """The newest release, with how far it has come, and those before."""
+    require_administrator(actor_of(request))
+    return _page(request)
+
+
+@require_POST
+def stage_release(request: PersonRequest, release_id: int) -> HttpResponse:
+    """Let other machines take it, or fewer."""
+    actor = actor_of(request)
+    release_for(actor, release_id)
+    form = StageForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form=form)
+    chosen = list(form.cleaned_data["subscriptions"])
+    try:
+        release = releases.stage(release_id, form.cleaned_data["share"], chosen, actor=actor)
+    except Invalid as error:
+        show_refusal(form, error)
+        return _page(request, form=form)
+    messages.success(request, f"Release {release} goes to the machines that you have chosen, with their next backup.")
+    return redirect("agents:updates")
+
+
+@require_POST
+def steer_release(request: PersonRequest, release_id: int, verb: str) -> HttpResponse:
+    """Pause it, go on, or withdraw it for good, for somebody who typed its version."""
+    actor = actor_of(request)
+    release = release_for(actor, release_id)
+    if verb not in _VERBS:
+        raise Http404
+    form = WithdrawForm(request.POST, version=release.version)
+    if verb == "withdraw" and not form.is_valid():
+        return _page(request, refused=form)
+    act, told = _VERBS[verb]
+    messages.success(request, told.format(act(release_id, actor=actor)))
+    return redirect("agents:updates")
+
+
+def _page(
+    request: PersonRequest, *, form: StageForm | None = None, refused: WithdrawForm | None = None
+) -> HttpResponse:
+    newest, *older = AgentRelease.objects.order_by("-serial")[: _OLDER + 1] or [None]
+    context: dict[str, object] = {"release": newest, "older": older, "refused": refused}
+    if newest is not None:
+        chosen = {"share": newest.share, "subscriptions": list(newest.subscriptions.all())}
+        context["progress"] = progress_of(newest)
+        context["form"] = form or StageForm(initial=chosen)
+        context["files"] = [_described(each) for each in newest.files]
+        context["chosen"] = chosen["subscriptions"]
+        context["open"] = newest.state in (ReleaseState.OFFERED, ReleaseState.PAUSED)
+    wrong = form is not None or refused is not None
+    return render(request, "agents/updates.html", context, status=422 if wrong else 200)
+
+
+def _described(file: Mapping[str, object]) -> dict[str, object]:
+    """A file as people read of it."""
+    kind, platform = KINDS.get(str(file["kind"])), PLATFORMS.get(str(file["platform"]))
+    label = kind.label if kind else file["kind"]
+    return {**file, "about": f"{platform or file['platform']}, {file['architecture']}, {label}"}
