@@ -232,11 +232,18 @@ class Progress:
             case "credentials" if self.credential_status.state == CredentialState.VALID:
                 return "a file is valid"
             case "register":
-                return plural(self.vault.machine_count, "machine")
+                return self._who_came()
             case "backup" | "restore" if proof.machine:
                 moment = proof.backed_up_at if key == "backup" else proof.restored_at
                 return f"{proof.machine.name}, {distance(moment, self.now)}" if moment else ""
         return ""
+
+    def _who_came(self) -> str:
+        """The machine that registered last, and how many others there are."""
+        if not self.machines:
+            return plural(self.vault.machine_count, "machine")
+        others = self.vault.machine_count - 1
+        return f"{self.machines[0].name} and {others:,} more" if others > 0 else self.machines[0].name
 
     def _done(self) -> dict[str, bool]:
         registered = self.vault.machine_count > 0

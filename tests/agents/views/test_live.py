@@ -45,7 +45,7 @@ def test_from_waiting_to_ready_without_a_touch(page: Page, vault: Vault, staff: 
     expect(page.get_by_text("Listening")).to_be_visible()
 
     machine = machine_in(vault, credential)
-    expect(page.locator("#register-brief")).to_have_text("1 machine", timeout=10_000)
+    expect(page.locator("#register-brief")).to_have_text("hr-db-02", timeout=10_000)
     expect(page.locator("#announcer")).to_contain_text("hr-db-02 has registered.")
 
     for kind in (Run.Kind.BACKUP, Run.Kind.RESTORE_CHECK):
