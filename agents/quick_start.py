@@ -44,6 +44,12 @@ class Step:
     current: bool
     missing: bool = False
     brief: str = ""  # what a step that is done came to, in a few words
+    in_use: bool = False  # done, and still of use: it does not fold
+
+    @property
+    def folds(self) -> bool:
+        """Whether it is shown in a line alone."""
+        return self.done and not self.in_use
 
     @property
     def mark(self) -> tuple[str, str]:
@@ -219,7 +225,14 @@ class Progress:
         current = {"agent", "register"} if first_open == "agent" else {first_open}
         active = self.vault.state == VaultState.ACTIVE
         return {
-            key: Step(number, name, done[key], active and key in current, brief=self._brief(key) if done[key] else "")
+            key: Step(
+                number,
+                name,
+                done[key],
+                active and key in current,
+                brief=self._brief(key) if done[key] else "",
+                in_use=key == "credentials" and self.listening,
+            )
             for number, (key, name) in enumerate(STEPS, start=1)
         }
 
