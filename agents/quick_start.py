@@ -44,6 +44,12 @@ class Step:
     current: bool
     missing: bool = False
     brief: str = ""  # what a step that is done came to, in a few words
+    in_use: bool = False  # done, and still of use: it does not fold
+
+    @property
+    def folds(self) -> bool:
+        """Whether it is shown in a line alone."""
+        return self.done and not self.in_use
 
     @property
     def mark(self) -> tuple[str, str]:
@@ -219,7 +225,14 @@ class Progress:
         current = {"agent", "register"} if first_open == "agent" else {first_open}
         active = self.vault.state == VaultState.ACTIVE
         return {
-            key: Step(number, name, done[key], active and key in current, brief=self._brief(key) if done[key] else "")
+            key: Step(
+                number,
+                name,
+                done[key],
+                active and key in current,
+                brief=self._brief(key) if done[key] else "",
+                in_use=key == "credentials" and self.listening,
+            )
             for number, (key, name) in enumerate(STEPS, start=1)
         }
 
@@ -232,11 +245,18 @@ class Progress:
             case "credentials" if self.credential_status.state == CredentialState.VALID:
                 return "a file is valid"
             case "register":
-                return plural(self.vault.machine_count, "machine")
+                return self._who_came()
             case "backup" | "restore" if proof.machine:
                 moment = proof.backed_up_at if key == "backup" else proof.restored_at
                 return f"{proof.machine.name}, {distance(moment, self.now)}" if moment else ""
         return ""
+
+    def _who_came(self) -> str:
+        """The machine that registered last, and how many others there are."""
+        if not self.machines:
+            return plural(self.vault.machine_count, "machine")
+        others = self.vault.machine_count - 1
+        return f"{self.machines[0].name} and {others:,} more" if others > 0 else self.machines[0].name
 
     def _done(self) -> dict[str, bool]:
         registered = self.vault.machine_count > 0

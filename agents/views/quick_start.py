@@ -33,7 +33,7 @@ from vaults.rules import is_member
 from vaults.states import VaultState
 
 MARK = (
-    '<span id="{key}-mark" class="visually-hidden" data-mark="{sign}"{swap}>{word}:</span>'
+    '<span id="{key}-mark" class="visually-hidden" data-mark="{sign}" data-folds="{folds}"{swap}>{word}:</span>'
     '<span id="{key}-brief" class="muted small"{swap}>{brief}</span>'
 )
 
@@ -151,7 +151,9 @@ def _mark(key: str, step: Step, *, oob: bool) -> SafeString:
     """Whether the step is done, for the list's marks and in words; made here, since each poll has all of them."""
     sign, word = step.mark
     swap = SafeString(' hx-swap-oob="true"' if oob else "")
-    return format_html(MARK, key=key, sign=sign, word=word, swap=swap, brief=step.brief)
+    return format_html(
+        MARK, key=key, sign=sign, word=word, swap=swap, brief=step.brief, folds="yes" if step.folds else ""
+    )
 
 
 def _commands(progress: Progress, offered: list[PlatformRow]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 // <details class="fold"> with a [data-mark] in its summary, and <details id data-keep> in parts that are swapped.
 
 const steps = () => document.querySelectorAll("details.fold");
-const mark = (step) => step.querySelector("summary [data-mark]")?.dataset.mark;
+const mark = (step) => step.querySelector("summary [data-mark]")?.dataset.folds;
 const known = new Map([...steps()].map((step) => [step, mark(step)]));
 const touched = new Set();
 
@@ -14,7 +14,7 @@ document.body.addEventListener("htmx:afterSettle", () => {
   for (const step of steps()) {
     if (known.get(step) === mark(step)) continue;
     known.set(step, mark(step));
-    if (!touched.has(step) && !step.contains(document.activeElement)) step.open = mark(step) !== "done";
+    if (!touched.has(step) && !step.contains(document.activeElement)) step.open = mark(step) !== "yes";
   }
 });
 
