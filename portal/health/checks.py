@@ -104,9 +104,7 @@ def storage() -> str:
     if len(troubles) == len(slugs):
         raise Unwell(" ".join(troubles.values()))
     told = [*troubles.values(), *heartbeats.troubles(f"object lock {slug}" for slug in slugs).values()]
-    return " ".join(
-        [f"storage and {plural(len(sockets), 'gateway')} answer", *(f"- {trouble}" for trouble in told)]
-    )
+    return " ".join([f"storage and {plural(len(sockets), 'gateway')} answer", *(f"- {trouble}" for trouble in told)])
 
 
 def _status(path: str) -> bytes | None:
