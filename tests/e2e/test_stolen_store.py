@@ -85,7 +85,9 @@ class Thief:
 
     def everything(self) -> int:
         """All that the store offers, on every version; then markers and junk on top of all. How many versions."""
-        found, soon = self.versions(), datetime.now(UTC) + timedelta(hours=1)
+        # But what the portal has written to see whether it can: that is nobody's, and locked for minutes.
+        found = [each for each in self.versions() if "/strongroom/" not in each["Key"]]
+        soon = datetime.now(UTC) + timedelta(hours=1)
         for each in found:
             one = {"Key": each["Key"], "VersionId": each["VersionId"]}
             self.tries("delete_object", **one)
@@ -115,7 +117,7 @@ def test_with_the_regions_own_key(stolen: Stolen, weed: Store, tmp_path: Path) -
     assert min(ends) > datetime.now(UTC) + timedelta(days=DAYS - 1)
     assert stolen.delete("snapshots") == {200}  # with the machine's key as well: what is in the trash goes next
     count = thief.everything()
-    assert count > 20
+    assert count >= len(there) + 2  # those in the trash as well
     assert thief.refused == {
         "delete_object": 2 * count,
         "put_object_retention": 2 * count,

@@ -21,6 +21,7 @@ from tests.vaults.stores import Store, seaweed
 from vaults.admin import object_lock_of
 from vaults.integrity import lock_schedule, lock_walker
 from vaults.models import LockWalk, MachineRepository, Region, RemovedObject, SeenObject, Vault
+from vaults.regions import object_lock
 from vaults.regions.storage.rclone import region_storage
 from vaults.regions.storage.versions import VersionedBucket
 from vaults.trash import purge, removals, repositories
@@ -283,7 +284,7 @@ def test_nothing_is_told_of_a_region_without_object_lock(locked: Locked, monkeyp
         lock_schedule.overdue()
         lock_walker.run(LockWalk.objects.get().pk)
     assert heartbeats.troubles(["object lock locked"])
-    monkeypatch.setattr(lock_schedule.object_lock, "locks", lambda region: False)
+    monkeypatch.setattr(object_lock, "locks", lambda region: False)
     assert lock_schedule.overdue() == []
     assert not LockWalk.objects.exists()
     assert not heartbeats.troubles(["object lock locked"])
