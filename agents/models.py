@@ -54,7 +54,9 @@ class Machine(models.Model):
     late_from = models.DateTimeField(null=True)
     late_told_at = models.DateTimeField(null=True)  # when people were told, until a backup arrives
     proof = models.JSONField(default=dict)  # `proven`, `compared`, `total` of the newest restore check that proves
-    # From this moment on its newest proof is too old: set when one arrives, and when the schedule changes.
+    # From these moments on its newest proof has faded, and is too old: set when one arrives, and when the schedule
+    # changes.
+    fades_from = models.DateTimeField(null=True)
     unproven_from = models.DateTimeField(null=True)
     unproven_told_at = models.DateTimeField(null=True)  # when people were told, until a proof arrives
     # How long it would take to restore all of its newest snapshot, and how much that is, by the newest restore check.

@@ -145,8 +145,8 @@ def red_from(late: datetime, every_hours: int) -> datetime:
 UNPROVEN = StateDisplay("Not proven", "amber", "No restore of it has been proven for a week, or four backups.")
 """How a machine is shown whose newest proof is too old; worked out from the clock, and stored nowhere."""
 
-FADED = StateDisplay("Ready", "grey", "Backed up; the newest proof of a restore is older than it should be.")
-"""How a Ready machine is shown whose proof has faded."""
+FADED = StateDisplay("Ready, faded", "grey", "Backed up; the newest proof of a restore is older than it should be.")
+"""How Ready machines are counted whose proof has faded; beside one of them its age says so."""
 
 SLOW = StateDisplay("Slow restore", "amber", "Restoring all of it would take longer than its vault's people expect.")
 """How a machine is shown that would be back later than expected, by the newest measurement."""

@@ -86,6 +86,7 @@ def _come_back(machine: Machine, credential: Credential, request: RegistrationRe
         last_seen_at=request.at,
         last_restore_check_at=None,
         proof={},
+        fades_from=None,
         unproven_from=None,
         restore_seconds=None,
         restore_bytes=None,

@@ -7,11 +7,15 @@ from django.db import migrations, models
 
 
 def when_proofs_age(apps, schema_editor):
-    """As agents.states.unproven_from() has it: four intervals of the schedule, and no sooner than a week."""
+    """As agents.states.fades_from() and unproven_from() have it: two and four intervals, at least two days and a week."""
     machines = apps.get_model("agents", "Machine").objects
     proven = machines.exclude(last_restore_check_at=None)
     for pk, at, every in list(proven.values_list("pk", "last_restore_check_at", "backup_every_hours")):
-        machines.filter(pk=pk).update(unproven_from=at + timedelta(hours=max(7 * 24, 4 * (every or 24))))
+        hours = every or 24
+        machines.filter(pk=pk).update(
+            fades_from=at + timedelta(hours=max(48, 2 * hours)),
+            unproven_from=at + timedelta(hours=max(7 * 24, 4 * hours)),
+        )
 
 
 class Migration(migrations.Migration):
@@ -59,6 +63,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='machine',
             name='slow_told_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name='machine',
+            name='fades_from',
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(

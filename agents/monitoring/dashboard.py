@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from agents.models import Machine, Run
 from agents.monitoring.concerns import needs_attention, with_damage
 from agents.monitoring.stored import Retained, retained
-from agents.states import ALLOWED_IN, CONCERNS, OUT, Concern, MachineState
+from agents.states import ALLOWED_IN, CONCERNS, FADED, OUT, Concern, MachineState
 from portal.core.states import StateDisplay
 from vaults.models import Vault
 
@@ -43,6 +43,7 @@ class Late:
 class Estate:
     """The machines that the vault counts, by state; those that somebody must look at, and those that are late.
 
+    `states` counts Ready ones in green as long as their proof is young, and in grey those with an old one.
     `proven`: how many are Ready and nothing has cast doubt on that since, as far as `needing_attention` goes.
     """
 
@@ -72,21 +73,33 @@ class Estate:
 def estate_of(vault: Vault, now: datetime) -> Estate:
     """Read it, in at most seven queries."""
     here, sure = vault.machines.exclude(state__in=OUT), ~Q(concern__in=_DOUBTS)
-    counted = here.order_by().values("state").annotate(number=Count("pk"), oldest=Min(_PROOF, filter=sure))
+    old = Q(fades_from__lte=now)
+    counted = (
+        here.order_by()
+        .values("state")
+        .annotate(number=Count("pk"), oldest=Min(_PROOF, filter=sure), old=Count("pk", filter=old))
+    )
     numbers: dict[str, int] = {row["state"]: row["number"] for row in counted}
+    faded = next((row["old"] for row in counted if row["state"] == MachineState.READY), 0)
     oldest: dict[str, datetime] = {row["state"]: row["oldest"] for row in counted if row["oldest"]}
     looked_at = _worst_first(vault)
     doubted = sum(
         one.state == MachineState.READY and (one.attention in _DOUBTED or one.unproven is not None) for one in looked_at
     )
     return Estate(
-        states=[(look, numbers[state]) for state, look in Machine.STATES.looks.items() if state in numbers],
+        states=_shown(numbers, faded),
         proven=numbers.get(MachineState.READY, 0) - doubted,
         oldest_proof=oldest.get(MachineState.READY),
         needing_attention=looked_at,
         late=_late(vault, now),
         retained=retained(vault, now),
     )
+
+
+def _shown(numbers: dict[str, int], faded: int) -> list[tuple[StateDisplay, int]]:
+    young = {**numbers, MachineState.READY: numbers.get(MachineState.READY, 0) - faded}
+    shown = [(look, young[state]) for state, look in Machine.STATES.looks.items() if young.get(state)]
+    return [*shown, (FADED, faded)] if faded else shown
 
 
 def _worst_first(vault: Vault) -> list[Machine]:

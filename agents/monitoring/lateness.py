@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from agents.models import Machine
-from agents.states import late_from, unproven_from
+from agents.states import fades_from, late_from, unproven_from
 from portal.core.times import for_people
 
 REMEDY = (
@@ -36,6 +36,7 @@ def facts_of_schedule(machine: Machine, every_hours: int | None, at: datetime) -
         "backup_every_hours": every_hours,
         "late_from": late,
         "late_told_at": None,
+        "fades_from": fades_from(proven, every_hours) if proven else None,
         "unproven_from": unproven_from(proven, every_hours) if proven else None,
     }
 

@@ -9,7 +9,7 @@ from django.db.models import Case, Q, QuerySet, Value, When
 
 from agents.models import Machine
 from agents.monitoring.events import MachineSlow, MachineUnproven, SlownessEnded, UnprovenEnded
-from agents.states import ALLOWED_IN, MachineState, unproven_from
+from agents.states import ALLOWED_IN, MachineState, fades_from, unproven_from
 from portal.core.actor import SYSTEM, Actor
 from portal.events.event import Event, happened
 
@@ -28,6 +28,7 @@ def note_proof(machine: Machine, figures: Mapping[str, int], ended: datetime, *,
     was_told = machine.unproven_told_at is not None
     facts: dict[str, object] = {
         "proof": {name: number for name, number in figures.items() if name in _KEPT},
+        "fades_from": fades_from(ended, machine.backup_every_hours),
         "unproven_from": unproven_from(ended, machine.backup_every_hours),
         "unproven_told_at": None,
     }

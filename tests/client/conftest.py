@@ -1,5 +1,6 @@
 """What the agent's tests share: certificates, a storage server, a test portal, a machine."""
 
+import json
 import shutil
 import socket
 import subprocess
@@ -11,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from strongroom_agent.restic import engine
+from strongroom_agent.setup import reach
 
 from .authority import Authority
-from .peer import Faults
+from .peer import Faults, Peer
 from .prepared import Kept
 from .serving import Storage, serving
 from .world import World
@@ -119,3 +122,26 @@ def _kept(authority: Authority, tmp_path_factory: pytest.TempPathFactory, storag
 def machine(_kept: Kept) -> World:
     """A machine with one large file and a small one, backed up, and copied to the pair; each test finds it so."""
     return _kept.machine()
+
+
+@pytest.fixture
+def alone(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A machine with a credential; its portal is taken to answer, since there is none."""
+    monkeypatch.setattr(reach, "check", lambda edge_url, roots, proxy: None)
+    monkeypatch.setattr(engine, "find", lambda: engine.Engine("/bin/restic", "0.18.0"))
+    monkeypatch.setenv("HOME", str(tmp_path / "person"))
+    monkeypatch.setattr(socket, "gethostname", lambda: "host-1")
+    (tmp_path / "person").mkdir()
+    machine = World(tmp_path, Peer(authority, tmp_path, tmp_path / "none"))
+    machine.fill()
+    machine.peer.url = "https://127.0.0.1:1"
+    (tmp_path / "file.VaultCredentials").write_text(json.dumps(machine.peer.credential()))
+    return machine
+
+
+@pytest.fixture
+def person(world: World) -> World:
+    """A machine, and the home folder of whoever sets it up."""
+    (world.root / "person").mkdir()
+    (world.root / "file.VaultCredentials").write_text(json.dumps(world.peer.credential()))
+    return world

@@ -10,18 +10,17 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
-from strongroom_agent.portal import enrolment_code, pinned_root
+from strongroom_agent.portal import enrolment_code
 from strongroom_agent.state.home import Home
 
 from .authority import Authority, pem_of
 from .cheap_key import PASSPHRASE
 from .peer import Problem
 from .serving import Storage, serving
+from .shown_code import CODE, PLAIN, root_of
 from .world import Ran, World
 
 pytestmark = pytest.mark.system
-CODE = "7K3M-9QXT-2VFD"
-PLAIN = CODE.replace("-", "")
 ANY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -40,10 +39,6 @@ def impostor(tmp_path: Path, storage: Storage) -> Iterator[World]:
     with serving(Authority(), folder, storage.rclone) as peer:
         peer.codes[PLAIN] = b""
         yield World(folder, peer)
-
-
-def root_of(authority: Authority) -> str:
-    return pinned_root.fingerprint(authority.root.certificate)
 
 
 def setup(world: World, *more: str, code: str = CODE, pin: str = "", edge: str = "", typed: str = "") -> Ran:

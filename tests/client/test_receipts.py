@@ -97,6 +97,13 @@ def test_a_failed_run_has_one_too_and_one_that_was_no_run_has_none(machine: Worl
     assert [run["kind"] for run in machine.peer.runs.values() if "receipt" not in run] == ["restore"]
 
 
+def test_a_run_without_an_engine_fails_for_that_and_has_one(machine: World) -> None:
+    ran = machine.run("backup", RESTIC=str(machine.root / "no such program"))
+    assert ran.answer["code"] == "engine_missing", ran
+    (run,) = machine.peer.runs.values()
+    assert (said(run["receipt"])["code"], said(run["receipt"])["engine_version"]) == ("engine_missing", "")
+
+
 def test_they_verify_by_the_recipe_that_comes_with_them(machine: World, made: Path, root: Path) -> None:
     status, lines = recipe(made, root)
     assert (status, [line.split()[0] for line in lines]) == (0, ["good"] * len(lines))

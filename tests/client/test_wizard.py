@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import socket
 import stat
 import sys
 from collections.abc import Callable
@@ -16,67 +15,15 @@ from strongroom_agent.core.errors import AgentError
 from strongroom_agent.restic import engine
 from strongroom_agent.setup import kept_answers, reach
 from strongroom_agent.setup.checks import SetupOptions
-from strongroom_agent.setup.wizard import asking, defaults, wizard
+from strongroom_agent.setup.wizard import asking, defaults
 from strongroom_agent.setup.wizard.draft import Draft
 from strongroom_agent.state.home import Home
 
-from .authority import Authority
 from .cheap_key import PASSPHRASE
-from .peer import Peer
+from .wizards import Typing, all_answers, ask, told
 from .world import World
 
 Answers = Callable[..., SetupOptions]
-
-
-@pytest.fixture
-def alone(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A machine with a credential; its portal is taken to answer, since there is none."""
-    monkeypatch.setattr(reach, "check", lambda edge_url, roots, proxy: None)
-    monkeypatch.setattr(engine, "find", lambda: engine.Engine("/bin/restic", "0.18.0"))
-    monkeypatch.setenv("HOME", str(tmp_path / "person"))
-    monkeypatch.setattr(socket, "gethostname", lambda: "host-1")
-    (tmp_path / "person").mkdir()
-    machine = World(tmp_path, Peer(authority, tmp_path, tmp_path / "none"))
-    machine.fill()
-    machine.peer.url = "https://127.0.0.1:1"
-    (tmp_path / "file.VaultCredentials").write_text(json.dumps(machine.peer.credential()))
-    return machine
-
-
-class Typing(asking.Lines):
-    """A person at a terminal, whose lines are there already."""
-
-    def __init__(self, *typed: str) -> None:
-        super().__init__()
-        self.interactive = True
-        self._typed = list(typed)
-
-    def read(self, question: asking.Question) -> str:
-        """The next line."""
-        self.say(f"({question.about})")
-        if not self._typed:
-            raise asking.Ended
-        return self._typed.pop(0)
-
-
-def ask(machine: World, *typed: str, given: SetupOptions | None = None, known: tuple[str, ...] = ()) -> SetupOptions:
-    """What the wizard makes of these answers."""
-    return wizard.gather(Home(machine.home), given or SetupOptions(), set(known), Typing(*typed))
-
-
-def all_answers(machine: World, **other: str) -> list[str]:
-    """Good answers to all questions, in their order, but for the `other` ones."""
-    good = {
-        "protect": str(machine.source),
-        "install": str(machine.root / "program"),
-        "cache": str(machine.root / "cache"),
-    }
-    good |= {"proxy": "", "credentials": str(machine.root / "file.VaultCredentials"), "name": "", "way": "", "save": ""}
-    return list({**good, "agree": "", **other}.values())
-
-
-def told(capsys: pytest.CaptureFixture[str]) -> str:
-    return " ".join(capsys.readouterr().err.split())
 
 
 def test_whoever_takes_the_defaults_types_three_answers_at_most(alone: World) -> None:

@@ -8,10 +8,9 @@ from strongroom_agent.portal import enrolment_code, pinned_root
 from strongroom_agent.setup.checks import SetupOptions
 from strongroom_agent.state.home import Home
 
-from .test_wizard import all_answers, alone, ask, told
+from .wizards import all_answers, ask, told
 from .world import World
 
-__all__ = ["alone"]
 CODE, PIN, VAULT = "7K3M-9QXT-2VFD", "ab" * 32, "00000000-0000-4000-8000-000000000000"
 EDGE = "https://strongroom.example.com:8443"
 OFFERED = enrolment_code.Offered("7K3M9QXT2VFD", EDGE, PIN, VAULT)

@@ -3,12 +3,11 @@
 import pytest
 
 from .cheap_key import PASSPHRASE
+from .shown_code import CODE, PLAIN, root_of
 from .terminal import Terminal
-from .test_code import CODE, PLAIN, root_of
-from .test_wizard_terminals import person, start, up_to_vault
+from .wizards import start, up_to_vault
 from .world import World
 
-__all__ = ["person"]
 pytestmark = pytest.mark.system
 
 

@@ -1,43 +1,16 @@
 """The wizard in real terminals of many kinds, from the first question to a machine that is restored; and its ends."""
 
 import json
-import os
 import signal
-import sys
 
 import pytest
 
 from .cheap_key import PASSPHRASE
-from .terminal import Terminal
+from .wizards import start, up_to_vault
 from .world import World
 
 pytestmark = pytest.mark.system
 TERMS = ["xterm-256color", "dumb", "vt100", "linux"]
-
-
-@pytest.fixture
-def person(world: World) -> World:
-    """A machine, and the home folder of whoever sets it up."""
-    (world.root / "person").mkdir()
-    (world.root / "file.VaultCredentials").write_text(json.dumps(world.peer.credential()))
-    return world
-
-
-def start(machine: World, term: str, *more: str, columns: int = 80, **environment: str) -> Terminal:
-    """The wizard in a terminal of its own."""
-    given = {"PATH": os.environ["PATH"], "HOME": str(machine.root / "person")}
-    given |= {"STRONGROOM_AGENT_HOME": str(machine.home), "STRONGROOM_SETUP_NO_SCHEDULE": "yes"}
-    given |= {"STRONGROOM_SETUP_NO_LINK": "yes", **environment}
-    program = [sys.executable, "-X", "utf8", "-I", "-m", "strongroom_agent", "setup", *more]
-    return Terminal(program, given, term, columns)
-
-
-def up_to_vault(terminal: Terminal, machine: World) -> None:
-    """Answer what comes before the vault."""
-    terminal.answer("What to back up", str(machine.source))
-    terminal.answer("Installation folder", str(machine.root / "program"))
-    terminal.answer("Cache folder", str(machine.root / "cache"))
-    terminal.answer("Proxy address")
 
 
 @pytest.mark.parametrize("term", TERMS)

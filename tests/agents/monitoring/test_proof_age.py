@@ -69,6 +69,7 @@ def aged(machine: peer.Machine, age: timedelta, every: int | None = None) -> Mac
         last_backup_at=timezone.now(),
         backup_every_hours=every,
         late_from=None,
+        fades_from=states.fades_from(then, every),
         unproven_from=states.unproven_from(then, every),
     )
     return row(machine)
@@ -115,7 +116,9 @@ class TestFading:
         assert (found.faded, found.attention) == (faded, states.UNPROVEN if amber else None)
         assert [reason.look for reason in reasons_of(found)] == ([states.UNPROVEN] if amber else [])
         assert [one.pk for one in machines_of(found.vault_id, "attention")] == ([found.pk] if amber else [])
-        assert estate_of(found.vault, timezone.now()).proven == (0 if amber else 1)
+        estate = estate_of(found.vault, timezone.now())
+        assert estate.proven == (0 if amber else 1)
+        assert estate.states == [(states.FADED if faded else states.MACHINE.looks[MachineState.READY], 1)]
 
     def test_one_that_was_never_ready_has_nothing_to_fade(self, machine: peer.Machine) -> None:
         then = timezone.now() - 900 * HOUR
@@ -132,17 +135,19 @@ class TestFading:
         found = aged(machine, 200 * HOUR, 24)
         assert found.unproven
         assert peer.say(machine.holder, "runs", **run_of(), schedule={"every_hours": 168}).status_code == 200
-        assert row(machine).unproven is None
+        moved = row(machine)
+        assert moved.unproven is None
+        assert moved.fades_from == states.fades_from(found.last_restore_check_at, 168)  # type: ignore[arg-type]
 
     def test_pages_say_it_in_words(self, client: Client, machine: peer.Machine, vault: Vault, staff: User) -> None:
         client.force_login(staff)
         pages = (f"/machines/{machine.id}/", f"/vaults/{vault.pk}/machines/", f"/vaults/{vault.pk}/quick-start/")
         aged(machine, 5 * HOUR)
         for page in pages:
-            assert "Proven 5 hours ago : 120 files restored and proven against the snapshot" in text_of(client, page)
+            assert "Proven 5 hours ago: 120 files restored and proven against the snapshot" in text_of(client, page)
         aged(machine, 73 * HOUR)
         for page in pages:
-            assert "last proven 3 days ago : 120 files restored" in text_of(client, page)
+            assert "last proven 3 days ago: 120 files restored" in text_of(client, page)
         heading = client.get(pages[0]).content.decode().split('<div class="heading">')[1].split("</div>")[0]
         assert ("status green" in heading, "status grey" in heading) == (False, True)
         aged(machine, 200 * HOUR)
@@ -155,7 +160,7 @@ class TestFading:
     ) -> None:
         client.force_login(staff)
         proven(machine, compared=120, changed=0)
-        assert "Proven just now : 120 files restored byte for byte" in text_of(client, f"/machines/{machine.id}/")
+        assert "Proven just now: 120 files restored byte for byte" in text_of(client, f"/machines/{machine.id}/")
 
     def test_another_computer_begins_anew(self, machine: peer.Machine) -> None:
         proven(machine, **MEASURED)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -14,10 +13,10 @@ from agents.models import Machine, Onboarding, RefusedRegistration, Run
 from agents.quick_start import progress_of
 from agents.states import MachineState
 from portal.accounts.models import User
-from tests.agents.factories import credential_of, machine_in, well_run
+from tests.agents.factories import credential_of, well_run
 from tests.agents.views.reading import text
-from tests.factories import as_actor, member_of
-from vaults.credentials import one_time_codes
+from tests.agents.views.setups import setting_up, shown_code
+from tests.factories import member_of
 from vaults.models import Credential, OneTimeCode, Vault
 
 pytestmark = pytest.mark.django_db
@@ -29,25 +28,6 @@ def page(client: Client, staff: User, vault: Vault) -> Callable[[], str]:
     """Fetches the live part of Quick Start as staff, and gives its text in one line."""
     client.force_login(staff)
     return lambda: text(client.get(f"/vaults/{vault.pk}/quick-start/").content).split("Configure storage")[0]
-
-
-def setting_up(vault: Vault, credential: Credential, name: str = "hr-db-02", **told: Any) -> Machine:
-    """A machine that has registered a minute ago, and told this since."""
-    now = timezone.now()
-    machine = machine_in(vault, credential, name, registered_at=now - timedelta(seconds=60), address="192.0.2.9")
-    values = {"last_sign_at": now, "setup_began_at": now, "step_state": "running", "step_since": now} if told else {}
-    way = {"began_at": credential.issued_at, "by_code": False, "registered_at": machine.registered_at}
-    Onboarding.objects.create(machine=machine, **way, **{**values, **told})
-    return machine
-
-
-def shown_code(vault: Vault, staff: User, *, ago: timedelta) -> OneTimeCode:
-    """A code that was shown then."""
-    code = one_time_codes.show(vault.pk, actor=as_actor(staff)).code
-    then = timezone.now() - ago
-    OneTimeCode.objects.filter(pk=code.pk).update(shown_at=then, expires_at=then + one_time_codes.LIFE)
-    code.refresh_from_db()
-    return code
 
 
 class TestSteps:

@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 from agents.models import Onboarding, RefusedRegistration, Run
 from portal.accounts.models import User
 from tests.agents.factories import credential_of, well_run
-from tests.agents.views.test_live_setup import setting_up, shown_code
+from tests.agents.views.setups import setting_up, shown_code
 from vaults.models import OneTimeCode, Vault
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db(transaction=True)]

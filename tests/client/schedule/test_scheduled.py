@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from strongroom_agent.commands import scheduled
 from strongroom_agent.core import times
+from strongroom_agent.core.errors import AgentError
 from strongroom_agent.schedule import follow_ups, plan
+from strongroom_agent.schedule.follow_ups import FollowUp
 from strongroom_agent.state.home import Home
+from strongroom_agent.state.session import open_session
 
 from tests.client.world import World
 
@@ -126,17 +129,41 @@ def test_what_is_newly_left_out_is_not_lost_and_what_is_lost_is_told(machine: Wo
     assert machine.run("backup").answer["code"] == "done_with_losses"
 
 
-def test_a_months_check_takes_the_place_of_the_days(nightly: World) -> None:
+def names_due(home: Home, at: datetime) -> list[str]:
+    """What is due then; what comes first may cover the others."""
+    return [each.name for each in follow_ups.due(home, at)]
+
+
+def test_what_is_due_when(nightly: World) -> None:
     home, now = Home(nightly.home), times.now()
-    assert [each.name for each in follow_ups.due(home, now)] == ["restore_check"]
-    assert [each.name for each in follow_ups.due(home, now + timedelta(days=6))] == ["restore_check"]
-    assert [each.name for each in follow_ups.due(home, now + timedelta(days=7))] == ["retain"]
+    assert names_due(home, now) == ["restore_check"]
+    assert names_due(home, now + timedelta(days=6)) == ["restore_check"]
+    assert names_due(home, now + timedelta(days=7)) == ["retain", "larger_sample", "restore_check"]
     for each in ("retain", "larger_sample"):
         plan.note_done(home, each, now + timedelta(days=29))
-    assert [each.name for each in follow_ups.due(home, now + timedelta(days=29))] == ["restore_check"]
-    assert [each.name for each in follow_ups.due(home, now + timedelta(days=30))] == ["check"]
-    plan.note_done(home, "check", now + timedelta(days=30))
-    assert [each.name for each in follow_ups.due(home, now + timedelta(days=31))] == ["restore_check"]
-    assert [each.name for each in follow_ups.due(home, now + timedelta(days=36))] == ["retain"]
-    plan.note_done(home, "retain", now + timedelta(days=36))
-    assert [each.name for each in follow_ups.due(home, now + timedelta(days=36))] == ["larger_sample"]
+    assert names_due(home, now + timedelta(days=29)) == ["restore_check"]
+    assert names_due(home, now + timedelta(days=30)) == ["check", "restore_check"]
+
+
+def test_what_goes_well_covers_others_and_what_fails_covers_none(nightly: World) -> None:
+    """A retain that goes wrong each week must not keep the machine from being proven."""
+    session, ran = open_session(Home(nightly.home)), list[str]()
+
+    def fails(_: object) -> None:
+        ran.append("fails")
+        raise AgentError("network", "It is away.")
+
+    def does(name: str, covers: str = "") -> FollowUp:
+        return FollowUp(name, timedelta(0), lambda _: ran.append(name), covers=frozenset({covers}))
+
+    table = (
+        FollowUp("fails", timedelta(0), fails, covers=frozenset({"small"})),
+        does("large", covers="smallest"),
+        does("small"),
+        does("smallest"),
+    )
+    with pytest.raises(AgentError, match="It is away"):
+        follow_ups.run(session, table)
+    assert ran == ["fails", "large", "small"]
+    assert {"large", "small"} <= plan.done(session.home).keys()
+    assert not {"fails", "smallest"} & plan.done(session.home).keys()

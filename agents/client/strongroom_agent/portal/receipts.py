@@ -33,13 +33,13 @@ _TOLD = ("run", "kind", "outcome", "code", "snapshot", "started_at", "finished_a
 
 def add(session: Session, report: dict[str, object], evidence: Evidence | None) -> None:
     """Sign a receipt for the run of this report, keep it, and put it into the report as `receipt`. That it cannot be
-    kept, as for want of room, is no reason for the run to fail."""
+    made or kept, as for want of room, is no reason for the run to fail, or to fail for another reason than its own."""
     if report["kind"] not in KINDS:
         return
-    compact = session.identity.signer.sign_as(TYPE, canonical(_content(session, report, evidence)))
-    report["receipt"] = compact
-    name = _name(report)
     try:
+        compact = session.identity.signer.sign_as(TYPE, canonical(_content(session, report, evidence)))
+        report["receipt"] = compact
+        name = _name(report)
         session.home.write_text(f"{FOLDER}/{name}.jws", compact + "\n")
         if evidence is not None and evidence.files:
             lines = "".join(evidence.lines())
@@ -78,9 +78,17 @@ def _content(session: Session, report: Mapping[str, object], evidence: Evidence 
         "proven": proven,
         "lately_days": LATELY,
         "agent_version": __version__,
-        "engine_version": session.engine.version,
+        "engine_version": _engine_version(session),
         "portal_time": times.render(portal_time) if portal_time else None,
     }
+
+
+def _engine_version(session: Session) -> str:
+    """Empty where there is no engine, which is why some runs fail."""
+    try:
+        return session.engine.version
+    except AgentError:
+        return ""
 
 
 def _name(report: Mapping[str, object]) -> str:

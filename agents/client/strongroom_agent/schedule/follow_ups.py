@@ -73,25 +73,26 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
 
 
 def due(home: Home, now: datetime, table: tuple[FollowUp, ...] = FOLLOW_UPS) -> list[FollowUp]:
-    """Those to do now. One that is seen for the first time, and is not of each backup, is due when its time has passed
-    once: a machine that was just set up has been proven by that."""
-    known, found, covered = plan.done(home), list[FollowUp](), set[str]()
+    """Those whose time has come. One that is seen for the first time, and is not of each backup, is due when its time
+    has passed once: a machine that was just set up has been proven by that."""
+    known, found = plan.done(home), list[FollowUp]()
     for each in table:
         if each.every and each.name not in known:
             plan.note_done(home, each.name, now)
             continue
         waited = now - known.get(each.name, datetime.min.replace(tzinfo=now.tzinfo))
-        if each.name not in covered and (not each.every or waited >= each.every - EARLY):
+        if not each.every or waited >= each.every - EARLY:
             found.append(each)
-            covered |= each.covers
     return found
 
 
 def run(session: Session, table: tuple[FollowUp, ...] = FOLLOW_UPS) -> list[str]:
-    """Do what is due; the names of what was done. One that fails keeps no other from running: the first failure is
-    raised at the end."""
-    done, failures = [], list[AgentError]()
+    """Do what is due, but for what another one has covered; the names of what was done. One that fails keeps no other
+    from running, and covers none: the first failure is raised at the end."""
+    done, failures, covered = [], list[AgentError](), set[str]()
     for each in due(session.home, times.now(), table):
+        if each.name in covered:
+            continue
         progress(f"due now: {each.name.replace('_', ' ')}")
         try:
             each.do(session)
@@ -102,6 +103,7 @@ def run(session: Session, table: tuple[FollowUp, ...] = FOLLOW_UPS) -> list[str]
             for name in (each.name, *_done_beside(each, table)):
                 plan.note_done(session.home, name, times.now())
             done.append(each.name)
+            covered |= each.covers
     if failures:
         raise failures[0]
     return done
