@@ -48,9 +48,9 @@ class Pin:
     fixes: Fixes | None = None
 
 
-def pins() -> dict[str, Pin]:
-    """All inputs, by name."""
-    return {name: _pin(name, dict(facts)) for name, facts in tomllib.loads(PINS.read_text()).items()}
+def pins(file: Path = PINS) -> dict[str, Pin]:
+    """All inputs that the file names, by name."""
+    return {name: _pin(name, dict(facts)) for name, facts in tomllib.loads(file.read_text()).items()}
 
 
 def _pin(name: str, facts: dict[str, object]) -> Pin:
@@ -70,8 +70,9 @@ def get(pin: Pin | Fixes, kept: Path) -> Path:
     kept.mkdir(parents=True, exist_ok=True)
     reasons = []
     try:
-        shutil.move(debian.source(pin.debian, pin.sha256, kept), place)
-        return place
+        if pin.debian:
+            shutil.move(debian.source(pin.debian, pin.sha256, kept), place)
+            return place
     except debian.Unavailable as error:
         reasons.append(f"Debian's archive: {error}")
     try:

@@ -151,7 +151,7 @@ def _run_restic(
 ) -> tuple[Ended, dict[str, object]]:
     """How restic ended, and the summary that it gave."""
     arguments = ["backup", "--json", "--host", session.identity.name, *options]
-    if session.settings.options.fs_snapshot:
+    if session.settings.options.from_snapshot:
         arguments.append("--use-fs-snapshot")
     for each in session.settings.options.patterns().given:
         arguments.append(f"--exclude={each}")
