@@ -55,13 +55,15 @@ def restic(store: Path, *, afresh: bool = False) -> Path:
 
 def licences(store: Path) -> dict[str, bytes]:
     """The licence of each input, by its name."""
-    found = {}
-    for pin in pins().values():
-        with tarfile.open(get(pin, store / "inputs")) as archive:
-            member = next(each for each in archive if each.name.split("/", 1)[-1] == pin.licence_file)
-            content = archive.extractfile(member)
-            found[pin.name] = content.read() if content else b""
-    return found
+    return {pin.name: licence(pin, store) for pin in pins().values()}
+
+
+def licence(pin: Pin, store: Path) -> bytes:
+    """The text of the licence in the input's source archive."""
+    with tarfile.open(get(pin, store / "inputs")) as archive:
+        member = next(each for each in archive if each.name.split("/", 1)[-1] == pin.licence_file)
+        content = archive.extractfile(member)
+        return content.read() if content else b""
 
 
 def _key(script: str, given: list[Pin], *more: str) -> str:

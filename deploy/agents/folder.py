@@ -32,19 +32,20 @@ def assemble(folder: Path, store: Path, interpreter: Path, restic: Path) -> None
     for name in _UNUSED:
         _remove(library / name)
     packages(library / "site-packages", "3.13", f"{platform.machine()}-manylinux_2_31")
-    _run(sys.executable, str(CLIENT / "build_package.py"), "--start-of-folder", str(folder / "strongroom-agent"))
+    run(sys.executable, str(CLIENT / "build_package.py"), "--start-of-folder", str(folder / "strongroom-agent"))
     shutil.copy(restic / "restic", folder / "restic")
     _licences(folder / "licences", store, [interpreter, restic], library / "site-packages")
     about(folder)
     # Where they will lie is written into them, not where they were made; nobody looks at the sources' times later.
     compile_all = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", PLACE]
-    _run(str(python), "-I", *compile_all, str(library))
+    run(str(python), "-I", *compile_all, str(library))
     settle(folder)
 
 
-def about(folder: Path, installed_by: str = "") -> None:
+def about(folder: Path, installed_by: str = "", architecture: str = "") -> None:
     """Write the file that makes it such a folder: strongroom_agent.core.packaged reads it."""
-    facts = {"version": __version__, "architecture": platform.machine(), "installed_by": installed_by}
+    machine = architecture or platform.machine()
+    facts = {"version": __version__, "architecture": machine, "installed_by": installed_by}
     (folder / "about.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
@@ -63,7 +64,7 @@ def packages(place: Path, python: str, system: str) -> None:
     strict = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "--no-compile-bytecode"]
     lock = str(CLIENT / "requirements.txt")
     _remove(place)
-    _run(uv, "--quiet", "pip", "install", "--target", str(place), *fitting, *strict, "-r", lock)
+    run(uv, "--quiet", "pip", "install", "--target", str(place), *fitting, *strict, "-r", lock)
     for name in ("bin", ".lock"):
         _remove(place / name)
     for path in place.glob("*.dist-info/*"):
@@ -112,7 +113,8 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run it. Raises SystemExit with the end of what it complains about, where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{command[0]}: {done.stderr.strip()[-2000:]}")

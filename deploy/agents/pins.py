@@ -59,11 +59,14 @@ def _pin(name: str, facts: dict[str, object]) -> Pin:
     return Pin(name=name, fixes=given, **facts)  # type: ignore[arg-type]  # the file is ours; a wrong name raises
 
 
-def get(pin: Pin | Fixes, kept: Path) -> Path:
-    """The input's file in the folder `kept`, under its digest, brought there now if need be. Raises NoInput."""
+def get(pin: Pin | Fixes, kept: Path, chosen: str = "") -> Path:
+    """The input's file in the folder `kept`, under its digest, brought there now if need be: from the path or address
+    `chosen` where there is one. Raises NoInput."""
     place = kept / pin.sha256
     variable = VARIABLE + pin.name.upper()
-    if given := os.environ.get(variable):
+    if chosen:
+        _take(chosen, place, pin, chosen)
+    elif given := os.environ.get(variable):
         _take(given, place, pin, f"{variable}={given}")
     if place.is_file() and _digest(place) == pin.sha256:
         return place
