@@ -35,7 +35,7 @@ def interpreter(store: Path, *, afresh: bool = False) -> Path:
         return place
     with room.bare(_OLDEST) as bare:
         bare.install(*_TOOLS)
-        _lay(bare, given, store)
+        lay(bare, given, store)
         _script(bare, "interpreter.sh", PREFIX=PREFIX)
         return _keep(bare.root / "work/made", place)
 
@@ -48,7 +48,7 @@ def restic(store: Path, *, afresh: bool = False) -> Path:
         return place
     with room.bare(_NEWEST) as bare:
         bare.install("restic", verb="build-dep")
-        _lay(bare, [pin], store)
+        lay(bare, [pin], store)
         _script(bare, "restic.sh", VERSION=pin.version)
         return _keep(bare.root / "work/made", place)
 
@@ -71,7 +71,7 @@ def _key(script: str, given: list[Pin], *more: str) -> str:
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 
 
-def _lay(bare: Room, given: list[Pin], store: Path) -> None:
+def lay(bare: Room, given: list[Pin], store: Path) -> None:
     """Put the inputs into the room, as NAME.tar and the folder NAME.patches."""
     work = bare.root / "work"
     work.mkdir()

@@ -81,20 +81,17 @@ def build(
     return {path.name: _digest(path) for path in sorted(output.iterdir())}
 
 
-def pack(
-    tree: Path, output: Path, version: str = __version__, *, certificate: Certificate | None = None
-) -> dict[str, Path]:
-    """The installers of the folder by their kind, in the folder `output`. `version` differs from the agent's only where
-    a test wants an upgrade."""
+def pack(tree: Path, output: Path, *, certificate: Certificate | None = None, quick: bool = False) -> dict[str, Path]:
+    """The installers of the folder by their kind, in the folder `output`; `quick` ones, for tests, are larger."""
     made = {}
     for kind, suffix in _BY.items():
-        path = output / f"strongroom-agent-{version}-windows-{windows.ARCHITECTURE}.{suffix}"
+        path = output / f"strongroom-agent-{__version__}-windows-{windows.ARCHITECTURE}.{suffix}"
         folder.about(tree, kind, windows.ARCHITECTURE)
         folder.settle(tree)
         if kind == "installer":
-            exe.pack(tree, path, version, sign=certificate.command() if certificate else None)
+            exe.pack(tree, path, sign=certificate.command() if certificate else None, quick=quick)
         else:
-            msi.pack(tree, path, version)
+            msi.pack(tree, path)
         if certificate:
             certificate.sign(path)
         made[kind] = path

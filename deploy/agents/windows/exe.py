@@ -15,9 +15,12 @@ SCRIPT = Path(__file__).with_name("installer.nsi")
 def pack(
     tree: Path, output: Path, version: str = __version__, *, sign: list[str] | None = None, quick: bool = False
 ) -> None:
-    """Make the installer of what lies in `tree`. `sign`: a command that signs the file whose path stands behind it, for
-    the uninstaller, which is made while installers are; without it the same folder gives the same bytes. `quick` compresses less, in
-    seconds instead of minutes, for tests."""
+    """Make the installer of what lies in `tree`.
+
+    `sign`: a command that signs the file whose path stands behind it, for the uninstaller, which is made while
+    installers are; without it the same folder gives the same bytes. `quick` compresses less, in seconds instead of
+    minutes, for tests.
+    """
     words = {"VERSION": version, "NUMBERS": ".".join([*version.split("."), "0", "0", "0"][:4])}
     words |= {"TREE": str(tree), "OUTPUT": str(output), "COMPRESSION": "zlib" if quick else "/SOLID lzma"}
     if sign:

@@ -35,7 +35,7 @@ def linux() -> AgentPackage:
 
 @pytest.fixture
 def windows() -> AgentPackage:
-    return package("windows", file_name="strongroom-agent-1.0.0-windows-x86_64-9f2c9f2c.exe")
+    return package("windows", kind="installer", file_name="strongroom-agent-1.0.0-windows-x86_64-9f2c9f2c.exe")
 
 
 def broken(text: str) -> list[str]:

@@ -48,10 +48,15 @@ def search_path() -> str:
 def find_program(name: str) -> str | None:
     """The path of a program, from the places of `search_path()` alone; None when it is in none of them."""
     for part in search_path().split(os.pathsep):
-        # With a folder before it, Windows does not look in the current one first.
-        if part and (found := shutil.which(os.path.join(part, name))):
+        if part and (found := find_in(part, name)):
             return found
     return None
+
+
+def find_in(folder: str | Path, name: str) -> str | None:
+    """The path of a program in exactly this folder; None when it is not there."""
+    # With a folder before it, Windows does not look in the current one first; nor does it guess an extension.
+    return shutil.which(os.path.join(folder, f"{name}.exe" if sys.platform == "win32" else name))
 
 
 def temporary_folder(cache_dir: Path) -> str:
