@@ -32,11 +32,11 @@ def uninstall_exe(wine: Wine, installers: dict[str, Path]) -> None:
 
 
 def install_msi(wine: Wine, installers: dict[str, Path]) -> None:
-    wine.must("msiexec", "/i", installers["msi"], "/qn")
+    wine.must("msiexec", "/i", wine.there(installers["msi"]), "/qn")
 
 
 def uninstall_msi(wine: Wine, installers: dict[str, Path]) -> None:
-    wine.must("msiexec", "/x", installers["msi"], "/qn")
+    wine.must("msiexec", "/x", wine.there(installers["msi"]), "/qn")
 
 
 WAYS = {"installer": (install_exe, uninstall_exe), "msi": (install_msi, uninstall_msi)}
@@ -148,7 +148,7 @@ def test_a_folder_with_files_of_others_is_refused(wine: Wine, installers: dict[s
 @pytest.mark.parametrize("kind", WAYS)
 def test_older_systems_are_refused(kind: str, wine: Wine, installers: dict[str, Path]) -> None:
     wine.must("winecfg", "-v", "win7")
-    silent = {"installer": (installers[kind], "/S"), "msi": ("msiexec", "/i", installers[kind], "/qn")}
+    silent = {"installer": (installers[kind], "/S"), "msi": ("msiexec", "/i", wine.there(installers[kind]), "/qn")}
     assert wine.run(*silent[kind]).returncode != 0
     assert not wine.here(PROGRAMS).exists()
     assert not wine.installed()

@@ -26,7 +26,11 @@ class Wine:
         return self.prefix / "drive_c"
 
     def prepare(self, version: str = "win10") -> None:
-        """Make it, as that version of Windows, with the one library that wine lacks."""
+        """Make it, as that version of Windows, with the one library that wine lacks; `end` has to follow.
+
+        Its server stays, or each program would start a Windows.
+        """
+        self._server("-p")
         self.must("wineboot", "-i")
         self.must("winecfg", "-v", version)
         library = self.drive / "windows/system32/bcryptprimitives.dll"
@@ -35,17 +39,9 @@ class Wine:
 
     def run(self, *command: str | Path | PureWindowsPath) -> "subprocess.CompletedProcess[bytes]":
         """Run it to its end. Its streams are pipes: wine has no console here."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        environment = {
-            **kept,
-            "WINEPREFIX": str(self.prefix),
-            "WINEDEBUG": "-all",
-            "WINEARCH": "win64",
-            "LANG": "C.UTF-8",
-        }
         return subprocess.run(
             ["wine", *map(str, command)],
-            env=environment,
+            env=self._environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=LIMIT,
@@ -65,6 +61,10 @@ class Wine:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
+    def there(self, path: Path) -> str:
+        """How it names a path of this machine; msiexec takes a slash at the beginning for one of its options."""
+        return f"Z:{path.absolute()}".replace("/", "\\")
+
     def here(self, path: PureWindowsPath | str) -> Path:
         """Where a path of the drive C lies."""
         return self.drive / str(path).removeprefix("C:\\").replace("\\", "/")
@@ -81,4 +81,17 @@ class Wine:
 
     def end(self) -> None:
         """End all that still runs in it."""
-        subprocess.run(["wineserver", "-k"], env={**os.environ, "WINEPREFIX": str(self.prefix)}, check=False)
+        self._server("-k")
+
+    def _server(self, what: str) -> None:
+        """It keeps whatever streams it gets, which would be the tests' own."""
+        quiet = subprocess.DEVNULL
+        subprocess.run(
+            ["wineserver", what], env=self._environment(), stdin=quiet, stdout=quiet, stderr=quiet, check=False
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of the calling shell's but where programs lie."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        ours = {"WINEPREFIX": str(self.prefix), "WINEARCH": "win64", "WINEDEBUG": "-all", "LANG": "C.UTF-8"}
+        return {**kept, **ours}
