@@ -7,7 +7,7 @@ BIN := .venv/bin
 # With it, each of the many processes would compile all that it imports, each time: three quarters of a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run dev shell seed fmt check test test-long test-agents lint docs agents bench lock notice sbom changes changelog release
+.PHONY: help setup run dev shell seed fmt check test test-long test-agents test-windows lint docs agents windows-agents bench lock notice sbom changes changelog release
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,17 @@ agents: ## Build the agent's packages for Linux that need no Python, and publish
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py prepare_pki --verbosity 0
 	@exec $(BIN)/python manage.py publish_agent --built build/agents/packages
+
+windows-agents: ## Build the agent's installers for Windows, and publish them; WITH='--interpreter …' (see --help)
+	@deploy/install dev "$(PYTHON)"
+	@$(BIN)/python -m deploy.agents.windows $(WITH)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py prepare_pki --verbosity 0
+	@exec $(BIN)/python manage.py publish_agent --built build/agents/windows/packages
+
+test-windows: ## Install, set up and remove the installers for Windows under wine; as root
+	@deploy/install dev "$(PYTHON)"
+	@exec $(BIN)/python -m tests.windows
 
 lint: ## Style, types, import order, missing migrations
 	@deploy/install dev "$(PYTHON)"

@@ -122,7 +122,7 @@ def main(names: Sequence[str]) -> int:
     shutil.rmtree(COVERED, ignore_errors=True)
     real = set(wanted) - WITHOUT_PACKAGES
     missing = _missing() if real else []
-    if missing and not _installed(missing):
+    if missing and not installed(missing):
         return _refuse(f"packages are missing. Install them with:  apt-get install -y {' '.join(missing)}")
     if real and not run([sys.executable, "-m", "deploy.engine"]):
         return _refuse("there is no recent restic; the reasons stand above.")
@@ -145,7 +145,7 @@ def _missing() -> list[str]:
     return missing
 
 
-def _installed(packages: Sequence[str]) -> bool:
+def installed(packages: Sequence[str]) -> bool:
     """Install the packages when we may; False when we may not, or when it does not work."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return False

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agents.models import AgentPackage
-from agents.packages.kinds import OWN
 
 ARCHITECTURE = "x86_64"
 """What the lines are for: they ask the machine, and say so where it is another one."""
@@ -54,11 +53,14 @@ def _choice(package: AgentPackage) -> Choice | None:
             requires='python3 -c "import sys; sys.exit(sys.version_info < (3, 11))"',
             lacks="This agent needs Python 3.11 or newer as python3. Install it, then run this again.",
         )
-    if package.platform == "windows" and package.kind != OWN and package.file_name.endswith(".exe"):
-        # The installer, silently; not seen running on a real Windows.
+    if package.platform == "windows" and package.kind == "installer":
+        # Silently; tried under wine, this line itself is only read by a parser.
         return Choice(
             package,
-            prepare="Start-Process -Wait -FilePath $p -ArgumentList '/S'",
+            prepare=(
+                "$i = Start-Process -Wait -PassThru -FilePath $p -ArgumentList '/S'; if ($i.ExitCode -ne 0)"
+                " { throw (Get-Content -LiteralPath (Join-Path $env:TEMP 'strongroom-agent-install.log')) }"
+            ),
             program="& (Join-Path $env:ProgramFiles 'strongroom-agent\\strongroom-agent.exe')",
         )
     return None

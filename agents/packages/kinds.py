@@ -16,11 +16,29 @@ class Kind:
 
 
 _NOTHING = "Needs nothing else: interpreter, OpenSSL and restic are in it."
+_FILES = (
+    "It backs up files, also those of a server with System Center Data Protection Manager; of what that one stores it "
+    "knows nothing."
+)
+_UNDER_WINE = (
+    "Tried under wine alone. Not seen on a real Windows: that the Task Scheduler starts it, VSS, access lists, the "
+    "system's own account, and what UAC, SmartScreen and Defender say."
+)
 
 KINDS = {
     "deb": Kind(".deb", "For Debian 11 to 13 and Ubuntu 22.04 or newer (not tried there).", _NOTHING),
     "rpm": Kind(".rpm", "For RHEL 9, its relatives and Fedora (not tried there).", _NOTHING),
     "archive": Kind("archive", "For any Linux with glibc 2.31 or newer.", _NOTHING),
+    "installer": Kind(
+        "installer, .exe",
+        f"For 64-bit Windows 10, Windows Server 2016 or newer. {_FILES} {_UNDER_WINE}",
+        _NOTHING,
+    ),
+    "msi": Kind(
+        "Windows Installer, .msi",
+        f"For the same, by group policy, Intune and other roll-outs. {_FILES} {_UNDER_WINE}",
+        _NOTHING,
+    ),
     "pex": Kind(
         "single file",
         "For any Linux that has what it needs.",

@@ -85,10 +85,14 @@ def _shell(choice: Choice, who: list[str]) -> str:
 def _powershell(choice: Choice, who: list[str]) -> str:
     """For Windows PowerShell 5.1 and newer; curl.exe is part of Windows Server 2019 and Windows 10."""
     package = choice.package
-    kept = "(Join-Path $env:USERPROFILE 'strongroom-passphrase.txt')"
+    # Not in a profile: those are what is protected. Only administrators and the system read it there.
+    kept = "(Join-Path $env:ProgramData 'strongroom-passphrase.txt')"
     words = " ".join(_quoted(word) for word in _setup(who))
     return (
         "$ErrorActionPreference = 'Stop'; "
+        "if (-not ([Security.Principal.WindowsPrincipal][Security.Principal.WindowsIdentity]::GetCurrent())"
+        ".IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator))"
+        " { throw 'Open PowerShell with Run as administrator, and paste the line there. Nothing was run.' }; "
         "$d = Join-Path ([IO.Path]::GetTempPath()) ([Guid]::NewGuid()); [void](New-Item -ItemType Directory -Path $d); "
         f"$p = Join-Path $d {_quoted(package.file_name)}; "
         f"curl.exe -fsSLk -o $p {_quoted(address_of(package))}; "

@@ -35,7 +35,7 @@ def interpreter(store: Path, *, afresh: bool = False) -> Path:
         return place
     with room.bare(_OLDEST) as bare:
         bare.install(*_TOOLS)
-        _lay(bare, given, store)
+        lay(bare, given, store)
         _script(bare, "interpreter.sh", PREFIX=PREFIX)
         return _keep(bare.root / "work/made", place)
 
@@ -48,20 +48,22 @@ def restic(store: Path, *, afresh: bool = False) -> Path:
         return place
     with room.bare(_NEWEST) as bare:
         bare.install("restic", verb="build-dep")
-        _lay(bare, [pin], store)
+        lay(bare, [pin], store)
         _script(bare, "restic.sh", VERSION=pin.version)
         return _keep(bare.root / "work/made", place)
 
 
 def licences(store: Path) -> dict[str, bytes]:
     """The licence of each input, by its name."""
-    found = {}
-    for pin in pins().values():
-        with tarfile.open(get(pin, store / "inputs")) as archive:
-            member = next(each for each in archive if each.name.split("/", 1)[-1] == pin.licence_file)
-            content = archive.extractfile(member)
-            found[pin.name] = content.read() if content else b""
-    return found
+    return {pin.name: licence(pin, store) for pin in pins().values()}
+
+
+def licence(pin: Pin, store: Path) -> bytes:
+    """The text of the licence in the input's source archive."""
+    with tarfile.open(get(pin, store / "inputs")) as archive:
+        member = next(each for each in archive if each.name.split("/", 1)[-1] == pin.licence_file)
+        content = archive.extractfile(member)
+        return content.read() if content else b""
 
 
 def _key(script: str, given: list[Pin], *more: str) -> str:
@@ -69,7 +71,7 @@ def _key(script: str, given: list[Pin], *more: str) -> str:
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 
 
-def _lay(bare: Room, given: list[Pin], store: Path) -> None:
+def lay(bare: Room, given: list[Pin], store: Path) -> None:
     """Put the inputs into the room, as NAME.tar and the folder NAME.patches."""
     work = bare.root / "work"
     work.mkdir()

@@ -31,20 +31,21 @@ def assemble(folder: Path, store: Path, interpreter: Path, restic: Path) -> None
     library = folder / "python/lib/python3.13"
     for name in _UNUSED:
         _remove(library / name)
-    _packages(library / "site-packages")
-    _run(sys.executable, str(CLIENT / "build_package.py"), "--start-of-folder", str(folder / "strongroom-agent"))
+    packages(library / "site-packages", "3.13", f"{platform.machine()}-manylinux_2_31")
+    run(sys.executable, str(CLIENT / "build_package.py"), "--start-of-folder", str(folder / "strongroom-agent"))
     shutil.copy(restic / "restic", folder / "restic")
     _licences(folder / "licences", store, [interpreter, restic], library / "site-packages")
     about(folder)
     # Where they will lie is written into them, not where they were made; nobody looks at the sources' times later.
     compile_all = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", PLACE]
-    _run(str(python), "-I", *compile_all, str(library))
+    run(str(python), "-I", *compile_all, str(library))
     settle(folder)
 
 
-def about(folder: Path, installed_by: str = "") -> None:
+def about(folder: Path, installed_by: str = "", architecture: str = "") -> None:
     """Write the file that makes it such a folder: strongroom_agent.core.packaged reads it."""
-    facts = {"version": __version__, "architecture": platform.machine(), "installed_by": installed_by}
+    machine = architecture or platform.machine()
+    facts = {"version": __version__, "architecture": machine, "installed_by": installed_by}
     (folder / "about.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
@@ -56,14 +57,14 @@ def settle(folder: Path) -> None:
             os.utime(path, (int(compiled.SECONDS), int(compiled.SECONDS)))
 
 
-def _packages(place: Path) -> None:
-    """The agent and what requirements.txt locks, by hash, as wheels that fit the oldest system."""
+def packages(place: Path, python: str, system: str) -> None:
+    """The agent and what requirements.txt locks, by hash, as wheels for this Python on this system, the oldest one."""
     uv = str(Path(sys.executable).parent / "uv")
-    fitting = ["--python-version", "3.13", "--python-platform", f"{platform.machine()}-manylinux_2_31"]
+    fitting = ["--python-version", python, "--python-platform", system]
     strict = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "--no-compile-bytecode"]
     lock = str(CLIENT / "requirements.txt")
     _remove(place)
-    _run(uv, "--quiet", "pip", "install", "--target", str(place), *fitting, *strict, "-r", lock)
+    run(uv, "--quiet", "pip", "install", "--target", str(place), *fitting, *strict, "-r", lock)
     for name in ("bin", ".lock"):
         _remove(place / name)
     for path in place.glob("*.dist-info/*"):
@@ -83,16 +84,20 @@ def _licences(folder: Path, store: Path, made: list[Path], packages: Path) -> No
         (folder / name).write_bytes(content)
     for each in made:
         shutil.copytree(each / "licences", folder / "linked", dirs_exist_ok=True)
-    for info in sorted(packages.glob("*.dist-info")):
-        texts = [path for path in info.rglob("*") if path.is_file() and _is_licence(path)]
-        for path in texts:
-            place = folder / "python-packages" / info.name.removesuffix(".dist-info")
-            place.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, place / path.name)
+    package_licences(folder / "python-packages", packages)
     lines = [f"{pin.name} {pin.version}: {pin.licence}; {pin.source}" for pin in pins().values()]
     linked = "".join((each / "packages").read_text() for each in made)
     told = "What the folder holds of others. Each one's licence lies beside this file.\n\n" + "\n".join(lines)
     (folder / "README").write_text(f"{told}\n\nLinked into them, as Debian has it (licences in linked/):\n{linked}")
+
+
+def package_licences(folder: Path, packages: Path) -> None:
+    """Copy the licences of the Python packages that are installed in `packages`, each into a folder of its name."""
+    for info in sorted(packages.glob("*.dist-info")):
+        for path in (path for path in info.rglob("*") if path.is_file() and _is_licence(path)):
+            place = folder / info.name.removesuffix(".dist-info")
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place / path.name)
 
 
 def _is_licence(path: Path) -> bool:
@@ -111,7 +116,8 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run it. Raises SystemExit with the end of what it complains about, where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{command[0]}: {done.stderr.strip()[-2000:]}")

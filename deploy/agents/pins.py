@@ -48,9 +48,9 @@ class Pin:
     fixes: Fixes | None = None
 
 
-def pins() -> dict[str, Pin]:
-    """All inputs, by name."""
-    return {name: _pin(name, dict(facts)) for name, facts in tomllib.loads(PINS.read_text()).items()}
+def pins(file: Path = PINS) -> dict[str, Pin]:
+    """All inputs that the file names, by name."""
+    return {name: _pin(name, dict(facts)) for name, facts in tomllib.loads(file.read_text()).items()}
 
 
 def _pin(name: str, facts: dict[str, object]) -> Pin:
@@ -59,19 +59,23 @@ def _pin(name: str, facts: dict[str, object]) -> Pin:
     return Pin(name=name, fixes=given, **facts)  # type: ignore[arg-type]  # the file is ours; a wrong name raises
 
 
-def get(pin: Pin | Fixes, kept: Path) -> Path:
-    """The input's file in the folder `kept`, under its digest, brought there now if need be. Raises NoInput."""
+def get(pin: Pin | Fixes, kept: Path, chosen: str = "") -> Path:
+    """The input's file in the folder `kept`, under its digest, brought there now if need be: from the path or address
+    `chosen` where there is one. Raises NoInput."""
     place = kept / pin.sha256
     variable = VARIABLE + pin.name.upper()
-    if given := os.environ.get(variable):
+    if chosen:
+        _take(chosen, place, pin, chosen)
+    elif given := os.environ.get(variable):
         _take(given, place, pin, f"{variable}={given}")
     if place.is_file() and _digest(place) == pin.sha256:
         return place
     kept.mkdir(parents=True, exist_ok=True)
     reasons = []
     try:
-        shutil.move(debian.source(pin.debian, pin.sha256, kept), place)
-        return place
+        if pin.debian:
+            shutil.move(debian.source(pin.debian, pin.sha256, kept), place)
+            return place
     except debian.Unavailable as error:
         reasons.append(f"Debian's archive: {error}")
     try:

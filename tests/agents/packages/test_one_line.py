@@ -35,7 +35,7 @@ def linux() -> AgentPackage:
 
 @pytest.fixture
 def windows() -> AgentPackage:
-    return package("windows", file_name="strongroom-agent-1.0.0-windows-x86_64-9f2c9f2c.exe")
+    return package("windows", kind="installer", file_name="strongroom-agent-1.0.0-windows-x86_64-9f2c9f2c.exe")
 
 
 def broken(text: str) -> list[str]:
@@ -153,3 +153,29 @@ class TestSnippets:
 def test_the_page_without_a_package(client: Client, vault: Vault, staff: User) -> None:
     client.force_login(staff)
     assert "No package to roll out" in client.get(f"/vaults/{vault.pk}/quick-start/roll-out/").content.decode()
+
+
+def test_windows_takes_our_installer_alone(windows: AgentPackage) -> None:
+    for kind, file in (
+        ("msi", "strongroom-agent-1.0.0-windows-x86_64-0123abcd.msi"),
+        ("own", "MARSAgentInstaller.exe"),
+    ):
+        package("windows", kind=kind, file_name=file, title="" if kind == "msi" else file)
+    found = best_for("windows")
+    assert found is not None
+    assert found.package == windows
+
+
+def test_the_line_for_windows_stops_before_it_runs_anything(windows: AgentPackage) -> None:
+    line = one_line.with_code(uuid4(), best_for("windows"))
+    assert line is not None
+    steps = ("IsInRole", "curl.exe", "LASTEXITCODE", "Get-FileHash", "Start-Process", "ExitCode", "'setup'")
+    assert sorted(steps, key=line.text.index) == list(steps)
+
+
+def test_the_passphrase_lies_outside_of_what_the_line_protects(windows: AgentPackage) -> None:
+    """Setup refuses it otherwise."""
+    line = one_line.with_code(uuid4(), best_for("windows"))
+    assert line is not None
+    assert "--save-passphrase-to (Join-Path $env:ProgramData 'strongroom-passphrase.txt')" in line.text
+    assert '--protect "$env:SystemDrive\\Users"' in line.text

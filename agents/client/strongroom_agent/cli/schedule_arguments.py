@@ -38,7 +38,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--before", metavar="COMMAND", help="run before each backup; '' for none any more")
     group.add_argument("--after", metavar="COMMAND", help="run after each backup; '' for none any more")
     group.add_argument("--command-minutes", type=_minutes, metavar="N", help="how long each may take; at first 60")
-    group.add_argument("--use-fs-snapshot", action="store_true", default=None, help="Windows: read from a VSS snapshot")
+    group.add_argument(
+        "--use-fs-snapshot",
+        action="store_true",
+        default=None,
+        help="Windows: read from a VSS snapshot (administrators do)",
+    )
     group.add_argument(
         "--no-fs-snapshot",
         dest="use_fs_snapshot",

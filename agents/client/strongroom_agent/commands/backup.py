@@ -180,7 +180,7 @@ def _run_restic(
     arguments = ["backup", "--json", "--host", session.identity.name, *options]
     if session.engine.can_skip_scan:
         arguments.append("--no-scan")  # it would count the files once more
-    if session.settings.options.fs_snapshot:
+    if session.settings.options.from_snapshot:
         arguments.append("--use-fs-snapshot")
     for each in session.settings.options.patterns().given:
         arguments.append(f"--exclude={each}")

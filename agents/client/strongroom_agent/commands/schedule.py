@@ -104,6 +104,6 @@ def _about_options(options: BackupOptions) -> list[str]:
         *(f"Limit of {what}: {number} KiB/s." for number, what in limits if number),
         f"A command runs before each backup, for up to {options.command_minutes} minutes." if options.before else "",
         f"A command runs after each backup, for up to {options.command_minutes} minutes." if options.after else "",
-        "Files are read from a snapshot of the file system (VSS)." if options.fs_snapshot else "",
+        "Files are read from a snapshot of the file system (VSS)." if options.from_snapshot else "",
         "" if options.update else "Newer versions of the agent are taken only by strongroom-agent update.",
     ]

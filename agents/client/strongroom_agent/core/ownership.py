@@ -12,16 +12,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import acl
+
 
 def problem(folder: Path, *, groups: bool = False, sticky: bool = False) -> str:
     """Why others could change what is in the folder, for the middle of a sentence; "" when they cannot.
 
     With `groups` a group may write to it, as Debian's `staff` may to /usr/local/bin; with `sticky` its own sticky bit
-    counts too, which keeps what is ours in it ours. On Windows modes say nothing, and nothing is looked at. OSError
-    when it is not there or cannot be looked at.
+    counts too, which keeps what is ours in it ours. On Windows modes say nothing, and only owners are looked at.
+    OSError when it is not there or cannot be looked at.
     """
     if sys.platform == "win32":
-        return ""
+        return next((_owned(path) for path, _ in _places(folder) if acl.foreign_owner(path)), "")
     for path, above in _places(folder):
         state = path.stat()
         if state.st_uid not in {os.geteuid(), 0}:
@@ -34,10 +36,16 @@ def problem(folder: Path, *, groups: bool = False, sticky: bool = False) -> str:
 
 def foreign(folder: Path) -> str:
     """The same for what lies in the folder and belongs to neither us nor root; "" when nothing does."""
-    for path in () if sys.platform == "win32" else sorted(folder.iterdir()):
+    if sys.platform == "win32":
+        return next((_owned(path) for path in sorted(folder.iterdir()) if acl.foreign_owner(path)), "")
+    for path in sorted(folder.iterdir()):
         if (owner := path.lstat().st_uid) not in {os.geteuid(), 0}:
             return f"{path} belongs to another user (id {owner})"
     return ""
+
+
+def _owned(path: Path) -> str:
+    return f"{path} belongs to another user ({acl.foreign_owner(path)})"
 
 
 def _places(folder: Path) -> Iterator[tuple[Path, bool]]:

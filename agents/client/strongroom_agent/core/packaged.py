@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 ABOUT = "about.json"
-"""The file in such a folder that makes it one. `installed_by` in it: `apt`, `dnf`, "" where it was unpacked by hand."""
-PROGRAM = "strongroom-agent"
+"""The file in such a folder that makes it one. `installed_by` in it: `apt`, `dnf`, on Windows `installer` or `msi`, ""
+where it was unpacked by hand."""
+PROGRAM = "strongroom-agent.exe" if sys.platform == "win32" else "strongroom-agent"
 
 
 def folder() -> Path | None:
@@ -16,8 +17,8 @@ def folder() -> Path | None:
 
 
 def installed_by(place: Path | None = None) -> str:
-    """What installs, updates and removes the program in `place`, else this one: `apt`, `dnf`, or "" for nobody but
-    whoever runs it."""
+    """What installs, updates and removes the program in `place`, else this one: `apt`, `dnf`, `installer`, `msi`, or ""
+    for nobody but whoever runs it."""
     place = place or folder()
     if place is None or not (place / ABOUT).is_file():
         return ""

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import ownership, paths
+from . import acl, ownership, paths
 from .errors import AgentError
 
 # Without these, programs on Windows find neither their libraries nor a random number.
@@ -48,10 +48,15 @@ def search_path() -> str:
 def find_program(name: str) -> str | None:
     """The path of a program, from the places of `search_path()` alone; None when it is in none of them."""
     for part in search_path().split(os.pathsep):
-        # With a folder before it, Windows does not look in the current one first.
-        if part and (found := shutil.which(os.path.join(part, name))):
+        if part and (found := find_in(part, name)):
             return found
     return None
+
+
+def find_in(folder: str | Path, name: str) -> str | None:
+    """The path of a program in exactly this folder; None when it is not there."""
+    # With a folder before it, Windows does not look in the current one first; nor does it guess an extension.
+    return shutil.which(os.path.join(folder, f"{name}.exe" if sys.platform == "win32" else name))
 
 
 def temporary_folder(cache_dir: Path) -> str:
@@ -60,9 +65,21 @@ def temporary_folder(cache_dir: Path) -> str:
     AgentError `cache_unusable` when others could change what is in it.
     """
     folder = cache_dir / TEMPORARY
+    if sys.platform == "win32" and not os.path.lexists(folder):
+        _make_private(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     require_own(cache_dir)
     return str(folder)
+
+
+def _make_private(folder: Path) -> None:
+    """For what is restored to be compared. OSError, and there is no folder, when it cannot be had for us alone."""
+    folder.mkdir(parents=True)
+    try:
+        acl.restrict(folder)
+    except OSError:
+        folder.rmdir()
+        raise
 
 
 def clear_temporary(cache_dir: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -88,7 +87,7 @@ def beside() -> str | None:
     """The restic in the folder of this program, which was put there for it."""
     started = os.environ.get("PEX") or sys.executable
     place = packaged.folder() or os.path.dirname(os.path.abspath(started))
-    return shutil.which("restic", path=str(place))
+    return surroundings.find_in(place, "restic")
 
 
 def advice() -> str:

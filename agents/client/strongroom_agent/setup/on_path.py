@@ -9,6 +9,8 @@ from pathlib import Path
 from strongroom_agent.core import surroundings
 from strongroom_agent.core.errors import why
 
+from . import windows_path
+
 _NAME = "strongroom-agent"
 
 
@@ -24,7 +26,7 @@ def link(program: Path) -> OnPath:
     """Make the link, if there is none. What is not ours, or is another machine's agent, stays as it is; only a link
     that leads nowhere is replaced."""
     if sys.platform == "win32":
-        return OnPath(None, f"To start it by name, add {program.parent} to PATH.")
+        return _on_windows(program)
     found = surroundings.find_program(_NAME)
     if found and _same(Path(found), program):
         return OnPath(found)
@@ -43,6 +45,15 @@ def link(program: Path) -> OnPath:
     if str(place.parent) not in surroundings.search_path().split(os.pathsep):
         return OnPath(str(place), f"Add {place.parent} to PATH to start it by name.")
     return OnPath(str(place))
+
+
+def _on_windows(program: Path) -> OnPath:
+    """The program's folder, as Windows has no links for this."""
+    try:
+        added = windows_path.add(program.parent)
+    except OSError as error:
+        return OnPath(None, f"PATH could not be changed ({why(error)}); start the program as {program}.")
+    return OnPath(str(program), "Windows that are opened from now on find it by its name." if added else "")
 
 
 def _folder() -> Path:

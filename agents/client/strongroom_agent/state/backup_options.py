@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from strongroom_agent.core import acl
 from strongroom_agent.core.errors import AgentError, usage, why
 from strongroom_agent.core.patterns import Patterns
 
@@ -16,8 +17,8 @@ class BackupOptions:
     """`exclude` and what stands in `exclude_file` are restic's patterns; limits are in KiB/s, 0 for none.
 
     `before` and `after` are lines for the shell, each with `command_minutes` of time; `fs_snapshot` is for Windows
-    (VSS); `always_prove` names files and folders, by absolute paths, that each restore check proves; `update`: whether
-    the schedule also takes newer versions of this program.
+    (VSS): where nobody has said it, one is made when the run may. `always_prove` names files and folders, by absolute
+    paths, that each restore check proves; `update`: whether the schedule also takes newer versions of this program.
     """
 
     exclude: list[str] = field(default_factory=list)
@@ -27,7 +28,7 @@ class BackupOptions:
     before: str = ""
     after: str = ""
     command_minutes: int = COMMAND_MINUTES
-    fs_snapshot: bool = False
+    fs_snapshot: bool | None = None
     always_prove: list[str] = field(default_factory=list)
     update: bool = True
 
@@ -40,6 +41,12 @@ class BackupOptions:
     def patterns(self) -> Patterns:
         """All that is left out, read anew. AgentError `exclude_file_unusable` when the file cannot be read."""
         return Patterns([*self.exclude, *(_in_file(self.exclude_file) if self.exclude_file else [])])
+
+    @property
+    def from_snapshot(self) -> bool:
+        """Whether files are read from a snapshot of the file system. Only an administrator of Windows may make one, so
+        others read what is open at the moment as it is, unless they have asked for one."""
+        return acl.elevated() if self.fs_snapshot is None else self.fs_snapshot
 
     @property
     def shown(self) -> dict[str, object]:
@@ -63,7 +70,7 @@ def read(stored: object) -> BackupOptions:
     if (
         not whole
         or not counted
-        or type(options.fs_snapshot) is not bool
+        or not isinstance(options.fs_snapshot, bool | None)
         or type(options.update) is not bool
         or (stored is not None and type(stored) is not dict)
     ):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from strongroom_agent.core import ownership
+from strongroom_agent.core import acl, ownership
 from strongroom_agent.core.errors import AgentError, remedy_for, why
 
 from . import lock
@@ -35,10 +35,12 @@ def platform_folder() -> Path:
 
 
 class Home:
-    """The folder with this machine's keys and settings, mode 0700; its files have mode 0600."""
+    """The folder with this machine's keys and settings, mode 0700; its files have mode 0600. On Windows an access list
+    says the same, once in each run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._restricted = False
 
     def path(self, name: str) -> Path:
         """Where the file `name` is or would be."""
@@ -55,6 +57,9 @@ class Home:
             ours = sys.platform == "win32" or state.st_uid == os.geteuid()
             if ours and stat.S_IMODE(state.st_mode) != 0o700:
                 self.folder.chmod(0o700)
+            if not self._restricted:
+                acl.restrict(self.folder)
+                self._restricted = True
         except OSError as error:
             raise self._unusable(error) from error
         self.require_own()

@@ -5,6 +5,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from strongroom_agent.core import acl
 from strongroom_agent.core.errors import AgentError
 from strongroom_agent.core.sizes import counted
 
@@ -73,6 +74,7 @@ def save_new(path: Path, passphrase: str) -> None:
     """Write a generated passphrase to a new file, mode 0600. Never overwrites: AgentError instead."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        acl.restrict(path)
         with os.fdopen(handle, "w", encoding="ascii", newline="\n") as file:
             file.write(passphrase + "\n")
             file.flush()
