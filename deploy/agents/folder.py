@@ -73,7 +73,7 @@ def packages(place: Path, python: str, system: str) -> None:
     shutil.copytree(CLIENT / "strongroom_agent", place / "strongroom_agent", ignore=_no_source)
     if keys := os.environ.get("AGENT_UPDATE_KEYS"):
         lay = [str(CLIENT / "build_package.py"), "--keys-only", "--update-keys", keys, str(place / "strongroom_agent")]
-        _run(sys.executable, *lay)
+        run(sys.executable, *lay)
 
 
 def _licences(folder: Path, store: Path, made: list[Path], packages: Path) -> None:
