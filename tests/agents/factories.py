@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from agents.models import AgentPackage, Machine, MachineCertificate, Run
+from agents.models import AgentPackage, AgentRelease, Machine, MachineCertificate, Receipt, Run
 from agents.states import MachineState
 from portal.accounts.models import User
 from portal.core.actor import Actor, Via
@@ -88,3 +88,16 @@ def package(platform: str = "linux", architecture: str = "x86_64", **columns: ob
         **columns,
     }
     return AgentPackage.objects.create(platform=platform, architecture=architecture, **values)
+
+
+def receipt_of(machine: Machine) -> Receipt:
+    """A receipt that the machine has given for a backup; its text is none that anybody has signed."""
+    return Receipt.objects.create(run=run_of(machine), compact="a.b.c", signer=Receipt.Signer.NEWEST)
+
+
+def release_of(version: str) -> AgentRelease:
+    """A release that is offered, without files."""
+    now = timezone.now()
+    return AgentRelease.objects.create(
+        version=version, serial=1, expires_at=now + timedelta(days=90), manifest={}, files=[], published_at=now
+    )

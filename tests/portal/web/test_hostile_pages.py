@@ -19,7 +19,7 @@ from portal.audit.models import AuditEvent
 from portal.notifications.models import Notification
 from portal.wsgi import application
 from tests.agents import replacing
-from tests.agents.factories import credential_of, machine_in
+from tests.agents.factories import credential_of, machine_in, receipt_of, release_of
 from tests.factories import PASSWORD, as_actor
 from tests.site import filled, pages
 from tests.vaults.factories import Ask, asking, paired_regions
@@ -38,7 +38,8 @@ FOR_STRANGERS = {
 }
 FOR_ADMINISTRATORS = {"/admin/", "/admin/accounts/user/", "/admin/accounts/subscription/", "/admin/vaults/region/"}
 # Entries of the audit log are for one role: without it, 403 for any number (tests/portal/audit/test_log.py).
-WITH_KEYS = [path for path in pages() if "<" in path and not path.startswith("audit/")]
+# So are releases of the agent (tests/agents/views/test_updates.py).
+WITH_KEYS = [path for path in pages() if "<" in path and not path.startswith(("audit/", "agents/updates/"))]
 METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
 PAGES = [path for path in pages() if not path.startswith("health/")]  # those ask the parts, and are for everybody
 # What pages read from their address, beside the cursor that all lists have.
@@ -85,6 +86,8 @@ def keys(vault: Vault, staff: User, ask: Ask) -> Keys:
         "notifications": notification.pk,
         "replacements": replacing.ask(staff, machine.pk).pk,
         "audit": AuditEvent.objects.latest("pk").pk,
+        "receipts": receipt_of(machine).run_id,
+        "updates": release_of("1.1.0").pk,
     }
 
 
