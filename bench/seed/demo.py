@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from agents.models import Machine, MachineCertificate, Run
 from agents.replacement import replacements
-from agents.states import Concern, MachineState
+from agents.states import Concern, MachineState, fades_from, late_from, unproven_from
 from bench.seed import estate, machines, records, retained
 from portal.accounts import subscriptions
 from portal.accounts.models import Subscription, User
@@ -27,6 +27,7 @@ from vaults.requests import vault_requests
 from vaults.states import OperationState, VaultState
 
 DAYS = 120
+HOURS = 24  # from one backup to the next
 VAULTS = 24
 AUDIT_ENTRIES = 3_000
 TEAMS = ("Finance", "Human resources", "Web shop")
@@ -158,15 +159,14 @@ def _machine(vault: Vault, name: str, dice: random.Random) -> Machine:
 
 
 def _history(machine: Machine, dice: random.Random) -> list[Run]:
-    """A backup each night and a restore check each week; one in forty fails, and one machine in ten has gone quiet."""
+    """A backup each night and a restore check after it; one in forty fails, and one machine in ten has gone quiet."""
     quiet = timedelta(days=dice.randrange(3, 30) if dice.randrange(10) == 0 else 0)
     at, end = machine.registered_at + timedelta(hours=1), timezone.now() - quiet
     grown, runs = (machine.used_bytes or 0) * 0.7, []
     while at < end:
         grown *= 1 + dice.random() / 150
         runs.append(_run(machine, Run.Kind.BACKUP, at, round(grown), dice))
-        if len(runs) % 8 == 1:
-            runs.append(_run(machine, Run.Kind.RESTORE_CHECK, at + timedelta(minutes=30), round(grown), dice))
+        runs.append(_run(machine, Run.Kind.RESTORE_CHECK, at + timedelta(minutes=30), round(grown), dice))
         at += timedelta(days=1, minutes=dice.randrange(-9, 10))
     return runs
 
@@ -175,7 +175,11 @@ def _run(machine: Machine, kind: Run.Kind, at: datetime, size: int, dice: random
     failed = dice.randrange(40) == 0
     files = size // 50_000
     stored = {"files": files, "bytes": size, "bytes_added": size // 90}
-    figures = stored if kind == Run.Kind.BACKUP else {"total": files, "compared": min(files, 2_000)}
+    figures = (
+        stored
+        if kind == Run.Kind.BACKUP
+        else {"total": files, **dict.fromkeys(("compared", "proven"), min(files, 2_000))}
+    )
     return Run(
         id=uuid.UUID(int=dice.getrandbits(128), version=4),
         machine=machine,
@@ -199,11 +203,31 @@ def _look_back(machine: Machine, runs: Sequence[Run]) -> None:
     machine.last_seen_at = runs[-1].finished_at if runs else machine.registered_at
     if machine.last_restore_check_at:
         machine.state = MachineState.READY
+    _promise(machine, done)
+    _age(machine)
     last = {run.kind: run.outcome for run in runs}
     if last.get(Run.Kind.RESTORE_CHECK) == Run.Outcome.FAILED:
         machine.concern = Concern.RESTORE_CHECK_FAILED
     if last.get(Run.Kind.BACKUP) == Run.Outcome.FAILED:
         machine.concern = Concern.BACKUP_FAILED
+
+
+def _promise(machine: Machine, done: Sequence[Run]) -> None:
+    """What its schedule promises, and what its newest proof is."""
+    machine.backup_every_hours = HOURS
+    if machine.last_backup_at:
+        machine.late_from = late_from(machine.last_backup_at, HOURS)
+    if machine.last_restore_check_at:
+        newest = next(run for run in reversed(done) if run.kind == Run.Kind.RESTORE_CHECK)
+        machine.proof = {name: newest.figures[name] for name in ("proven", "compared", "total")}
+
+
+def _age(machine: Machine) -> None:
+    """From when on that is old."""
+    if machine.last_restore_check_at:
+        every = machine.backup_every_hours
+        machine.fades_from = fades_from(machine.last_restore_check_at, every)
+        machine.unproven_from = unproven_from(machine.last_restore_check_at, every)
 
 
 def _store(vault: Vault, made: Sequence[Machine], dice: random.Random) -> None:

@@ -26,6 +26,7 @@ EARLIER = [("vaults", "0017_suspects"), ("audit", "0007_person_and_action"), ("a
 def no_younger_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """An estate of which nothing is in tables and columns that are younger than EARLIER: those go with them."""
     monkeypatch.setattr(retained, "fill", lambda *_: None)
+    monkeypatch.setattr(demo, "_promise", lambda *_: None)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_every_page_can_be_looked_at() -> None:
     for vault in Vault.objects.all():
         assert staff.get(f"/vaults/{vault.pk}/").status_code == 200
     assert auditor.get("/audit/").status_code == 200
-    machine = Machine.objects.order_by("pk")[0]
+    machine = Machine.objects.exclude(last_backup_at=None).order_by("name_key")[0]
     assert "The last backups" in staff.get(f"/machines/{machine.pk}/").content.decode()
     held = MachineRepository.objects.exclude(held_at=None).get()
     assert retained.HELD in staff.get(f"/machines/{held.pk}/").content.decode()
