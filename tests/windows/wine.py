@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -38,15 +39,21 @@ class Wine:
         subprocess.run([*compiler, "-ladvapi32"], check=True)
 
     def run(self, *command: str | Path | PureWindowsPath) -> "subprocess.CompletedProcess[bytes]":
-        """Run it to its end. Its streams are pipes: wine has no console here."""
-        return subprocess.run(
-            ["wine", *map(str, command)],
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=LIMIT,
-            check=False,
-        )
+        """Run it to its end. It writes to files: wine has no console here, and pipes would be held open by the services
+        of Windows that the first program starts."""
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+            done = subprocess.run(
+                ["wine", *map(str, command)],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=complained,
+                timeout=LIMIT,
+                check=False,
+            )
+            said.seek(0)
+            complained.seek(0)
+            return subprocess.CompletedProcess(done.args, done.returncode, said.read(), complained.read())
 
     def must(self, *command: str | Path | PureWindowsPath) -> str:
         """The same for what has to go well; what it prints."""
