@@ -40,8 +40,8 @@ class Wine:
 
     def run(self, *command: str | Path | PureWindowsPath) -> "subprocess.CompletedProcess[bytes]":
         """Run it to its end. It writes to files: wine has no console here, and pipes would be held open by the services
-        of Windows that the first program starts."""
-        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+        of Windows that the first program starts. The files have names, without which wine knows no file."""
+        with tempfile.NamedTemporaryFile() as said, tempfile.NamedTemporaryFile() as complained:
             done = subprocess.run(
                 ["wine", *map(str, command)],
                 env=self._environment(),
