@@ -30,15 +30,15 @@ class Wine:
 
         Its server stays, or each program would start a Windows.
         """
-        self._server("-p")
-        self.must("wineboot", "-i")
+        self._quietly("wineserver", "-p")
+        self._quietly("wine", "wineboot", "-i")  # the services that it starts keep its streams
         self.must("winecfg", "-v", version)
         library = self.drive / "windows/system32/bcryptprimitives.dll"
         compiler = ["x86_64-w64-mingw32-gcc", "-O2", "-shared", str(HERE / "bcryptprimitives.c"), "-o", str(library)]
         subprocess.run([*compiler, "-ladvapi32"], check=True)
 
     def run(self, *command: str | Path | PureWindowsPath) -> "subprocess.CompletedProcess[bytes]":
-        """Run it to its end. Its streams are pipes: wine has no console here."""
+        """Run it to its end. Its streams are pipes: wine has no console here, and programs cannot do with files."""
         return subprocess.run(
             ["wine", *map(str, command)],
             env=self._environment(),
@@ -81,13 +81,12 @@ class Wine:
 
     def end(self) -> None:
         """End all that still runs in it."""
-        self._server("-k")
+        self._quietly("wineserver", "-k")
 
-    def _server(self, what: str) -> None:
-        """It keeps whatever streams it gets, which would be the tests' own."""
+    def _quietly(self, *command: str) -> None:
         quiet = subprocess.DEVNULL
         subprocess.run(
-            ["wineserver", what], env=self._environment(), stdin=quiet, stdout=quiet, stderr=quiet, check=False
+            command, env=self._environment(), stdin=quiet, stdout=quiet, stderr=quiet, timeout=LIMIT, check=True
         )
 
     def _environment(self) -> dict[str, str]:

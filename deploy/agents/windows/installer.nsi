@@ -36,7 +36,7 @@ UninstPage uninstConfirm
 UninstPage instfiles
 
 !ifdef SIGN
-  !uninstfinalize '${SIGN} "%1"' = 0
+  !uninstfinalize `${SIGN} "%1"` = 0
 !endif
 
 ; Stops with the reason, which nobody may miss.
