@@ -20,7 +20,7 @@ pytestmark = pytest.mark.system
 def test_setup_backs_up_restores_compares_and_reports(ready: World) -> None:
     ran = ready.setup()
     assert ran.status == 0, ran
-    assert ran.answer["restore_check"] | {"snapshot": ""} == {
+    assert ran.answer["restore_check"] | {"snapshot": "", "restore_ms": 0} == {
         "snapshot": "",
         "proven": 12,
         "compared": 12,
@@ -28,6 +28,14 @@ def test_setup_backs_up_restores_compares_and_reports(ready: World) -> None:
         "total": 12,
         "changed": 0,
         "mismatched": 0,
+        "total_bytes": 33066,
+        "lately": 12,
+        "lately_bytes": 33066,
+        "named": 0,
+        "named_missing": 0,
+        "restored": 12,
+        "restored_bytes": 33066,
+        "restore_ms": 0,
     }
     assert ran.answer["reported"] is True
     assert f"The program is {ready.root / 'program' / 'strongroom-agent'}." in ran.answer["message"]

@@ -36,7 +36,17 @@ def prove(
     text = f"{session.identity.name} is registered with vault {vault}, backed up and restored:"
     command = _command(program, session.home.folder)
     where = f"The program is {program}. From now on, as this user, {command} backup makes a backup."
-    said = [text, checked.remark, saved.remark, saved.remedy, saved.note, told, about(unprotected), where]
+    said = [
+        text,
+        checked.remark,
+        checked.remedy,
+        saved.remark,
+        saved.remedy,
+        saved.note,
+        told,
+        about(unprotected),
+        where,
+    ]
     after, fields = settle()
     said += [after, _about(earlier), _about_file(passphrase_in)]
     return Done(
