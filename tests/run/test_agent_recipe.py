@@ -22,7 +22,7 @@ def pin(monkeypatch: pytest.MonkeyPatch) -> pins.Pin:
 
     monkeypatch.setattr(debian, "source", unavailable)
     digest = hashlib.sha256(INPUT).hexdigest()
-    return pins.Pin("thing", "1.0", digest, "MIT", "https://example.org", "LICENSE")
+    return pins.Pin("thing", "1.0", digest, "MIT", "https://example.org", "LICENSE", debian="thing")
 
 
 def test_every_input_is_pinned() -> None:
