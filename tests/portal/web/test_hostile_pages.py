@@ -37,8 +37,9 @@ FOR_STRANGERS = {
     "/gateway/key",
 }
 FOR_ADMINISTRATORS = {"/admin/", "/admin/accounts/user/", "/admin/accounts/subscription/", "/admin/vaults/region/"}
-# Entries of the audit log are for one role: without it, 403 for any number (tests/portal/audit/test_log.py).
-WITH_KEYS = [path for path in pages() if "<" in path and not path.startswith("audit/")]
+# Entries of the audit log, and releases of the agent, are for one role: without it, 403 for any number
+# (tests/portal/audit/test_log.py, tests/agents/views/test_updates.py).
+WITH_KEYS = [path for path in pages() if "<" in path and not path.startswith(("audit/", "agents/updates/"))]
 METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
 PAGES = [path for path in pages() if not path.startswith("health/")]  # those ask the parts, and are for everybody
 # What pages read from their address, beside the cursor that all lists have.
@@ -84,6 +85,7 @@ def keys(vault: Vault, staff: User, ask: Ask) -> Keys:
         "tokens": token.pk,
         "notifications": notification.pk,
         "replacements": replacing.ask(staff, machine.pk).pk,
+        "updates": uuid.uuid4(),
         "audit": AuditEvent.objects.latest("pk").pk,
     }
 
