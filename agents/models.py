@@ -397,6 +397,7 @@ class AgentRelease(models.Model):
 
     STATES: ClassVar[StateTable] = states.RELEASE
 
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.CharField(max_length=32, unique=True)
     serial = models.PositiveBigIntegerField(unique=True)  # of the newest manifest of this version
     expires_at = models.DateTimeField()

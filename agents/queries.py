@@ -34,7 +34,7 @@ def machine_seen_by(actor: Actor, machine_id: UUID) -> Machine:
     return machine
 
 
-def release_for(actor: Actor, release_id: int) -> AgentRelease:
+def release_for(actor: Actor, release_id: UUID) -> AgentRelease:
     """The release of the agent, for administrators alone; raises NotAllowed for others, and NotFound."""
     require_administrator(actor)
     release = AgentRelease.objects.filter(pk=release_id).first()

@@ -10,7 +10,7 @@ from agents.views.quick_start import confirm, download, end, end_code, quick_sta
 from agents.views.receipts import receipt
 from agents.views.recovery_kit import download as recovery_kit_file
 from agents.views.recovery_kit import recovery_kit
-from agents.views.updates import release_list, stage_release, steer_release
+from agents.views.updates import pause_release, release_list, resume_release, stage_release, withdraw_release
 
 app_name = "agents"
 urlpatterns = [
@@ -33,8 +33,10 @@ urlpatterns = [
     path("replacements/<uuid:request_id>/credentials/", replacement.download, name="replacement-credentials"),
     path("agents/", package_list, name="packages"),
     path("agents/updates/", release_list, name="updates"),
-    path("agents/updates/<int:release_id>/stage/", stage_release, name="stage-release"),
-    path("agents/updates/<int:release_id>/<slug:verb>/", steer_release, name="steer-release"),
+    path("agents/updates/<uuid:release_id>/stage/", stage_release, name="stage-release"),
+    path("agents/updates/<uuid:release_id>/pause/", pause_release, name="pause-release"),
+    path("agents/updates/<uuid:release_id>/resume/", resume_release, name="resume-release"),
+    path("agents/updates/<uuid:release_id>/withdraw/", withdraw_release, name="withdraw-release"),
     path("agents/onboarding/", onboarding_figures, name="onboarding"),
     path("gateway/remove", remove, name="gateway-remove"),
     path("gateway/key", store_key, name="gateway-key"),

@@ -26,7 +26,6 @@ def filled(template: str, keys: Mapping[str, object]) -> str:
     Raises KeyError for a kind that is not there: then the test has to learn of it.
     """
     django = re.sub(r"\{([a-z_]+)\}", r"<uuid:\1>", template)
-    django = django.replace("<slug:verb>", "pause")
     return "/" + _KEY.sub(lambda match: f"{match[1]}/{keys[match[1]]}", django).lstrip("/")
 
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -67,7 +68,7 @@ def publish(folder: Path, *, actor: Actor) -> tuple[AgentRelease, bool]:
 _LIVE = (ReleaseState.OFFERED, ReleaseState.PAUSED)
 
 
-def stage(release_id: int, share: int, subscriptions: Sequence[Subscription], *, actor: Actor) -> AgentRelease:
+def stage(release_id: UUID, share: int, subscriptions: Sequence[Subscription], *, actor: Actor) -> AgentRelease:
     """Let so many percent of machines, and all of the subscriptions, take the release. Raises NotFound, NotAllowed,
     Invalid, and StaleState when it is withdrawn or replaced meanwhile."""
     with transaction.atomic():
@@ -86,17 +87,17 @@ def stage(release_id: int, share: int, subscriptions: Sequence[Subscription], *,
     return release
 
 
-def pause(release_id: int, *, actor: Actor) -> AgentRelease:
+def pause(release_id: UUID, *, actor: Actor) -> AgentRelease:
     """No further machine takes it. Raises NotFound, NotAllowed, StaleState."""
     return _move(release_id, ReleaseState.PAUSED, actor)
 
 
-def resume(release_id: int, *, actor: Actor) -> AgentRelease:
+def resume(release_id: UUID, *, actor: Actor) -> AgentRelease:
     """Machines of its stage take it again. Raises NotFound, NotAllowed, StaleState."""
     return _move(release_id, ReleaseState.OFFERED, actor)
 
 
-def withdraw(release_id: int, *, actor: Actor) -> AgentRelease:
+def withdraw(release_id: UUID, *, actor: Actor) -> AgentRelease:
     """No machine takes it any more, for good; with the commit its files are gone. Machines that have it keep it until
     there is a newer one. Raises NotFound, NotAllowed, StaleState."""
     return _move(release_id, ReleaseState.WITHDRAWN, actor)
@@ -108,7 +109,7 @@ def newest() -> AgentRelease | None:
     return AgentRelease.objects.order_by("-serial").first()
 
 
-def _move(release_id: int, to: ReleaseState, actor: Actor) -> AgentRelease:
+def _move(release_id: UUID, to: ReleaseState, actor: Actor) -> AgentRelease:
     with transaction.atomic():
         release = _worked_on(release_id, actor)
         if not AgentRelease.STATES.allows(release.state, to):
@@ -119,7 +120,7 @@ def _move(release_id: int, to: ReleaseState, actor: Actor) -> AgentRelease:
     return release
 
 
-def _worked_on(release_id: int, actor: Actor) -> AgentRelease:
+def _worked_on(release_id: UUID, actor: Actor) -> AgentRelease:
     require_administrator(actor)
     release = AgentRelease.objects.select_for_update().filter(pk=release_id).first()
     if release is None:

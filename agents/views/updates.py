@@ -1,9 +1,10 @@
 """Which machines take which release of the agent: for administrators."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -21,11 +22,6 @@ from portal.core.forms import show_refusal
 from portal.core.http import PersonRequest, actor_of
 
 _OLDER = 20
-_VERBS: Mapping[str, tuple[Callable[..., AgentRelease], str]] = {
-    "pause": (releases.pause, "Release {} is paused: no further machine takes it."),
-    "resume": (releases.resume, "Release {} goes on: machines of its stage take it with their next backup."),
-    "withdraw": (releases.withdraw, "Release {} is withdrawn: no machine takes it any more."),
-}
 
 
 @require_safe
@@ -36,7 +32,7 @@ def release_list(request: PersonRequest) -> HttpResponse:
 
 
 @require_POST
-def stage_release(request: PersonRequest, release_id: int) -> HttpResponse:
+def stage_release(request: PersonRequest, release_id: UUID) -> HttpResponse:
     """Let other machines take it, or fewer."""
     actor = actor_of(request)
     release_for(actor, release_id)
@@ -54,17 +50,31 @@ def stage_release(request: PersonRequest, release_id: int) -> HttpResponse:
 
 
 @require_POST
-def steer_release(request: PersonRequest, release_id: int, verb: str) -> HttpResponse:
-    """Pause it, go on, or withdraw it for good, for somebody who typed its version."""
+def pause_release(request: PersonRequest, release_id: UUID) -> HttpResponse:
+    """No further machine takes it, until somebody lets it go on."""
+    release = releases.pause(release_id, actor=actor_of(request))
+    messages.success(request, f"Release {release} is paused: no further machine takes it.")
+    return redirect("agents:updates")
+
+
+@require_POST
+def resume_release(request: PersonRequest, release_id: UUID) -> HttpResponse:
+    """It goes on where it was."""
+    release = releases.resume(release_id, actor=actor_of(request))
+    messages.success(request, f"Release {release} goes on: machines of its stage take it with their next backup.")
+    return redirect("agents:updates")
+
+
+@require_POST
+def withdraw_release(request: PersonRequest, release_id: UUID) -> HttpResponse:
+    """For good, for somebody who typed its version."""
     actor = actor_of(request)
     release = release_for(actor, release_id)
-    if verb not in _VERBS:
-        raise Http404
     form = WithdrawForm(request.POST, version=release.version)
-    if verb == "withdraw" and not form.is_valid():
+    if not form.is_valid():
         return _page(request, refused=form)
-    act, told = _VERBS[verb]
-    messages.success(request, told.format(act(release_id, actor=actor)))
+    releases.withdraw(release_id, actor=actor)
+    messages.success(request, f"Release {release} is withdrawn: no machine takes it any more.")
     return redirect("agents:updates")
 
 

@@ -214,7 +214,7 @@ class TestStages:
         with pytest.raises(Invalid):
             releases.stage(found.pk, 50, [], actor=actor)
         with pytest.raises(NotFound):
-            releases.stage(found.pk + 1, 5, [], actor=actor)
+            releases.stage(uuid.uuid4(), 5, [], actor=actor)
         with pytest.raises(StaleState):
             releases.resume(found.pk, actor=actor)
         releases.withdraw(found.pk, actor=actor)

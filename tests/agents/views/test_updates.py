@@ -1,5 +1,6 @@
 """The page on which administrators say which machines take a release."""
 
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_odd_stages(admin: Client, release: AgentRelease, sent: dict[str, object
 
 def test_other_addresses(admin: Client, release: AgentRelease) -> None:
     assert admin.post(f"{PAGE}{release.pk}/explode/").status_code == 404
-    assert admin.post(f"{PAGE}{release.pk + 1}/pause/").status_code == 404
+    assert admin.post(f"{PAGE}{uuid.uuid4()}/pause/").status_code == 404
     assert admin.get(f"{PAGE}{release.pk}/pause/").status_code == 405
 
 

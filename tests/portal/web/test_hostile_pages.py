@@ -37,8 +37,8 @@ FOR_STRANGERS = {
     "/gateway/key",
 }
 FOR_ADMINISTRATORS = {"/admin/", "/admin/accounts/user/", "/admin/accounts/subscription/", "/admin/vaults/region/"}
-# Entries of the audit log are for one role: without it, 403 for any number (tests/portal/audit/test_log.py).
-# So are releases of the agent (tests/agents/views/test_updates.py).
+# Entries of the audit log, and releases of the agent, are for one role: without it, 403 for any number
+# (tests/portal/audit/test_log.py, tests/agents/views/test_updates.py).
 WITH_KEYS = [path for path in pages() if "<" in path and not path.startswith(("audit/", "agents/updates/"))]
 METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
 PAGES = [path for path in pages() if not path.startswith("health/")]  # those ask the parts, and are for everybody
