@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,6 +75,7 @@ class Faults:
     upload: int = 0  # status for uploads of data
     storage_pause: threading.Event | None = None  # uploads of data wait for it
     damaged: bool = False  # what the portal says of this machine's repository
+    before_file: Callable[[], None] | None = None  # what happens before a file of a release is sent
     cuts: list[int] = field(default_factory=list)  # after so many bytes each a download breaks off, one by one
 
 
@@ -301,6 +303,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.peer.requests.append((self.headers.get("Range", ""), self.path))
         if (content := self.peer.files.get(name)) is None:
             return self._reply(404, b"", "text/plain")
+        if self.peer.faults.before_file:
+            self.peer.faults.before_file()
         start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content) - start))

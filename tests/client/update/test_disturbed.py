@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import subprocess
-import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -157,50 +156,41 @@ def test_two_at_once(machine: Updating) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk of its own")
-@pytest.mark.parametrize("spare", [0, 40], ids=["before", "meanwhile"])
-def test_a_full_disk(machine: Updating, spare: int) -> None:
-    """Told before anything is fetched; or, where it fills up meanwhile, when it does: nothing is left behind."""
+@pytest.mark.parametrize("left", [None, 64 << 10, -1000], ids=["before", "while it is laid", "while it is fetched"])
+def test_a_full_disk(machine: Updating, left: int | None) -> None:
+    """Told before anything is fetched; or, where it fills up meanwhile, when it does: nothing is left behind. `left`:
+    how much more than the file finds room."""
     said = machine.publish()
-    needed = said["files"][0]["size"] * 7 // 2**20 + 17
+    length = said["files"][0]["size"]
+    needed = length * 7 // 2**20 + 17
     used = sum(path.lstat().st_size for path in machine.place.rglob("*")) // 2**20 + 2
-    size = used + (needed + spare if spare else needed // 2)
+    size = used + (needed // 2 if left is None else needed + 40)
     kept = machine.place.rename(machine.world.root / "kept")
     machine.place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}m,mode=755", "none", machine.place], check=True)
     try:
         shutil.copytree(kept, machine.place, symlinks=True, dirs_exist_ok=True)
-        stop = threading.Event()
-        filler = threading.Thread(target=_fill, args=(machine.place, stop))
-        if spare:
-            filler.start()
+        if left is not None:
+            machine.world.peer.faults.before_file = partial(_fill, machine.place, length + left)
         status, answer = machine.run("update")
-        stop.set()
-        assert (status, answer["code"]) == (1, "disk_full" if spare else "no_room"), answer
+        assert (status, answer["code"]) == (1, "no_room" if left is None else "disk_full"), answer
         assert machine.version == OLD
         assert machine.versions == []
-        assert (machine.memory["state"], machine.memory["code"], machine.memory["broken"]) == (
-            ("failed", answer["code"], "")
-        )
-        (machine.place / "filler").unlink(missing_ok=True)
-        if spare:
+        known = machine.memory
+        assert (known["state"], known["code"], known["broken"]) == ("failed", answer["code"], "")
+        if left is not None:
+            machine.world.peer.faults.before_file = None
+            (machine.place / "filler").unlink()
             assert machine.run("update")[1]["code"] == "updated"
             assert machine.version == NEW
     finally:
-        stop.set()
         subprocess.run(["umount", "--lazy", machine.place], check=True)
 
 
-def _fill(place: Path, stop: threading.Event) -> None:
-    """Take the rest of the disk as soon as the new version is being laid there."""
-    while not stop.is_set() and not list(place.glob(".strongroom-agent/.draft-*/*")):
-        time.sleep(0.001)
+def _fill(place: Path, leave: int) -> None:
+    """Take all of the disk but so many bytes."""
     with (place / "filler").open("wb") as file:
-        try:
-            while not stop.is_set():
-                file.write(bytes(1 << 20))
-                file.flush()
-        except OSError:
-            return
+        file.write(bytes(max(0, shutil.disk_usage(place).free - leave)))
 
 
 def goes_on(machine: Updating) -> None:
