@@ -79,7 +79,7 @@ def test_from_installation_to_removal(
     assert done["program"] == str(PROGRAM)
     assert done["on_path"] == str(PROGRAM)
     assert done["restore_check"]["proven"] == done["restore_check"]["compared"] == FILES
-    assert done["schedule"]["kind"] == "windows"
+    assert done["schedule"]["kind"] == "windows", done["schedule"]
     assert wine.here(r"C:\passphrase.txt").read_text().strip()
 
     (kept / "new").write_bytes(b"since then")

@@ -32,6 +32,8 @@ class Wine:
         """
         self._quietly("wineserver", "-p")
         self._quietly("wine", "wineboot", "-i")  # the services that it starts keep its streams
+        # The first program that asks for a desktop starts one, which would keep that program's pipes open as well.
+        self._quietly("sh", "-c", "wine explorer /desktop &")
         self.must("winecfg", "-v", version)
         library = self.drive / "windows/system32/bcryptprimitives.dll"
         compiler = ["x86_64-w64-mingw32-gcc", "-O2", "-shared", str(HERE / "bcryptprimitives.c"), "-o", str(library)]
