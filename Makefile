@@ -67,7 +67,7 @@ windows-agents: ## Build the agent's installers for Windows, and publish them; W
 	@$(BIN)/python manage.py prepare_pki --verbosity 0
 	@exec $(BIN)/python manage.py publish_agent --built build/agents/windows/packages
 
-test-windows: ## Install, set up and remove the installers for Windows under wine; as root
+test-windows: ## Try the installers for Windows under wine; as root. It does not go through yet (docs/installing.md)
 	@deploy/install dev "$(PYTHON)"
 	@exec $(BIN)/python -m tests.windows
 

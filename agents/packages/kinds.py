@@ -21,8 +21,8 @@ _FILES = (
     "knows nothing."
 )
 _UNDER_WINE = (
-    "Tried under wine alone. Not seen on a real Windows: that the Task Scheduler starts it, VSS, access lists, the "
-    "system's own account, and what UAC, SmartScreen and Defender say."
+    "Installation, setup and a restore were tried under wine. Not seen on a real Windows, or not at all: that the Task "
+    "Scheduler starts it, VSS, access lists, removal, the system's own account, UAC, SmartScreen and Defender."
 )
 
 KINDS = {
