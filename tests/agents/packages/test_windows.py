@@ -43,7 +43,7 @@ def test_the_articles_row_has_both_the_installer_first(published: None) -> None:
 def test_the_page_says_what_was_never_seen(published: None, client: Client, staff: User) -> None:
     client.force_login(staff)
     page = client.get("/agents/", headers={"user-agent": ON_WINDOWS}).content.decode()
-    assert page.count("Tried under wine alone.") == 2
+    assert page.count("Installation, setup and a restore were tried under wine.") == 2
     for unseen in ("Task Scheduler", "VSS", "access lists", "UAC, SmartScreen and Defender"):
         assert unseen in page
     assert "System Center Data Protection Manager; of what that one stores it knows nothing." in page
