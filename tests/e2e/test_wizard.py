@@ -41,7 +41,7 @@ def test_from_a_downloaded_file_to_ready(portal: Portal, sign_in: SignIn, tmp_pa
     assert len(passphrase) >= 16
     assert passphrase not in terminal.raw
 
-    expect(staff.page.get_by_text("by-hand-01").first).to_be_visible()
+    expect(staff.page.get_by_text("That was by-hand-01.")).to_be_visible()
     expect(staff.page.get_by_text("Ready: backed up and restored on").first).to_be_visible()
     machine.agent("restore", "--target", tmp_path / "back")
     assert contents(restored(tmp_path / "back", machine.files)) == before

@@ -74,6 +74,7 @@ def seaweed(folder: Path) -> Iterator[Store]:
     command = [str(BIN / "weed"), "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
     for name, (port, grpc) in ports.items():
         command += [f"-{name}.port={port}", f"-{name}.port.grpc={grpc}"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # two that run at once would want the same
     command += [f"-s3.config={folder / 's3.json'}", "-volume.max=20", "-master.volumeSizeLimitMB=64"]
     with _running([*command, f"-metricsPort={metrics}"], folder, ports["s3"][0]):
         config = {
