@@ -46,7 +46,7 @@ def test_from_request_to_restored(
     assert sum(len(one) for one in before.values() if isinstance(one, bytes)) >= 100_000_000
     machine.setup(credentials)
     # Nobody touches the page: it must tell by itself which machine came, and that it was restored.
-    expect(staff.page.get_by_text("hr-db-02").first).to_be_visible()
+    expect(staff.page.get_by_text("That was hr-db-02.")).to_be_visible()
     expect(staff.page.get_by_text("Ready: backed up and restored on").first).to_be_visible()
     staff.check()
 
