@@ -205,7 +205,8 @@ def _check_complete(given: argparse.Namespace) -> None:
     names |= {"--cache-dir": "cache_dir", "--protect": "protect"}
     lacking = [flag for flag, name in names.items() if not getattr(given, name)]
     if lacking:
-        raise usage(f"setup --unattended needs {', '.join(lacking)}.", f"Run: {UNATTENDED}")
+        whole = "Copy the whole line from the vault's Quick Start page." if given.code else f"Run: {UNATTENDED}"
+        raise usage(f"setup --unattended needs {', '.join(lacking)}.", whole)
     if not given.passphrase_file and not given.generate_passphrase:
         raise usage(
             "setup needs a passphrase.",
